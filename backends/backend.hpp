@@ -1,0 +1,111 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/model/fact.hpp"
+#include "compiler/model/filter_graph.hpp"
+#include "compiler/model/policy.hpp"
+#include "compiler/model/target.hpp"
+
+/// The interface of a backend, final. A backend knows the model and the Linux facts; never another backend, the solver,
+/// the syntax or the rendering of a diagnostic. Its `emit/` and `decode/` are separate libraries that share only
+/// `format.hpp`, the constants of the format.
+namespace agp::backends {
+
+/// How a layer holds a fact (VERIFICATION.md). Exact; Wider: permits more; Narrower: permits less; Not: can't express it
+/// at all; Elsewhere: not this layer's business.
+enum class Holds { Exact, Wider, Narrower, Not, Elsewhere };
+
+struct Capability {
+  Holds holds = Holds::Elsewhere;
+  std::string reason;  ///< one clause, lower case: "a mount is read-only or writable as a whole"
+  std::string slips;   ///< an action that slips through (Wider, Not) or is lost (Narrower), as `agp query` writes it
+  std::string help;    ///< what to type instead, where there is something
+};
+
+/// What a loader or a layer needs beyond the policy; named in check, query, diff and every report.
+struct DerivedGrant {
+  std::string grant;   ///< `list "/workspace"`, `execve`
+  std::string layer;   ///< "oci", "runc 1.1", "dns"
+  std::string reason;
+};
+
+struct Capabilities {
+  std::vector<Capability> facts;           ///< one for each fact given, in order
+  std::vector<DerivedGrant> derived;
+  std::vector<std::string> assumptions;    ///< "A1", "A6", …
+};
+
+/// One file of the output. `path` is relative to the policy's directory: `seccomp/profile.json`.
+struct Artifact {
+  std::string path;
+  std::string bytes;
+};
+
+/// Where a rule went: `place` is "insn 12-15", "rule 3", "set n_…", a JSON pointer.
+struct MapEntry {
+  std::string rule;      ///< Rule::id
+  std::string artifact;
+  std::string place;
+};
+
+/// Something that makes the artifact impossible: too many instructions, say. `rule` is an index into policy.rules.
+struct Problem {
+  std::string message;
+  std::optional<std::size_t> rule;
+  std::string help;
+};
+
+struct Emitted {
+  std::vector<Artifact> artifacts;
+  std::vector<MapEntry> map;
+  std::vector<Problem> problems;   ///< not empty: nothing may be written
+};
+
+/// What a loader of the artifacts permits, as far as this backend's artifacts decide it. One graph for each alternative
+/// form of a layer: each is proved alone.
+struct DecodedFilter {
+  std::string artifact;            ///< path, and JSON pointer where it is a section
+  std::string arch;                ///< what it was decoded for
+  model::FilterGraph graph;
+};
+struct Decoded {
+  std::vector<DecodedFilter> filters;
+  std::vector<std::string> not_verified;   ///< artifacts without a decoder, by path: never "proved"
+  std::vector<Problem> problems;           ///< refused input, by name
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const = 0;      ///< "seccomp", "oci", …
+  virtual std::string_view summary() const = 0;   ///< one line for `agp backends`
+  /// Does a stack load this backend's artifacts? One that no stack loads is advisory.
+  virtual bool in_stack(std::string_view stack) const = 0;
+  /// How this layer holds each fact. O(facts) calls into the model.
+  virtual Capabilities capabilities(const model::Policy& policy, std::span<const model::Fact> facts,
+                                    const model::Target& target) const = 0;
+  /// Model -> bytes. `earlier` holds the artifacts of the backends registered before this one (oci embeds the
+  /// seccomp profile). A function of its arguments only: no clock, no environment, no file system.
+  virtual Emitted emit(const model::Policy& policy, const model::Target& target,
+                       std::span<const Artifact> earlier) const = 0;
+  /// Bytes -> what a loader of them permits. Looks only at the artifacts it knows; never at the policy.
+  virtual Decoded decode(std::span<const Artifact> artifacts, const model::Target& target) const = 0;
+};
+
+/// All backends of the product, in the order in which they emit. Static lifetime.
+std::span<const Backend* const> all();
+
+/// The nft set that the resolver fills for one endpoint of one name rule: what nftables and dnsmasq must agree on.
+/// `n_` + id shortened + `_` + endpoint + `_4` or `_6`: at most 31 characters of [a-z0-9_].
+std::string name_set(const model::Rule& rule, std::size_t endpoint, int family);
+/// The one nft table of a policy: `agp_` + the policy's name with `-` as `_`, shortened by a hash past 60 characters.
+std::string table_name(const model::Policy& policy);
+/// The network namespace the `oci` stack joins by path: "agp-" + policy name.
+std::string netns_name(const model::Policy& policy);
+
+}  // namespace agp::backends

@@ -1,0 +1,38 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace agp::model {
+
+/// A comparison on one argument of a system call. Unsigned; the argument is taken under the effective mask that the
+/// kernel gives it (`compiler/linux/syscalls.hpp`): argument & effective_mask OP value.
+struct ArgTest {
+  enum class Op { Eq, Ne, Lt, Le, Gt, Ge, In, Masked };
+  int index = 0;                       ///< 0 to 5
+  Op op = Op::Eq;
+  std::uint64_t mask = ~0ull;          ///< Masked: argument & mask == values[0]
+  std::vector<std::uint64_t> values;   ///< one; for In ascending without duplicates
+  friend bool operator==(const ArgTest&, const ArgTest&) = default;
+};
+
+/// One call by its kernel name and a conjunction of tests; without tests: every call of it.
+struct SyscallPattern {
+  std::string name;
+  std::vector<ArgTest> tests;
+  friend bool operator==(const SyscallPattern&, const SyscallPattern&) = default;
+};
+
+/// What a denied call gets. Strictness: Errno < Trap < Kill.
+struct Denial {
+  enum class Kind { Errno, Trap, Kill };
+  Kind kind = Kind::Errno;
+  int errno_value = 0;  ///< Errno; 0 means the default of LANGUAGE.md (EPERM, or ENOSYS where that is said)
+  friend bool operator==(const Denial&, const Denial&) = default;
+};
+
+/// `argument` is masked by `effective_mask` first. The one definition of what a test means.
+bool holds(const ArgTest& test, std::uint64_t argument, std::uint64_t effective_mask);
+
+}  // namespace agp::model

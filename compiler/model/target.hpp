@@ -1,0 +1,25 @@
+#pragma once
+#include <string>
+#include <vector>
+
+namespace agp::model {
+
+struct KernelVersion {
+  int major = 0, minor = 0;
+  friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
+};
+
+/// Where artifacts will run (`agp-target/1`). Built-in records are frozen once released.
+struct Target {
+  std::string name;                   ///< "debian-12"
+  KernelVersion kernel;
+  int landlock_abi = 0;
+  std::vector<std::string> archs;     ///< "x86_64", "aarch64", …; the first is the primary
+  std::string stack;                  ///< "oci", "oci+landlock", "launcher"
+  KernelVersion runc;                 ///< 1.1
+  KernelVersion nft;                  ///< 1.0
+  KernelVersion dnsmasq;              ///< 2.90
+  std::string dns_user = "dnsmasq";   ///< the generated resolver's own user
+};
+
+}  // namespace agp::model
