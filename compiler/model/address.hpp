@@ -85,6 +85,7 @@ class PortSet {
   friend bool operator==(const PortSet&, const PortSet&) = default;
 
  private:
+  friend struct PortSetAccess;
   std::vector<PortRange> ranges_;
 };
 std::string to_string(const PortSet& ports);  ///< `443`, `80,443`, `8000-8999`, `*`

@@ -1,0 +1,100 @@
+#include <gtest/gtest.h>
+
+#include "compiler/model/path_pattern.hpp"
+
+namespace agp::model {
+namespace {
+
+/// `*`, `?`, `**` as in the language; no braces or escapes.
+PathPattern glob(std::string_view text) {
+  PathPattern out;
+  out.text = text;
+  while (!text.empty() && text != "/") {
+    text.remove_prefix(1);
+    const std::string_view name = text.substr(0, text.find('/'));
+    PathComponent c;
+    if (name == "**") c.any_depth = true;
+    else {
+      c.alternatives.emplace_back();
+      for (const char ch : name)
+        c.alternatives[0].push_back({ch == '*'   ? PathToken::Kind::AnyRun
+                                     : ch == '?' ? PathToken::Kind::AnyChar
+                                                 : PathToken::Kind::Literal, ch == '*' || ch == '?' ? '\0' : ch});
+    }
+    out.components.push_back(c);
+    text.remove_prefix(name.size());
+  }
+  return out;
+}
+
+std::optional<std::string> both(const PathPattern& a, const PathPattern& b) {
+  const PathPattern* list[] = {&a, &b};
+  return find_path(list, [](const std::vector<bool>& hit) { return hit[0] && hit[1]; }).witness;
+}
+std::optional<std::string> only_first(const PathPattern& a, const PathPattern& b) {
+  const PathPattern* list[] = {&a, &b};
+  return find_path(list, [](const std::vector<bool>& hit) { return hit[0] && !hit[1]; }).witness;
+}
+
+TEST(PathPattern, ComponentsNotPrefixes) {
+  EXPECT_TRUE(glob("/data/**").matches("/data/x"));
+  EXPECT_FALSE(glob("/data/**").matches("/database"));
+  EXPECT_FALSE(glob("/data/**").matches("/database/x"));
+  EXPECT_FALSE(glob("/data/**").matches("/data"));
+  EXPECT_TRUE(glob("/data/**").matches_list("/data"));
+  EXPECT_TRUE(glob("/data/*").matches_list("/data"));
+  EXPECT_FALSE(glob("/data/*.c").matches_list("/data"));
+  EXPECT_FALSE(glob("/data").matches_list("/data/x"));
+}
+
+TEST(PathPattern, Wildcards) {
+  EXPECT_TRUE(glob("/home/*/.ssh/**").matches("/home/a/.ssh/id"));
+  EXPECT_FALSE(glob("/home/*/.ssh/**").matches("/home/a/b/.ssh/id"));
+  EXPECT_TRUE(glob("/a/**/b").matches("/a/b"));
+  EXPECT_TRUE(glob("/a/**/b").matches("/a/x/y/b"));
+  EXPECT_FALSE(glob("/a/**/b").matches("/a/xb"));
+  EXPECT_TRUE(glob("/*.pem").matches("/.pem"));
+  EXPECT_TRUE(glob("/a?").matches("/a\xc3\xa4"));
+  EXPECT_FALSE(glob("/a?").matches("/a"));
+  EXPECT_FALSE(glob("/a?").matches("/a/"));
+  EXPECT_TRUE(glob("/**").matches("/x"));
+  EXPECT_FALSE(glob("/**").matches("/"));
+  EXPECT_TRUE(glob("/**").matches_list("/"));
+}
+
+TEST(FindPath, Overlaps) {
+  EXPECT_EQ(both(glob("/home/*/.ssh/**"), glob("/workspace/**")), std::nullopt);
+  EXPECT_TRUE(both(glob("/**/.env"), glob("/workspace/**")));
+  const auto witness = both(glob("/a/*x"), glob("/a/y*"));
+  ASSERT_TRUE(witness);
+  EXPECT_EQ(*witness, "/a/yx");
+  EXPECT_EQ(both(glob("/a/*"), glob("/a/*/**")), std::nullopt);
+}
+
+TEST(FindPath, DifferenceAndCanonicalForm) {
+  EXPECT_EQ(only_first(glob("/a/**"), glob("/**")), std::nullopt);
+  // "." and ".." are no names: one more character is needed
+  EXPECT_EQ(only_first(glob("/a/?"), glob("/a/x")).has_value(), true);
+  const auto dot = both(glob("/.*"), glob("/.?"));
+  ASSERT_TRUE(dot);
+  EXPECT_NE(*dot, "/..");
+  EXPECT_EQ(only_first(glob("/a/*/**"), glob("/a/**")), std::nullopt);
+}
+
+TEST(FindPath, StateLimitIsNotSilence) {
+  const PathPattern a = glob("/*a????????????????");
+  const PathPattern* list[] = {&a};
+  const auto found = find_path(list, [](const std::vector<bool>&) { return false; }, 100);
+  EXPECT_FALSE(found.witness);
+  EXPECT_TRUE(found.exhausted);
+}
+
+TEST(Canonical, Paths) {
+  for (const char* good : {"/", "/a", "/a/.b", "/...", "/a/b.c"}) EXPECT_TRUE(is_canonical_path(good)) << good;
+  for (const char* bad : {"", "a", "/a/", "//a", "/a//b", "/a/./b", "/..", "/a/.."}) EXPECT_FALSE(is_canonical_path(bad)) << bad;
+  EXPECT_EQ(parent_path("/a/b"), "/a");
+  EXPECT_EQ(parent_path("/a"), "/");
+}
+
+}  // namespace
+}  // namespace agp::model
