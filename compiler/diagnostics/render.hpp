@@ -1,0 +1,35 @@
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/diagnostics/diagnostic.hpp"
+
+namespace agp::diagnostics {
+
+enum class Format { Text, Concise, Json, Sarif, Github, Markdown };
+
+/// "text", "concise", "json", "sarif", "github", "markdown".
+std::optional<Format> find_format(std::string_view name);
+std::string_view to_string(Format format);
+
+struct RenderOptions {
+  bool color = false;  ///< text only: ANSI colours
+  unsigned width = 0;  ///< text only: columns of the terminal; 0: lines are as long as they are
+};
+
+/// The findings as one report of the format: text that ends with a line end, or nothing where there is nothing to say.
+/// `list` is rendered in the order given by `arrange`. Whatever bytes a policy or a path holds, the report is valid UTF-8
+/// without control or bidirectional characters, and no line of it is a command to a build server but `github`'s own.
+std::string render(Format format, const source::Files& files, std::span<const Diagnostic> list,
+                   const RenderOptions& options = {});
+
+/// Puts findings in the order of reports and drops exact repeats. By place (path, offset), then severity and code.
+void arrange(const source::Files& files, std::vector<Diagnostic>& list);
+
+/// "2 errors, 1 warning"; empty when there is nothing.
+std::string summary(std::span<const Diagnostic> list);
+
+}  // namespace agp::diagnostics

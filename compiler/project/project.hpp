@@ -1,0 +1,75 @@
+#pragma once
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/diagnostics/diagnostic.hpp"
+#include "compiler/sema/module_source.hpp"
+#include "compiler/syntax/parse.hpp"
+
+namespace agp::project {
+
+/// What `agp.toml` says. Unknown keys are AGP0005.
+struct Config {
+  std::string path;                        ///< relative to the root; empty when there is no file
+  std::string root = ".";                  ///< the project root, relative to the file's directory and within it
+  std::optional<std::string> target;       ///< a target's name
+  std::vector<std::string> exclude;        ///< path patterns relative to the root: `*`, `?`, `**`
+  syntax::Limits limits;                   ///< `[limits] file-size`, `nesting`
+  std::size_t max_files = 100000;          ///< `[limits] files`: how many one run reads
+};
+
+struct Options {
+  std::optional<std::string> root;         ///< --project-root
+  std::optional<std::string> config;       ///< --config
+  bool no_config = false;                  ///< --no-config
+  std::optional<std::string> stdin_name;   ///< --stdin-name: what `-` is called
+  std::string stdin_text;                  ///< the text of `-`
+};
+
+/// The files of one run, all within one root: `--project-root`, else the nearest ancestor of the first path with
+/// `agp.toml`, else with `.git`, else the first path's directory. Nothing is read outside the root after links are
+/// resolved (AGP0006), except an `--config` file.
+class Project final : public sema::ModuleSource {
+ public:
+  /// Finds the root for `paths` (as on the command line; none: the working directory) and reads its `agp.toml`. Nothing
+  /// when the root or the configuration can't be used: a diagnostic was emitted.
+  static std::optional<Project> open(std::span<const std::string> paths, const Options& options, source::Files& files,
+                                     diagnostics::Sink& sink);
+
+  const Config& config() const { return config_; }
+  const std::string& root() const { return root_; }  ///< absolute, links resolved; never to be printed into an artifact
+
+  /// Paths of the command line -> files to read, sorted by path, each once: a file as named; a directory walked for
+  /// `*.agp` without dot-directories, excluded paths and symbolic links; none: the root, walked. `-` is standard input.
+  std::vector<source::FileId> collect(std::span<const std::string> paths, diagnostics::Sink& sink);
+
+  /// One file as named on the command line. Nothing when a diagnostic was emitted.
+  std::optional<source::FileId> read(std::string_view path, diagnostics::Sink& sink);
+
+  std::optional<source::FileId> load(source::FileId importer, std::string_view path, source::Span at,
+                                     diagnostics::Sink& sink) override;
+
+  /// Where a file of this project is on disk; empty for standard input and library modules.
+  std::string disk_path(source::FileId id) const;
+
+ private:
+  Project(source::Files& files) : files_(&files) {}
+  std::optional<source::FileId> add(const std::string& real, source::Span at, diagnostics::Sink& sink);
+  void walk(const std::string& directory, std::vector<std::string>& found, diagnostics::Sink& sink) const;
+  std::string shown(const std::string& real) const;
+
+  source::Files* files_;
+  Config config_;
+  Options options_;
+  std::string root_;
+  bool root_is_marked_ = false;
+  std::map<std::string, source::FileId> by_real_path_;
+  std::optional<source::FileId> stdin_file_;
+};
+
+}  // namespace agp::project
