@@ -1,0 +1,68 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backends/backend.hpp"
+#include "compiler/diagnostics/diagnostic.hpp"
+#include "compiler/model/policy.hpp"
+#include "compiler/model/target.hpp"
+#include "compiler/plan/plan.hpp"
+#include "compiler/solver/solver.hpp"
+#include "compiler/solver/verdict.hpp"
+
+/// Artifacts, read back, against the policy (VERIFICATION.md). Comes in: the model and what `Backend::decode` made of
+/// the bytes. Goes out: one obligation for each form of a layer and each direction, with a three-valued verdict.
+/// Shares nothing with any `emit`: the policy's rules are encoded here a second time.
+namespace agp::verify {
+
+enum class Direction {
+  Excess,   ///< nothing runs that the policy does not allow (nor the loader needs)
+  Loss,     ///< everything that the policy allows runs
+  Errno     ///< clone3 answers ENOSYS while `clone` has conditions, so that libc falls back to `clone`
+};
+std::string_view to_string(Direction d);   ///< "no excess", "no loss", "errno"
+
+/// One concrete call on which policy and artifact differ.
+struct Witness {
+  std::uint32_t arch = 0;                  ///< AUDIT_ARCH_* word
+  std::uint32_t number = 0;
+  std::array<std::uint64_t, 6> arguments{};
+  std::uint32_t answer = 0;                ///< SECCOMP_RET_* word that the artifact gives
+  std::string action;                      ///< `syscall socket(0x10000000a, 0x1, 0x0)`; `syscall 0x40000029()` without a name
+  model::Decision decision = model::Decision::Deny;   ///< the policy's
+  std::vector<std::size_t> rules;          ///< that decide it, indices into policy.rules; empty: no rule, or no such call
+  std::string place;                       ///< where the artifact decides it: "instruction 12"
+  std::string observed;                    ///< "permitted", "EPERM", "kills the process"
+};
+using Verdict = solver::Verdict<Witness>;
+
+struct Obligation {
+  std::string artifact;     ///< `seccomp/filter.x86_64.bpf`, `oci/config.json#/linux/seccomp`
+  std::string layer;        ///< "seccomp"
+  std::string arch;
+  Direction direction = Direction::Excess;
+  std::string statement;    ///< one sentence for reports, lower case
+  Verdict verdict;
+};
+
+struct Options {
+  solver::Limits solver;
+};
+
+/// Policy against every filter in `decoded`, both directions and the errno. Gaps that `plan` records as accepted are
+/// subtracted, and so is what the form's loader needs (compiler/linux/loader_needs.hpp). An artifact that the decoder
+/// refused is not in `filters`: see `report_refused`. Opens a solver::Session only where arguments matter.
+std::vector<Obligation> verify_filters(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
+                                       const backends::Decoded& decoded, const Options& options = {});
+
+/// Every obligation that is not proved as an AGP50xx diagnostic.
+void report(const model::Policy& policy, std::span<const Obligation> obligations, diagnostics::Sink& sink);
+/// Every problem that a decoder named, as AGP5004.
+void report_refused(const model::Policy& policy, std::string_view layer, const backends::Decoded& decoded,
+                    diagnostics::Sink& sink);
+
+}  // namespace agp::verify
