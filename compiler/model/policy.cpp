@@ -66,13 +66,17 @@ struct Matcher {
     const linux::Syscall* call = nullptr;
     for (const auto arch : {linux::Arch::x86_64, linux::Arch::aarch64, linux::Arch::riscv64, linux::Arch::i386})
       if ((call = linux::find_syscall(arch, a.name)) != nullptr) break;
-    const auto hit = [&](const SyscallPattern& p) {
-      return p.name == a.name && std::all_of(p.tests.begin(), p.tests.end(), [&](const ArgTest& t) {
-               const auto i = static_cast<std::size_t>(t.index);
-               return holds(t, a.args[i], call ? call->arguments[i].effective_mask : ~0ull);
-             });
+    const auto hit = [&](bool refuses) {
+      return [&, refuses](const SyscallPattern& p) {
+        return p.name == a.name && std::all_of(p.tests.begin(), p.tests.end(), [&](const ArgTest& t) {
+                 const auto i = static_cast<std::size_t>(t.index);
+                 return call ? holds(t, a.args[i], call->arguments[i].effective_mask, call->arguments[i].classified, refuses)
+                             : holds(t, a.args[i], ~0ull);
+               });
+      };
     };
-    return any(body.patterns, hit) && !any(body.except, hit);
+    const bool refuses = rule.effect != Effect::Allow;
+    return any(body.patterns, hit(refuses)) && !any(body.except, hit(!refuses));
   }
   bool operator()(const CapabilityBody& body, const CapabilityAction& a) const {
     return any(body.names, [&](const std::string& name) { return name == a.name; });

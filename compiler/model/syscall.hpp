@@ -34,5 +34,9 @@ struct Denial {
 
 /// `argument` is masked by `effective_mask` first. The one definition of what a test means.
 bool holds(const ArgTest& test, std::uint64_t argument, std::uint64_t effective_mask);
+/// The same where it may not be known for sure which bits the kernel looks at (`classified` false: the low 32, or all of
+/// `effective_mask`). A refusal (deny, ask, the `except` of an allow) then holds if it does under either reading, a grant
+/// only if it does under both: never wider than what was written, whatever the kernel does.
+bool holds(const ArgTest& test, std::uint64_t argument, std::uint64_t effective_mask, bool classified, bool refuses);
 
 }  // namespace agp::model

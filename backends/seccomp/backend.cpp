@@ -1,0 +1,37 @@
+#include "backends/seccomp/backend.hpp"
+
+#include "backends/seccomp/emit/emit.hpp"
+
+namespace agp::backends::seccomp {
+namespace {
+
+class Seccomp final : public Backend {
+ public:
+  std::string_view name() const override { return "seccomp"; }
+  std::string_view summary() const override { return "system calls and their arguments: a raw BPF filter and an OCI profile"; }
+  bool in_stack(std::string_view) const override { return true; }
+
+  Capabilities capabilities(const model::Policy&, std::span<const model::Fact> facts, const model::Target&) const override {
+    Capabilities out;
+    for (const model::Fact& fact : facts) {
+      Capability c;
+      if (fact.kind == model::Fact::Kind::Pattern && fact.block == "syscall") c.holds = Holds::Exact;
+      out.facts.push_back(std::move(c));
+    }
+    out.assumptions = {"A3", "A5", "A11"};
+    return out;
+  }
+  Emitted emit(const model::Policy& policy, const model::Target& target, std::span<const Artifact>) const override {
+    return seccomp::emit(policy, target);
+  }
+  Decoded decode(std::span<const Artifact>, const model::Target&) const override { return {}; }
+};
+
+}  // namespace
+
+const Backend& backend() {
+  static const Seccomp instance;
+  return instance;
+}
+
+}  // namespace agp::backends::seccomp

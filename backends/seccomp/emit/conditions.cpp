@@ -1,0 +1,78 @@
+#include "backends/seccomp/emit/conditions.hpp"
+
+// Comes in: a comparison of up to 64 bits on one argument. Goes out: a diagram over its two 32-bit words, each under its
+// part of the effective mask. Bits outside the mask are never looked at (VERIFICATION.md: two calls equal under the mask
+// are one action).
+namespace agp::backends::seccomp {
+namespace {
+
+using Ref = Diagram::Ref;
+
+/// The argument's two words under `mask`.
+struct Words {
+  View low, high;
+  std::uint64_t mask;
+
+  Words(int argument, std::uint64_t m)
+      : low{static_cast<unsigned>(argument), true, static_cast<std::uint32_t>(m)},
+        high{static_cast<unsigned>(argument), false, static_cast<std::uint32_t>(m >> 32)}, mask(m) {}
+};
+
+/// One word equals / is at most a value. A word of which no bit counts is 0.
+Ref word_equal(Diagram& d, const View& view, std::uint32_t v) {
+  if ((v & ~view.mask) != 0) return Diagram::no;
+  return view.mask == 0 ? Diagram::yes : d.interval(view, v, v);
+}
+Ref word_at_most(Diagram& d, const View& view, std::uint32_t v) {
+  return view.mask == 0 ? Diagram::yes : d.interval(view, 0, v);
+}
+
+Ref equal(Diagram& d, const Words& w, std::uint64_t v) {
+  return d.both(word_equal(d, w.high, static_cast<std::uint32_t>(v >> 32)), word_equal(d, w.low, static_cast<std::uint32_t>(v)));
+}
+
+Ref at_most(Diagram& d, const Words& w, std::uint64_t v) {
+  const auto high = static_cast<std::uint32_t>(v >> 32), low = static_cast<std::uint32_t>(v);
+  const Ref below = high == 0 ? Diagram::no : word_at_most(d, w.high, high - 1);
+  // `high` itself may be a value that the masked word never has; then only `below` can hold.
+  const Ref tie = d.both(word_equal(d, w.high, high), word_at_most(d, w.low, low));
+  return d.either(below, tie);
+}
+
+Ref under(Diagram& d, const model::ArgTest& test, std::uint64_t effective) {
+  using Op = model::ArgTest::Op;
+  const Words w(test.index, effective);
+  if (test.values.empty()) return Diagram::no;
+  const std::uint64_t v = test.values.front();
+  switch (test.op) {
+    case Op::Eq: return equal(d, w, v);
+    case Op::Ne: return d.negate(equal(d, w, v));
+    case Op::Le: return at_most(d, w, v);
+    case Op::Gt: return d.negate(at_most(d, w, v));
+    case Op::Lt: return v == 0 ? Diagram::no : at_most(d, w, v - 1);
+    case Op::Ge: return v == 0 ? Diagram::yes : d.negate(at_most(d, w, v - 1));
+    case Op::Masked: return equal(d, Words(test.index, effective & test.mask), v);
+    case Op::In: break;
+  }
+  Ref any = Diagram::no;
+  for (const std::uint64_t value : test.values) any = d.either(any, equal(d, w, value));
+  return any;
+}
+
+}  // namespace
+
+Ref test_condition(Diagram& d, const model::ArgTest& test, const linux::Argument& argument, bool refuses) {
+  const Ref all = under(d, test, argument.effective_mask);
+  if (argument.classified) return all;
+  const Ref low = under(d, test, argument.effective_mask & 0xffffffff);
+  return refuses ? d.either(all, low) : d.both(all, low);
+}
+
+Ref pattern_condition(Diagram& d, const model::SyscallPattern& pattern, const linux::Syscall& call, bool refuses) {
+  Ref all = Diagram::yes;
+  for (const auto& test : pattern.tests)
+    all = d.both(all, test_condition(d, test, call.arguments[static_cast<std::size_t>(test.index)], refuses));
+  return all;
+}
+
+}  // namespace agp::backends::seccomp

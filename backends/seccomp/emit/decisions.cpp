@@ -1,0 +1,154 @@
+#include "backends/seccomp/emit/decisions.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "backends/seccomp/emit/conditions.hpp"
+#include "backends/seccomp/format.hpp"
+
+// Comes in: the policy's syscall rules. Goes out: for every call of the table, one diagram from argument words to the
+// SECCOMP_RET_* word. Holds afterwards: the leaf for any arguments is RET_ALLOW exactly where model::decide says allow
+// (or a loader's need applies), and the strictest denial of the matching deny rules elsewhere.
+namespace agp::backends::seccomp {
+namespace {
+
+using model::Denial;
+using Ref = Diagram::Ref;
+
+/// The conditions under which each sort of rule matches one call.
+struct Matches {
+  Ref allow = Diagram::no, ask = Diagram::no;
+  Ref kill = Diagram::no, trap = Diagram::no, plain = Diagram::no;
+  std::map<int, Ref> errnos;   ///< deny rules that name one
+  std::vector<std::size_t> rules;
+  bool refused_always(Diagram& d) const {
+    Ref all = d.either(d.either(kill, trap), d.either(plain, ask));
+    for (const auto& [value, ref] : errnos) all = d.either(all, ref);
+    return all == Diagram::yes;
+  }
+};
+
+/// Patterns of one rule for one call, minus its `except`.
+struct Mention {
+  std::vector<const model::SyscallPattern*> patterns, except;
+};
+
+class Decider {
+ public:
+  Decider(const model::Policy& policy, const model::Target& target) : policy_(policy), target_(target) { index(); }
+
+  Decisions run(std::span<const std::string_view> needs) {
+    for (const linux::Syscall& call : linux::syscalls(linux::Arch::x86_64)) {   // by number: clone before clone3
+      const bool needed = std::find(needs.begin(), needs.end(), call.name) != needs.end();
+      out_.calls.push_back(decide(call, needed));
+    }
+    if (out_.diagram.exhausted())
+      out_.problems.push_back({"the conditions on system calls combine to more cases than a filter can hold", std::nullopt,
+                               "use fewer different masks on one argument, or split the policy"});
+    return std::move(out_);
+  }
+
+ private:
+  /// Rules by the call they are about: a policy may have thousands of patterns.
+  void index() {
+    for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
+      const auto* body = std::get_if<model::SyscallBody>(&policy_.rules[i].body);
+      if (!body || policy_.rules[i].expired) continue;
+      for (const auto& p : body->patterns) mentions_[p.pattern.name][i].patterns.push_back(&p.pattern);
+      for (const auto& p : body->except)
+        if (const auto it = mentions_.find(p.pattern.name); it != mentions_.end())
+          if (const auto rule = it->second.find(i); rule != it->second.end()) rule->second.except.push_back(&p.pattern);
+    }
+  }
+
+  Ref condition(const Mention& mention, const linux::Syscall& call, bool refuses) {
+    Diagram& d = out_.diagram;
+    Ref in = Diagram::no, out = Diagram::no;
+    for (const auto* p : mention.patterns) in = d.either(in, pattern_condition(d, *p, call, refuses));
+    for (const auto* p : mention.except) out = d.either(out, pattern_condition(d, *p, call, !refuses));
+    return d.choose(out, Diagram::no, in);
+  }
+
+  Matches matches(const linux::Syscall& call) {
+    Matches m;
+    Diagram& d = out_.diagram;
+    const auto it = mentions_.find(call.name);
+    if (it == mentions_.end()) return m;
+    for (const auto& [i, mention] : it->second) {
+      const model::Rule& rule = policy_.rules[i];
+      const Ref when = condition(mention, call, rule.effect != model::Effect::Allow);
+      m.rules.push_back(i);
+      if (rule.effect == model::Effect::Allow) m.allow = d.either(m.allow, when);
+      else if (rule.effect == model::Effect::Ask) m.ask = d.either(m.ask, when);
+      else deny(m, std::get<model::SyscallBody>(rule.body).denial, when);
+    }
+    return m;
+  }
+
+  void deny(Matches& m, const Denial& denial, Ref when) {
+    Diagram& d = out_.diagram;
+    if (denial.kind == Denial::Kind::Kill) m.kill = d.either(m.kill, when);
+    else if (denial.kind == Denial::Kind::Trap) m.trap = d.either(m.trap, when);
+    else if (denial.errno_value == 0) m.plain = d.either(m.plain, when);
+    else m.errnos.try_emplace(denial.errno_value, Diagram::no).first->second = d.either(m.errnos[denial.errno_value], when);
+  }
+
+  CallDecision decide(const linux::Syscall& call, bool needed) {
+    Diagram& d = out_.diagram;
+    CallDecision result{&call, Diagram::no, {}, false};
+    Matches m = matches(call);
+    result.rules = m.rules;
+    if (needed && m.allow != Diagram::yes) {
+      if (m.refused_always(d)) need_denied(call, m.rules);
+      m.allow = Diagram::yes;
+      result.derived = true;
+    }
+    const Ref denied = denial_of(call);
+    Ref r = d.choose(m.allow, Diagram::leaf(format::ret_allow), denied);
+    r = d.choose(m.ask, denied, r);
+    r = d.choose(m.plain, denied, r);
+    for (const auto& [value, when] : m.errnos)
+      r = d.choose(when, Diagram::leaf(format::ret_errno | static_cast<std::uint32_t>(value)), r);
+    r = d.choose(m.trap, Diagram::leaf(format::ret_trap), r);
+    result.root = d.choose(m.kill, Diagram::leaf(format::ret_kill_process), r);
+    return result;
+  }
+
+  void need_denied(const linux::Syscall& call, const std::vector<std::size_t>& rules) {
+    for (const std::size_t i : rules)
+      if (policy_.rules[i].effect != model::Effect::Allow) {
+        out_.problems.push_back({fmt::format("the loader calls `{}` after the filter is on, and this rule denies it", call.name), i,
+                                 fmt::format("remove `{}` from the rule", call.name)});
+        return;
+      }
+  }
+
+  /// libc calls clone3 first and falls back to clone only after ENOSYS; clone3's flags lie behind a pointer. So while
+  /// `clone` depends on its arguments, a clone3 that nothing permits answers ENOSYS (LANGUAGE.md, System calls).
+  Ref denial_of(const linux::Syscall& call) const {
+    if (call.name == "clone3")
+      for (const CallDecision& c : out_.calls)
+        if (c.call->name == "clone" && !Diagram::is_leaf(c.root)) return Diagram::leaf(format::ret_errno | format::enosys);
+    return Diagram::leaf(default_denial(call, target_));
+  }
+
+  const model::Policy& policy_;
+  const model::Target& target_;
+  std::map<std::string_view, std::map<std::size_t, Mention>> mentions_;
+  Decisions out_;
+};
+
+}  // namespace
+
+std::uint32_t default_denial(const linux::Syscall& call, const model::Target& target) {
+  const bool newer = model::KernelVersion{call.since.major, call.since.minor} > target.kernel;
+  return format::ret_errno | (newer ? format::enosys : format::eperm);
+}
+
+Decisions decide_calls(const model::Policy& policy, const model::Target& target, std::span<const std::string_view> needs) {
+  return Decider(policy, target).run(needs);
+}
+
+}  // namespace agp::backends::seccomp

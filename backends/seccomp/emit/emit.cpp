@@ -1,0 +1,68 @@
+#include "backends/seccomp/emit/emit.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "backends/seccomp/emit/listing.hpp"
+#include "backends/seccomp/emit/program.hpp"
+#include "backends/seccomp/format.hpp"
+
+// The pipeline of this backend: policy -> decisions -> program -> bytes and listing; policy and the loader's needs ->
+// decisions -> profile.
+namespace agp::backends::seccomp {
+namespace {
+
+std::string bytes_of(const std::vector<Instruction>& program) {
+  std::string out;
+  out.reserve(program.size() * format::instruction_bytes);
+  for (const Instruction& i : program) {
+    for (const unsigned shift : {0u, 8u}) out += static_cast<char>(i.code >> shift);
+    out += static_cast<char>(i.yes);
+    out += static_cast<char>(i.no);
+    for (const unsigned shift : {0u, 8u, 16u, 24u}) out += static_cast<char>(i.k >> shift);
+  }
+  return out;
+}
+
+/// More instructions than the kernel takes: name the rules that take most of them.
+void too_long(const Program& program, std::vector<Problem>& problems) {
+  std::map<std::size_t, std::size_t> cost;
+  for (const Instruction& i : program.instructions)
+    for (const std::size_t rule : program.notes[i.note].rules) ++cost[rule];
+  std::vector<std::pair<std::size_t, std::size_t>> worst;   // instructions, rule
+  for (const auto& [rule, n] : cost) worst.emplace_back(n, rule);
+  std::sort(worst.begin(), worst.end(), [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
+  worst.resize(std::min<std::size_t>(worst.size(), 3));
+  if (worst.empty()) worst.emplace_back(program.instructions.size(), ~std::size_t{0});
+  for (const auto& [n, rule] : worst)
+    problems.push_back({fmt::format("the filter needs {} instructions, more than the {} that the kernel takes; {} of them are for this rule",
+                                    program.instructions.size(), format::max_instructions, n),
+                        rule == ~std::size_t{0} ? std::nullopt : std::optional(rule), "use fewer values, or ranges instead of single values"});
+}
+
+}  // namespace
+
+Emitted emit(const model::Policy& policy, const model::Target& target) {
+  Emitted out;
+  if (std::find(target.archs.begin(), target.archs.end(), "x86_64") == target.archs.end() || target.archs.size() != 1) {
+    out.problems.push_back({fmt::format("target `{}` asks for architectures other than x86_64", target.name), std::nullopt,
+                            "choose a target whose only architecture is x86_64"});
+    return out;
+  }
+  Decisions raw = decide_calls(policy, target, {});
+  out.problems = raw.problems;
+  if (!out.problems.empty()) return out;
+  const Program program = assemble(raw);
+  if (program.instructions.size() > format::max_instructions) {
+    too_long(program, out.problems);
+    return out;
+  }
+  out.artifacts.push_back({format::filter_path, bytes_of(program.instructions)});
+  out.artifacts.push_back({format::listing_path, listing(program, policy)});
+  out.map = source_map(program, policy);
+  return out;
+}
+
+}  // namespace agp::backends::seccomp

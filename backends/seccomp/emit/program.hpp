@@ -1,0 +1,26 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "backends/seccomp/emit/assembler.hpp"
+#include "backends/seccomp/emit/decisions.hpp"
+
+namespace agp::backends::seccomp {
+
+/// Where an instruction comes from.
+struct Note {
+  std::string text;                  ///< for the listing
+  std::vector<std::size_t> rules;    ///< indices into policy.rules
+};
+
+struct Program {
+  std::vector<Instruction> instructions;
+  std::vector<Note> notes;
+};
+
+/// The whole filter: architecture, number, then arguments. Before the number is decided it only loads, compares with
+/// constants and jumps, so that the kernel can cache the answers that do not depend on arguments (kernel/seccomp.c,
+/// seccomp_is_const_allow). May be longer than the kernel takes: the caller looks.
+Program assemble(const Decisions& decisions);
+
+}  // namespace agp::backends::seccomp
