@@ -1,0 +1,76 @@
+// System calls of an architecture: number, name, version, arguments. In: the generated tables, which are sorted by
+// number, with an index sorted by name. Out: lookups by binary search; nothing is built when the program starts.
+#include "compiler/linux/syscalls.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace agp::linux {
+namespace {
+
+constexpr std::uint64_t w16 = 0xffff, w32 = 0xffffffff, w64 = ~0ull;
+constexpr Argument unused = {"", false, 0, true};
+
+/// A further name of an argument, for the call of this name on every architecture.
+struct Alias {
+  std::string_view call, name;
+  std::uint8_t index;
+};
+
+#include "compiler/linux/tables/aliases.inc"
+#include "compiler/linux/tables/names.inc"
+#include "compiler/linux/tables/syscalls_x86_64.inc"
+
+constexpr std::string_view register_names[] = {"arg0", "arg1", "arg2", "arg3", "arg4", "arg5"};
+
+struct Table {
+  std::span<const Syscall> calls;
+  std::span<const std::uint16_t> by_name;
+};
+
+Table table(Arch arch) {
+  if (arch == Arch::x86_64) return {x86_64_calls, x86_64_by_name};
+  return {};
+}
+
+}  // namespace
+
+std::span<const Syscall> syscalls(Arch arch) { return table(arch).calls; }
+
+const Syscall* find_syscall(Arch arch, std::string_view name) {
+  const Table all = table(arch);
+  const auto found = std::lower_bound(all.by_name.begin(), all.by_name.end(), name,
+                                      [&](std::uint16_t i, std::string_view n) { return all.calls[i].name < n; });
+  if (found == all.by_name.end() || all.calls[*found].name != name) return nullptr;
+  return &all.calls[*found];
+}
+
+const Syscall* find_syscall(Arch arch, std::uint32_t number) {
+  const std::span<const Syscall> calls = table(arch).calls;
+  const auto found = std::lower_bound(calls.begin(), calls.end(), number,
+                                      [](const Syscall& call, std::uint32_t n) { return call.number < n; });
+  return found == calls.end() || found->number != number ? nullptr : &*found;
+}
+
+std::optional<int> find_argument(const Syscall& call, std::string_view name) {
+  if (name.empty()) return std::nullopt;
+  for (int i = 0; i < 6; ++i)
+    if (name == register_names[i] || name == call.arguments[i].name) return i;
+  const std::pair key{call.name, name};
+  const auto found = std::lower_bound(std::begin(aliases), std::end(aliases), key, [](const Alias& a, const auto& k) {
+    return std::pair{a.call, a.name} < k;
+  });
+  if (found == std::end(aliases) || found->call != call.name || found->name != name) return std::nullopt;
+  return found->index;
+}
+
+std::string_view argument_name(const Syscall& call, int index) {
+  const std::string_view name = call.arguments[index].name;
+  return name.empty() ? register_names[index] : name;
+}
+
+bool known_anywhere(std::string_view name) {
+  return std::binary_search(std::begin(names_anywhere), std::end(names_anywhere), name);
+}
+
+}  // namespace agp::linux

@@ -1,0 +1,366 @@
+#!/usr/bin/env python3
+"""Writes the tables of compiler/linux/tables from tools/data and the installed kernel headers.
+
+In:  tools/data/{numbers,since,prototypes,masks,constants}.tsv (each names its own source) and the headers of the
+     packages linux-libc-dev and libc6-dev, whose macros and enumerators the C compiler evaluates.
+Out: compiler/linux/tables/*.inc, sorted, the same bytes for the same input.
+
+The tables are facts about x86_64; a value that a header gives another architecture is not looked for.
+    tools/gen_linux_facts.py            writes
+    tools/gen_linux_facts.py --check    compares with what is committed: 0 the same, 1 different, 77 headers missing
+Sources by class: numbers, versions, prototypes and masks: tools/data; constants: linux-libc-dev, where tools/data does
+not add newer ones; errno: asm-generic/errno.h; capabilities: linux/capability.h.
+"""
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DATA = ROOT / "tools" / "data"
+TABLES = ROOT / "compiler" / "linux" / "tables"
+ARCHES = ["x86_64", "i386", "aarch64", "riscv64"]
+PACKAGE_SERIES = "6.1."  # Debian 12's linux-libc-dev; another series would give other constants
+WIDTH = {"i32": 32, "u32": 32, "u16": 16, "i64": 64, "u64": 64, "ptr": 64}
+MASK = {0: "0", 16: "w16", 32: "w32", 64: "w64"}
+
+# Headers, and which of the names they define a policy may want. A name counts in the first group that takes it.
+GROUPS = [
+    (["sys/socket.h"], r"(AF|PF|SOCK|MSG|SOL|SHUT)_"),
+    (["linux/in.h"], r"(IPPROTO|IP|MCAST|IN)_"),
+    (["linux/in6.h"], r"IPV6_"),
+    (["linux/tcp.h"], r"TCP_"),
+    (["linux/udp.h"], r"UDP_"),
+    (["linux/if_packet.h"], r"PACKET_"),
+    (["linux/if_ether.h"], r"ETH_P_"),
+    (["linux/netlink.h"], r"NETLINK_"),
+    (["asm/socket.h"], r"(SO|SOL|SCM)_"),
+    (["linux/sched.h"], r"(CLONE|SCHED)_"),
+    (["asm/mman.h", "linux/mman.h"], r"(PROT|MAP|MADV|MCL|MS|MREMAP|MLOCK|PKEY)_"),
+    (["linux/fcntl.h", "asm/fcntl.h"], r"(O|AT|F|FD|DN|LOCK|RESOLVE)_"),
+    (["linux/openat2.h"], r"RESOLVE_"),
+    (["linux/stat.h"], r"(S_I|STATX_)"),
+    (["linux/futex.h"], r"FUTEX_"),
+    (["linux/prctl.h"], r"PR_"),
+    (["asm/prctl.h"], r"ARCH_"),
+    (["linux/ptrace.h", "asm/ptrace-abi.h"], r"PTRACE_"),
+    (["linux/mount.h", "sys/mount.h"], r"(MS|MNT|UMOUNT|MOUNT|MOVE_MOUNT|OPEN_TREE|FSOPEN|FSMOUNT|FSPICK|FSCONFIG)_"),
+    (["asm/signal.h"], r"(SIG|SA|SS|MINSIG)"),
+    (["linux/signalfd.h"], r"SFD_"),
+    (["sys/eventfd.h"], r"EFD_"),
+    (["linux/timerfd.h"], r"TFD_"),
+    (["linux/eventpoll.h"], r"EPOLL"),
+    (["asm/poll.h"], r"POLL"),
+    (["linux/inotify.h"], r"IN_"),
+    (["linux/fanotify.h"], r"FAN_"),
+    (["asm/resource.h"], r"(RLIMIT|RLIM|RUSAGE|PRIO)_"),
+    (["linux/keyctl.h"], r"(KEYCTL|KEY)_"),
+    (["linux/bpf.h"], r"BPF_"),
+    (["linux/perf_event.h"], r"PERF_FLAG_"),
+    (["linux/memfd.h"], r"MFD_"),
+    (["linux/random.h"], r"(GRND_|RND)"),
+    (["linux/io_uring.h"], r"IO(RING|SQE)_"),
+    (["linux/aio_abi.h"], r"IOCB_"),
+    (["linux/seccomp.h"], r"SECCOMP_"),
+    (["linux/landlock.h"], r"LANDLOCK_"),
+    (["linux/personality.h"], r""),
+    (["linux/time.h"], r"(CLOCK|TIMER|ITIMER)_"),
+    (["linux/timex.h"], r"(ADJ|STA|MOD)_"),
+    (["linux/close_range.h"], r"CLOSE_RANGE_"),
+    (["linux/fs.h"], r"(RENAME|SEEK|RWF|FS_IOC|BLK|FI|SYNC_FILE_RANGE)_?"),
+    (["fcntl.h"], r"(SPLICE_F|SYNC_FILE_RANGE)_"),
+    (["linux/falloc.h"], r"FALLOC_"),
+    (["linux/fadvise.h"], r"POSIX_FADV_"),
+    (["linux/mempolicy.h"], r"MPOL_"),
+    (["linux/membarrier.h"], r"MEMBARRIER_"),
+    (["linux/kcmp.h"], r"KCMP_"),
+    (["linux/userfaultfd.h"], r"UFFD"),
+    (["linux/rseq.h"], r"RSEQ_FLAG_"),
+    (["linux/wait.h"], r"(W[A-Z]|P_|__W)"),
+    (["linux/ipc.h", "linux/shm.h", "linux/sem.h", "linux/msg.h"], r"(IPC|SHM|SEM|MSG)_|GETVAL|SETVAL|GETALL|SETALL|GETPID|GETNCNT|GETZCNT"),
+    (["linux/quota.h"], r"(Q|QIF)_"),
+    (["linux/reboot.h"], r"LINUX_REBOOT_"),
+    (["linux/kexec.h"], r"KEXEC_"),
+    (["linux/module.h"], r"MODULE_INIT_"),
+    (["sys/swap.h"], r"SWAP_"),
+    (["linux/xattr.h"], r"XATTR_(CREATE|REPLACE)"),
+    (["linux/capability.h"], r"CAP_"),
+    (["linux/pidfd.h"], r"PIDFD_"),
+    (["asm/ioctls.h"], r"(T|FIO|SIOC)"),
+    (["asm/sockios.h", "linux/sockios.h"], r"(SIOC|FIO)"),
+    (["linux/tiocl.h"], r"TIOCL_"),
+    (["linux/kd.h"], r"(K[A-Z]|GIO|PIO)"),
+    (["linux/vt.h"], r"VT_"),
+    (["linux/if_tun.h"], r"(TUN|IFF)"),
+    (["linux/loop.h"], r"LOOP_"),
+    (["linux/nsfs.h"], r"NS_"),
+    (["linux/fuse.h"], r"FUSE_DEV_IOC_"),
+    (["linux/kvm.h"], r"KVM_(CREATE|RUN|GET_API)"),
+]
+# Limits and sentinels move from kernel to kernel and are no argument's value.
+SENTINEL = re.compile(r"(_MAX|_LAST|_NR|_SIZEOF|_MAXNAME|NLIMITS|_NUM|_BITS|_LAST_CAP)$|^(RLIM_INFINITY)$")
+
+
+def read_table(name):
+    for line in (DATA / name).read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            yield line.split("\t")
+
+
+def fail(message):
+    sys.exit(f"gen_linux_facts: {message}")
+
+
+# --- system calls -----------------------------------------------------------------------------------------------------
+
+
+def load_prototypes():
+    """call -> [(primary name or "", aliases, type)]"""
+    calls = {}
+    for call, text in read_table("prototypes.tsv"):
+        arguments = []
+        for field in [] if text in ("void", "*") else text.split(" "):
+            names, kind = field.rsplit(":", 1)
+            primary, *aliases = names.split("=")
+            for name in [primary, *aliases]:
+                if name != "-" and (not re.fullmatch(r"[a-z_][a-z0-9_]*", name) or re.fullmatch(r"arg[0-5]", name)):
+                    fail(f"prototypes.tsv: {call}: {name} can't name an argument")
+            arguments.append(("" if primary == "-" else primary, aliases, kind))
+        names = [n for a in arguments for n in [a[0], *a[1]] if n]
+        if call in calls or len(arguments) > 6 or len(set(names)) != len(names):
+            fail(f"prototypes.tsv: {call}: written twice, more than six arguments, or one name for two of them")
+        calls[call] = arguments
+    return calls
+
+
+def load_masks(prototypes):
+    """(call, index) -> bits or None for unclassified"""
+    masks = {}
+    for call, argument, bits, _ in read_table("masks.tsv"):
+        names = [a[0] or f"arg{i}" for i, a in enumerate(prototypes[call])]
+        if argument not in names:
+            fail(f"masks.tsv: {call} has no argument {argument}")
+        key = (call, names.index(argument))
+        if key in masks or prototypes[call][key[1]][2] == "ptr":
+            fail(f"masks.tsv: {call} {argument}: written twice, or a pointer")
+        masks[key] = None if bits == "?" else int(bits)
+    return masks
+
+
+def load_numbers():
+    table = {arch: {} for arch in ARCHES}
+    for name, *values in read_table("numbers.tsv"):
+        for arch, value in zip(ARCHES, values, strict=True):
+            if value != "-":
+                table[arch][name] = int(value)
+    return table
+
+
+def compare_with_header(numbers):
+    header = pathlib.Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+    for name, number in re.findall(r"^#define __NR_(\w+) (\d+)$", header.read_text(encoding="utf-8"), re.M):
+        if numbers.get(name) != int(number):
+            fail(f"numbers.tsv: {name} is {numbers.get(name)} on x86_64, {number} in asm/unistd_64.h")
+
+
+def write_syscalls(arch, numbers, since, prototypes, masks):
+    calls = sorted(numbers.items(), key=lambda item: item[1])
+    if len(set(numbers.values())) != len(numbers):
+        fail(f"numbers.tsv: one number twice on {arch}")
+    lines = [f"inline constexpr Syscall {arch}_calls[] = {{"]
+    for name, number in calls:
+        arguments = prototypes[name]
+        fields = []
+        for i, (argument, _, kind) in enumerate(arguments):
+            bits = masks.get((name, i), WIDTH[kind])
+            known = "true" if bits is not None else "false"
+            pointer = "true" if kind == "ptr" else "false"
+            fields.append(f'{{"{argument}", {pointer}, {MASK[64 if bits is None else bits]}, {known}}}')
+        fields += ["unused"] * (6 - len(arguments))
+        major, minor = since.get(name, (2, 6))
+        lines.append(f'    {{"{name}", {number}, {{{major}, {minor}}}, {len(arguments)}, {{{{{", ".join(fields)}}}}}}},')
+    lines += ["};", "", f"// Indices into {arch}_calls in the order of the names.",
+              f"inline constexpr std::uint16_t {arch}_by_name[] = {{"]
+    order = sorted(range(len(calls)), key=lambda i: calls[i][0])
+    lines += wrap([str(i) for i in order]) + ["};"]
+    emit(f"syscalls_{arch}.inc", "\n".join(lines) + "\n")
+
+
+def write_aliases(prototypes):
+    rows = sorted((call, alias, i) for call, a in prototypes.items() for i, (_, al, _) in enumerate(a) for alias in al)
+    lines = ["inline constexpr Alias aliases[] = {"]
+    lines += [f'    {{"{call}", "{alias}", {i}}},' for call, alias, i in rows] + ["};"]
+    emit("aliases.inc", "\n".join(lines) + "\n")
+
+
+def write_names(numbers):
+    names = sorted({name for arch in ARCHES for name in numbers[arch]})
+    lines = ["inline constexpr std::string_view names_anywhere[] = {"] + wrap([f'"{n}"' for n in names]) + ["};"]
+    emit("names.inc", "\n".join(lines) + "\n")
+
+
+# --- constants --------------------------------------------------------------------------------------------------------
+
+
+def compile_c(arguments, text):
+    return subprocess.run(["cc", "-std=gnu11", "-w", "-x", "c", *arguments, "-"], input=text, text=True,
+                          capture_output=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, check=False)
+
+
+def includes(headers):
+    return "#define _GNU_SOURCE\n" + "".join(f"#include <{h}>\n" for h in headers)
+
+
+def names_in(headers, pattern):
+    """Object-like macros and enumerators that the headers define and the pattern takes."""
+    macros = compile_c(["-E", "-dM"], includes(headers))
+    if macros.returncode != 0:
+        fail(f"{headers}: {macros.stderr.strip()}")
+    found = set(re.findall(r"^#define ([A-Za-z_]\w*) \S", macros.stdout, re.M))
+    expanded = re.sub(r"^#.*$", "", compile_c(["-E"], includes(headers)).stdout, flags=re.M)
+    for body in re.findall(r"\benum\b[^{;]*\{([^}]*)\}", expanded):
+        depth_free = re.sub(r"\([^()]*\)", "", body)
+        found |= {part.split("=")[0].strip() for part in depth_free.split(",")}
+    return {n for n in found if re.fullmatch(r"[A-Z][A-Z0-9_]*", n) and re.match(pattern, n) and not SENTINEL.search(n)}
+
+
+def evaluate(headers, names):
+    """name -> value as unsigned 64 bits, for those that are integer constants in C."""
+    names = sorted(names)
+    prelude = includes(headers)
+    while names:
+        # One definition a line, so an error's line number names the macro that is no integer constant.
+        body = "".join(f"const long long agp_{n} = (long long)({n}); _Static_assert(__builtin_constant_p({n}), \"\");\n"
+                       for n in names)
+        result = compile_c(["-S", "-O1", "-o", "-"], prelude + '#line 1 "names"\n' + body)
+        bad = {int(line) - 1 for line in re.findall(r"^names:(\d+):\d+: error", result.stderr, re.M)}
+        if result.returncode == 0:
+            values = re.findall(r"^agp_(\w+):\n\t\.(?:quad\t(-?\d+)|zero\t8)$", result.stdout, re.M)
+            if len(values) != len(names):
+                fail(f"{headers}: {len(names)} constants, {len(values)} in the compiler's output")
+            return {n: int(v or 0) & (2**64 - 1) for n, v in values}
+        if not bad:
+            fail(f"{headers}: {result.stderr.strip()}")
+        names = [n for i, n in enumerate(names) if i not in bad]
+    return {}
+
+
+def load_constants():
+    constants = {}
+    for headers, pattern in GROUPS:
+        for name, value in evaluate(headers, names_in(headers, pattern)).items():
+            constants.setdefault(name, value)
+    for name, value, *_ in read_table("constants.tsv"):
+        if constants.get(name, int(value, 0)) != int(value, 0):
+            fail(f"constants.tsv: {name} is {value}, {constants[name]:#x} in the headers")
+        constants[name] = int(value, 0)
+    return constants
+
+
+def write_constants(constants):
+    names = sorted(constants)
+    lines = ["inline constexpr std::string_view constant_name_table[] = {"] + wrap([f'"{n}"' for n in names]) + ["};", "",
+             "inline constexpr std::uint64_t constant_value_table[] = {"] + wrap([f"{constants[n]:#x}" for n in names]) + ["};"]
+    emit("constants.inc", "\n".join(lines) + "\n")
+
+
+def write_errnos():
+    names = names_in(["asm/errno.h"], r"E[A-Z0-9]+$")
+    values = evaluate(["asm/errno.h"], names)
+    by_value = {}
+    for name, value in sorted(values.items()):
+        by_value.setdefault(value, []).append(name)
+    # EWOULDBLOCK and EDEADLOCK are the second names of EAGAIN and EDEADLK (asm-generic/errno.h).
+    second = {"EWOULDBLOCK", "EDEADLOCK"}
+    names = sorted(values)
+    lines = ["inline constexpr Errno errno_table[] = {"] + [f'    {{"{n}", {values[n]}}},' for n in names] + ["};", ""]
+    lines += ["// By value; empty where no error has it.", "inline constexpr std::string_view errno_names[] = {"]
+    top = max(values.values())
+    rows = []
+    for value in range(top + 1):
+        candidates = [n for n in by_value.get(value, []) if n not in second]
+        if len(candidates) > 1:
+            fail(f"errno {value} has the names {candidates}")
+        rows.append(f'"{candidates[0] if candidates else ""}"')
+    emit("errnos.inc", "\n".join(lines + wrap(rows)) + "\n};\n")
+
+
+def write_capabilities():
+    names = names_in(["linux/capability.h"], r"CAP_")
+    values = {n: v for n, v in evaluate(["linux/capability.h"], names).items() if v < 64}
+    order = sorted(values, key=values.get)
+    if [values[n] for n in order] != list(range(len(order))):
+        fail("linux/capability.h: the capabilities are not 0, 1, 2, …")
+    lines = ["inline constexpr std::string_view capability_table[] = {"] + wrap([f'"{n}"' for n in order]) + ["};"]
+    emit("capabilities.inc", "\n".join(lines) + "\n")
+
+
+# --- output -----------------------------------------------------------------------------------------------------------
+
+outputs = {}
+
+
+def wrap(items):
+    lines, line = [], "   "
+    for item in items:
+        if len(line) + len(item) + 2 > 118:
+            lines.append(line)
+            line = "   "
+        line += f" {item},"
+    return lines + [line]
+
+
+def emit(name, text):
+    outputs[name] = "// Generated by tools/gen_linux_facts.py; the sources stand there and in tools/data. Do not edit.\n" + text
+
+
+def headers_present():
+    try:
+        query = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "linux-libc-dev"], capture_output=True, text=True,
+                               check=False)
+    except FileNotFoundError:
+        return "dpkg-query is not here"
+    if query.returncode != 0 or not query.stdout:
+        return "package linux-libc-dev is not installed"
+    if not query.stdout.startswith(PACKAGE_SERIES):
+        return f"linux-libc-dev is {query.stdout}, not {PACKAGE_SERIES}x"
+    if not pathlib.Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h").exists():
+        return "no x86_64 headers"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    missing = headers_present()
+    if missing:
+        print(f"gen_linux_facts: skipped: {missing}", file=sys.stderr)
+        return 77
+    prototypes = load_prototypes()
+    masks = load_masks(prototypes)
+    numbers = load_numbers()
+    since = {call: tuple(map(int, version.split("."))) for call, version in read_table("since.tsv")}
+    compare_with_header(numbers["x86_64"])
+    write_syscalls("x86_64", numbers["x86_64"], since, prototypes, masks)
+    write_aliases(prototypes)
+    write_names(numbers)
+    write_constants(load_constants())
+    write_errnos()
+    write_capabilities()
+    different = 0
+    TABLES.mkdir(exist_ok=True)
+    for name, text in sorted(outputs.items()):
+        path = TABLES / name
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        different += 1
+        print(f"{'differs' if options.check else 'wrote'}: {path.relative_to(ROOT)}")
+        if not options.check:
+            path.write_text(text, encoding="utf-8")
+    return 1 if options.check and different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
