@@ -58,7 +58,11 @@ class Project final : public sema::ModuleSource {
   std::string disk_path(source::FileId id) const;
 
  private:
-  Project(source::Files& files) : files_(&files) {}
+  explicit Project(source::Files& files) : files_(&files) {}
+  bool configure(diagnostics::Sink& sink);
+  std::optional<source::FileId> read_stdin(diagnostics::Sink& sink);
+  bool fits(const std::string& name, std::size_t size, source::Span at, diagnostics::Sink& sink) const;
+  std::string neighbour(const std::string& missing) const;
   std::optional<source::FileId> add(const std::string& real, source::Span at, diagnostics::Sink& sink);
   void walk(const std::string& directory, std::vector<std::string>& found, diagnostics::Sink& sink) const;
   std::string shown(const std::string& real) const;
@@ -67,8 +71,8 @@ class Project final : public sema::ModuleSource {
   Config config_;
   Options options_;
   std::string root_;
-  bool root_is_marked_ = false;
   std::map<std::string, source::FileId> by_real_path_;
+  std::map<source::FileId, std::string> on_disk_;
   std::optional<source::FileId> stdin_file_;
 };
 
