@@ -1,0 +1,59 @@
+#pragma once
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/sema/sema.hpp"
+#include "compiler/sema/values.hpp"
+
+namespace agp::sema {
+
+/// One file with its names. `name` is what its own item is called: `python` for std/runtime/python.agp.
+struct Module {
+  std::string path;          ///< "std.runtime.python", or the file's path
+  std::string name;
+  source::FileId file = source::no_file;
+  bool library = false;
+  syntax::File ast;
+  std::map<std::string, const syntax::Item*> items;      ///< params, lets, fragments, policies, invariants by name
+  std::map<std::string, const Module*> uses;             ///< as they are written here: `std.a.b`, an alias, a stem
+  std::map<std::string, Span> use_spans;
+};
+
+/// Loads a file and everything it uses, each once. Cycles, unknown modules and duplicate names are reported.
+class Modules {
+ public:
+  Modules(source::Files& files, ModuleSource& source, const syntax::Limits& limits, diagnostics::Sink& sink)
+      : files_(files), source_(source), limits_(limits), sink_(sink) {}
+
+  const Module* load_root(source::FileId file);
+  /// A module of the library by its dotted name, for `@group` and what a missing block implies; nothing if there is none.
+  const Module* load_library(std::string_view dotted);
+  /// Name and digest of every module read, sorted by name.
+  std::vector<model::ModuleRead> read() const;
+
+ private:
+  Module* load(source::FileId file, std::string path, std::string name, bool library);
+  void declare(Module& module);
+  void resolve_use(Module& module, const syntax::Use& use);
+
+  source::Files& files_;
+  ModuleSource& source_;
+  const syntax::Limits& limits_;
+  diagnostics::Sink& sink_;
+  std::deque<Module> modules_;
+  std::map<std::string, Module*> by_path_;
+  std::vector<std::string> loading_;   ///< for cycles, outermost first
+};
+
+/// `a.b.item` in a module: the fragment or policy it names, and where it stands.
+struct Found {
+  const Module* module = nullptr;
+  const syntax::Item* item = nullptr;
+};
+Found find_item(const Module& from, const syntax::QualifiedName& name);
+
+}  // namespace agp::sema

@@ -1,0 +1,178 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/diagnostics/suggest.hpp"
+#include "compiler/sema/module.hpp"
+#include "compiler/source/digest.hpp"
+#include "embedded/stdlib.hpp"
+
+// Files -> modules. A library module is a file inside the binary; any other comes from the ModuleSource. Nothing becomes
+// visible unqualified (LANGUAGE.md, Items).
+namespace agp::sema {
+namespace {
+
+namespace kind = diagnostics::kind;
+
+const embedded::File* find_embedded(std::string_view path) {
+  for (const auto& file : embedded::stdlib())
+    if (file.path == path) return &file;
+  return nullptr;
+}
+
+std::string stem(std::string_view path) {
+  path.remove_prefix(path.rfind('/') == std::string_view::npos ? 0 : path.rfind('/') + 1);
+  return std::string(path.substr(0, path.rfind('.')));
+}
+
+std::string library_path(std::string_view dotted) {
+  std::string out(dotted);
+  std::replace(out.begin(), out.end(), '.', '/');
+  return out + ".agp";
+}
+
+const syntax::Name* item_name(const syntax::Item& item) {
+  struct Visit {
+    const syntax::Name* operator()(const syntax::VersionItem&) const { return nullptr; }
+    const syntax::Name* operator()(const syntax::Use&) const { return nullptr; }
+    const syntax::Name* operator()(const syntax::Test&) const { return nullptr; }
+    const syntax::Name* operator()(const syntax::Parameter& i) const { return &i.name; }
+    const syntax::Name* operator()(const syntax::Let& i) const { return &i.name; }
+    const syntax::Name* operator()(const syntax::Fragment& i) const { return &i.name; }
+    const syntax::Name* operator()(const syntax::Policy& i) const { return &i.name; }
+    const syntax::Name* operator()(const syntax::Invariant& i) const { return &i.name; }
+  };
+  return std::visit(Visit{}, item);
+}
+
+}  // namespace
+
+std::vector<std::string> library_modules() {
+  std::vector<std::string> out;
+  for (const auto& file : embedded::stdlib()) out.emplace_back(file.path);
+  return out;
+}
+
+const Module* Modules::load_root(source::FileId file) {
+  const std::string& path = files_.get(file).path;
+  return load(file, path, stem(path), files_.get(file).library);
+}
+
+const Module* Modules::load_library(std::string_view dotted) {
+  const std::string path(dotted);
+  if (const auto known = by_path_.find(path); known != by_path_.end()) return known->second;
+  const embedded::File* file = find_embedded(library_path(dotted));
+  if (!file) return nullptr;
+  const source::FileId id = files_.add(std::string(file->path), std::string(file->bytes), true);
+  return load(id, path, path.substr(path.rfind('.') + 1), true);
+}
+
+Module* Modules::load(source::FileId file, std::string path, std::string name, bool library) {
+  if (const auto known = by_path_.find(path); known != by_path_.end()) return known->second;
+  modules_.emplace_back();
+  Module& module = modules_.back();
+  module.path = path;
+  module.name = std::move(name);
+  module.file = file;
+  module.library = library;
+  by_path_[path] = &module;
+  module.ast = syntax::parse(files_, file, sink_, limits_);
+  loading_.push_back(path);
+  declare(module);
+  loading_.pop_back();
+  return &module;
+}
+
+void Modules::declare(Module& module) {
+  for (const syntax::Item& item : module.ast.items) {
+    if (const auto* use = std::get_if<syntax::Use>(&item)) resolve_use(module, *use);
+    const syntax::Name* name = item_name(item);
+    if (!name) continue;
+    const auto [at, fresh] = module.items.emplace(name->text, &item);
+    if (!fresh)
+      sink_.emit(kind::duplicate_name, name->span, fmt::format("`{}` is declared twice", name->text))
+          .labelled("declared again here")
+          .relate(item_name(*at->second)->span, "first declared here");
+  }
+}
+
+void Modules::resolve_use(Module& module, const syntax::Use& use) {
+  const Module* target = nullptr;
+  std::string visible;
+  if (use.module) {
+    const std::string dotted = use.module->text();
+    visible = dotted;
+    if (std::find(loading_.begin(), loading_.end(), dotted) != loading_.end()) {
+      sink_.emit(kind::import_cycle, use.span, fmt::format("`{}` uses itself through `{}`", dotted, loading_.back()));
+      return;
+    }
+    target = load_library(dotted);
+    if (!target) {
+      std::vector<std::string> names;
+      for (const auto& file : embedded::stdlib()) {
+        std::string n(file.path.substr(0, file.path.size() - 4));
+        std::replace(n.begin(), n.end(), '/', '.');
+        names.push_back(n);
+      }
+      const std::vector<std::string_view> views(names.begin(), names.end());
+      sink_.emit(kind::unknown_module, use.module->span, fmt::format("the library has no module `{}`", dotted))
+          .helped(diagnostics::did_you_mean(dotted, views));
+      return;
+    }
+  } else if (use.path) {
+    std::string path;
+    for (const auto& piece : use.path->pieces) {
+      if (piece.kind == syntax::StringPiece::Kind::Interpolation) {
+        sink_.emit(kind::invalid_interpolation, piece.span, "the path of a `use` is a plain string");
+        return;
+      }
+      path += piece.text;
+    }
+    if (module.library) {
+      sink_.emit(kind::unknown_module, use.path->span, "a library module can't use a file");
+      return;
+    }
+    const auto id = source_.load(module.file, path, use.path->span, sink_);
+    if (!id) return;
+    const std::string& real = files_.get(*id).path;
+    if (std::find(loading_.begin(), loading_.end(), real) != loading_.end()) {
+      sink_.emit(kind::import_cycle, use.span, fmt::format("`{}` uses itself through `{}`", real, loading_.back()));
+      return;
+    }
+    visible = stem(path);
+    target = load(*id, real, stem(real), false);
+  }
+  if (!target) return;
+  if (use.as) visible = use.as->text;
+  const auto [at, fresh] = module.uses.emplace(visible, target);
+  if (!fresh && at->second != target)
+    sink_.emit(kind::duplicate_name, use.span, fmt::format("two modules are called `{}` here", visible))
+        .relate(module.use_spans[visible], "the first one")
+        .helped("give one of them another name: `as other`");
+  module.use_spans.emplace(visible, use.span);
+}
+
+std::vector<model::ModuleRead> Modules::read() const {
+  std::vector<model::ModuleRead> out;
+  for (const auto& [path, module] : by_path_)
+    out.push_back({path, source::sha256(files_.get(module->file).text)});
+  return out;
+}
+
+Found find_item(const Module& from, const syntax::QualifiedName& name) {
+  const auto in = [](const Module& module, const std::string& item) -> Found {
+    const auto at = module.items.find(item);
+    return at == module.items.end() ? Found{} : Found{&module, at->second};
+  };
+  if (name.parts.size() == 1)
+    if (const Found own = in(from, name.parts[0].text); own.item) return own;
+  if (const auto module = from.uses.find(name.text()); module != from.uses.end())
+    return in(*module->second, module->second->name);
+  std::string prefix;
+  for (std::size_t i = 0; i + 1 < name.parts.size(); ++i) prefix += (i ? "." : "") + name.parts[i].text;
+  if (const auto module = from.uses.find(prefix); module != from.uses.end())
+    return in(*module->second, name.parts.back().text);
+  return {};
+}
+
+}  // namespace agp::sema

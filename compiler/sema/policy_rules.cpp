@@ -1,0 +1,293 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/diagnostics/suggest.hpp"
+#include "compiler/sema/policy_builder.hpp"
+#include "compiler/source/digest.hpp"
+
+// Rule blocks -> model::Rule. A rule keeps its patterns together; each has its own span and its text as a fact.
+namespace agp::sema {
+
+namespace kind = diagnostics::kind;
+
+namespace {
+
+model::Effect to_model(syntax::Effect e) {
+  return e == syntax::Effect::Deny ? model::Effect::Deny : e == syntax::Effect::Ask ? model::Effect::Ask : model::Effect::Allow;
+}
+
+std::string_view word(syntax::Modifier::Kind k) {
+  static constexpr std::string_view names[] = {"as", "because", "until", "within", "from", "risk"};
+  return names[static_cast<std::size_t>(k)];
+}
+
+/// The texts of a list, each once, in order: a group's patterns all have the group's text.
+template <class P>
+std::string joined(const std::vector<model::Placed<P>>& list, std::string_view drop_prefix) {
+  std::vector<std::string> parts;
+  for (const auto& p : list) {
+    std::string t = p.text.starts_with(drop_prefix) ? p.text.substr(drop_prefix.size()) : p.text;
+    if (parts.empty() || parts.back() != t) parts.push_back(std::move(t));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+template <class P>
+std::string except_text(const std::vector<model::Placed<P>>& list, std::string_view drop_prefix) {
+  return list.empty() ? "" : " except " + joined(list, drop_prefix);
+}
+
+}  // namespace
+
+PolicyBuilder::Modifiers PolicyBuilder::modifiers(const syntax::RuleHead& head, const Place& place, std::string_view allowed) {
+  using Kind = syntax::Modifier::Kind;
+  Modifiers out;
+  std::map<Kind, Span> seen;
+  for (const auto& m : head.modifiers) {
+    const auto [at, fresh] = seen.emplace(m.kind, m.span);
+    if (!fresh) {
+      sink().emit(kind::duplicate_modifier, m.span, fmt::format("`{}` stands twice in one rule", word(m.kind)))
+          .relate(at->second, "the first one");
+      continue;
+    }
+    if (m.kind != Kind::As && m.kind != Kind::Because && allowed.find(word(m.kind)) == std::string_view::npos) {
+      static const std::map<Kind, std::string_view> where = {{Kind::Until, "`allow`, `ask` and `accept`"},
+                                                             {Kind::Within, "a `connect` to a name"},
+                                                             {Kind::From, "a `listen`"},
+                                                             {Kind::Risk, "an `ask`"}};
+      sink().emit(kind::misplaced_modifier, m.span, fmt::format("`{}` has no meaning here", word(m.kind)))
+          .helped(fmt::format("it belongs to {}", where.at(m.kind)));
+      continue;
+    }
+    switch (m.kind) {
+      case Kind::As:
+      case Kind::Because:
+        if (m.string)
+          if (auto t = patterns_.eval().text(place.scope, *m.string)) (m.kind == Kind::As ? out.label : out.because) = *t;
+        break;
+      case Kind::Until:
+        if (m.date) {
+          out.until = to_day(m.date->year, m.date->month, m.date->day);
+          if (!out.until) sink().emit(kind::invalid_date, m.date->span, "there is no such day").helped("dates are YYYY-MM-DD");
+          else out.text += " until " + day_text(*out.until);
+        }
+        break;
+      case Kind::Within:
+      case Kind::From: {
+        auto set = patterns_.addresses(place.scope, m.addresses);
+        if (!set) break;
+        out.text += fmt::format(" {} {}", word(m.kind), address_text(*set));
+        (m.kind == Kind::Within ? out.within : out.from) = std::move(set);
+        break;
+      }
+      case Kind::Risk: {
+        const std::string w = m.word ? m.word->text : "";
+        if (w == "low") out.risk = model::Risk::Low;
+        else if (w == "medium") out.risk = model::Risk::Medium;
+        else if (w == "high") out.risk = model::Risk::High;
+        else sink().emit(kind::unknown_word, m.span, fmt::format("`{}` is no risk", w)).helped("a risk is low, medium or high");
+        break;
+      }
+    }
+  }
+  return out;
+}
+
+void PolicyBuilder::add(const syntax::RuleHead& head, const Place& place, Modifiers mods, model::RuleBody body, std::string text) {
+  model::Rule rule;
+  rule.effect = to_model(head.effect);
+  rule.body = std::move(body);
+  rule.label = std::move(mods.label);
+  rule.because = std::move(mods.because);
+  rule.until = mods.until;
+  rule.expired = mods.until && *mods.until < options_.today;
+  rule.risk = mods.risk;
+  rule.span = head.span;
+  rule.included_by = place.includes;
+  rule.module = place.module;
+  rule.text = fmt::format("{} {}{}", to_string(rule.effect), text, mods.text);
+  rule.id = rule.label.empty() ? "r" + source::sha256(rule.text).substr(0, 12) : rule.label;
+  // a fragment that arrives twice by different ways is one set
+  if (!place.includes.empty() && !seen_rules_.insert(fmt::format("{}:{}:{}", head.span.file, head.span.begin, rule.text)).second) return;
+  out_.rules.push_back(std::move(rule));
+}
+
+void PolicyBuilder::statement(const syntax::FileBlock& block, const Place& place) {
+  for (const auto& rule : block.rules) {
+    const auto mods = modifiers(rule.head, place, rule.head.effect == syntax::Effect::Deny ? "" : rule.head.effect == syntax::Effect::Ask ? "until risk" : "until");
+    const auto verbs = patterns_.verbs(rule.verbs);
+    if (!verbs) continue;
+    const std::string words = model::verbs_text(*verbs);
+    model::FileBody body;
+    body.verbs = *verbs;
+    body.patterns = patterns_.paths(place.scope, rule.patterns, words);
+    body.except = patterns_.paths(place.scope, rule.except, words);
+    if (body.patterns.empty()) continue;
+    std::string text = fmt::format("{} {}{}", words, joined(body.patterns, words + " "), except_text(body.except, words + " "));
+    add(rule.head, place, mods, std::move(body), std::move(text));
+  }
+}
+
+void PolicyBuilder::statement(const syntax::NetBlock& block, const Place& place) {
+  for (const auto& rule : block.rules) net_rule(rule, place);
+  for (const auto& r : block.resolvers) {
+    const auto set = patterns_.addresses(place.scope, r.addresses);
+    if (!set) continue;
+    for (const auto& range : set->ranges()) {
+      if (range.last.bits - range.first.bits > 15) {
+        sink().emit(kind::invalid_address, r.span, "a resolver is one address, not a prefix");
+        break;
+      }
+      for (model::Bits128 b = range.first.bits; b <= range.last.bits; ++b)
+        if (std::find(out_.resolvers.begin(), out_.resolvers.end(), model::Address{b}) == out_.resolvers.end())
+          out_.resolvers.push_back({b});
+    }
+    out_.resolver_span = r.span;
+  }
+}
+
+void PolicyBuilder::net_rule(const syntax::NetRule& rule, const Place& place) {
+  const bool listen = rule.verb.text == "listen";
+  if (!listen && rule.verb.text != "connect") {
+    static constexpr std::string_view names[] = {"connect", "listen"};
+    std::string help = diagnostics::did_you_mean(rule.verb.text, names);
+    if (rule.verb.text == "resolve") help = "a name resolves exactly when some rule allows connecting to it: leave this rule out";
+    if (help.empty()) help = "net verbs are connect and listen";
+    sink().emit(kind::unknown_verb, rule.verb.span, fmt::format("`{}` is no verb of a net rule", rule.verb.text)).helped(help);
+    return;
+  }
+  auto net = patterns_.protocols(rule.protocols, rule.verb.span);
+  if (!net) return;
+  if (net->unix_socket) {
+    model::UnixBody body;
+    body.direction = listen ? model::Direction::Listen : model::Direction::Connect;
+    const std::string prefix = fmt::format("{} unix", rule.verb.text);
+    std::vector<syntax::String> paths, except;
+    for (const auto& e : rule.unix_endpoints) {
+      if (e.path) paths.push_back(*e.path);
+      else body.abstract = true;
+    }
+    for (const auto& e : rule.unix_except)
+      if (e.path) except.push_back(*e.path);
+    body.paths = patterns_.paths(place.scope, paths, prefix);
+    body.except = patterns_.paths(place.scope, except, prefix);
+    if (body.paths.empty() && !body.abstract) return;
+    std::string text = prefix + " " + joined(body.paths, prefix + " ");
+    if (body.abstract) text += body.paths.empty() ? "@abstract" : ", @abstract";
+    text += except_text(body.except, prefix + " ");
+    const auto mods = modifiers(rule.head, place, rule.head.effect == syntax::Effect::Deny ? "" : "until");
+    add(rule.head, place, mods, std::move(body), std::move(text));
+    return;
+  }
+  const std::string prefix = fmt::format("{} {}", rule.verb.text, model::protocols_text(net->protocols));
+  model::NetBody body;
+  body.direction = listen ? model::Direction::Listen : model::Direction::Connect;
+  body.endpoints = patterns_.endpoints(place.scope, rule.endpoints, net->protocols, prefix);
+  body.except = patterns_.endpoints(place.scope, rule.except, net->protocols, prefix);
+  bool icmp = false, named = false;
+  for (const auto& e : body.endpoints) {
+    icmp = icmp || e.pattern.icmp;
+    named = named || e.pattern.name.has_value();
+    if (listen && e.pattern.name)
+      sink().emit(kind::invalid_host, e.span, "a `listen` takes addresses, not names");
+  }
+  body.protocols = icmp ? net->protocols : static_cast<model::Protocols>(net->protocols & ~static_cast<unsigned>(model::Protocol::Icmp));
+  std::string allowed = rule.head.effect == syntax::Effect::Deny ? "" : "until";
+  if (rule.head.effect == syntax::Effect::Ask) allowed += " risk";
+  if (listen) allowed += " from";
+  if (named && rule.head.effect != syntax::Effect::Deny) allowed += " within";
+  auto mods = modifiers(rule.head, place, allowed);
+  body.within = mods.within;
+  body.from = mods.from;
+  if (body.endpoints.empty() || (listen && named)) return;
+  std::string text = fmt::format("{} {}{}", prefix, joined(body.endpoints, prefix + " "), except_text(body.except, prefix + " "));
+  add(rule.head, place, std::move(mods), std::move(body), std::move(text));
+}
+
+void PolicyBuilder::statement(const syntax::SyscallBlock& block, const Place& place) {
+  has_syscall_block_ = true;
+  for (const auto& rule : block.rules) {
+    const bool deny = rule.head.effect == syntax::Effect::Deny;
+    const auto mods = modifiers(rule.head, place, deny ? "" : "until");
+    model::SyscallBody body;
+    body.patterns = patterns_.syscalls(place.scope, rule.patterns);
+    body.except = patterns_.syscalls(place.scope, rule.except);
+    if (body.patterns.empty()) continue;
+    std::string denial;
+    if (rule.denial) {
+      if (!deny) {
+        sink().emit(kind::misplaced_modifier, rule.denial->span, "what a denied call gets belongs to a `deny`");
+        continue;
+      }
+      using K = syntax::Denial::Kind;
+      body.denial.kind = rule.denial->kind == K::Kill   ? model::Denial::Kind::Kill
+                         : rule.denial->kind == K::Trap ? model::Denial::Kind::Trap
+                                                        : model::Denial::Kind::Errno;
+      denial = rule.denial->kind == K::Kill ? " kill" : " trap";
+      if (rule.denial->kind == K::Errno && rule.denial->errno_name) {
+        const auto value = linux::find_errno(rule.denial->errno_name->text);
+        if (!value) {
+          sink().emit(kind::unknown_constant, rule.denial->errno_name->span,
+                      fmt::format("`{}` is no error number", rule.denial->errno_name->text)).helped("error numbers are written EPERM, ENOSYS, EACCES, …");
+          continue;
+        }
+        body.denial.errno_value = *value;
+        denial = " errno " + rule.denial->errno_name->text;
+      }
+    }
+    std::string text = joined(body.patterns, "") + except_text(body.except, "") + denial;
+    add(rule.head, place, mods, std::move(body), "syscall " + text);
+  }
+}
+
+void PolicyBuilder::statement(const syntax::CapabilityBlock& block, const Place& place) {
+  for (const auto& rule : block.rules) {
+    model::CapabilityBody body;
+    body.names = patterns_.capabilities(rule.names);
+    const auto except = patterns_.capabilities(rule.except);
+    std::erase_if(body.names, [&](const auto& n) {
+      return std::any_of(except.begin(), except.end(), [&](const auto& e) { return e.pattern == n.pattern; });
+    });
+    if (body.names.empty()) continue;
+    std::string text = "capability " + joined(body.names, "capability ");
+    add(rule.head, place, modifiers(rule.head, place, rule.head.effect == syntax::Effect::Deny ? "" : "until"), std::move(body), std::move(text));
+  }
+}
+
+void PolicyBuilder::text_rule(const syntax::TextRule& rule, model::TextBody::Sort sort, const Place& place) {
+  const std::string prefix = sort == model::TextBody::Sort::Env ? "env" : "tool";
+  std::string allowed = rule.head.effect == syntax::Effect::Deny ? "" : "until";
+  if (rule.head.effect == syntax::Effect::Ask) allowed += " risk";
+  const auto mods = modifiers(rule.head, place, allowed);
+  model::TextBody body;
+  body.sort = sort;
+  body.patterns = patterns_.globs(place.scope, rule.patterns, prefix);
+  body.except = patterns_.globs(place.scope, rule.except, prefix);
+  if (body.patterns.empty()) return;
+  std::string text = fmt::format("{} {}{}", prefix, joined(body.patterns, prefix + " "), except_text(body.except, prefix + " "));
+  add(rule.head, place, mods, std::move(body), std::move(text));
+}
+
+void PolicyBuilder::statement(const syntax::EnvBlock& block, const Place& place) {
+  for (const auto& rule : block.rules) text_rule(rule, model::TextBody::Sort::Env, place);
+  for (const auto& set : block.sets) {
+    const auto name = patterns_.eval().text(place.scope, set.name);
+    const auto value = patterns_.eval().text(place.scope, set.value);
+    if (!name || !value) continue;
+    if (name->empty() || name->find('=') != std::string::npos || name->find('\0') != std::string::npos ||
+        value->find('\0') != std::string::npos) {
+      sink().emit(kind::invalid_value, set.name.span, "a variable's name is not empty and has no `=` or NUL");
+      continue;
+    }
+    const auto [at, fresh] = out_.env_set.emplace(*name, *value);
+    if (!fresh && at->second != *value)
+      sink().emit(kind::duplicate_name, set.span, fmt::format("`{}` is set to two values: `{}` and `{}`", *name, at->second, *value));
+  }
+}
+
+void PolicyBuilder::statement(const syntax::ToolBlock& block, const Place& place) {
+  for (const auto& rule : block.rules) text_rule(rule, model::TextBody::Sort::Tool, place);
+}
+
+}  // namespace agp::sema

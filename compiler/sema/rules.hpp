@@ -1,0 +1,66 @@
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/model/policy.hpp"
+#include "compiler/sema/scope.hpp"
+
+namespace agp::sema {
+
+/// Turns the patterns of the language into patterns of the model. Used for rules, for the facts of `accept` and for
+/// actions. Everything returns what could be resolved; mistakes went to the evaluator's sink.
+class Patterns {
+ public:
+  Patterns(Modules& modules, Evaluator& eval, const Options& options) : modules_(modules), eval_(eval), options_(options) {}
+
+  template <class P>
+  using List = std::vector<model::Placed<P>>;
+
+  std::optional<model::Verbs> verbs(const std::vector<syntax::Name>& words);
+  /// `prefix` begins each fact's text: `write`.
+  List<model::PathPattern> paths(const Scope& scope, const std::vector<syntax::String>& strings, const std::string& prefix);
+
+  struct Net {
+    model::Protocols protocols = 0;
+    bool unix_socket = false;
+  };
+  std::optional<Net> protocols(const std::vector<syntax::Name>& words, Span at);
+  /// One entry for the addresses of an endpoint and one for each name in it. `protocols` loses icmp where a port was given.
+  List<model::EndpointPattern> endpoints(const Scope& scope, const std::vector<syntax::Endpoint>& list, model::Protocols protocols,
+                                         const std::string& prefix);
+  std::optional<model::AddressSet> addresses(const Scope& scope, const std::vector<syntax::Address>& list);
+
+  /// A group gives all its patterns, each with the group's text. `in_group` drops calls that no selected architecture has.
+  List<model::SyscallPattern> syscalls(const Scope& scope, const std::vector<syntax::SyscallPattern>& list, bool in_group = false);
+  std::optional<std::uint64_t> constant(const Scope& scope, const syntax::Constant& c);
+  const linux::Syscall* find_call(const syntax::Name& name, bool quiet);
+
+  List<std::string> capabilities(const std::vector<syntax::Name>& names);
+  List<std::string> globs(const Scope& scope, const std::vector<syntax::String>& strings, const std::string& prefix);
+
+  Evaluator& eval() { return eval_; }
+  diagnostics::Sink& sink() { return eval_.sink(); }
+
+ private:
+  struct Host { model::NamePattern name; Span span; };
+  struct Hosts { model::AddressSet addresses; std::vector<Host> names; bool failed = false; };
+  Hosts hosts(const Scope& scope, const std::vector<syntax::Address>& list);
+  void add_value(const Value& value, Span at, Hosts& out);
+  std::optional<model::PortSet> ports(const Scope& scope, const std::vector<syntax::Port>& list);
+  std::optional<model::SyscallPattern> call(const Scope& scope, const syntax::SyscallPattern& p, bool quiet);
+  std::optional<model::ArgTest> test(const Scope& scope, const linux::Syscall& call, const syntax::Condition& c);
+  List<model::SyscallPattern> group(const syntax::SyscallPattern& p);
+
+  Modules& modules_;
+  Evaluator& eval_;
+  const Options& options_;
+  std::map<std::string, List<model::SyscallPattern>> groups_;
+  std::vector<std::string> expanding_;
+};
+
+std::string call_text(const syntax::SyscallPattern& p);
+std::string address_text(const model::AddressSet& set);   ///< `10.0.1.50`, `[fd00::/8]`, `any`, `[a, b]`
+
+}  // namespace agp::sema

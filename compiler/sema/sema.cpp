@@ -1,0 +1,166 @@
+#include "compiler/sema/sema.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "compiler/diagnostics/suggest.hpp"
+#include "compiler/sema/policy_builder.hpp"
+
+// The pipeline of one file, in order: load modules -> values of `--set` -> types of parameters -> each policy -> each test.
+namespace agp::sema {
+namespace {
+
+namespace kind = diagnostics::kind;
+
+using Overrides = std::map<std::string, Value>;
+
+/// `--set K=V` by the root file's parameters. A name that no parameter has is an error: a misspelt one must not be silent.
+Overrides set_values(const Module& root, const Options& options, diagnostics::Sink& sink) {
+  Overrides out;
+  for (const auto& [name, text] : options.set) {
+    const auto item = root.items.find(name);
+    const auto* parameter = item == root.items.end() ? nullptr : std::get_if<syntax::Parameter>(item->second);
+    if (!parameter) {
+      std::vector<std::string_view> names;
+      for (const auto& [n, i] : root.items)
+        if (std::get_if<syntax::Parameter>(i)) names.push_back(n);
+      sink.emit(kind::unknown_parameter, {}, fmt::format("`--set {}=…`: the file has no parameter `{}`", name, name))
+          .helped(diagnostics::did_you_mean(name, names));
+      continue;
+    }
+    const auto type = find_type(parameter->type.name.text);
+    if (!type) continue;
+    if (auto value = parse_value(text, *type, parameter->type.list)) out[name] = std::move(*value);
+    else
+      sink.emit(kind::type_mismatch, parameter->type.span, fmt::format("`--set {}={}`: `{}` is not {}{}", name, text, text,
+                                                                       parameter->type.list ? "a list of " : "a ", to_string(*type)));
+  }
+  return out;
+}
+
+void check_parameters(const Module& module, Evaluator& eval, diagnostics::Sink& sink) {
+  const auto check = [&](const syntax::Parameter& p) {
+    if (find_type(p.type.name.text)) return;
+    sink.emit(kind::unknown_type, p.type.name.span, fmt::format("`{}` is no type", p.type.name.text))
+        .helped("types are path, string, int, size, duration, address, host and port; `[path]` is a list");
+  };
+  for (const auto& item : module.ast.items) {
+    if (const auto* p = std::get_if<syntax::Parameter>(&item)) check(*p);
+    if (const auto* f = std::get_if<syntax::Fragment>(&item))
+      for (const auto& p : f->parameters) check(p);
+    // every constant is evaluated, used or not: a mistake in it is reported
+    if (const auto* l = std::get_if<syntax::Let>(&item)) eval.lookup({&module, nullptr}, l->name.text, l->name.span);
+  }
+}
+
+/// Rules of a fragment that no policy includes are checked too, with the defaults of its parameters where all have one.
+void check_unused_fragments(Modules& modules, const Module& root, Evaluator& eval, const Options& options) {
+  bool any_policy = false;
+  for (const auto& item : root.ast.items) any_policy = any_policy || std::holds_alternative<syntax::Policy>(item);
+  if (any_policy) return;
+  for (const auto& item : root.ast.items) {
+    const auto* f = std::get_if<syntax::Fragment>(&item);
+    if (!f) continue;
+    bool defaults = true;
+    for (const auto& p : f->parameters) defaults = defaults && p.fallback.has_value();
+    if (!defaults) continue;
+    syntax::Policy wrapper;
+    wrapper.name = f->name;
+    wrapper.span = f->span;
+    syntax::Include include;
+    include.name.parts = {f->name};
+    include.name.span = include.span = f->name.span;
+    wrapper.body.emplace_back(std::move(include));
+    PolicyBuilder(modules, root, eval, options).build(wrapper);
+  }
+}
+
+model::Decision to_model(syntax::Effect e) {
+  return e == syntax::Effect::Deny ? model::Decision::Deny : e == syntax::Effect::Ask ? model::Decision::Ask : model::Decision::Allow;
+}
+
+void add_test(Modules& modules, const Module& root, const syntax::Test& test, const Overrides& set, const Options& options,
+              diagnostics::Sink& sink, Unit& unit) {
+  const Found found = find_item(root, test.policy);
+  const auto* policy = found.item && found.module == &root ? std::get_if<syntax::Policy>(found.item) : nullptr;
+  if (!policy) {
+    std::vector<std::string_view> names;
+    for (const auto& [n, i] : root.items)
+      if (std::get_if<syntax::Policy>(i)) names.push_back(n);
+    sink.emit(kind::unknown_policy, test.policy.span, fmt::format("no policy is called `{}`", test.policy.text()))
+        .helped(diagnostics::did_you_mean(test.policy.text(), names));
+    return;
+  }
+  Overrides values = set;
+  Evaluator arguments(root, set, sink);
+  for (const auto& a : test.arguments) {
+    const auto item = root.items.find(a.name.text);
+    const auto* parameter = item == root.items.end() ? nullptr : std::get_if<syntax::Parameter>(item->second);
+    if (!parameter) {
+      sink.emit(kind::unknown_parameter, a.name.span, fmt::format("the file has no parameter `{}`", a.name.text));
+      continue;
+    }
+    if (auto v = arguments.evaluate_as({&root, nullptr}, a.value, parameter->type)) values[a.name.text] = std::move(*v);
+  }
+  Evaluator eval(root, values, sink);
+  Test out;
+  out.span = test.span;
+  // what is wrong in the policy itself was reported when it was built for its own sake
+  diagnostics::Sink quiet;
+  Evaluator quiet_eval(root, values, quiet);
+  out.policy = PolicyBuilder(modules, root, quiet_eval, options).build(*policy);
+  Patterns patterns(modules, eval, options);
+  for (const auto& line : test.lines)
+    if (auto resolved = actions(patterns, {&root, nullptr}, line.action))
+      out.lines.push_back({to_model(line.expected), std::move(resolved->actions), std::move(resolved->text), line.span});
+  unit.tests.push_back(std::move(out));
+}
+
+}  // namespace
+
+Unit analyse(source::Files& files, source::FileId root_file, ModuleSource& source, const Options& options, diagnostics::Sink& sink) {
+  Unit unit;
+  Modules modules(files, source, options.limits, sink);
+  const Module& root = *modules.load_root(root_file);
+  const Overrides set = set_values(root, options, sink);
+  Evaluator eval(root, set, sink);
+  check_parameters(root, eval, sink);
+  for (const auto& item : root.ast.items) {
+    if (const auto* policy = std::get_if<syntax::Policy>(&item))
+      unit.policies.push_back(PolicyBuilder(modules, root, eval, options).build(*policy));
+    if (const auto* invariant = std::get_if<syntax::Invariant>(&item))
+      sink.emit(kind::invariant_unchecked, invariant->name.span, fmt::format("the invariant `{}` is not checked by this version", invariant->name.text))
+          .note("an invariant that is written down and not enforced must not pass in silence");
+  }
+  check_unused_fragments(modules, root, eval, options);
+  for (const auto& item : root.ast.items)
+    if (const auto* test = std::get_if<syntax::Test>(&item)) add_test(modules, root, *test, set, options, sink, unit);
+  return unit;
+}
+
+std::optional<ResolvedAction> resolve_action(const syntax::ActionPattern& action, const Options& options, diagnostics::Sink& sink) {
+  struct Nothing final : ModuleSource {
+    std::optional<source::FileId> load(source::FileId, std::string_view, Span, diagnostics::Sink&) override { return std::nullopt; }
+  } nothing;
+  source::Files files;
+  Modules modules(files, nothing, options.limits, sink);
+  const Module empty;
+  Evaluator eval(empty, {}, sink);
+  Patterns patterns(modules, eval, options);
+  return actions(patterns, {&empty, nullptr}, action);
+}
+
+std::optional<model::Day> to_day(int year, int month, int day) {
+  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day))};
+  if (!date.ok() || year < 1970 || year > 9999) return std::nullopt;
+  return static_cast<model::Day>(std::chrono::sys_days(date).time_since_epoch().count());
+}
+
+std::string day_text(model::Day day) {
+  const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(day))};
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+}
+
+}  // namespace agp::sema

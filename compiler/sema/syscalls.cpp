@@ -1,0 +1,251 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "compiler/diagnostics/suggest.hpp"
+#include "compiler/sema/rules.hpp"
+
+// System calls: names, groups and conditions -> patterns of the model, checked against the kernel's tables.
+namespace agp::sema {
+namespace {
+
+namespace kind = diagnostics::kind;
+using Op = syntax::Condition::Op;
+
+std::string constant_text(const syntax::Constant& c) {
+  std::vector<std::string> terms;
+  for (const auto& t : c.terms) {
+    if (const auto* n = std::get_if<syntax::Name>(&t)) terms.push_back(n->text);
+    else terms.push_back(fmt::format("{}", std::get<syntax::Number>(t).value));
+  }
+  return terms.size() == 1 ? terms[0] : fmt::format("({})", fmt::join(terms, " | "));
+}
+
+std::string_view op_text(Op op) {
+  switch (op) {
+    case Op::Ne: return "!=";
+    case Op::Lt: return "<";
+    case Op::Le: return "<=";
+    case Op::Gt: return ">";
+    case Op::Ge: return ">=";
+    default: return "==";
+  }
+}
+
+std::string condition_text(const syntax::Condition& c) {
+  if (c.op == Op::Bare) return c.values.empty() ? "" : constant_text(c.values[0]);
+  if (c.op == Op::In) {
+    std::vector<std::string> values;
+    for (const auto& v : c.values) values.push_back(constant_text(v));
+    return fmt::format("{} in [{}]", c.argument.text, fmt::join(values, ", "));
+  }
+  const std::string left = c.op == Op::Masked && c.mask ? fmt::format("{} & {}", c.argument.text, constant_text(*c.mask)) : c.argument.text;
+  return fmt::format("{} {} {}", left, op_text(c.op), c.values.empty() ? "" : constant_text(c.values[0]));
+}
+
+model::ArgTest::Op to_model(Op op) {
+  using M = model::ArgTest::Op;
+  switch (op) {
+    case Op::Ne: return M::Ne;
+    case Op::Lt: return M::Lt;
+    case Op::Le: return M::Le;
+    case Op::Gt: return M::Gt;
+    case Op::Ge: return M::Ge;
+    case Op::In: return M::In;
+    case Op::Masked: return M::Masked;
+    default: return M::Eq;
+  }
+}
+
+}  // namespace
+
+std::string call_text(const syntax::SyscallPattern& p) {
+  if (p.group) return "@" + p.name.text;
+  if (!p.conditions || p.conditions->empty()) return p.name.text == "kill" ? "kill()" : p.name.text;
+  std::vector<std::string> parts;
+  for (const auto& c : *p.conditions) parts.push_back(condition_text(c));
+  return fmt::format("{}({})", p.name.text, fmt::join(parts, ", "));
+}
+
+const linux::Syscall* Patterns::find_call(const syntax::Name& name, bool quiet) {
+  const linux::Syscall* found = nullptr;
+  std::vector<std::string_view> missing;
+  for (const auto arch : options_.archs) {
+    const auto* call = linux::find_syscall(arch, name.text);
+    if (call && !found) found = call;
+    if (!call) missing.push_back(linux::to_string(arch));
+  }
+  if (quiet || (found && missing.empty())) return found;
+  if (found) {
+    diagnostics::Diagnostic d(kind::system_call_missing, name.span,
+                              fmt::format("`{}` does not exist on {}", name.text, fmt::join(missing, ", ")));
+    sink().emit(std::move(d));
+    return found;
+  }
+  if (linux::known_anywhere(name.text)) {
+    sink().emit(kind::unknown_system_call, name.span,
+                fmt::format("no selected architecture ({}) has the system call `{}`", fmt::join(missing, ", "), name.text));
+    return nullptr;
+  }
+  std::vector<std::string_view> names;
+  for (const auto arch : options_.archs)
+    for (const auto& call : linux::syscalls(arch)) names.push_back(call.name);
+  std::string help = diagnostics::did_you_mean(name.text, names);
+  // names of the C library that are another call in the kernel
+  static constexpr std::pair<std::string_view, std::string_view> libc[] = {
+      {"fstatat", "newfstatat"}, {"pread", "pread64"}, {"pwrite", "pwrite64"}, {"umount", "umount2"}, {"send", "sendto"},
+      {"recv", "recvfrom"},      {"waitpid", "wait4"}, {"exit_thread", "exit"}, {"sigaction", "rt_sigaction"}};
+  for (const auto& [wrong, right] : libc)
+    if (wrong == name.text) help = fmt::format("the kernel calls it `{}`", right);
+  sink().emit(kind::unknown_system_call, name.span, fmt::format("`{}` is no system call", name.text)).helped(help);
+  return nullptr;
+}
+
+std::optional<std::uint64_t> Patterns::constant(const Scope& scope, const syntax::Constant& c) {
+  std::uint64_t out = 0;
+  for (const auto& term : c.terms) {
+    if (const auto* number = std::get_if<syntax::Number>(&term)) {
+      if (number->overflow) {
+        sink().emit(kind::invalid_value, number->span, "the number does not fit 64 bits");
+        return std::nullopt;
+      }
+      out |= number->value;
+      continue;
+    }
+    const auto& name = std::get<syntax::Name>(term);
+    if (const auto value = linux::find_constant(name.text)) { out |= *value; continue; }
+    const bool declared = (scope.locals && scope.locals->count(name.text)) || (scope.module && scope.module->items.count(name.text));
+    if (declared) {
+      const auto value = eval_.lookup(scope, name.text, name.span);
+      if (value && value->type == Value::Type::Int) { out |= value->number; continue; }
+      if (value) sink().emit(kind::type_mismatch, name.span, fmt::format("expected a number, found {}", to_string(value->type)));
+      return std::nullopt;
+    }
+    sink().emit(kind::unknown_constant, name.span, fmt::format("`{}` is no constant of the kernel that agp knows", name.text))
+        .helped(diagnostics::did_you_mean(name.text, linux::constant_names()));
+    return std::nullopt;
+  }
+  return out;
+}
+
+std::optional<model::ArgTest> Patterns::test(const Scope& scope, const linux::Syscall& call, const syntax::Condition& c) {
+  if (c.op == Op::Bare) {
+    sink().emit(kind::unknown_argument, c.span, "a condition of a rule names its argument")
+        .helped(fmt::format("write `{} == {}`", call.argument_count ? call.arguments[0].name : "arg0",
+                            c.values.empty() ? "…" : constant_text(c.values[0])));
+    return std::nullopt;
+  }
+  const auto index = linux::find_argument(call, c.argument.text);
+  if (!index) {
+    std::vector<std::string_view> names;
+    for (std::size_t i = 0; i < call.argument_count; ++i) names.push_back(call.arguments[i].name);
+    sink().emit(kind::unknown_argument, c.argument.span, fmt::format("`{}` has no argument `{}`", call.name, c.argument.text))
+        .helped(names.empty() ? fmt::format("`{}` takes no arguments; `arg0` to `arg5` are the registers", call.name)
+                              : fmt::format("its arguments are {}", fmt::join(names, ", ")));
+    return std::nullopt;
+  }
+  const linux::Argument& argument = call.arguments[static_cast<std::size_t>(*index)];
+  if (argument.pointer) {
+    sink().emit(kind::pointer_argument, c.argument.span,
+                fmt::format("`{}` of `{}` is a pointer: a filter sees the address, not what it points to", c.argument.text, call.name))
+        .helped("a path, an address or a structure behind a pointer is held by `file` and `net` rules");
+    return std::nullopt;
+  }
+  model::ArgTest out;
+  out.index = *index;
+  out.op = to_model(c.op);
+  for (const auto& v : c.values) {
+    const auto value = constant(scope, v);
+    if (!value) return std::nullopt;
+    if ((*value & ~argument.effective_mask) != 0) {
+      sink().emit(kind::value_out_of_range, v.span,
+                  fmt::format("{:#x} does not fit `{}`: the kernel looks at {} bits of it", *value, c.argument.text,
+                              std::popcount(argument.effective_mask)));
+      return std::nullopt;
+    }
+    out.values.push_back(*value);
+  }
+  if (out.values.empty()) return std::nullopt;
+  if (c.mask) {
+    const auto mask = constant(scope, *c.mask);
+    if (!mask) return std::nullopt;
+    out.mask = *mask;
+    if ((out.values[0] & ~*mask) != 0) {
+      sink().emit(kind::value_out_of_range, c.span, fmt::format("{:#x} has bits outside the mask {:#x}: never equal", out.values[0], *mask));
+      return std::nullopt;
+    }
+  }
+  if (out.op == model::ArgTest::Op::In) {
+    std::sort(out.values.begin(), out.values.end());
+    out.values.erase(std::unique(out.values.begin(), out.values.end()), out.values.end());
+  }
+  return out;
+}
+
+std::optional<model::SyscallPattern> Patterns::call(const Scope& scope, const syntax::SyscallPattern& p, bool quiet) {
+  const linux::Syscall* found = find_call(p.name, quiet);
+  if (!found) return std::nullopt;
+  model::SyscallPattern out;
+  out.name = p.name.text;
+  bool ok = true;
+  if (p.conditions)
+    for (const auto& c : *p.conditions) {
+      auto t = test(scope, *found, c);
+      if (t) out.tests.push_back(std::move(*t));
+      else ok = false;
+    }
+  return ok ? std::optional(std::move(out)) : std::nullopt;
+}
+
+Patterns::List<model::SyscallPattern> Patterns::group(const syntax::SyscallPattern& p) {
+  const std::string& name = p.name.text;
+  if (p.conditions) {
+    sink().emit(kind::unknown_argument, p.span, "a group takes no conditions");
+    return {};
+  }
+  if (std::find(expanding_.begin(), expanding_.end(), name) != expanding_.end()) {
+    sink().emit(kind::recursive_definition, p.span, fmt::format("the group `@{}` contains itself", name));
+    return {};
+  }
+  if (const auto known = groups_.find(name); known != groups_.end()) return known->second;
+  const Module* module = modules_.load_library("std.syscalls." + name);
+  const auto item = module ? module->items.find(name) : decltype(module->items.end()){};
+  const auto* fragment = module && item != module->items.end() ? std::get_if<syntax::Fragment>(item->second) : nullptr;
+  if (!fragment) {
+    std::vector<std::string> names;
+    for (const std::string& path : library_modules())
+      if (path.starts_with("std/syscalls/")) names.push_back(path.substr(13, path.size() - 17));
+    sink().emit(kind::unknown_group, p.span, fmt::format("the library has no group `@{}`", name))
+        .helped(fmt::format("groups are @{}", fmt::join(names, ", @")));
+    return {};
+  }
+  expanding_.push_back(name);
+  List<model::SyscallPattern> out;
+  for (const auto& statement : fragment->body)
+    if (const auto* block = std::get_if<syntax::SyscallBlock>(&statement))
+      for (const auto& rule : block->rules)
+        if (rule.head.effect == syntax::Effect::Allow)
+          for (auto& one : syscalls({module, nullptr}, rule.patterns, true)) out.push_back(std::move(one));
+  expanding_.pop_back();
+  return groups_[name] = out;
+}
+
+Patterns::List<model::SyscallPattern> Patterns::syscalls(const Scope& scope, const std::vector<syntax::SyscallPattern>& list,
+                                                         bool in_group) {
+  List<model::SyscallPattern> out;
+  for (const auto& p : list) {
+    if (p.group) {
+      for (auto& one : group(p)) {
+        one.span = p.span;
+        one.text = "@" + p.name.text;
+        out.push_back(std::move(one));
+      }
+    } else if (auto one = call(scope, p, in_group)) {
+      out.push_back({std::move(*one), p.span, call_text(p)});
+    }
+  }
+  return out;
+}
+
+}  // namespace agp::sema
