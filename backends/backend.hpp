@@ -38,6 +38,7 @@ struct Capabilities {
   std::vector<Capability> facts;           ///< one for each fact given, in order
   std::vector<DerivedGrant> derived;
   std::vector<std::string> assumptions;    ///< "A1", "A6", …
+  std::vector<std::string> reports;        ///< blocks whose refusals this layer can report: "net"
 };
 
 /// One file of the output. `path` is relative to the policy's directory: `seccomp/profile.json`.

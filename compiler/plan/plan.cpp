@@ -1,0 +1,158 @@
+#include "compiler/plan/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+// Facts × layers -> who holds what. In: a policy that sema passed. Out: one row for each fact; every gap is either
+// covered by an `accept` or an error. The join: excess is closed if some layer is exact or narrower; loss is absent if
+// no layer is narrower (VERIFICATION.md, Gaps).
+namespace agp::plan {
+namespace {
+
+namespace kind = diagnostics::kind;
+using model::Accept;
+using model::Fact;
+
+/// What the stack's own commands hold (BACKENDS.md, Layout).
+std::optional<Capability> by_stack(const Fact& fact) {
+  if (fact.kind == Fact::Kind::Limit && fact.name == "time")
+    return Capability{Holds::Exact, "the stack's `run` command kills every process of the container when the time is over", "", ""};
+  return std::nullopt;
+}
+
+/// `ask` outside `tool`: refused by every layer until something can put the question.
+std::optional<Capability> by_effect(const model::Policy& policy, const Fact& fact) {
+  if (fact.kind != Fact::Kind::Pattern || fact.block == "tool" || policy.rules[fact.rule].effect != model::Effect::Ask) return std::nullopt;
+  return Capability{Holds::Narrower, "nothing in the stack can put the question, so the action is refused", fact.text, ""};
+}
+
+void join(Row& row) {
+  const auto find = [&](Holds h) {
+    return std::find_if(row.answers.begin(), row.answers.end(), [&](const Answer& a) { return a.capability.holds == h; });
+  };
+  for (const Holds h : {Holds::Narrower, Holds::Exact, Holds::Wider}) {
+    const auto at = find(h);
+    if (at == row.answers.end()) continue;
+    row.holds = h;
+    row.layer = at->layer;
+    return;
+  }
+  row.holds = Holds::Not;
+}
+
+bool covers(const Accept& a, const Row& row) {
+  const auto wanted = row.holds == Holds::Not      ? Accept::Kind::Unenforced
+                      : row.holds == Holds::Wider ? Accept::Kind::Wider
+                                                  : Accept::Kind::Narrower;
+  if (a.kind != wanted || a.expired) return false;
+  return a.block ? a.fact == row.fact.block : a.fact == row.fact.text;
+}
+
+const Answer* deciding(const Row& row) {
+  for (const Answer& a : row.answers)
+    if (a.capability.holds == row.holds) return &a;
+  return nullptr;
+}
+
+void report_gap(const model::Policy& policy, const model::Target& target, const Row& row, diagnostics::Sink& sink) {
+  const Answer* answer = deciding(row);
+  const diagnostics::Kind& k = row.holds == Holds::Not ? kind::gap_unenforced : row.holds == Holds::Wider ? kind::gap_wider : kind::gap_narrower;
+  const std::string_view word = row.holds == Holds::Not ? "unenforced" : row.holds == Holds::Wider ? "wider" : "narrower";
+  std::string message;
+  if (row.holds == Holds::Not) message = fmt::format("no layer of the stack `{}` holds `{}`", target.stack, row.fact.text);
+  else
+    message = fmt::format("the layer `{}` permits {} than `{}` says", row.layer, row.holds == Holds::Wider ? "more" : "less", row.fact.text);
+  auto& d = sink.emit(k, row.fact.span, std::move(message));
+  d.about(policy.name);
+  if (answer) d.labelled(answer->capability.reason);
+  else d.labelled("nothing in the stack decides this");
+  if (row.fact.kind == Fact::Kind::Pattern)
+    for (const Span& via : policy.rules[row.fact.rule].included_by) d.relate(via, "included here");
+  for (const Answer& a : row.answers)
+    if (&a != answer && a.capability.holds != Holds::Elsewhere) d.note(fmt::format("{}: {}", a.layer, a.capability.reason));
+  std::string help = answer ? answer->capability.help : "";
+  if (!help.empty()) help += "; or ";
+  const bool wide_block = row.fact.block == "tool";
+  help += fmt::format("record the risk: `accept {} {} because \"…\"`", word, wide_block ? row.fact.block : row.fact.text);
+  if (answer && !answer->capability.slips.empty())
+    d.witnessed(fmt::format("{} {}", answer->capability.slips, row.holds == Holds::Narrower ? "is refused" : "slips through"));
+  d.helped(help);
+  for (const Accept& a : policy.accepts)
+    if (!a.expired && (a.block ? a.fact == row.fact.block : a.fact == row.fact.text))
+      d.relate(a.span, fmt::format("this accepts another kind of gap: the stack's is `{}`", word));
+}
+
+/// `on deny` asks for reports; what no layer can report on is a warning.
+void check_reports(const model::Policy& policy, const model::Target& target, const std::set<std::string>& reported, diagnostics::Sink& sink) {
+  const auto block_of = [](const std::string& t) -> std::string {
+    if (t == "connect" || t == "listen") return "net";
+    for (const char* verb : {"read", "write", "exec", "list", "modify", "create", "delete"})
+      if (t == verb) return "file";
+    return t;
+  };
+  for (const auto& alert : policy.on_deny.alerts)
+    for (const auto& t : alert.targets)
+      if (!reported.count(block_of(t)))
+        sink.emit(kind::unreported_denial, alert.span, fmt::format("no layer of the stack `{}` reports a refused `{}`", target.stack, t))
+            .about(policy.name)
+            .labelled(fmt::format("an alert for `{}` will never be raised", t))
+            .note("the refusal itself holds; only the report is missing");
+}
+
+}  // namespace
+
+Plan make_plan(const model::Policy& policy, const model::Target& target, diagnostics::Sink& sink) {
+  Plan plan;
+  const std::vector<Fact> facts = model::facts(policy);
+  plan.rows.resize(facts.size());
+  for (std::size_t i = 0; i < facts.size(); ++i) plan.rows[i].fact = facts[i];
+
+  std::set<std::string> assumptions = {"A5", "A11"}, reported;
+  for (const backends::Backend* backend : backends::all()) {
+    const bool loaded = backend->in_stack(target.stack);
+    if (!loaded) plan.advisory.emplace_back(backend->name());
+    backends::Capabilities can = backend->capabilities(policy, facts, target);
+    for (std::size_t i = 0; i < facts.size() && i < can.facts.size(); ++i) {
+      Capability& c = can.facts[i];
+      if (c.holds == Holds::Elsewhere) continue;
+      if (!loaded) c.holds = Holds::Not;   // an artifact that no stack loads holds nothing
+      plan.rows[i].answers.push_back({std::string(backend->name()), std::move(c)});
+    }
+    if (!loaded) continue;
+    plan.derived.insert(plan.derived.end(), can.derived.begin(), can.derived.end());
+    assumptions.insert(can.assumptions.begin(), can.assumptions.end());
+    reported.insert(can.reports.begin(), can.reports.end());
+  }
+  plan.assumptions.assign(assumptions.begin(), assumptions.end());
+
+  std::vector<bool> used(policy.accepts.size());
+  std::set<std::string> said;
+  for (Row& row : plan.rows) {
+    if (auto c = by_stack(row.fact)) row.answers.push_back({"stack", std::move(*c)});
+    if (auto c = by_effect(policy, row.fact)) row.answers.push_back({"stack", std::move(*c)});
+    join(row);
+    if (row.holds == Holds::Exact) continue;
+    for (std::size_t a = 0; a < policy.accepts.size(); ++a)
+      if (covers(policy.accepts[a], row)) {
+        if (!row.accept) row.accept = a;
+        used[a] = true;
+      }
+    if (!row.accept && said.insert(fmt::format("{}:{}:{}", row.fact.span.file, row.fact.span.begin, row.fact.text)).second)
+      report_gap(policy, target, row, sink);
+  }
+  for (std::size_t a = 0; a < policy.accepts.size(); ++a) {
+    if (used[a]) continue;
+    const Accept& accept = policy.accepts[a];
+    sink.emit(kind::unused_accept, accept.span,
+              accept.expired ? fmt::format("the accepted gap `{}` is past its `until`", accept.fact)
+                             : fmt::format("`{}` accepts a gap that the stack `{}` does not have", accept.fact, target.stack))
+        .about(policy.name)
+        .helped(accept.expired ? "review the risk and give it a new date" : "remove this line: it would hide a gap that appears later");
+  }
+  check_reports(policy, target, reported, sink);
+  return plan;
+}
+
+}  // namespace agp::plan
