@@ -69,7 +69,7 @@ void report_gap(const model::Policy& policy, const model::Target& target, const 
   if (answer) d.labelled(answer->capability.reason);
   else d.labelled("nothing in the stack decides this");
   if (row.fact.kind == Fact::Kind::Pattern)
-    for (const Span& via : policy.rules[row.fact.rule].included_by) d.relate(via, "included here");
+    for (const source::Span& via : policy.rules[row.fact.rule].included_by) d.relate(via, "included here");
   for (const Answer& a : row.answers)
     if (&a != answer && a.capability.holds != Holds::Elsewhere) d.note(fmt::format("{}: {}", a.layer, a.capability.reason));
   std::string help = answer ? answer->capability.help : "";
