@@ -289,7 +289,7 @@ Automaton read_automaton() {
   Automaton out;
   out.states.resize(atn.states.size());
   for (size_t i = 0; i < atn.states.size(); ++i) {
-    const antlr4::atn::ATNState* state = atn.states[i];
+    antlr4::atn::ATNState* state = atn.states[i];
     if (state == nullptr) continue;
     out.states[i].rule = static_cast<R>(state->ruleIndex);
     out.states[i].stop = state->getStateType() == antlr4::atn::ATNState::RULE_STOP;

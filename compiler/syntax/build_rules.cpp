@@ -1,4 +1,6 @@
 // Tree -> AST, the inner half: rules, actions, values. In: a tree that the parser accepted. Out: AST nodes with spans.
+#include <algorithm>
+
 #include "compiler/syntax/build.hpp"
 #include "compiler/syntax/literals.hpp"
 
