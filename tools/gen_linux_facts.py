@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the tables of compiler/linux/tables from tools/data and the installed kernel headers.
 
-In:  tools/data/{numbers,since,prototypes,masks,constants}.tsv (each names its own source) and the headers of the
+In:  tools/data/*.tsv (each names its own source) and the headers of the
      packages linux-libc-dev and libc6-dev, whose macros and enumerators the C compiler evaluates.
 Out: compiler/linux/tables/*.inc, sorted, the same bytes for the same input.
 
@@ -25,81 +25,13 @@ PACKAGE_SERIES = "6.1."  # Debian 12's linux-libc-dev; another series would give
 WIDTH = {"i32": 32, "u32": 32, "u16": 16, "i64": 64, "u64": 64, "ptr": 64}
 MASK = {0: "0", 16: "w16", 32: "w32", 64: "w64"}
 
-# Headers, and which of the names they define a policy may want. A name counts in the first group that takes it.
-GROUPS = [
-    (["sys/socket.h"], r"(AF|PF|SOCK|MSG|SOL|SHUT)_"),
-    (["linux/in.h"], r"(IPPROTO|IP|MCAST|IN)_"),
-    (["linux/in6.h"], r"IPV6_"),
-    (["linux/tcp.h"], r"TCP_"),
-    (["linux/udp.h"], r"UDP_"),
-    (["linux/if_packet.h"], r"PACKET_"),
-    (["linux/if_ether.h"], r"ETH_P_"),
-    (["linux/netlink.h"], r"NETLINK_"),
-    (["asm/socket.h"], r"(SO|SOL|SCM)_"),
-    (["linux/sched.h"], r"(CLONE|SCHED)_"),
-    (["asm/mman.h", "linux/mman.h"], r"(PROT|MAP|MADV|MCL|MS|MREMAP|MLOCK|PKEY)_"),
-    (["linux/fcntl.h", "asm/fcntl.h"], r"(O|AT|F|FD|DN|LOCK|RESOLVE)_"),
-    (["linux/openat2.h"], r"RESOLVE_"),
-    (["linux/stat.h"], r"(S_I|STATX_)"),
-    (["linux/futex.h"], r"FUTEX_"),
-    (["linux/prctl.h"], r"PR_"),
-    (["asm/prctl.h"], r"ARCH_"),
-    (["linux/ptrace.h", "asm/ptrace-abi.h"], r"PTRACE_"),
-    (["linux/mount.h", "sys/mount.h"], r"(MS|MNT|UMOUNT|MOUNT|MOVE_MOUNT|OPEN_TREE|FSOPEN|FSMOUNT|FSPICK|FSCONFIG)_"),
-    (["asm/signal.h"], r"(SIG|SA|SS|MINSIG)"),
-    (["linux/signalfd.h"], r"SFD_"),
-    (["sys/eventfd.h"], r"EFD_"),
-    (["linux/timerfd.h"], r"TFD_"),
-    (["linux/eventpoll.h"], r"EPOLL"),
-    (["asm/poll.h"], r"POLL"),
-    (["linux/inotify.h"], r"IN_"),
-    (["linux/fanotify.h"], r"FAN_"),
-    (["asm/resource.h"], r"(RLIMIT|RLIM|RUSAGE|PRIO)_"),
-    (["linux/keyctl.h"], r"(KEYCTL|KEY)_"),
-    (["linux/bpf.h"], r"BPF_"),
-    (["linux/perf_event.h"], r"PERF_FLAG_"),
-    (["linux/memfd.h"], r"MFD_"),
-    (["linux/random.h"], r"(GRND_|RND)"),
-    (["linux/io_uring.h"], r"IO(RING|SQE)_"),
-    (["linux/aio_abi.h"], r"IOCB_"),
-    (["linux/seccomp.h"], r"SECCOMP_"),
-    (["linux/landlock.h"], r"LANDLOCK_"),
-    (["linux/personality.h"], r""),
-    (["linux/time.h"], r"(CLOCK|TIMER|ITIMER)_"),
-    (["linux/timex.h"], r"(ADJ|STA|MOD)_"),
-    (["linux/close_range.h"], r"CLOSE_RANGE_"),
-    (["linux/fs.h"], r"(RENAME|SEEK|RWF|FS_IOC|BLK|FI|SYNC_FILE_RANGE)_?"),
-    (["fcntl.h"], r"(SPLICE_F|SYNC_FILE_RANGE)_"),
-    (["linux/falloc.h"], r"FALLOC_"),
-    (["linux/fadvise.h"], r"POSIX_FADV_"),
-    (["linux/mempolicy.h"], r"MPOL_"),
-    (["linux/membarrier.h"], r"MEMBARRIER_"),
-    (["linux/kcmp.h"], r"KCMP_"),
-    (["linux/userfaultfd.h"], r"UFFD"),
-    (["linux/rseq.h"], r"RSEQ_FLAG_"),
-    (["linux/wait.h"], r"(W[A-Z]|P_|__W)"),
-    (["linux/ipc.h", "linux/shm.h", "linux/sem.h", "linux/msg.h"], r"(IPC|SHM|SEM|MSG)_|GETVAL|SETVAL|GETALL|SETALL|GETPID|GETNCNT|GETZCNT"),
-    (["linux/quota.h"], r"(Q|QIF)_"),
-    (["linux/reboot.h"], r"LINUX_REBOOT_"),
-    (["linux/kexec.h"], r"KEXEC_"),
-    (["linux/module.h"], r"MODULE_INIT_"),
-    (["sys/swap.h"], r"SWAP_"),
-    (["linux/xattr.h"], r"XATTR_(CREATE|REPLACE)"),
-    (["linux/capability.h"], r"CAP_"),
-    (["linux/pidfd.h"], r"PIDFD_"),
-    (["asm/ioctls.h"], r"(T|FIO|SIOC)"),
-    (["asm/sockios.h", "linux/sockios.h"], r"(SIOC|FIO)"),
-    (["linux/tiocl.h"], r"TIOCL_"),
-    (["linux/kd.h"], r"(K[A-Z]|GIO|PIO)"),
-    (["linux/vt.h"], r"VT_"),
-    (["linux/if_tun.h"], r"(TUN|IFF)"),
-    (["linux/loop.h"], r"LOOP_"),
-    (["linux/nsfs.h"], r"NS_"),
-    (["linux/fuse.h"], r"FUSE_DEV_IOC_"),
-    (["linux/kvm.h"], r"KVM_(CREATE|RUN|GET_API)"),
-]
-# Limits and sentinels move from kernel to kernel and are no argument's value.
-SENTINEL = re.compile(r"(_MAX|_LAST|_NR|_SIZEOF|_MAXNAME|NLIMITS|_NUM|_BITS|_LAST_CAP)$|^(RLIM_INFINITY)$")
+# No constants for a policy: limits, unions of all known bits and other sentinels, which move from kernel to kernel;
+# what stands only behind a pointer (BPF program types, io_uring operations: constant_groups.tsv leaves them out); and
+# ETH_P_*, which the register holds in network byte order, so that a comparison with the constant would never match.
+SKIP = re.compile(r"_(MAX|LAST|NR|SIZEOF|MAXNAME|NUM|BITS|LAST_CAP|SUPPORTED|SUPPORTED_MASK|ALL_CMD|SHIFT|LATEST)$"
+                  r"|__|_SIZE_VER|^UFFD_API_|^TCP_(NLA|FLAG|MD5SIG|CA|ACCECN)_|^CLONE_ARGS|^KVM_RUN_|^MNT_ID_REQ"
+                  r"|^(RLIM_INFINITY|FUTEX_CMD_MASK|RLIM_NLIMITS|SIGSTKSZ|MPOL_USER_NODEMASK_FLAGS|PTRACE_O_MASK)$"
+                  r"|^SCHED_FLAG_ALL$")
 
 
 def read_table(name):
@@ -179,7 +111,8 @@ def write_syscalls(arch, numbers, since, prototypes, masks):
             fields.append(f'{{"{argument}", {pointer}, {MASK[64 if bits is None else bits]}, {known}}}')
         fields += ["unused"] * (6 - len(arguments))
         major, minor = since.get(name, (2, 6))
-        lines.append(f'    {{"{name}", {number}, {{{major}, {minor}}}, {len(arguments)}, {{{{{", ".join(fields)}}}}}}},')
+        head = f'"{name}", {number}, {{{major}, {minor}}}, {len(arguments)}'
+        lines.append(f"    {{{head}, {{{{{', '.join(fields)}}}}}}},")
     lines += ["};", "", f"// Indices into {arch}_calls in the order of the names.",
               f"inline constexpr std::uint16_t {arch}_by_name[] = {{"]
     order = sorted(range(len(calls)), key=lambda i: calls[i][0])
@@ -203,13 +136,17 @@ def write_names(numbers):
 # --- constants --------------------------------------------------------------------------------------------------------
 
 
+DROPPED = set()
+
+
 def compile_c(arguments, text):
     return subprocess.run(["cc", "-std=gnu11", "-w", "-x", "c", *arguments, "-"], input=text, text=True,
                           capture_output=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, check=False)
 
 
 def includes(headers):
-    return "#define _GNU_SOURCE\n" + "".join(f"#include <{h}>\n" for h in headers)
+    """The headers, after the types that the ioctl numbers among their macros measure."""
+    return "#define _GNU_SOURCE\n" + "".join(f"#include <{h}>\n" for h in ["stddef.h", "linux/ioctl.h", *headers])
 
 
 def names_in(headers, pattern):
@@ -222,7 +159,7 @@ def names_in(headers, pattern):
     for body in re.findall(r"\benum\b[^{;]*\{([^}]*)\}", expanded):
         depth_free = re.sub(r"\([^()]*\)", "", body)
         found |= {part.split("=")[0].strip() for part in depth_free.split(",")}
-    return {n for n in found if re.fullmatch(r"[A-Z][A-Z0-9_]*", n) and re.match(pattern, n) and not SENTINEL.search(n)}
+    return {n for n in found if re.fullmatch(r"[A-Z][A-Z0-9_]*", n) and re.match(pattern, n) and not SKIP.search(n)}
 
 
 def evaluate(headers, names):
@@ -242,13 +179,15 @@ def evaluate(headers, names):
             return {n: int(v or 0) & (2**64 - 1) for n, v in values}
         if not bad:
             fail(f"{headers}: {result.stderr.strip()}")
+        DROPPED.update(names[i] for i in bad)
         names = [n for i, n in enumerate(names) if i not in bad]
     return {}
 
 
 def load_constants():
     constants = {}
-    for headers, pattern in GROUPS:
+    for headers, pattern in read_table("constant_groups.tsv"):
+        headers = headers.split(" ")
         for name, value in evaluate(headers, names_in(headers, pattern)).items():
             constants.setdefault(name, value)
     for name, value, *_ in read_table("constants.tsv"):
@@ -260,8 +199,9 @@ def load_constants():
 
 def write_constants(constants):
     names = sorted(constants)
-    lines = ["inline constexpr std::string_view constant_name_table[] = {"] + wrap([f'"{n}"' for n in names]) + ["};", "",
-             "inline constexpr std::uint64_t constant_value_table[] = {"] + wrap([f"{constants[n]:#x}" for n in names]) + ["};"]
+    lines = ["inline constexpr std::string_view constant_name_table[] = {"]
+    lines += wrap([f'"{n}"' for n in names]) + ["};", "", "inline constexpr std::uint64_t constant_value_table[] = {"]
+    lines += wrap([f"{constants[n]:#x}" for n in names]) + ["};"]
     emit("constants.inc", "\n".join(lines) + "\n")
 
 
@@ -312,13 +252,13 @@ def wrap(items):
 
 
 def emit(name, text):
-    outputs[name] = "// Generated by tools/gen_linux_facts.py; the sources stand there and in tools/data. Do not edit.\n" + text
+    outputs[name] = "// Generated by tools/gen_linux_facts.py, which names the sources. Do not edit.\n" + text
 
 
 def headers_present():
     try:
-        query = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "linux-libc-dev"], capture_output=True, text=True,
-                               check=False)
+        query = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "linux-libc-dev"], capture_output=True,
+                               text=True, check=False)
     except FileNotFoundError:
         return "dpkg-query is not here"
     if query.returncode != 0 or not query.stdout:

@@ -80,7 +80,7 @@ TEST(Syscalls, NumbersNewerThanTheHeaders) {
       {"statmount", 457},        {"listmount", 458},     {"lsm_get_self_attr", 459}, {"lsm_set_self_attr", 460},
       {"lsm_list_modules", 461}, {"mseal", 462},         {"setxattrat", 463},        {"getxattrat", 464},
       {"listxattrat", 465},      {"removexattrat", 466}, {"open_tree_attr", 467},    {"file_getattr", 468},
-      {"file_setattr", 469},     {"listns", 470},
+      {"file_setattr", 469},     {"listns", 470},        {"rseq_slice_yield", 471},  {"fchroot", 472},
   };
   for (const Named& call : newer) {
     const Syscall* found = find_syscall(here, std::string_view{call.name});
@@ -144,6 +144,8 @@ TEST(Syscalls, FirstKernel) {
       {"file_getattr", {6, 17}},
       {"uprobe", {6, 18}},
       {"listns", {6, 19}},
+      {"rseq_slice_yield", {7, 0}},
+      {"fchroot", {7, 3}},
   };
   for (const auto& row : rows) EXPECT_EQ(find_syscall(here, row.name)->since, row.since) << row.name;
   // Debian 12's headers are of 6.1: what they lack is newer, what they have is not.
@@ -251,7 +253,8 @@ TEST(Arguments, WidthsKnownByHand) {
       {"tgkill", {32, 32, 32}},
       {"mount", {P, P, P, 32, P}},
       {"umount2", {P, 32}},
-      {"bpf", {32, P, 32}},
+      {"bpf", {32, P, 32, P, 32}},
+      {"fchroot", {32, 32}},
       {"seccomp", {32, 32, P}},
       {"setuid", {32}},
       {"keyctl", {32, U, U, U, U}},
