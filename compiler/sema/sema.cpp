@@ -25,7 +25,7 @@ Overrides set_values(const Module& root, const Options& options, diagnostics::Si
       std::vector<std::string_view> names;
       for (const auto& [n, i] : root.items)
         if (std::get_if<syntax::Parameter>(i)) names.push_back(n);
-      sink.emit(kind::unknown_parameter, {}, fmt::format("`--set {}=…`: the file has no parameter `{}`", name, name))
+      sink.emit(kind::invalid_parameter, {}, fmt::format("`--set {}=…`: the file has no parameter `{}`", name, name))
           .helped(diagnostics::did_you_mean(name, names));
       continue;
     }
@@ -33,7 +33,7 @@ Overrides set_values(const Module& root, const Options& options, diagnostics::Si
     if (!type) continue;
     if (auto value = parse_value(text, *type, parameter->type.list)) out[name] = std::move(*value);
     else
-      sink.emit(kind::type_mismatch, parameter->type.span, fmt::format("`--set {}={}`: `{}` is not {}{}", name, text, text,
+      sink.emit(kind::invalid_parameter, parameter->type.span, fmt::format("`--set {}={}`: `{}` is not {}{}", name, text, text,
                                                                        parameter->type.list ? "a list of " : "a ", to_string(*type)));
   }
   return out;

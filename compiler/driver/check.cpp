@@ -1,0 +1,26 @@
+#include <fmt/format.h>
+
+#include "compiler/driver/session.hpp"
+
+namespace agp::driver {
+
+CheckReport check(Session& session, std::span<const std::string> paths) {
+  CheckReport report;
+  if (!open(session, paths)) return report;
+  const auto files = session.project->collect(paths, session.sink);
+  report.files = files.size();
+  for (const source::FileId file : files) {
+    sema::Unit unit = load(session, file);
+    for (auto& policy : unit.policies) {
+      if (session.options.policy && policy.name != *session.options.policy) continue;
+      plan::Plan plan = plan::make_plan(policy, *session.target, session.sink);
+      report.policies.push_back({std::move(policy), std::move(plan)});
+    }
+  }
+  if (files.empty() && session.sink.errors() == 0)
+    session.sink.emit(diagnostics::kind::nothing_to_do, {}, "no `.agp` file was found").helped("name a file or a directory that has one");
+  if (files.empty()) session.unusable = true;
+  return report;
+}
+
+}  // namespace agp::driver

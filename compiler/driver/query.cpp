@@ -1,0 +1,96 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/analysis/probes.hpp"
+#include "compiler/driver/session.hpp"
+
+// What answers from the model alone: query, test, probe.
+namespace agp::driver {
+namespace {
+
+namespace kind = diagnostics::kind;
+
+model::Decision strictest(model::Decision a, model::Decision b) { return std::min(a, b); }
+static_assert(model::Decision::Deny < model::Decision::Ask && model::Decision::Ask < model::Decision::Allow);
+
+/// The plan for its derived grants; its findings are `check`'s business.
+plan::Plan quiet_plan(const model::Policy& policy, const model::Target& target) {
+  diagnostics::Sink quiet;
+  return plan::make_plan(policy, target, quiet);
+}
+
+TestResult run_line(const sema::Test& test, const sema::TestLine& line) {
+  TestResult out;
+  out.span = line.span;
+  out.policy = test.policy.name;
+  out.action = line.text;
+  out.expected = line.expected;
+  for (const auto& action : line.actions) {
+    const model::Verdict verdict = model::decide(test.policy, action);
+    if (verdict.decision < out.observed || out.rules.empty())
+      for (const std::size_t r : verdict.rules) out.rules.push_back(test.policy.rules[r].span);
+    out.observed = strictest(out.observed, verdict.decision);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::optional<QueryReport> query(Session& session, const std::string& file, const std::string& action) {
+  auto policy = one_policy(session, file);
+  if (!policy) return std::nullopt;
+  const source::FileId id = session.files.add("<action>", action);
+  const sema::Options options = sema_options(session);
+  const auto parsed = syntax::parse_action(session.files, id, session.sink, options.limits);
+  if (!parsed) return std::nullopt;
+  const auto resolved = sema::resolve_action(*parsed, options, session.sink);
+  if (!resolved) return std::nullopt;
+  QueryReport out;
+  out.action = resolved->text;
+  out.decision = model::Decision::Allow;
+  for (const auto& a : resolved->actions) {
+    out.parts.push_back({a, model::decide(*policy, a)});
+    out.decision = strictest(out.decision, out.parts.back().verdict.decision);
+  }
+  out.derived = quiet_plan(*policy, *session.target).derived;
+  out.policy = std::move(*policy);
+  return out;
+}
+
+TestReport test(Session& session, std::span<const std::string> paths) {
+  TestReport report;
+  if (!open(session, paths)) return report;
+  for (const source::FileId file : session.project->collect(paths, session.sink)) {
+    const sema::Unit unit = load(session, file);
+    if (session.sink.errors() > 0) continue;   // a test of a policy that does not resolve says nothing
+    for (const auto& block : unit.tests) {
+      if (session.options.policy && block.policy.name != *session.options.policy) continue;
+      for (const auto& line : block.lines) report.results.push_back(run_line(block, line));
+    }
+  }
+  for (const TestResult& r : report.results) {
+    if (r.passed()) continue;
+    auto& d = session.sink.emit(kind::test_failed, r.span, fmt::format("`{}` is {}, expected {}", r.action, r.observed == model::Decision::Deny ? "denied" : r.observed == model::Decision::Ask ? "put to a person" : "allowed",
+                                                                       to_string(r.expected)));
+    d.about(r.policy);
+    for (const auto& rule : r.rules) d.relate(rule, "decided by this rule");
+    if (r.rules.empty()) d.note("no rule matches it: what no rule allows is denied");
+  }
+  if (report.results.empty() && session.sink.errors() == 0) {
+    session.sink.emit(kind::nothing_to_do, {}, "no `test` block was found");
+    session.unusable = true;
+  }
+  return report;
+}
+
+std::optional<std::string> probe(Session& session, const std::string& file) {
+  const auto policy = one_policy(session, file);
+  if (!policy) return std::nullopt;
+  std::vector<analysis::ProbeGrant> grants;
+  for (const auto& d : quiet_plan(*policy, *session.target).derived) grants.push_back({d.grant, d.layer});
+  const auto suite = analysis::probes(*policy, *session.target, grants);
+  return analysis::to_json_lines(*policy, *session.target, suite);
+}
+
+}  // namespace agp::driver

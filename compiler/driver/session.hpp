@@ -1,0 +1,24 @@
+#pragma once
+#include <span>
+#include <string>
+
+#include "compiler/driver/driver.hpp"
+#include "compiler/sema/sema.hpp"
+
+/// What the pipelines share: opening a session, text -> model.
+namespace agp::driver {
+
+/// Opens the project of `paths` and chooses the target. False: a finding says why, and the session is unusable.
+bool open(Session& session, std::span<const std::string> paths);
+
+/// parse -> sema of one file.
+sema::Unit load(Session& session, source::FileId file);
+sema::Options sema_options(const Session& session);
+
+/// The one policy of a file that a command means: `--policy`, or the only one. Nothing: unusable, and a finding lists them.
+std::optional<model::Policy> one_policy(Session& session, const std::string& file);
+
+/// The solver's bounds as `--solver-timeout` states them.
+verify::Options verify_options(const Session& session);
+
+}  // namespace agp::driver

@@ -1,0 +1,152 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "compiler/driver/session.hpp"
+#include "compiler/source/digest.hpp"
+
+// Artifacts as files, whoever wrote them, against the policy: read -> decode -> compare. The manifest is output: its
+// digests are compared and nothing else in it is believed.
+namespace agp::driver {
+namespace {
+
+namespace fs = std::filesystem;
+namespace kind = diagnostics::kind;
+using backends::Artifact;
+
+/// Larger files and trees are refused: no artifact of agp comes near.
+constexpr std::uintmax_t max_file_bytes = 64u << 20;
+constexpr std::size_t max_files = 1000;
+
+bool read_file(Session& session, const fs::path& path, const std::string& shown, std::vector<Artifact>& out) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  std::ifstream in(path, std::ios::binary);
+  if (error || !fs::is_regular_file(path, error) || !in || size > max_file_bytes) {
+    session.sink.emit(kind::unreadable_file, {}, size > max_file_bytes && !error ? fmt::format("`{}` is larger than 64 MiB", shown)
+                                                                               : fmt::format("`{}` can't be read", shown));
+    session.unusable = true;
+    return false;
+  }
+  std::string bytes(static_cast<std::size_t>(size), '\0');
+  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<std::size_t>(in.gcount()));
+  out.push_back({shown, std::move(bytes)});
+  return true;
+}
+
+/// Every regular file below the directory, paths relative to it, sorted. Links are not followed.
+std::vector<Artifact> read_tree(Session& session, const std::string& directory) {
+  std::vector<Artifact> out;
+  std::error_code error;
+  fs::recursive_directory_iterator at(directory, fs::directory_options::none, error), end;
+  if (error) {
+    session.sink.emit(kind::unreadable_file, {}, fmt::format("the directory `{}` can't be read", directory));
+    session.unusable = true;
+    return out;
+  }
+  for (; at != end && !error; at.increment(error)) {
+    if (!at->is_regular_file(error) || at->is_symlink(error)) continue;
+    if (out.size() >= max_files) {
+      session.sink.emit(kind::too_many_files, {}, fmt::format("`{}` holds more than {} files", directory, max_files));
+      session.unusable = true;
+      return {};
+    }
+    if (!read_file(session, at->path(), fs::relative(at->path(), directory, error).generic_string(), out)) return {};
+  }
+  std::sort(out.begin(), out.end(), [](const Artifact& a, const Artifact& b) { return a.path < b.path; });
+  return out;
+}
+
+const Artifact* find(std::span<const Artifact> artifacts, std::string_view path) {
+  const auto at = std::find_if(artifacts.begin(), artifacts.end(), [&](const Artifact& a) { return a.path == path; });
+  return at == artifacts.end() ? nullptr : &*at;
+}
+
+/// What the stack's loaders open, from the policy alone: without it there is no sandbox to speak about.
+void check_present(Session& session, const model::Policy& policy, std::span<const Artifact> artifacts) {
+  std::vector<std::string> needed = {"oci/config.json", "nftables/egress.nft"};
+  const bool names = std::any_of(policy.rules.begin(), policy.rules.end(), [](const model::Rule& r) {
+    const auto* net = std::get_if<model::NetBody>(&r.body);
+    return net && r.effect == model::Effect::Allow && !r.expired &&
+           std::any_of(net->endpoints.begin(), net->endpoints.end(), [](const auto& e) { return e.pattern.name.has_value(); });
+  });
+  if (names) needed.insert(needed.end(), {"dns/dnsmasq.conf", "dns/resolv.conf"});
+  for (const auto& path : needed)
+    if (!find(artifacts, path))
+      session.sink.emit(kind::missing_artifact, {}, fmt::format("the stack `{}` loads `{}`, which is not there", session.target->stack, path))
+          .about(policy.name);
+}
+
+void check_digests(Session& session, const model::Policy& policy, std::span<const Artifact> artifacts) {
+  const Artifact* manifest = find(artifacts, "manifest.json");
+  if (!manifest) return;
+  const auto json = nlohmann::json::parse(manifest->bytes, nullptr, false);
+  if (!json.is_object() || !json.contains("artifacts") || !json["artifacts"].is_array()) {
+    session.sink.emit(kind::changed_artifact, {}, "`manifest.json` is not a manifest of agp: no digest could be compared").about(policy.name);
+    return;
+  }
+  for (const auto& row : json["artifacts"]) {
+    if (!row.is_object() || !row.contains("path") || !row["path"].is_string() || !row.contains("sha256") || !row["sha256"].is_string()) continue;
+    const Artifact* file = find(artifacts, row["path"].get<std::string>());
+    if (file && source::sha256(file->bytes) != row["sha256"].get<std::string>())
+      session.sink.emit(kind::changed_artifact, {}, fmt::format("`{}` is not the file that the manifest names: its digest differs", file->path))
+          .about(policy.name)
+          .note("the proof is about the file as it is");
+  }
+}
+
+void decide(Session& session, const PolicyReport& checked, std::span<const Artifact> artifacts, VerifyReport& report) {
+  for (const backends::Backend* backend : backends::all()) {
+    const backends::Decoded decoded = backend->decode(artifacts, *session.target);
+    report.not_verified.insert(report.not_verified.end(), decoded.not_verified.begin(), decoded.not_verified.end());
+    verify::report_refused(checked.policy, backend->name(), decoded, session.sink);
+    auto obligations = verify::verify_filters(checked.policy, *session.target, checked.plan, decoded, verify_options(session));
+    verify::report(checked.policy, obligations, session.sink);
+    for (auto& o : obligations) report.obligations.push_back(std::move(o));
+  }
+  std::sort(report.not_verified.begin(), report.not_verified.end());
+  for (const auto& o : report.obligations)
+    if (o.verdict.word() == "unknown") session.undecided = true;
+  if (!report.not_verified.empty()) session.undecided = true;
+}
+
+}  // namespace
+
+VerifyReport verify(Session& session, const std::string& file, const VerifyInput& input) {
+  VerifyReport report;
+  auto policy = one_policy(session, file);
+  if (!policy) return report;
+  std::vector<Artifact> artifacts;
+  const auto single = [&](const std::optional<std::string>& path, const std::string& as) {
+    std::vector<Artifact> one;
+    if (!path || !read_file(session, *path, *path, one)) return;
+    artifacts.push_back({as, std::move(one[0].bytes)});   // decoders know an artifact by its place in the layout
+  };
+  single(input.seccomp, fmt::format("seccomp/filter.{}.bpf", input.arch));
+  single(input.oci_seccomp, "seccomp/profile.json");
+  single(input.oci, "oci/config.json");
+  single(input.nft, "nftables/egress.nft");
+  single(input.nft_json, "nftables/egress.json");
+  single(input.landlock, "landlock/ruleset.json");
+  if (input.directory) artifacts = read_tree(session, *input.directory);
+  if (session.unusable) return report;
+
+  plan::Plan plan = plan::make_plan(*policy, *session.target, session.sink);
+  report.policy = PolicyReport{std::move(*policy), std::move(plan)};
+  if (input.directory) {
+    check_present(session, report.policy->policy, artifacts);
+    check_digests(session, report.policy->policy, artifacts);
+  }
+  decide(session, *report.policy, artifacts, report);
+  if (report.obligations.empty() && report.not_verified.empty() && session.sink.errors() == 0) {
+    session.sink.emit(kind::nothing_to_do, {}, "there is no artifact to verify");
+    session.unusable = true;
+  }
+  return report;
+}
+
+}  // namespace agp::driver
