@@ -1,0 +1,183 @@
+#include "backends/oci/emit/config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "backends/oci/emit/checks.hpp"
+#include "backends/oci/format.hpp"
+#include "backends/oci/mounts/mount_tree.hpp"
+
+// In: a policy and the seccomp profile that was emitted before. Out: the configuration of one container in the order
+// of the specification, and where each rule went. Afterwards: the bytes are a function of the two inputs.
+namespace agp::backends::oci {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string pointer_to_mount(std::size_t index) { return fmt::format("/mounts/{}", index); }
+
+/// Capabilities that a rule allows and none refuses, in alphabetical order.
+std::vector<std::string> capabilities(const model::Policy& policy) {
+  std::set<std::string> named;
+  for (const model::Rule& rule : policy.rules)
+    if (const auto* body = std::get_if<model::CapabilityBody>(&rule.body))
+      for (const auto& n : body->names) named.insert(n.pattern);
+  std::vector<std::string> out;
+  for (const std::string& name : named)
+    if (model::decide(policy, model::CapabilityAction{name}).decision == model::Decision::Allow) out.push_back(name);
+  return out;
+}
+
+Json process(const model::Policy& policy) {
+  Json env = Json::array();
+  for (const auto& [name, value] : policy.env_set) env.push_back(name + "=" + value);
+  // All five sets: without the ambient one a user other than root loses them at execve (capabilities(7)).
+  Json sets = Json::object();
+  for (const char* set : {"bounding", "effective", "inheritable", "permitted", "ambient"}) sets[set] = capabilities(policy);
+  Json limits = Json::array({{{"type", "RLIMIT_CORE"}, {"hard", 0}, {"soft", 0}}});
+  if (policy.limits.files)
+    limits.push_back({{"type", "RLIMIT_NOFILE"}, {"hard", policy.limits.files->value}, {"soft", policy.limits.files->value}});
+  const model::User user = run_user(policy);
+  return {{"terminal", false},
+          {"user", {{"uid", user.uid}, {"gid", user.gid}, {"umask", 18}}},  // 0022
+          {"args", policy.run.command},
+          {"env", std::move(env)},
+          {"cwd", policy.run.workdir.value_or("/")},
+          {"capabilities", std::move(sets)},
+          {"rlimits", std::move(limits)},
+          {"noNewPrivileges", true}};
+}
+
+Json options(const TreeMount& m, const model::User& user) {
+  using From = TreeMount::From;
+  Json out = Json::array();
+  if (m.from == From::Proc)  // subset=pid: processes and nothing of the kernel's own files (proc(5), Linux 5.8)
+    return {"ro", "nosuid", "nodev", "noexec", "subset=pid"};
+  if (m.from != From::Tmpfs) {
+    out.push_back("bind");
+    out.push_back("rprivate");  // what the host mounts later does not appear
+  }
+  // runc makes the mount points in /dev after it is mounted, so it is write-protected by readonlyPaths.
+  const bool dev = m.from == From::Bundle && m.directory;
+  out.push_back(m.writable || m.from == From::Device || dev ? "rw" : "ro");
+  out.push_back("nosuid");
+  if (m.from != From::Device) out.push_back("nodev");
+  if (!m.exec) out.push_back("noexec");
+  if (m.from != From::Tmpfs) return out;
+  if (m.writable) {
+    out.push_back("mode=0700");
+    out.push_back(fmt::format("uid={}", user.uid));
+    out.push_back(fmt::format("gid={}", user.gid));
+    if (m.size) out.push_back(fmt::format("size={}", *m.size));
+  } else {
+    out.push_back(m.masked ? "mode=0000" : "mode=0755");
+    out.push_back("size=4096");
+  }
+  return out;
+}
+
+std::string source(const TreeMount& m) {
+  switch (m.from) {
+    case TreeMount::From::Tmpfs: return "tmpfs";
+    case TreeMount::From::Proc: return "proc";
+    case TreeMount::From::Denied: return std::string(format::denied);
+    case TreeMount::From::Empty: return std::string(format::empty);
+    default: return m.source;
+  }
+}
+
+Json mounts(const MountTree& tree, const model::User& user) {
+  Json out = Json::array();
+  for (const TreeMount& m : tree.mounts) {
+    const char* type = m.from == TreeMount::From::Tmpfs ? "tmpfs" : m.from == TreeMount::From::Proc ? "proc" : "bind";
+    out.push_back({{"destination", m.target}, {"type", type}, {"source", source(m)}, {"options", options(m, user)}});
+  }
+  return out;
+}
+
+Json resources(const model::Policy& policy, const MountTree& tree) {
+  Json devices = Json::array({{{"allow", false}, {"access", "rwm"}}});
+  for (const TreeMount& m : tree.mounts)
+    for (const format::Device& d : format::devices)
+      if (m.from == TreeMount::From::Device && m.target == d.path)
+        devices.push_back({{"allow", true}, {"type", "c"}, {"major", d.major}, {"minor", d.minor}, {"access", "rw"}});
+  Json out = {{"devices", std::move(devices)}};
+  const model::Limits& l = policy.limits;
+  // `swap` is memory and swap together (config-linux.md, Memory): equal to the limit means no swap beside it.
+  if (l.memory_bytes) out["memory"] = {{"limit", l.memory_bytes->value}, {"swap", l.memory_bytes->value}};
+  if (l.cpu_milli) {  // a quota below 1 ms is refused (kernel/sched/core.c, min_cfs_quota_period)
+    const std::uint64_t period = l.cpu_milli->value < 10 ? 1000000 : 100000;
+    out["cpu"] = {{"quota", l.cpu_milli->value * (period / 1000)}, {"period", period}};
+  }
+  if (l.pids) out["pids"] = {{"limit", l.pids->value}};
+  return out;
+}
+
+Json linux_section(const model::Policy& policy, const MountTree& tree) {
+  Json namespaces = Json::array();
+  for (const char* type : {"pid", "ipc", "uts", "mount", "cgroup"}) namespaces.push_back({{"type", type}});
+  namespaces.push_back({{"type", "network"}, {"path", "/run/netns/" + netns_name(policy)}});
+  Json readonly = Json::array({"/dev"});
+  for (const auto path : format::readonly_paths) readonly.push_back(path);
+  return {{"namespaces", std::move(namespaces)},
+          {"cgroupsPath", "/agp-" + policy.name},
+          {"resources", resources(policy, tree)},
+          {"maskedPaths", format::masked_paths},
+          {"readonlyPaths", std::move(readonly)}};
+}
+
+/// Rule -> JSON pointers. A refusal without a mount is held by what `/mounts` does not name.
+void map_rules(const model::Policy& policy, const MountTree& tree, std::vector<MapEntry>& out) {
+  const std::string artifact(format::artifact);
+  for (std::size_t i = 0; i < policy.rules.size(); ++i) {
+    const model::Rule& rule = policy.rules[i];
+    if (rule.expired) continue;
+    const auto add = [&](std::string place) { out.push_back({rule.id, artifact, std::move(place)}); };
+    if (std::holds_alternative<model::CapabilityBody>(rule.body)) add("/process/capabilities");
+    if (const auto* text = std::get_if<model::TextBody>(&rule.body); text && text->sort == model::TextBody::Sort::Env)
+      add("/process/env");
+    if (!std::holds_alternative<model::FileBody>(rule.body) && !std::holds_alternative<model::UnixBody>(rule.body)) continue;
+    const auto concerns = [&](const Cause& c) { return c.rule == i; };
+    bool found = false;
+    for (std::size_t k = 0; k < tree.mounts.size(); ++k) {
+      const TreeMount& m = tree.mounts[k];
+      const auto& list = rule.effect == model::Effect::Allow ? m.grants : m.causes;
+      if (!std::any_of(list.begin(), list.end(), concerns)) continue;
+      add(pointer_to_mount(k));
+      found = true;
+    }
+    if (!found) add("/mounts");
+  }
+}
+
+}  // namespace
+
+Emitted emit(const model::Policy& policy, const model::Target&, std::span<const Artifact> earlier) {
+  Emitted out;
+  out.problems = unusable(policy);
+  if (!out.problems.empty()) return out;
+  const MountTree tree = mount_tree(policy);
+  Json config = {{"ociVersion", format::version},
+                 {"process", process(policy)},
+                 {"root", {{"path", format::root}, {"readonly", true}}},
+                 {"hostname", policy.run.hostname.value_or(policy.name)},
+                 {"mounts", mounts(tree, run_user(policy))},
+                 {"linux", linux_section(policy, tree)}};
+  for (const Artifact& a : earlier) {
+    if (a.path != format::profile_artifact) continue;
+    Json profile = Json::parse(a.bytes, nullptr, false);
+    if (!profile.is_object()) {
+      out.problems.push_back({fmt::format("`{}` is not a JSON object", a.path), std::nullopt, ""});
+      return out;
+    }
+    config["linux"]["seccomp"] = std::move(profile);
+  }
+  out.artifacts.push_back({std::string(format::artifact), config.dump(2) + "\n"});
+  map_rules(policy, tree, out.map);
+  return out;
+}
+
+}  // namespace agp::backends::oci

@@ -1,0 +1,28 @@
+#pragma once
+#include "backends/backend.hpp"
+#include "backends/oci/mounts/difference.hpp"
+#include "backends/oci/mounts/mount_tree.hpp"
+
+namespace agp::backends::oci {
+
+struct Context {
+  const model::Policy& policy;
+  const model::Target& target;
+  const MountTree& tree;
+  const Comparison& comparison;
+};
+
+Capability hold_file(const Context& c, const model::Fact& fact);
+Capability hold_unix(const Context& c, const model::Fact& fact);
+Capability hold_mount(const Context& c, const model::Fact& fact);
+/// Facts of the other blocks: capability, env, limit, user, mode; Elsewhere for what is no business of the container's.
+Capability hold_other(const Context& c, const model::Fact& fact);
+std::vector<DerivedGrant> derived_grants(const Context& c);
+
+std::string quoted(const std::string& path);  ///< as in a policy
+
+/// May the policy's processes make this call at all, whatever its arguments? True when some rule permits some form of it
+/// and none refuses every form.
+bool may_call(const model::Policy& policy, const std::string& name);
+
+}  // namespace agp::backends::oci

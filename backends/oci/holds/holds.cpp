@@ -1,0 +1,60 @@
+#include "backends/oci/holds/holds.hpp"
+
+#include <algorithm>
+
+#include "backends/oci/holds/context.hpp"
+
+namespace agp::backends::oci {
+namespace {
+
+Capability hold(const Context& c, const model::Fact& fact) {
+  using Kind = model::Fact::Kind;
+  if (fact.kind == Kind::Mount) return hold_mount(c, fact);
+  if (fact.kind == Kind::Pattern) {
+    const model::RuleBody& body = c.policy.rules[fact.rule].body;
+    if (std::holds_alternative<model::FileBody>(body)) return hold_file(c, fact);
+    if (std::holds_alternative<model::UnixBody>(body)) return hold_unix(c, fact);
+  }
+  return hold_other(c, fact);
+}
+
+}  // namespace
+
+Capabilities holds(const model::Policy& policy, std::span<const model::Fact> facts, const model::Target& target) {
+  const MountTree tree = mount_tree(policy);
+  const Comparison comparison(policy, tree);
+  const Context context{policy, target, tree, comparison};
+  Capabilities out;
+  bool files = false;
+  for (const model::Fact& fact : facts) {
+    out.facts.push_back(hold(context, fact));
+    files = files || fact.block == "file" || fact.kind == model::Fact::Kind::Mount;
+  }
+  out.derived = derived_grants(context);
+  out.assumptions = files ? std::vector<std::string>{"A1", "A2", "A3", "A5", "A6", "A7", "A11"}
+                          : std::vector<std::string>{"A3", "A5", "A11"};
+  return out;
+}
+
+bool may_call(const model::Policy& policy, const std::string& name) {
+  bool allowed = false;
+  for (const model::Rule& rule : policy.rules) {
+    const auto* body = std::get_if<model::SyscallBody>(&rule.body);
+    if (rule.expired || !body) continue;
+    for (const auto& p : body->patterns) {
+      if (p.pattern.name != name) continue;
+      const bool excepted = std::any_of(body->except.begin(), body->except.end(),
+                                        [&](const auto& e) { return e.pattern.name == name; });
+      if (rule.effect == model::Effect::Allow) allowed = true;
+      else if (p.pattern.tests.empty() && !excepted) return false;
+    }
+  }
+  return allowed;
+}
+
+std::string quoted(const std::string& path) {
+  const std::string text = model::to_string(model::Action{model::FileAction{model::Verb::List, path}});
+  return text.substr(text.find(' ') + 1);
+}
+
+}  // namespace agp::backends::oci

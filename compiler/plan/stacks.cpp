@@ -1,0 +1,122 @@
+#include <fmt/format.h>
+
+#include "backends/oci/format.hpp"
+#include "backends/oci/mounts/mount_tree.hpp"
+#include "compiler/plan/plan.hpp"
+
+// The commands of the stack `oci`. In: a policy. Out: argument arrays, run one after the other by whoever starts the
+// agent, as root. `prepare` ends at the first that fails; `finally` runs all of them whatever happened. Afterwards:
+// nothing of the container, its network namespace or its resolver is left, and the built directory is as it was.
+// Between prepare and run the deployment gives the namespace its uplink.
+namespace agp::plan {
+namespace {
+
+namespace format = backends::oci::format;
+using backends::oci::MountTree;
+using backends::oci::TreeMount;
+using Command = std::vector<std::string>;
+
+std::string in_run(std::string_view name) { return fmt::format("{{run}}/{}", name); }
+
+void append(Command& command, const std::vector<std::string>& words) {
+  command.insert(command.end(), words.begin(), words.end());
+}
+
+/// The empty root with its mount points. That they exist, as a directory or as a file, is what stops the start when a
+/// source is the other of the two: runc alone makes them to fit, and a rule on one file would show a whole directory.
+void make_root(const MountTree& tree, std::vector<Command>& out) {
+  std::vector<std::string> directories{in_run(format::root), in_run(format::dev), in_run("state")}, files;
+  for (const TreeMount& m : tree.mounts) {
+    if (m.around != backends::oci::Cause::none) continue;  // its mount point lies in another mount
+    const std::string point = in_run(format::root) + m.target;
+    if (m.directory) {
+      directories.push_back(point);
+    } else {
+      files.push_back(point);
+      directories.push_back(point.substr(0, point.rfind('/')));
+    }
+  }
+  // install and not mkdir: the mode of every directory on the way does not depend on the caller's umask.
+  Command make{"install", "-d", "-m", "0755", "--"};
+  append(make, directories);
+  out.push_back(std::move(make));
+  if (files.empty()) return;
+  Command touch{"touch", "--"};
+  append(touch, files);
+  out.push_back(std::move(touch));
+}
+
+void copy_files(const MountTree& tree, std::vector<Command>& out) {
+  out.push_back({"cp", "--", "{dir}/oci/config.json", in_run("config.json")});
+  if (tree.resolver) out.push_back({"cp", "--", "{dir}/dns/resolv.conf", in_run(format::resolv_conf)});
+  const auto uses = [&](TreeMount::From from) {
+    for (const TreeMount& m : tree.mounts)
+      if (m.from == from) return true;
+    return false;
+  };
+  if (uses(TreeMount::From::Denied)) out.push_back({"install", "-m", "0000", "--", "/dev/null", in_run(format::denied)});
+  if (uses(TreeMount::From::Empty)) out.push_back({"install", "-m", "0444", "--", "/dev/null", in_run(format::empty)});
+}
+
+/// Directories of the host that are mounted over themselves beneath a writable mount must exist, belong to the agent, and
+/// not be a link that an earlier run left there: mount(2) would follow it out of the workspace.
+void make_targets(const model::Policy& policy, const MountTree& tree, std::vector<Command>& out) {
+  const model::User user = backends::oci::run_user(policy);
+  for (const TreeMount& m : tree.mounts) {
+    if (!m.in_writable || m.around == backends::oci::Cause::none) continue;
+    const TreeMount& around = tree.mounts[m.around];
+    if (around.from != TreeMount::From::Bind) continue;
+    const std::string point = around.source + m.target.substr(around.target.size());  // where the mount point lies
+    out.push_back({"test", "!", "-L", point});
+    out.push_back(m.directory ? Command{"mkdir", "-p", "--", point} : Command{"touch", "-a", "--", point});
+    if (m.pinned) out.push_back({"chown", "--no-dereference", "--from=0:0", fmt::format("{}:{}", user.uid, user.gid), "--", point});
+  }
+}
+
+/// MPTCP and TCP fast open reach a port without the calls that the other layers look at (VERIFICATION.md, traps).
+void make_network(const model::Policy& policy, const MountTree& tree, std::vector<Command>& out) {
+  const std::string ns = backends::netns_name(policy);
+  const auto inside = [&](Command words) {
+    Command command{"ip", "netns", "exec", ns};
+    append(command, words);
+    out.push_back(std::move(command));
+  };
+  out.push_back({"ip", "netns", "add", ns});
+  inside({"sysctl", "-q", "-w", "net.mptcp.enabled=0", "net.ipv4.tcp_fastopen=0"});
+  inside({"nft", "-f", "{dir}/nftables/egress.nft"});
+  out.push_back({"ip", "-n", ns, "link", "set", "lo", "up"});
+  if (tree.resolver)
+    inside({"dnsmasq", "--conf-file={dir}/dns/dnsmasq.conf", "--pid-file={run}/dnsmasq.pid"});
+}
+
+/// Seconds with up to three decimals, as timeout(1) takes them.
+std::string seconds(std::uint64_t ms) { return ms % 1000 == 0 ? fmt::format("{}", ms / 1000) : fmt::format("{}.{:03}", ms / 1000, ms % 1000); }
+
+}  // namespace
+
+StackCommands stack_commands(const model::Policy& policy, const model::Target& target) {
+  StackCommands out;
+  if (target.stack != "oci") return out;
+  const MountTree tree = backends::oci::mount_tree(policy);
+  out.prepare.push_back({"install", "-d", "-m", "0700", "--", "{run}"});
+  make_root(tree, out.prepare);
+  copy_files(tree, out.prepare);
+  make_targets(policy, tree, out.prepare);
+  make_network(policy, tree, out.prepare);
+
+  // TERM is ignored by the first process of a pid namespace, and KILL on runc alone leaves the container running; when
+  // this namespace's first process is killed, the kernel kills everything in it (pid_namespaces(7)).
+  Command run;
+  if (policy.limits.time_ms) append(run, {"timeout", "-s", "KILL", seconds(policy.limits.time_ms->value)});
+  append(run, {"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"});
+  append(run, {"runc", "--root", in_run("state"), "run", "--bundle", "{run}", "{id}"});
+  out.run.push_back(std::move(run));
+
+  out.finally.push_back({"runc", "--root", in_run("state"), "delete", "--force", "{id}"});
+  if (tree.resolver) out.finally.push_back({"pkill", "-KILL", "-F", "{run}/dnsmasq.pid", "dnsmasq"});
+  out.finally.push_back({"ip", "netns", "del", backends::netns_name(policy)});
+  out.finally.push_back({"rm", "-rf", "--one-file-system", "--", "{run}"});
+  return out;
+}
+
+}  // namespace agp::plan
