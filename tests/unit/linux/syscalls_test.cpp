@@ -251,7 +251,7 @@ TEST(Arguments, WidthsKnownByHand) {
       {"write", {32, P, 64}},
       {"kill", {32, 32}},
       {"tgkill", {32, 32, 32}},
-      {"mount", {P, P, P, 32, P}},
+      {"mount", {P, P, P, 64, P}},
       {"umount2", {P, 32}},
       {"bpf", {32, P, 32, P, 32}},
       {"fchroot", {32, 32}},
