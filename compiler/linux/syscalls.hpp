@@ -41,7 +41,8 @@ struct Syscall {
   std::array<Argument, 6> arguments;
 };
 
-/// Ascending by number; empty for an architecture without a table. Names are the kernel's (`newfstatat`, not `fstatat`; `pread64`).
+/// Ascending by number; empty for an architecture without a table. Names are the kernel's (`newfstatat`, not `fstatat`;
+/// `pread64`).
 std::span<const Syscall> syscalls(Arch arch);
 const Syscall* find_syscall(Arch arch, std::string_view name);    ///< O(log n)
 const Syscall* find_syscall(Arch arch, std::uint32_t number);     ///< O(log n)
