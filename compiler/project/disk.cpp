@@ -11,6 +11,7 @@
 #include <system_error>
 
 namespace agp::project {
+
 std::string reason_of(int error) {
   if (error == ELOOP) return "too many symbolic links";  // the C library's own text names levels
   std::string text = std::generic_category().message(error);
