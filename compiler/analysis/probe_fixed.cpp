@@ -31,7 +31,7 @@ std::vector<std::string> writable_directories(const Policy& policy) {
 }
 
 void add_host_files(Suite& suite) {
-  add_path(suite, Verb::Create, "create", "/agp-probe", "the root");
+  add_path(suite, Verb::Create, "create", "/agp-probe-new", "the root");
   for (const char* path : {"/etc/passwd", "/etc/shadow", "/root/.ssh/id_ed25519", "/home/agp-probe/.aws/credentials",
                            "/var/lib/agp-probe", "/dev/mem", "/sys/kernel/notes", "/sys/class/net/lo/address"})
     add_path(suite, Verb::Read, "read", path, "the host's files");
@@ -57,7 +57,7 @@ void add_proc(Suite& suite) {
 /// Git runs hooks outside the sandbox: they are tried in every writable directory, with or without a rule about them.
 void add_hooks(Suite& suite) {
   for (const std::string& w : writable_directories(suite.policy())) {
-    const std::string hook = w + "/.git/hooks/agp-probe", moved = w + "/agp-probe-moved";
+    const std::string hook = w + "/.git/hooks/agp-probe-new", moved = w + "/agp-probe-moved";
     add_path(suite, Verb::Create, "create", hook, "a hook of git");
     suite.add(fmt::format("mv {0}/.git {1}; mkdir -p; create {2}", w, moved, hook), "a hook of git, its directory moved away",
               {FileAction{Verb::Delete, w + "/.git"}, FileAction{Verb::Create, moved}, FileAction{Verb::Create, w + "/.git"},

@@ -39,6 +39,9 @@ void add_file(Suite& suite, std::optional<Expected> only, const VerbKind& v, con
   else suite.add(file_text(v, path), about, actions, std::move(attempt));
 }
 
+/// Names of the suite's own: what is created must not be there before, what is read must.
+std::string node_name(Verb verb) { return verb == Verb::Create ? "/agp-probe-new" : "/agp-probe"; }
+
 /// A path of the pattern: one on which the rule decides, if there is one.
 std::optional<std::string> sample(const Suite& suite, const Rule& rule, const PathPattern& pattern, Verb verb) {
   const Decision wanted = rule.effect == Effect::Allow ? Decision::Allow : Decision::Deny;
@@ -47,7 +50,7 @@ std::optional<std::string> sample(const Suite& suite, const Rule& rule, const Pa
   };
   if (pattern.shape() != PathPattern::Shape::Other) {
     const std::string base = pattern.base();
-    const std::string path = pattern.shape() == PathPattern::Shape::Node ? base : (base == "/" ? "" : base) + "/agp-probe";
+    const std::string path = pattern.shape() == PathPattern::Shape::Node ? base : (base == "/" ? "" : base) + node_name(verb);
     if (decided(path)) return path;
   }
   // For a deny: first where an allow rule would permit it, since elsewhere it is refused without the rule as well.
@@ -102,12 +105,11 @@ void allowed_path(Suite& suite, const Rule& rule, const FileBody& body, const Pa
                               : has(body.verbs, Verb::Read) ? verb_kinds[0]
                                                             : verb_kinds[5];
   const std::string base = pattern.base(), up = parent_path(base) == "/" ? "" : parent_path(base);
-  add_file(suite, Expected::Denied, strongest, base + (node ? "2" : "2/agp-probe"), "the same prefix");
-  if (!library) add_file(suite, Expected::Denied, strongest, up + "/agp-probe", "beside the directory");
-  const std::string inside = node ? base : base + "/agp-probe";
+  add_file(suite, Expected::Denied, strongest, base + (node ? "2" : "2" + node_name(strongest.verb)), "the same prefix");
+  if (!library) add_file(suite, Expected::Denied, strongest, up + node_name(strongest.verb), "beside the directory");
   for (const VerbKind& v : {verb_kinds[0], verb_kinds[3], verb_kinds[5]})
     if (!has(body.verbs, v.verb) && !(library && v.verb == Verb::Exec) && !(node && v.verb == Verb::Create))
-      add_file(suite, Expected::Denied, v, inside, "another verb");
+      add_file(suite, Expected::Denied, v, node ? base : base + node_name(v.verb), "another verb");
 }
 
 void denied_path(Suite& suite, const Rule& rule, const FileBody& body, const PathPattern& pattern) {

@@ -192,7 +192,10 @@ def without_layers(demo, lines, observed):
             left = [l for l in left if l["id"] not in explained]
         for l in left:
             # Another answer than before: the layer was the first to refuse, and the kernel refuses for a reason of its own.
-            if results[l["id"]][0] not in (observed[l["id"]][0], "unprepared"):
+            path = l["attempt"].get("path", "")
+            if path.startswith("/proc/") and not os.path.exists(path):
+                explained[l["id"]] = "this kernel has none"
+            elif results[l["id"]][0] not in (observed[l["id"]][0], "unprepared"):
                 explained[l["id"]] = f"{results[l['id']][0]} by the kernel"
             else:
                 explained[l["id"]] = f"{results[l['id']][0]}: nothing changes"

@@ -26,12 +26,16 @@ def no_seccomp(tree, _):
     edit_config(tree, lambda c: c["linux"].pop("seccomp", None))
 
 
+def own_capabilities():
+    """What this process may hand on."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    mask = min(int(l.split()[1], 16) for l in status.splitlines() if l.startswith(("CapPrm", "CapBnd")))
+    return [name for bit, name in enumerate(CAPABILITIES) if mask >> bit & 1]
+
+
 def all_capabilities(tree, _):
-    def change(config):
-        known = int(pathlib.Path("/proc/sys/kernel/cap_last_cap").read_text())
-        names = [n for n in CAPABILITIES[: known + 1]]
-        config["process"]["capabilities"] = {s: names for s in ("bounding", "effective", "inheritable", "permitted", "ambient")}
-    edit_config(tree, change)
+    sets = {s: own_capabilities() for s in ("bounding", "effective", "inheritable", "permitted", "ambient")}
+    edit_config(tree, lambda c: c["process"].update(capabilities=sets))
 
 
 def as_root(tree, _):
@@ -66,7 +70,8 @@ def no_mounts(tree, lines):
     and executable, and nothing is mounted over it but /proc, without masks."""
     def change(config):
         config["root"]["readonly"] = False
-        config["mounts"] = [m for m in config["mounts"] if m["destination"] in ("/proc", PROBE_MOUNT)]
+        proc = {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "nodev", "noexec"]}
+        config["mounts"] = [proc] + [m for m in config["mounts"] if m["destination"] == PROBE_MOUNT]
         config["linux"]["maskedPaths"] = config["linux"]["readonlyPaths"] = []
     edit_config(tree, change)
 

@@ -94,7 +94,7 @@ Outcome create_node(std::string_view kind, const std::string& path, mode_t mode)
     if (mknod(path.c_str(), mode, 0) != 0) return refused(errno);
   } else {
     const int fd = open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode);
-    if (fd < 0) return refused(errno);
+    if (fd < 0) return errno == EEXIST ? unprepared("it is there already") : refused(errno);
     close(fd);
   }
   struct stat s{};
