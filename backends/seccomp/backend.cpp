@@ -1,5 +1,6 @@
 #include "backends/seccomp/backend.hpp"
 
+#include "backends/seccomp/decode/decode.hpp"
 #include "backends/seccomp/emit/emit.hpp"
 
 namespace agp::backends::seccomp {
@@ -24,7 +25,9 @@ class Seccomp final : public Backend {
   Emitted emit(const model::Policy& policy, const model::Target& target, std::span<const Artifact>) const override {
     return seccomp::emit(policy, target);
   }
-  Decoded decode(std::span<const Artifact>, const model::Target&) const override { return {}; }
+  Decoded decode(std::span<const Artifact> artifacts, const model::Target& target) const override {
+    return seccomp::decode(artifacts, target);
+  }
 };
 
 }  // namespace
