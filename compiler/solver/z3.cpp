@@ -132,7 +132,7 @@ class Z3 final : public Engine {
     if (result == Z3_L_FALSE) return core(assumptions, given);
     const std::string reason = z_.solver_get_reason_unknown(context_, solver_);
     if (reason == "timeout" || reason == "canceled")
-      return Undecided{fmt::format("the solver's limit of {} s or {} steps was reached", limits.timeout.count() / 1000.0, limits.steps)};
+      return Undecided{fmt::format("the solver's limit of {} s or {} steps was reached", static_cast<double>(limits.timeout.count()) / 1000, limits.steps)};
     return Undecided{fmt::format("the solver gave up: {}", reason)};
   }
 

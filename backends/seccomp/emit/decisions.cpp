@@ -92,7 +92,10 @@ class Decider {
     if (denial.kind == Denial::Kind::Kill) m.kill = d.either(m.kill, when);
     else if (denial.kind == Denial::Kind::Trap) m.trap = d.either(m.trap, when);
     else if (denial.errno_value == 0) m.plain = d.either(m.plain, when);
-    else m.errnos.try_emplace(denial.errno_value, Diagram::no).first->second = d.either(m.errnos[denial.errno_value], when);
+    else {
+      Ref& so_far = m.errnos.try_emplace(denial.errno_value, Diagram::no).first->second;
+      so_far = d.either(so_far, when);
+    }
   }
 
   CallDecision decide(const linux::Syscall& call, bool needed) {
