@@ -77,16 +77,16 @@ class Evaluator {
 
 }  // namespace
 
-std::uint32_t evaluate(const FilterGraph& graph, const std::uint32_t (&words)[16]) {
+Evaluated evaluate_at(const FilterGraph& graph, const std::uint32_t (&words)[16]) {
   using Kind = FilterGraph::Node::Kind;
   Evaluator values(graph, words);
   for (std::uint32_t at = graph.root;;) {
     const auto& node = graph.nodes[at];
     const std::uint32_t lhs = values.value(node.lhs);
     const std::uint32_t rhs = node.kind == Kind::Leaf ? 0 : values.value(node.rhs);
-    if (values.stopped()) return 0;
+    if (values.stopped()) return {0, at};
     switch (node.kind) {
-      case Kind::Leaf: return lhs;
+      case Kind::Leaf: return {lhs, at};
       case Kind::Eq: at = lhs == rhs ? node.yes : node.no; break;
       case Kind::Gt: at = lhs > rhs ? node.yes : node.no; break;
       case Kind::Ge: at = lhs >= rhs ? node.yes : node.no; break;
@@ -94,5 +94,7 @@ std::uint32_t evaluate(const FilterGraph& graph, const std::uint32_t (&words)[16
     }
   }
 }
+
+std::uint32_t evaluate(const FilterGraph& graph, const std::uint32_t (&words)[16]) { return evaluate_at(graph, words).word; }
 
 }  // namespace agp::model

@@ -36,5 +36,11 @@ struct FilterGraph {
 /// Concrete evaluation: the SECCOMP_RET_* word for this input. `words` are the 16 words of seccomp_data.
 /// A division by zero answers 0 (SECCOMP_RET_KILL_THREAD), as the kernel's interpreter returns 0.
 std::uint32_t evaluate(const FilterGraph& graph, const std::uint32_t (&words)[16]);
+/// The same, with the node that decided: the leaf, or the one whose division ended the program.
+struct Evaluated {
+  std::uint32_t word = 0;
+  std::uint32_t node = 0;
+};
+Evaluated evaluate_at(const FilterGraph& graph, const std::uint32_t (&words)[16]);
 
 }  // namespace agp::model

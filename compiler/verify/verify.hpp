@@ -31,6 +31,7 @@ struct Witness {
   std::uint32_t arch = 0;                  ///< AUDIT_ARCH_* word
   std::uint32_t number = 0;
   std::array<std::uint64_t, 6> arguments{};
+  std::uint64_t instruction_pointer = 0;
   std::uint32_t answer = 0;                ///< SECCOMP_RET_* word that the artifact gives
   std::string action;                      ///< `syscall socket(0x10000000a, 0x1, 0x0)`; `syscall 0x40000029()` without a name
   model::Decision decision = model::Decision::Deny;   ///< the policy's

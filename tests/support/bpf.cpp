@@ -15,9 +15,12 @@ std::string bpf_to_bytes(const Bpf& program) {
   return {reinterpret_cast<const char*>(program.data()), program.size() * sizeof(Insn)};
 }
 
-CallData::CallData(std::uint32_t arch, std::uint32_t number, const std::array<std::uint64_t, 6>& arguments) {
+CallData::CallData(std::uint32_t arch, std::uint32_t number, const std::array<std::uint64_t, 6>& arguments,
+                   std::uint64_t instruction_pointer) {
   words[0] = number;
   words[1] = arch;
+  words[2] = static_cast<std::uint32_t>(instruction_pointer);
+  words[3] = static_cast<std::uint32_t>(instruction_pointer >> 32);
   for (unsigned i = 0; i < 6; ++i) {
     words[4 + 2 * i] = static_cast<std::uint32_t>(arguments[i]);
     words[5 + 2 * i] = static_cast<std::uint32_t>(arguments[i] >> 32);

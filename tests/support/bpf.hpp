@@ -23,7 +23,8 @@ std::string bpf_to_bytes(const Bpf& program);
 struct CallData {
   std::uint32_t words[16]{};
   CallData() = default;
-  CallData(std::uint32_t arch, std::uint32_t number, const std::array<std::uint64_t, 6>& arguments);
+  CallData(std::uint32_t arch, std::uint32_t number, const std::array<std::uint64_t, 6>& arguments,
+           std::uint64_t instruction_pointer = 0);
 };
 
 struct BpfRun {

@@ -1,0 +1,19 @@
+#pragma once
+#include <span>
+#include <string_view>
+
+#include "compiler/linux/syscalls.hpp"
+
+namespace agp::linux {
+
+/// One system call that a loader makes between switching the filter on and starting the command.
+struct LoaderNeed {
+  std::string_view call;
+  std::string_view reason;   ///< a clause: "starts the command"
+};
+
+/// What `runc` calls after it has loaded the seccomp section of config.json, with `process.noNewPrivileges` set. The
+/// table is for runc 1.1 (tools/find_loader_needs finds it again); a later version is taken to need the same.
+std::span<const LoaderNeed> runc_needs(Version runc);
+
+}  // namespace agp::linux

@@ -1,0 +1,68 @@
+#include <fmt/format.h>
+
+#include "compiler/verify/verify.hpp"
+
+// Obligations that are not proved -> diagnostics.
+namespace agp::verify {
+namespace {
+
+namespace kind = diagnostics::kind;
+
+const model::Rule* deciding_rule(const model::Policy& policy, const Witness& w) {
+  return w.rules.empty() ? nullptr : &policy.rules[w.rules.front()];
+}
+
+std::string decision_text(const Witness& w) {
+  switch (w.decision) {
+    case model::Decision::Allow: return "allowed";
+    case model::Decision::Ask: return "to be asked about";
+    default: return "denied";
+  }
+}
+
+void refuted(const model::Policy& policy, const Obligation& o, const Witness& w, diagnostics::Sink& sink) {
+  const model::Rule* rule = deciding_rule(policy, w);
+  const source::Span span = rule ? rule->span : policy.name_span;
+  const diagnostics::Kind& k = o.direction == Direction::Excess ? kind::artifact_wider
+                               : o.direction == Direction::Loss ? kind::artifact_narrower
+                                                                : kind::artifact_errno;
+  std::string message;
+  switch (o.direction) {
+    case Direction::Excess: message = fmt::format("`{}` permits a system call that the policy does not allow", o.artifact); break;
+    case Direction::Loss: message = fmt::format("`{}` refuses a system call that the policy allows", o.artifact); break;
+    default: message = fmt::format("`{}` answers a refused `clone3` with {} instead of ENOSYS", o.artifact, w.observed);
+  }
+  auto& d = sink.emit(k, span, std::move(message));
+  d.about(policy.name).witnessed(w.action);
+  d.labelled(rule ? fmt::format("this rule says that it is {}", decision_text(w)) : "no rule of this policy allows it");
+  if (rule)
+    for (const source::Span& via : rule->included_by) d.relate(via, "included here");
+  d.note(fmt::format("in the artifact it is {}, at {}", w.observed, w.place));
+  if (o.direction == Direction::Errno) d.note("the C library calls `clone3` first and falls back to `clone` only after ENOSYS");
+  d.helped("build the artifact again with `agp build`, or change the policy if the artifact is what was meant");
+}
+
+}  // namespace
+
+void report(const model::Policy& policy, std::span<const Obligation> obligations, diagnostics::Sink& sink) {
+  for (const Obligation& o : obligations)
+    o.verdict.match(
+        [](const solver::Proved&) {},
+        [&](const Witness& w) { refuted(policy, o, w, sink); },
+        [&](const solver::Unknown& u) {
+          sink.emit(kind::artifact_unknown, policy.name_span, fmt::format("`{}` could not be decided: {}", o.artifact, u.reason))
+              .about(policy.name)
+              .labelled(fmt::format("not known: {}", o.statement))
+              .helped("give the solver more time with `--solver-timeout 60s`");
+        });
+}
+
+void report_refused(const model::Policy& policy, std::string_view layer, const backends::Decoded& decoded, diagnostics::Sink& sink) {
+  for (const backends::Problem& p : decoded.problems) {
+    auto& d = sink.emit(kind::artifact_refused, policy.name_span, p.message);
+    d.about(policy.name).labelled(fmt::format("nothing is proved about the layer `{}`", layer));
+    d.helped(p.help.empty() ? "build the artifact again with `agp build`" : p.help);
+  }
+}
+
+}  // namespace agp::verify

@@ -1,0 +1,216 @@
+#include "compiler/verify/verify.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "compiler/linux/loader_needs.hpp"
+#include "compiler/verify/filter_terms.hpp"
+#include "compiler/verify/policy_terms.hpp"
+#include "compiler/verify/witness.hpp"
+
+// Comes in: the policy and decoded filters. Goes out: for each filter, the obligations of both directions and of the
+// errno. The space of calls is cut by number: one question for each call of the table whose answer depends on arguments
+// (most do not: both sides fold to constants), two for all other numbers and architectures. A refutation counts only if
+// its witness gives the same difference when policy and graph are evaluated on it.
+namespace agp::verify {
+namespace {
+
+using solver::Term;
+
+/// Does a stack's loader of this form make calls of its own after the filter is on? The raw filter's do not: whoever
+/// loads it (seccomp(2), bwrap) starts the command by a call that the policy has to allow.
+bool loaded_by_runc(const std::string& artifact, const model::Target& target) {
+  return target.stack.rfind("oci", 0) == 0 && artifact.rfind("seccomp/filter", 0) != 0;
+}
+
+class FilterCheck {
+ public:
+  FilterCheck(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
+              const backends::DecodedFilter& filter, const Options& options)
+      : policy_(policy), target_(target), plan_(plan), filter_(filter), options_(options), variables_(call_variables(terms_)),
+        policy_terms_(policy, plan, terms_, variables_) {}
+
+  std::vector<Obligation> run() {
+    if (filter_.graph.nodes.empty())
+      return all_unknown("the filter's registers take more distinct states than the limit");
+    if (filter_.arch != "x86_64") return all_unknown(fmt::format("there is no table of system calls for `{}`", filter_.arch));
+    if (loaded_by_runc(filter_.artifact, target_))
+      needs_ = linux::runc_needs({static_cast<std::uint8_t>(target_.runc.major), static_cast<std::uint8_t>(target_.runc.minor)});
+    for (const linux::Syscall& call : linux::syscalls(linux::Arch::x86_64)) check_call(call);
+    check_other_numbers();
+    check_clone3();
+    std::vector<Obligation> out;
+    out.push_back(obligation(Direction::Excess, excess_));
+    out.push_back(obligation(Direction::Loss, loss_));
+    if (clone_has_conditions_) out.push_back(obligation(Direction::Errno, errno_));
+    return out;
+  }
+
+ private:
+  /// What is known so far of one obligation.
+  struct Finding {
+    std::optional<Witness> refuted;
+    std::string unknown;
+    bool solved = false;   ///< the solver was asked
+  };
+
+  std::vector<Obligation> all_unknown(const std::string& why) {
+    Finding f;
+    f.unknown = why;
+    return {obligation(Direction::Excess, f), obligation(Direction::Loss, f)};
+  }
+
+  Obligation obligation(Direction d, const Finding& f) {
+    const auto verdict = [&]() -> Verdict {
+      if (f.refuted) return solver::Refuted<Witness>{*f.refuted};
+      if (!f.unknown.empty()) return solver::Unknown{f.unknown};
+      return solver::Proved{f.solved && session_ ? session_->version() : "evaluation"};
+    };
+    return {filter_.artifact, "seccomp", filter_.arch, d, statement(d), verdict()};
+  }
+  static std::string statement(Direction d) {
+    switch (d) {
+      case Direction::Excess: return "no system call runs that the policy does not allow";
+      case Direction::Loss: return "every system call that the policy allows runs";
+      default: return "a refused `clone3` answers ENOSYS while `clone` depends on its arguments";
+    }
+  }
+
+  bool needed(const linux::Syscall& call) const {
+    return std::any_of(needs_.begin(), needs_.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
+  }
+  bool exists(const linux::Syscall& call) const {
+    return model::KernelVersion{call.since.major, call.since.minor} <= target_.kernel;
+  }
+
+  void check_call(const linux::Syscall& call) {
+    const PolicyOnCall p = policy_terms_.on(call);
+    const FilterOnCall f = filter_terms(filter_.graph, terms_, variables_, call.number, linux::audit_arch(linux::Arch::x86_64));
+    const Term refused = terms_.either(p.ask, p.deny);
+    const Term allowed = terms_.both(p.allow, terms_.negate(refused));
+    const Term may_run = needed(call) ? terms_.negate(refused) : allowed;
+    const Term excess = terms_.both(f.permitted, terms_.negate(terms_.either(may_run, p.may_exceed)));
+    ask(excess_, excess, &call, Direction::Excess);
+    // On a kernel without the call nothing can be lost.
+    if (exists(call)) ask(loss_, terms_.both(allowed, terms_.negate(terms_.either(f.runs, p.may_lack))), &call, Direction::Loss);
+    if (call.name == "clone") clone_ = allowed;
+    if (call.name == "clone3") {
+      const Term by_default = terms_.negate(terms_.either(p.named_denial, needed(call) ? may_run : allowed));
+      clone3_wrong_ = terms_.both(by_default, terms_.both(terms_.negate(f.permitted), terms_.negate(f.enosys)));
+    }
+  }
+
+  /// Numbers outside the table, the x32 range among them, and every other architecture: nothing of it is an action of the
+  /// policy, so nothing may run.
+  void check_other_numbers() {
+    const std::uint32_t x86_64 = linux::audit_arch(linux::Arch::x86_64);
+    const FilterOnCall here = filter_terms(filter_.graph, terms_, variables_, std::nullopt, x86_64);
+    std::uint64_t next = 0;
+    Term inside = terms_.boolean(false);
+    const auto known_range = [&](std::uint64_t first, std::uint64_t last) {   // neighbours in one comparison
+      inside = terms_.either(inside, terms_.both(terms_.less_equal(terms_.constant(32, first), variables_.number),
+                                                 terms_.less_equal(variables_.number, terms_.constant(32, last))));
+    };
+    std::uint64_t first = 0;
+    bool open = false;
+    for (const linux::Syscall& call : linux::syscalls(linux::Arch::x86_64)) {
+      if (open && call.number != next) known_range(first, next - 1);
+      if (!open || call.number != next) first = call.number;
+      open = true;
+      next = std::uint64_t{call.number} + 1;
+    }
+    if (open) known_range(first, next - 1);
+    const Term unknown = terms_.negate(inside);
+    ask(excess_, terms_.both(unknown, here.permitted), nullptr, Direction::Excess, x86_64);
+
+    const FilterOnCall anywhere = filter_terms(filter_.graph, terms_, variables_, std::nullopt, std::nullopt);
+    const Term foreign = terms_.negate(terms_.equal(variables_.arch, terms_.constant(32, x86_64)));
+    ask(excess_, terms_.both(foreign, anywhere.permitted), nullptr, Direction::Excess);
+  }
+
+  void check_clone3() {
+    if (terms_.is_true(clone_) || terms_.is_false(clone_)) return;
+    if (satisfiable(clone_) && satisfiable(terms_.negate(clone_))) {
+      clone_has_conditions_ = true;
+      ask(errno_, clone3_wrong_, linux::find_syscall(linux::Arch::x86_64, "clone3"), Direction::Errno);
+    }
+  }
+
+  /// Unknown counts as satisfiable: the obligation is then stated, not skipped.
+  bool satisfiable(Term t) {
+    return !std::holds_alternative<solver::Unsat>(solve(t));
+  }
+
+  solver::Answer solve(Term t) {
+    if (!session_) session_ = std::make_unique<solver::Session>(terms_, options_.solver);
+    return session_->check(t);
+  }
+
+  /// Is there an input for which `difference` holds? `call` is null for numbers outside the table.
+  void ask(Finding& finding, Term difference, const linux::Syscall* call, Direction direction, std::optional<std::uint32_t> arch = {}) {
+    if (terms_.is_false(difference) || finding.refuted) return;
+    CallInput input;
+    input.arch = linux::audit_arch(linux::Arch::x86_64);
+    if (call) input.number = call->number;
+    if (!terms_.is_true(difference)) {
+      finding.solved = true;
+      const solver::Answer answer = solve(difference);
+      if (std::holds_alternative<solver::Unsat>(answer)) return;
+      if (const auto* undecided = std::get_if<solver::Undecided>(&answer)) {
+        if (finding.unknown.empty()) finding.unknown = call ? fmt::format("`{}`: {}", call->name, undecided->reason) : undecided->reason;
+        return;
+      }
+      read(std::get<solver::Sat>(answer), input, call != nullptr, arch.has_value() || call != nullptr);
+    }
+    finding.refuted = confirm({policy_, plan_, filter_.graph, needs_}, direction, input);
+    if (!finding.refuted && finding.unknown.empty())
+      finding.unknown = fmt::format("the solver's witness `{}` shows no difference when it is evaluated: this is a bug in agp", call_text(input));
+  }
+
+  void read(const solver::Sat& sat, CallInput& input, bool number_fixed, bool arch_fixed) {
+    const auto value = [&](Term t) {
+      const auto it = sat.values.find(terms_.name(terms_.node(t)));
+      return it == sat.values.end() ? std::uint64_t{0} : it->second;
+    };
+    for (std::size_t i = 0; i < 6; ++i) input.arguments[i] = value(variables_.arguments[i]);
+    input.instruction_pointer = value(variables_.instruction_pointer);
+    if (!number_fixed) input.number = static_cast<std::uint32_t>(value(variables_.number));
+    if (!arch_fixed) input.arch = static_cast<std::uint32_t>(value(variables_.arch));
+  }
+
+  const model::Policy& policy_;
+  const model::Target& target_;
+  const plan::Plan& plan_;
+  const backends::DecodedFilter& filter_;
+  const Options& options_;
+  solver::Terms terms_;
+  CallVariables variables_;
+  PolicyTerms policy_terms_;
+  std::span<const linux::LoaderNeed> needs_;
+  std::unique_ptr<solver::Session> session_;
+  Finding excess_, loss_, errno_;
+  Term clone_{0}, clone3_wrong_{0};
+  bool clone_has_conditions_ = false;
+};
+
+}  // namespace
+
+std::string_view to_string(Direction d) {
+  switch (d) {
+    case Direction::Excess: return "no excess";
+    case Direction::Loss: return "no loss";
+    default: return "errno";
+  }
+}
+
+std::vector<Obligation> verify_filters(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
+                                       const backends::Decoded& decoded, const Options& options) {
+  std::vector<Obligation> out;
+  for (const backends::DecodedFilter& filter : decoded.filters)
+    for (Obligation& o : FilterCheck(policy, target, plan, filter, options).run()) out.push_back(std::move(o));
+  return out;
+}
+
+}  // namespace agp::verify
