@@ -10,8 +10,7 @@
 // dnsmasq picks the longest `nftset=/domain/` that is the queried name or stands above it (domain_find_sets in
 // src/forward.c), so one entry serves the domain and everything beneath that no longer entry serves; forwarding can be
 // stated for the two apart (`/d/` and `/*.d/`). Where the policy permits other endpoints to the domain than to the names
-// beneath it, only sets that both may have are filled; where none is left, the domain itself comes first. What is lost so
-// is reported (`Names::lost`). A name that a `deny` or `ask` rule matches counts as without those ports.
+// beneath it, one of the two loses something, the names beneath first. What is lost is reported (`Names::lost`). A name that a `deny` or `ask` rule matches counts as without those ports.
 namespace agp::backends::dns {
 namespace {
 
@@ -171,23 +170,28 @@ class Finder {
     std::set<std::size_t> grants(at.begin(), at.end());
     if (self.empty()) grants.clear();
     if (!below.empty()) grants.insert(below_at.begin(), below_at.end());
-    std::vector<const Region*> regions;
-    if (!self.empty()) regions.push_back(&self);
-    if (!below.empty()) regions.push_back(&below);
-    domain.fill = safe(grants, regions);
-    domain.self = !self.empty() && !domain.fill.empty();
-    domain.beneath = !below.empty() && !domain.fill.empty();
-    if (domain.fill.empty() && regions.size() == 2) {
-      domain.fill = safe(grants, {&self});
-      domain.self = !domain.fill.empty();
-      if (!domain.self) {
-        domain.fill = safe(grants, {&below});
-        domain.beneath = !domain.fill.empty();
-      }
-    }
+    choose(domain, grants, self, below, !beneath_.contains(name));
     const Region reached = filled(domain.fill);
     losses(at, name, domain.self ? reached : Region{});
     losses(below_at, below_host, domain.beneath ? reached : Region{});
+  }
+
+  /// `under`: no `*.name` rule stands at this domain, so what is permitted beneath it comes from further up.
+  void choose(Domain& domain, const std::set<std::size_t>& grants, const Region& self, const Region& below, bool under) {
+    const auto use = [&](std::vector<std::size_t> fill, bool at, bool beneath) {
+      domain.self = at && !fill.empty();
+      domain.beneath = beneath && !fill.empty();
+      domain.fill = std::move(fill);
+      return !domain.fill.empty();
+    };
+    if (self.empty() && below.empty()) return;
+    if (below.empty()) return void(use(safe(grants, {&self}), true, false));
+    if (self.empty()) return void(use(safe(grants, {&below}), false, true));
+    const auto common = safe(grants, {&self, &below});
+    if (filled(common) == self) return void(use(common, true, true));
+    if (under && use(safe(grants, {&self}), true, false)) return;
+    if (use(common, true, true) || use(safe(grants, {&self}), true, false)) return;
+    use(safe(grants, {&below}), false, true);
   }
 
   void losses(const std::vector<std::size_t>& grants, const std::string& host, const Region& reached) {
