@@ -28,6 +28,7 @@ std::string log_word(std::string_view text, std::size_t limit) {
 
 /// NF_LOG_PREFIXLEN of include/net/netfilter/nf_log.h is 128 with the final zero.
 constexpr std::size_t log_bound = 127, log_around = sizeof("agp P= R= ") - 1, log_shortest = 17;
+constexpr std::string_view log_default = "default";
 
 std::string log_policy(const model::Policy& policy) {
   return log_word(policy.name, log_bound - log_around - log_shortest);
@@ -49,11 +50,12 @@ std::string table_name(const model::Policy& policy) {
 std::string short_name(std::string_view text) { return fmt::format("{:016x}", hash(text)); }
 
 std::string log_rule(const model::Policy& policy, std::string_view rule_id) {
+  if (rule_id == log_default) return fmt::format("%{:02X}{}", log_default[0], log_default.substr(1));
   return log_word(rule_id, log_bound - log_around - log_policy(policy).size());
 }
 
-std::string log_prefix(const model::Policy& policy, std::string_view rule_id) {
-  return fmt::format("agp P={} R={} ", log_policy(policy), log_rule(policy, rule_id));
+std::string log_prefix(const model::Policy& policy, std::optional<std::string_view> rule_id) {
+  return fmt::format("agp P={} R={} ", log_policy(policy), rule_id ? log_rule(policy, *rule_id) : std::string(log_default));
 }
 
 bool needs_resolver(const model::Policy& policy) {

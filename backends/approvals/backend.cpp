@@ -17,7 +17,7 @@ class Approvals final : public Backend {
     for (const auto& fact : facts)
       out.facts.push_back(fact.block == "tool"
                               ? Capability{Holds::Not, "approvals.json is read by an agent host or an MCP gateway, which is not part of the stack",
-                                           fact.text, "accept unenforced tool because \"the gateway loads approvals.json\""}
+                                           fact.text, ""}
                               : Capability{});
     return out;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "backends/alerts/format.hpp"
@@ -20,8 +21,6 @@ using Json = nlohmann::ordered_json;
 using model::Direction;
 using model::Effect;
 
-constexpr std::string_view no_unix = "refused connections to unix sockets are reported by no layer";
-
 bool reports_packets(const model::Target& target) { return target.stack == "oci" || target.stack == "oci+landlock"; }
 
 bool is_file(std::string_view word) {
@@ -38,21 +37,24 @@ bool kills(const model::Policy& policy) {
   });
 }
 
+struct Gap {
+  const char* reason;
+  bool whole = true;   ///< nothing at all of it is reported
+};
+
 /// Why no layer reports (all of) the attempts that `word` names; nothing where one reports them all.
-std::optional<Unreported> gap(const model::Policy& policy, const model::Target& target, const std::string& word) {
-  const auto none = [&](const char* reason) { return Unreported{word, reason, true, {}}; };
+std::optional<Gap> gap(const model::Policy& policy, const model::Target& target, std::string_view word) {
   if (is_net(word)) {
-    if (!reports_packets(target)) return none("the stack loads no packet rules that report");
-    if (word != "resolve") return Unreported{word, std::string(no_unix), false, {}};
+    if (!reports_packets(target)) return Gap{"the stack loads no packet rules that report"};
+    if (word != "resolve") return Gap{"refused connections to unix sockets are reported by no layer", false};
     if (needs_resolver(policy)) return std::nullopt;
-    return none("without a rule on a name there is no resolver that could report");
+    return Gap{"without a rule on a name there is no resolver that could report"};
   }
-  if (is_file(word)) return none("the mount tree and the file permissions refuse without a report");
+  if (is_file(word)) return Gap{"the mount tree and the file permissions refuse without a report"};
   if (is_syscall(word))
-    return Unreported{word, "the container runtime loads the filter without its log flag: only calls denied with `kill` are logged",
-                      !kills(policy), {}};
-  if (word == "tool") return none("tools are called through an agent host or gateway, which is not part of the stack");
-  return none("no layer of the stack reports it");
+    return Gap{"the container runtime loads the filter without its log flag: only calls denied with `kill` are logged", !kills(policy)};
+  if (word == "tool") return Gap{"tools are called through an agent host or gateway, which is not part of the stack"};
+  return Gap{"no layer of the stack reports it"};
 }
 
 /// The log lines that `word` stands for.
@@ -63,13 +65,14 @@ void matches(const model::Policy& policy, const model::Target& target, const std
   if (needs_resolver(policy) && word != "listen")
     out.push_back({{"on", word}, {"layer", "dns"}, {"log", "dnsmasq"}, {"contains", " is NXDOMAIN"}});
   if (word == "resolve") return;
-  const auto line = [&](std::string_view rule, Direction direction) {
-    out.push_back({{"on", word},
-                   {"layer", "nftables"},
-                   {"log", "kernel"},
-                   {"prefix", log_prefix(policy, rule)},
-                   {"direction", direction == Direction::Connect ? "out" : "in"},
-                   {"rule", rule}});
+  const auto line = [&](std::optional<std::string_view> rule, Direction direction) {
+    Json entry = {{"on", word},
+                  {"layer", "nftables"},
+                  {"log", "kernel"},
+                  {"prefix", log_prefix(policy, rule)},
+                  {"direction", direction == Direction::Connect ? "out" : "in"}};
+    if (rule) entry["rule"] = *rule;
+    out.push_back(std::move(entry));
   };
   for (const Direction direction : {Direction::Connect, Direction::Listen}) {
     if (word != "net" && (word == "connect") != (direction == Direction::Connect)) continue;
@@ -82,7 +85,7 @@ void matches(const model::Policy& policy, const model::Target& target, const std
         rules.insert(rule.id);
     }
     for (const auto& rule : rules) line(rule, direction);
-    line("default", direction);
+    line(std::nullopt, direction);
   }
 }
 
@@ -111,20 +114,6 @@ const char* name(model::Severity s) {
 }
 
 }  // namespace
-
-std::vector<Unreported> unreported(const model::Policy& policy, const model::Target& target) {
-  std::vector<Unreported> out;
-  const auto add = [&](const std::vector<std::string>& words, model::Span span) {
-    for (const auto& word : words)
-      if (auto g = gap(policy, target, word)) {
-        g->span = span;
-        out.push_back(std::move(*g));
-      }
-  };
-  if (policy.on_deny.log) add(blocks(policy), policy.on_deny.span);
-  for (const auto& alert : policy.on_deny.alerts) add(alert.targets, alert.span);
-  return out;
-}
 
 Emitted emit(const model::Policy& policy, const model::Target& target) {
   if (!reports_denials(policy)) return {};

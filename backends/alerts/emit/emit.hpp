@@ -1,5 +1,5 @@
 #pragma once
-#include "backends/alerts/backend.hpp"
+#include "backends/backend.hpp"
 
 namespace agp::backends::alerts {
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -97,8 +98,8 @@ class Builder {
     for (const std::size_t o : owners) map(o, place);
   }
 
-  /// Ends a refused attempt. `name` is the rule's, or `default`.
-  Chain refusal(std::string chain, const std::string& rule_id, const std::string& counter) {
+  /// Ends a refused attempt, reported under the rule's name.
+  Chain refusal(std::string chain, std::optional<std::string_view> rule_id, const std::string& counter) {
     table_.counters.push_back(counter);
     Rule rule;
     if (reports_denials(policy_)) rule.statements.push_back(Log{log_prefix(policy_, rule_id)});
@@ -110,7 +111,7 @@ class Builder {
   /// What every table has, whatever the policy.
   void common() {
     table_.chains.push_back({"send_refusal", "", {{{protocol_is("tcp"), Reject{true}}, ""}, {{Reject{false}}, ""}}});
-    table_.chains.push_back(refusal("refused", "default", "count_default"));
+    table_.chains.push_back(refusal("refused", std::nullopt, "count_default"));
     // The kernel gives its own resets the state `related` (nf_conntrack_attach), on both hooks. ICMP errors tell about
     // refusals and path MTU; redirects (also `related`) are not among them.
     Chain related{"on_related", "", {}};

@@ -1,28 +1,56 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "backends/dns/backend.hpp"
 #include "backends/nftables/backend.hpp"
 #include "tests/support/net_policy.hpp"
 
-// Writes the packet and name artifacts of the policies that the runtime tests load: DIR/POLICY/nftables/egress.nft, ….
+// Writes the packet and name artifacts of the policies that the runtime tests load (DIR/POLICY/nftables/egress.nft, …) and
+// beside them the attempts to make, each with the decision that the model gives for it (DIR/POLICY/attempts.json).
+//   agp_net_policies DIR RESOLVER_UID
 namespace {
 
 using namespace agp;
+using model::PortSet;
 using test::PolicyBuilder;
+using Json = nlohmann::ordered_json;
 
-model::Policy example() {
+struct Case {
+  model::Policy policy;
+  std::vector<model::NetAction> attempts;
+};
+
+void connects(Case& c, model::Protocol p, std::initializer_list<const char*> hosts, std::initializer_list<int> ports) {
+  for (const char* host : hosts)
+    for (const int port : ports)
+      c.attempts.push_back({model::Direction::Connect, p, test::address(host), static_cast<std::uint16_t>(port), {}, {}});
+}
+void listens(Case& c, model::Protocol p, const char* local, std::initializer_list<const char*> peers, std::initializer_list<int> ports) {
+  for (const char* peer : peers)
+    for (const int port : ports)
+      c.attempts.push_back({model::Direction::Listen, p, test::address(local), static_cast<std::uint16_t>(port), {}, test::address(peer)});
+}
+
+constexpr auto tcp = model::Protocol::Tcp, udp = model::Protocol::Udp, icmp = model::Protocol::Icmp;
+
+Case example() {
   PolicyBuilder p("code-execution");
   p.allow("internal API gateway", test::tcp, {test::at("10.0.1.50", test::port(443))});
   p.allow("package registry", test::tcp, {test::named("registry.internal", test::port(443))}).within = test::addresses("10.0.0.0/8");
   p.resolver("10.0.0.53");
   p.get().on_deny.log = true;
-  return p.get();
+  Case c{p.get(), {}};
+  connects(c, tcp, {"10.0.1.50", "10.0.1.49", "10.0.1.51", "8.8.8.8", "169.254.169.254", "fd00:1::50"}, {442, 443, 444, 80, 53});
+  connects(c, udp, {"10.0.1.50", "10.0.0.53", "8.8.8.8", "fd00:1::50"}, {443, 53});
+  connects(c, icmp, {"10.0.1.50", "fd00:1::50"}, {0});
+  connects(c, tcp, {"127.0.0.1", "::1"}, {9000});
+  return c;
 }
 
 /// Both families, ranges, denies that overlap allows, icmp.
-model::Policy shapes() {
+Case shapes() {
   PolicyBuilder p("shapes");
   p.allow("hosts", test::tcp, {test::at("10.0.1.0/24", test::ports({{440, 445}})), test::at("10.0.1.40-10.0.1.60", test::port(443)),
                                test::at("fd00:1::/64", test::port(443))});
@@ -32,24 +60,39 @@ model::Policy shapes() {
   p.deny("not 51", test::any_protocol, {test::all_of("10.0.1.51"), test::all_of("fd00:1::51")});
   p.deny("not 444 anywhere", test::tcp, {test::at("any", test::port(444))});
   p.net(model::Effect::Ask, "ask for 445", model::Direction::Connect, test::tcp, {test::at("10.0.1.50", test::port(445))});
-  auto& carved = p.allow("carved", test::tcp, {test::at("10.0.1.52", model::PortSet::all())});
+  auto& carved = p.allow("carved", test::tcp, {test::at("10.0.1.52", PortSet::all())});
   carved.except.push_back({test::at("10.0.0.0/8", test::ports({{8000, 8999}})), {}, ""});
-  return p.get();
+  p.net(model::Effect::Allow, "past its date", model::Direction::Connect, test::tcp, {test::at("8.8.8.8", test::port(443))});
+  p.get().rules.back().expired = true;
+  Case c{p.get(), {}};
+  connects(c, tcp, {"10.0.0.255", "10.0.1.1", "10.0.1.39", "10.0.1.40", "10.0.1.50", "10.0.1.51", "10.0.1.52", "10.0.1.53", "10.0.1.60",
+                    "10.0.2.1", "8.8.8.8"}, {1, 439, 440, 443, 444, 445, 446, 7999, 8000, 8999, 9000, 65535});
+  connects(c, tcp, {"fd00:1::", "fd00:1::50", "fd00:1::51", "fd00:1::ffff:ffff:ffff:ffff", "fd00:2::"}, {442, 443, 444});
+  connects(c, udp, {"10.0.1.50", "10.0.1.51", "10.0.1.53", "fd00:1::50", "fd00:1::52"}, {443, 5352, 5353, 65535});
+  connects(c, icmp, {"10.0.1.49", "10.0.1.50", "10.0.1.51", "10.0.1.53", "fd00:1::50", "fd00:1::51"}, {0});
+  return c;
 }
 
-model::Policy listens() {
+Case listeners() {
   PolicyBuilder p("listens");
-  p.listen("service", test::tcp, {test::at("10.0.1.2", test::ports({{8080, 8081}}))}).from = test::addresses("10.0.1.50");
+  p.listen("service", test::tcp, {test::at("10.9.0.2", test::ports({{8080, 8081}})), test::at("fd09::2", test::port(8080))}).from =
+      test::addresses("10.9.0.1") | test::addresses("fd09::1");
   p.listen("open", test::tcp_udp, {test::at("any", test::port(9000))});
-  p.net(model::Effect::Deny, "not from 51", model::Direction::Listen, test::any_protocol, {test::all_of("any")}).from =
-      test::addresses("10.0.1.51");
+  p.net(model::Effect::Deny, "not from 4", model::Direction::Listen, test::any_protocol, {test::all_of("any")}).from =
+      test::addresses("10.9.0.4");
+  p.listen("ping me", test::icmp, {test::all_of("10.9.0.2")}).from = test::addresses("10.9.0.1");
   p.allow("self", test::tcp, {test::at("127.0.0.1", test::ports({{9000, 9001}}))});
-  p.listen("ping me", test::icmp, {test::all_of("10.0.1.2")}).from = test::addresses("10.0.1.50");
-  return p.get();
+  Case c{p.get(), {}};
+  listens(c, tcp, "10.9.0.2", {"10.9.0.1", "10.9.0.3", "10.9.0.4"}, {8079, 8080, 8081, 8082, 9000, 9001});
+  listens(c, tcp, "fd09::2", {"fd09::1", "fd09::3"}, {8080, 8081, 9000});
+  listens(c, udp, "10.9.0.2", {"10.9.0.1", "10.9.0.4"}, {8080, 9000});
+  listens(c, icmp, "10.9.0.2", {"10.9.0.1", "10.9.0.3"}, {0});
+  connects(c, tcp, {"10.9.0.1", "127.0.0.1"}, {9000, 9002});
+  return c;
 }
 
-/// What the resolver must tell apart.
-model::Policy names() {
+/// What the resolver must tell apart; its attempts are in names.py.
+Case names() {
   PolicyBuilder p("names");
   p.resolver("10.0.0.53");
   p.allow("exact", test::tcp, {test::named("registry.internal", test::port(443))});
@@ -60,36 +103,52 @@ model::Policy names() {
   p.allow("metadata on purpose", test::tcp, {test::named("meta.internal", test::port(80))}).within = test::addresses("169.254.169.254");
   p.allow("alias", test::tcp, {test::named("alias.internal", test::port(443))});
   auto& wide = p.allow("wide", test::tcp, {test::named("*.wide.example", test::port(443))});
-  wide.except.push_back({test::named("secret.wide.example", model::PortSet::all()), {}, ""});
+  wide.except.push_back({test::named("secret.wide.example", PortSet::all()), {}, ""});
+  wide.except.push_back({test::at("10.0.1.61", test::port(443)), {}, ""});
   p.deny("no 52", test::any_protocol, {test::all_of("10.0.1.52")});
-  return p.get();
+  return {p.get(), {}};
 }
 
 /// Rule names that would end a string, a block or a line.
-model::Policy hostile() {
+Case hostile() {
   PolicyBuilder p("hostile");
   p.get().on_deny.log = true;
   const std::vector<std::string> ids = {"a\"; } drop", "line\nflush ruleset\n", "}", "$variable", "back\\slash\\", "\xf0\x9f\x94\x92 lock",
                                         "100% %s %n", std::string(300, 'x'), "\x1b[31m", "# not a comment", "", "\xff\xfe", "default"};
+  Case c;
   int host = 1;
   for (const auto& id : ids) {
-    p.deny(id, test::tcp, {test::at("10.1.0." + std::to_string(host), test::port(443))});
-    p.allow("allow " + id, test::tcp, {test::at("10.2.0." + std::to_string(host++), test::port(443))});
-    p.allow("name " + id, test::tcp, {test::named("h" + std::to_string(host) + ".internal", test::port(443))});
+    const std::string last = std::to_string(host);
+    p.deny(id, test::tcp, {test::at("10.1.0." + last, test::port(443))});
+    p.allow("allow " + id, test::tcp, {test::at("10.2.0." + last, test::port(443))});
+    p.allow("name " + id, test::tcp, {test::named("h" + last + ".internal", test::port(443))});
+    connects(c, tcp, {("10.1.0." + last).c_str(), ("10.2.0." + last).c_str(), ("10.3.0." + last).c_str()}, {443});
+    ++host;
   }
   p.resolver("10.0.0.53");
   p.resolver("fd00::53");
-  return p.get();
+  c.policy = p.get();
+  return c;
 }
 
-model::Policy large() {
+Case large() {
   PolicyBuilder p("large");
   for (int i = 0; i < 10000; ++i) {
-    const std::string host = "10." + std::to_string(i / 65536 + 1) + "." + std::to_string(i / 256 % 256) + "." + std::to_string(i % 256);
+    const std::string host = "10.1." + std::to_string(i / 256) + "." + std::to_string(i % 256);
     if (i % 2 == 0) p.allow("a" + std::to_string(i), test::tcp, {test::at(host, test::ports({{i % 1000 + 1, i % 1000 + 5}}))});
     else p.deny("d" + std::to_string(i), test::udp, {test::at(host + "-10.200.0.0", test::port(i))});
   }
-  return p.get();
+  Case c{p.get(), {}};
+  connects(c, tcp, {"10.1.0.0", "10.1.39.14"}, {1, 5, 6, 998, 999, 1003, 1004});   // the rules 0 and 9998
+  return c;
+}
+
+/// The agent's user is the resolver's: the ruleset must not load.
+Case same_user(std::uint32_t uid) {
+  Case c = example();
+  c.policy.name = "same-user";
+  c.policy.run.user = model::User{uid, uid, {}};
+  return c;
 }
 
 bool write(const std::filesystem::path& directory, const backends::Emitted& emitted) {
@@ -101,15 +160,30 @@ bool write(const std::filesystem::path& directory, const backends::Emitted& emit
   return emitted.problems.empty();
 }
 
+Json attempt(const model::Policy& policy, const model::NetAction& a) {
+  Json out = {{"what", model::to_string(model::Action(a))},
+              {"direction", a.direction == model::Direction::Connect ? "connect" : "listen"},
+              {"protocol", model::protocols_text(static_cast<model::Protocols>(a.protocol))},
+              {"address", to_string(a.address)},
+              {"port", a.port},
+              {"permitted", decide(policy, a).decision == model::Decision::Allow}};
+  if (a.peer) out["peer"] = to_string(*a.peer);
+  return out;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 3) return 2;
   bool good = true;
-  for (const auto& policy : {example(), shapes(), listens(), names(), hostile(), large()}) {
-    const auto directory = std::filesystem::path(argv[1]) / policy.name;
+  const auto resolver_uid = static_cast<std::uint32_t>(std::stoul(argv[2]));
+  for (const auto& c : {example(), shapes(), listeners(), names(), hostile(), large(), same_user(resolver_uid)}) {
+    const auto directory = std::filesystem::path(argv[1]) / c.policy.name;
     for (const auto* backend : {&backends::nftables::backend(), &backends::dns::backend()})
-      good = write(directory, backend->emit(policy, test::debian_12(), {})) && good;
+      good = write(directory, backend->emit(c.policy, test::debian_12(), {})) && good;
+    Json attempts = Json::array();
+    for (const auto& a : c.attempts) attempts.push_back(attempt(c.policy, a));
+    std::ofstream(directory / "attempts.json") << attempts.dump(1) << '\n';
   }
   return good ? 0 : 1;
 }
