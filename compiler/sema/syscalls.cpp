@@ -132,14 +132,14 @@ std::optional<std::uint64_t> Patterns::constant(const Scope& scope, const syntax
 std::optional<model::ArgTest> Patterns::test(const Scope& scope, const linux::Syscall& call, const syntax::Condition& c) {
   if (c.op == Op::Bare) {
     sink().emit(kind::unknown_argument, c.span, "a condition of a rule names its argument")
-        .helped(fmt::format("write `{} == {}`", call.argument_count ? call.arguments[0].name : "arg0",
+        .helped(fmt::format("write `{} == {}`", linux::argument_name(call, 0),
                             c.values.empty() ? "…" : constant_text(c.values[0])));
     return std::nullopt;
   }
   const auto index = linux::find_argument(call, c.argument.text);
   if (!index) {
     std::vector<std::string_view> names;
-    for (std::size_t i = 0; i < call.argument_count; ++i) names.push_back(call.arguments[i].name);
+    for (std::size_t i = 0; i < call.argument_count; ++i) names.push_back(linux::argument_name(call, static_cast<int>(i)));
     sink().emit(kind::unknown_argument, c.argument.span, fmt::format("`{}` has no argument `{}`", call.name, c.argument.text))
         .helped(names.empty() ? fmt::format("`{}` takes no arguments; `arg0` to `arg5` are the registers", call.name)
                               : fmt::format("its arguments are {}", fmt::join(names, ", ")));
@@ -158,19 +158,21 @@ std::optional<model::ArgTest> Patterns::test(const Scope& scope, const linux::Sy
   for (const auto& v : c.values) {
     const auto value = constant(scope, v);
     if (!value) return std::nullopt;
-    if ((*value & ~argument.effective_mask) != 0) {
+    // negative constants (AT_FDCWD) are sign-extended: the argument's own width counts
+    const auto fitting = linux::at_width(*value, argument.effective_mask);
+    if (!fitting) {
       sink().emit(kind::value_out_of_range, v.span,
                   fmt::format("{:#x} does not fit `{}`: the kernel looks at {} bits of it", *value, c.argument.text,
                               std::popcount(argument.effective_mask)));
       return std::nullopt;
     }
-    out.values.push_back(*value);
+    out.values.push_back(*fitting);
   }
   if (out.values.empty()) return std::nullopt;
   if (c.mask) {
     const auto mask = constant(scope, *c.mask);
     if (!mask) return std::nullopt;
-    out.mask = *mask;
+    out.mask = *mask & argument.effective_mask;
     if ((out.values[0] & ~*mask) != 0) {
       sink().emit(kind::value_out_of_range, c.span, fmt::format("{:#x} has bits outside the mask {:#x}: never equal", out.values[0], *mask));
       return std::nullopt;
