@@ -47,11 +47,15 @@ Outcome start_processes(std::uint64_t count) {
   return ok();
 }
 
+/// Numbers are given out from the lowest: `count` are open together when the last one is `count - 1`.
 Outcome open_descriptors(std::uint64_t count) {
   const int first = open("/", O_PATH | O_CLOEXEC);
   if (first < 0) return unprepared("open /");
-  for (std::uint64_t n = static_cast<std::uint64_t>(first) + 1; n < count; ++n)
-    if (fcntl(first, F_DUPFD_CLOEXEC, 0) < 0) return refused(errno, "after " + std::to_string(n) + " descriptors");
+  for (int last = first; static_cast<std::uint64_t>(last) + 1 < count;) {
+    const int next = fcntl(first, F_DUPFD_CLOEXEC, 0);
+    if (next < 0) return refused(errno, "after " + std::to_string(last + 1) + " descriptors");
+    last = next;
+  }
   return ok();
 }
 
