@@ -12,8 +12,9 @@ inline constexpr std::string_view profile_artifact = "seccomp/profile.json";
 // Files of the bundle beside config.json, made by the stack's `prepare`.
 inline constexpr std::string_view root = "rootfs";
 inline constexpr std::string_view dev = "dev";                  ///< an empty directory
-inline constexpr std::string_view denied = "denied";            ///< an empty file of mode 0
-inline constexpr std::string_view empty = "empty";              ///< an empty file of mode 0444
+inline constexpr std::string_view denied_directory = "denied-directory";  ///< empty, of mode 0
+inline constexpr std::string_view denied_file = "denied-file";            ///< empty, of mode 0
+inline constexpr std::string_view empty_file = "empty-file";              ///< of mode 0444
 inline constexpr std::string_view resolv_conf = "resolv.conf";
 
 struct Device { std::string_view path; int major, minor; };

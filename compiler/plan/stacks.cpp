@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "backends/oci/format.hpp"
 #include "backends/oci/mounts/mount_tree.hpp"
 #include "compiler/plan/plan.hpp"
@@ -25,37 +27,37 @@ void append(Command& command, const std::vector<std::string>& words) {
 /// The empty root with its mount points. That they exist, as a directory or as a file, is what stops the start when a
 /// source is the other of the two: runc alone makes them to fit, and a rule on one file would show a whole directory.
 void make_root(const MountTree& tree, std::vector<Command>& out) {
-  std::vector<std::string> directories{in_run(format::root), in_run(format::dev), in_run("state")}, files;
+  std::vector<std::string> directories{in_run(format::root), in_run(format::dev), in_run("state")}, own, files;
   for (const TreeMount& m : tree.mounts) {
     if (m.around != backends::oci::Cause::none) continue;  // its mount point lies in another mount
     const std::string point = in_run(format::root) + m.target;
     if (m.directory) {
-      directories.push_back(point);
+      (m.from == TreeMount::From::Tmpfs && m.writable ? own : directories).push_back(point);
     } else {
       files.push_back(point);
       directories.push_back(point.substr(0, point.rfind('/')));
     }
   }
   // install and not mkdir: the mode of every directory on the way does not depend on the caller's umask.
-  Command make{"install", "-d", "-m", "0755", "--"};
-  append(make, directories);
-  out.push_back(std::move(make));
-  if (files.empty()) return;
-  Command touch{"touch", "--"};
-  append(touch, files);
-  out.push_back(std::move(touch));
+  const auto all = [&](Command command, const std::vector<std::string>& words) {
+    append(command, words);
+    if (!words.empty()) out.push_back(std::move(command));
+  };
+  all({"install", "-d", "-m", "0755", "--"}, directories);
+  all({"install", "-d", "-m", "0700", "--"}, own);  // runc 1.1 gives a tmpfs the mode of the directory that it covers
+  all({"touch", "--"}, files);
 }
 
 void copy_files(const MountTree& tree, std::vector<Command>& out) {
   out.push_back({"cp", "--", "{dir}/oci/config.json", in_run("config.json")});
-  if (tree.resolver) out.push_back({"cp", "--", "{dir}/dns/resolv.conf", in_run(format::resolv_conf)});
-  const auto uses = [&](TreeMount::From from) {
-    for (const TreeMount& m : tree.mounts)
-      if (m.from == from) return true;
-    return false;
+  if (tree.resolver) out.push_back({"install", "-m", "0444", "--", "{dir}/dns/resolv.conf", in_run(format::resolv_conf)});
+  const auto uses = [&](TreeMount::From from, bool directory) {
+    return std::any_of(tree.mounts.begin(), tree.mounts.end(),
+                       [&](const TreeMount& m) { return m.from == from && m.directory == directory; });
   };
-  if (uses(TreeMount::From::Denied)) out.push_back({"install", "-m", "0000", "--", "/dev/null", in_run(format::denied)});
-  if (uses(TreeMount::From::Empty)) out.push_back({"install", "-m", "0444", "--", "/dev/null", in_run(format::empty)});
+  if (uses(TreeMount::From::Denied, true)) out.push_back({"install", "-d", "-m", "0000", "--", in_run(format::denied_directory)});
+  if (uses(TreeMount::From::Denied, false)) out.push_back({"install", "-m", "0000", "--", "/dev/null", in_run(format::denied_file)});
+  if (uses(TreeMount::From::Empty, false)) out.push_back({"install", "-m", "0444", "--", "/dev/null", in_run(format::empty_file)});
 }
 
 /// Directories of the host that are mounted over themselves beneath a writable mount must exist, belong to the agent, and

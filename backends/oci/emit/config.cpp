@@ -73,7 +73,7 @@ Json options(const TreeMount& m, const model::User& user) {
     out.push_back(fmt::format("gid={}", user.gid));
     if (m.size) out.push_back(fmt::format("size={}", *m.size));
   } else {
-    out.push_back(m.masked ? "mode=0000" : "mode=0755");
+    out.push_back("mode=0755");
     out.push_back("size=4096");
   }
   return out;
@@ -83,8 +83,9 @@ std::string source(const TreeMount& m) {
   switch (m.from) {
     case TreeMount::From::Tmpfs: return "tmpfs";
     case TreeMount::From::Proc: return "proc";
-    case TreeMount::From::Denied: return std::string(format::denied);
-    case TreeMount::From::Empty: return std::string(format::empty);
+    // Not a tmpfs: runc 1.1 gives one the mode of the directory that it covers, whatever `mode=` says.
+    case TreeMount::From::Denied: return std::string(m.directory ? format::denied_directory : format::denied_file);
+    case TreeMount::From::Empty: return std::string(format::empty_file);
     default: return m.source;
   }
 }

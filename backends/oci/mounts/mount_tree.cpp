@@ -165,7 +165,7 @@ class Builder {
   bool find_content(TreeMount& m, bool shown) const {
     if (!shown) {
       m.masked = true;
-      m.from = m.directory ? TreeMount::From::Tmpfs : TreeMount::From::Denied;
+      m.from = TreeMount::From::Denied;
       return true;
     }
     const model::Mount* mount = source_mount(m.target);

@@ -27,7 +27,7 @@ struct TreeMount {
     Bind,    ///< a host path
     Tmpfs,   ///< an empty file system
     Device,  ///< a device node of the host, by its well-known path
-    Denied,  ///< a file without any permission bit, from the bundle
+    Denied,  ///< a file or directory without any permission bit, from the bundle
     Empty,   ///< an empty file, from the bundle
     Bundle,  ///< another file or directory of the bundle: /dev, /etc/resolv.conf
     Proc,    ///< proc, read-only, processes only

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "tests/unit/oci/policies.hpp"
+#include "tests/support/file_policy.hpp"
 
 namespace agp::test {
 namespace {
@@ -10,7 +10,7 @@ using backends::Holds;
 using model::Effect;
 
 /// The answer about one fact, by its text.
-Capability answer(const PolicyBuilder& b, const std::string& text) {
+Capability answer(const FilePolicy& b, const std::string& text) {
   const auto facts = model::facts(b.policy);
   const auto all = backends::oci::backend().capabilities(b.policy, facts, debian12());
   EXPECT_EQ(all.facts.size(), facts.size());
@@ -29,7 +29,7 @@ Capability answer(const PolicyBuilder& b, const std::string& text) {
   } while (false)
 
 TEST(OciHolds, WholeSubtreesAreExact) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read", {"/task/**", "/config/**"}).allow("read write", {"/workspace/**"}).allow("read exec", {"/usr/bin/python3.11", "/usr/lib/**"});
   b.tmpfs("/workspace").mount("/srv/task", "/task");
   for (const char* fact : {"read \"/task/**\"", "read \"/config/**\"", "read write \"/workspace/**\"", "read exec \"/usr/lib/**\"",
@@ -38,41 +38,41 @@ TEST(OciHolds, WholeSubtreesAreExact) {
 }
 
 TEST(OciHolds, DenyBeneathWritableLosesOnlyTheDirectoriesBetween) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read write", {"/workspace/**"}).deny("write", {"/workspace/.git/hooks/**"}).tmpfs("/workspace");
   EXPECT_HOLDS(b, "read write \"/workspace/**\"", Holds::Exact, "");
   EXPECT_HOLDS(b, "write \"/workspace/.git/hooks/**\"", Holds::Narrower, "delete \"/workspace/.git\"");
 }
 
 TEST(OciHolds, DenyOfWhatIsNotMountedNeedsNothing) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read", {"/task/**"}).deny("read write", {"/home/*/.ssh/**", "/root/**", "/var/**/*.key"});
   for (const char* fact : {"read write \"/home/*/.ssh/**\"", "read write \"/root/**\"", "read write \"/var/**/*.key\""})
     EXPECT_HOLDS(b, fact, Holds::Exact, "");
 }
 
 TEST(OciHolds, GlobUnderAMountSlips) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read", {"/task/**"}).deny("read", {"/**/.env"});
   EXPECT_HOLDS(b, "read \"/**/.env\"", Holds::Wider, "read \"/task/.env\"");
   EXPECT_HOLDS(b, "read \"/task/**\"", Holds::Exact, "");
 }
 
 TEST(OciHolds, DeniedDirectoryIsMaskedExactlyUnderAReadOnlyMount) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read", {"/config/**"}).deny("read", {"/config/secret/**"});
   EXPECT_HOLDS(b, "read \"/config/secret/**\"", Holds::Exact, "");
   EXPECT_HOLDS(b, "read \"/config/**\"", Holds::Exact, "");
 }
 
 TEST(OciHolds, MaskTakesTheWriteAway) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read write", {"/w/**"}).deny("read", {"/w/secret/**"}).tmpfs("/w");
   EXPECT_HOLDS(b, "read \"/w/secret/**\"", Holds::Narrower, "delete \"/w/secret\"");
 }
 
 TEST(OciHolds, MaskWithoutLossNeedsTheNodeDeniedToo) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read write", {"/w/**"}).deny("read write", {"/w/secret", "/w/secret/**"}).tmpfs("/w");
   EXPECT_HOLDS(b, "read write \"/w/secret/**\"", Holds::Exact, "");
   EXPECT_HOLDS(b, "read write \"/w/secret\"", Holds::Exact, "");
@@ -80,7 +80,7 @@ TEST(OciHolds, MaskWithoutLossNeedsTheNodeDeniedToo) {
 
 TEST(OciHolds, VerbsThatAMountCantSplit) {
   const auto check = [](const char* words, const char* slip) {
-    PolicyBuilder b;
+    FilePolicy b;
     b.allow(words, {"/a/**"}).tmpfs("/a");
     EXPECT_HOLDS(b, std::string(words) + " \"/a/**\"", Holds::Wider, slip);
   };
@@ -92,14 +92,14 @@ TEST(OciHolds, VerbsThatAMountCantSplit) {
 }
 
 TEST(OciHolds, ReadWithoutListIsNotShown) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read", {"/a/**"}).deny("list", {"/a/**"});
   EXPECT_HOLDS(b, "list \"/a/**\"", Holds::Exact, "");
   EXPECT_HOLDS(b, "read \"/a/**\"", Holds::Narrower, "read \"/a/x\"");
 }
 
 TEST(OciHolds, WildcardInsideAComponentShowsTheDirectory) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read", {"/usr/lib/*.so"});
   const Capability got = answer(b, "read \"/usr/lib/*.so\"");
   EXPECT_EQ(got.holds, Holds::Wider);
@@ -108,20 +108,20 @@ TEST(OciHolds, WildcardInsideAComponentShowsTheDirectory) {
 }
 
 TEST(OciHolds, WildcardWithinWhatIsMountedAnywayIsExact) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read", {"/usr/lib/**"}).allow("read", {"/usr/lib/*.so"});
   EXPECT_HOLDS(b, "read \"/usr/lib/*.so\"", Holds::Exact, "");
 }
 
 TEST(OciHolds, NothingMountsTheWholeRoot) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read", {"/**", "/*.txt"});
   EXPECT_EQ(answer(b, "read \"/**\"").holds, Holds::Narrower);
   EXPECT_EQ(answer(b, "read \"/*.txt\"").holds, Holds::Narrower);
 }
 
 TEST(OciHolds, OneFile) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read modify", {"/dev/null", "/data/log"}).allow("write", {"/data/new"}).allow("read", {"/dev/urandom"});
   EXPECT_HOLDS(b, "read modify \"/dev/null\"", Holds::Exact, "");
   EXPECT_HOLDS(b, "read modify \"/data/log\"", Holds::Exact, "");
@@ -130,26 +130,26 @@ TEST(OciHolds, OneFile) {
 }
 
 TEST(OciHolds, AFileCantBeCreatedAtAMountPoint) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read write", {"/data/new"});
   EXPECT_HOLDS(b, "read write \"/data/new\"", Holds::Narrower, "create \"/data/new\"");
 }
 
 TEST(OciHolds, NoFileInAnEmptyFileSystem) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read", {"/scratch/in"}).tmpfs("/scratch");
   EXPECT_HOLDS(b, "read \"/scratch/in\"", Holds::Narrower, "read \"/scratch/in\"");
   EXPECT_EQ(answer(b, "mount \"/scratch\"").holds, Holds::Narrower);
 }
 
 TEST(OciHolds, ReadOnlyMountRefusesTheWrite) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read write", {"/task/**"}).mount("/srv/task", "/task", false);
   EXPECT_HOLDS(b, "read write \"/task/**\"", Holds::Narrower, "create \"/task/x\"");
 }
 
 TEST(OciHolds, ExecNeedsMemfdRefused) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read exec", {"/usr/bin/**"}).allow("read write", {"/w/**"}).tmpfs("/w");
   EXPECT_HOLDS(b, "read exec \"/usr/bin/**\"", Holds::Exact, "");
   b.call(Effect::Allow, "memfd_create");
@@ -159,20 +159,20 @@ TEST(OciHolds, ExecNeedsMemfdRefused) {
 }
 
 TEST(OciHolds, DenyOfANeed) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read", {"/task/**"}).deny("read", {"/proc/**"}).deny("modify", {"/dev/null"});
   EXPECT_HOLDS(b, "read \"/proc/**\"", Holds::Wider, "read \"/proc/self/environ\"");
   EXPECT_HOLDS(b, "modify \"/dev/null\"", Holds::Wider, "modify \"/dev/null\"");
 }
 
 TEST(OciHolds, AskIsRefused) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read", {"/task/**"}).file(Effect::Ask, "write", {"/task/out/**"});
   EXPECT_HOLDS(b, "write \"/task/out/**\"", Holds::Narrower, "create \"/task/out/x\"");
 }
 
 TEST(OciHolds, ExceptionIsHeldLikeADeny) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.allow("read", {"/config/**"}, {"/config/secret/**"}).allow("read write", {"/w/**"}, {"/w/a/b/**"}).tmpfs("/w");
   EXPECT_HOLDS(b, "read \"/config/**\"", Holds::Exact, "");
   EXPECT_EQ(answer(b, "read write \"/w/**\"").holds, Holds::Narrower);
@@ -180,26 +180,26 @@ TEST(OciHolds, ExceptionIsHeldLikeADeny) {
 
 TEST(OciHolds, Sockets) {
   using model::Direction;
-  PolicyBuilder b;
+  FilePolicy b;
   b.sock(Effect::Allow, Direction::Connect, "/run/app.sock").sock(Effect::Deny, Direction::Connect, "/run/docker.sock");
   b.sock(Effect::Deny, Direction::Connect, "@abstract");
   EXPECT_HOLDS(b, "connect unix \"/run/app.sock\"", Holds::Exact, "");
   EXPECT_HOLDS(b, "connect unix \"/run/docker.sock\"", Holds::Exact, "");
   EXPECT_HOLDS(b, "connect unix @abstract", Holds::Exact, "");
-  PolicyBuilder d;  // a directory mounted for its sockets shows its other files
+  FilePolicy d;  // a directory mounted for its sockets shows its other files
   d.sock(Effect::Allow, Direction::Connect, "/run/app/**");
   EXPECT_HOLDS(d, "connect unix \"/run/app/**\"", Holds::Wider, "read \"/run/app/x\"");
 }
 
 TEST(OciHolds, AuditOfFilesIsNotHeld) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.policy.mode = model::Mode::Audit;
   EXPECT_EQ(answer(b, "mode file").holds, Holds::Not);
   EXPECT_EQ(answer(b, "mode net").holds, Holds::Elsewhere);
 }
 
 TEST(OciHolds, LimitsUserAndTime) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.policy.limits.memory_bytes = {{1 << 20, {}}};
   b.policy.limits.time_ms = {{1000, {}}};
   b.policy.run.user = model::User{1000, 1000, {}};
@@ -209,7 +209,7 @@ TEST(OciHolds, LimitsUserAndTime) {
 }
 
 TEST(OciHolds, ACapabilityThatUndoesTheMounts) {
-  PolicyBuilder b;
+  FilePolicy b;
   b.capability("CAP_SYS_ADMIN");
   EXPECT_HOLDS(b, "CAP_SYS_ADMIN", Holds::Exact, "");
   b.call(Effect::Allow, "umount2");

@@ -44,44 +44,44 @@ inline model::Verbs verbs(std::string_view words) {
   return out;
 }
 
-class PolicyBuilder {
+class FilePolicy {
  public:
-  PolicyBuilder() {
+  FilePolicy() {
     policy.name = "test";
     policy.run.command = {"/bin/true"};
   }
 
-  PolicyBuilder& file(model::Effect effect, std::string_view words, std::vector<std::string> paths, std::vector<std::string> except = {}) {
+  FilePolicy& file(model::Effect effect, std::string_view words, std::vector<std::string> paths, std::vector<std::string> except = {}) {
     model::FileBody body;
     body.verbs = verbs(words);
     for (const auto& p : paths) body.patterns.push_back({pattern(p), {}, std::string(words) + " \"" + p + "\""});
     for (const auto& p : except) body.except.push_back({pattern(p), {}, p});
     return rule(effect, std::move(body));
   }
-  PolicyBuilder& allow(std::string_view words, std::vector<std::string> paths, std::vector<std::string> except = {}) {
+  FilePolicy& allow(std::string_view words, std::vector<std::string> paths, std::vector<std::string> except = {}) {
     return file(model::Effect::Allow, words, std::move(paths), std::move(except));
   }
-  PolicyBuilder& deny(std::string_view words, std::vector<std::string> paths, std::vector<std::string> except = {}) {
+  FilePolicy& deny(std::string_view words, std::vector<std::string> paths, std::vector<std::string> except = {}) {
     return file(model::Effect::Deny, words, std::move(paths), std::move(except));
   }
-  PolicyBuilder& sock(model::Effect effect, model::Direction direction, const std::string& path) {
+  FilePolicy& sock(model::Effect effect, model::Direction direction, const std::string& path) {
     model::UnixBody body;
     body.direction = direction;
     if (path == "@abstract") body.abstract = true;
     else body.paths.push_back({pattern(path), {}, (direction == model::Direction::Connect ? "connect unix \"" : "listen unix \"") + path + "\""});
     return rule(effect, std::move(body));
   }
-  PolicyBuilder& call(model::Effect effect, const std::string& name) {
+  FilePolicy& call(model::Effect effect, const std::string& name) {
     model::SyscallBody body;
     body.patterns.push_back({model::SyscallPattern{name, {}}, {}, name});
     return rule(effect, std::move(body));
   }
-  PolicyBuilder& capability(const std::string& name) {
+  FilePolicy& capability(const std::string& name) {
     model::CapabilityBody body;
     body.names.push_back({name, {}, name});
     return rule(model::Effect::Allow, std::move(body));
   }
-  PolicyBuilder& name_rule(const std::string& host) {
+  FilePolicy& name_rule(const std::string& host) {
     model::NetBody body;
     body.protocols = static_cast<model::Protocols>(model::Protocol::Tcp);
     model::EndpointPattern e;
@@ -90,7 +90,7 @@ class PolicyBuilder {
     body.endpoints.push_back({e, {}, "connect tcp " + host + ":443"});
     return rule(model::Effect::Allow, std::move(body));
   }
-  PolicyBuilder& rule(model::Effect effect, model::RuleBody body) {
+  FilePolicy& rule(model::Effect effect, model::RuleBody body) {
     model::Rule r;
     r.id = "r" + std::to_string(policy.rules.size());
     r.effect = effect;
@@ -98,11 +98,11 @@ class PolicyBuilder {
     policy.rules.push_back(std::move(r));
     return *this;
   }
-  PolicyBuilder& tmpfs(const std::string& target, std::optional<std::uint64_t> size = std::nullopt, bool writable = true) {
+  FilePolicy& tmpfs(const std::string& target, std::optional<std::uint64_t> size = std::nullopt, bool writable = true) {
     policy.run.mounts.push_back({std::nullopt, target, writable, size, {}});
     return *this;
   }
-  PolicyBuilder& mount(const std::string& source, const std::string& target, bool writable = false) {
+  FilePolicy& mount(const std::string& source, const std::string& target, bool writable = false) {
     policy.run.mounts.push_back({source, target, writable, std::nullopt, {}});
     return *this;
   }
