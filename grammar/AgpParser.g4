@@ -3,12 +3,12 @@
 // (verbs, protocols, names of limits and of system calls) are `name`s; compiler/sema knows which exist.
 //
 // compiler/syntax reads a file item by item. When an item does not parse, its statements are read one by one, so the
-// rules that can stand alone in a file are entry points too: `item`, `statement` and the `…Rule`/`…Entry`/`…Line` rules.
+// rules that can stand alone there are entry points too: `item`, `statement` and the `…Rule`, `…Entry` and `…Line` rules;
+// `actionPattern` is the one for an action on the command line.
 parser grammar AgpParser;
 options { tokenVocab = AgpLexer; }
 
-file   : item* EOF ;
-action : actionPattern EOF ;
+file : item* EOF ;
 
 item : version | use | parameterItem | let | fragmentItem | policy | invariant | test ;
 
@@ -41,9 +41,10 @@ include    : INCLUDE itemName arguments? ;
 fileBlock : FILE LBRACE fileRule* RBRACE ;
 fileRule  : effect names strings (modifier | exceptStrings)* ;
 
-netBlock  : NET LBRACE (netRule | resolverEntry)* RBRACE ;
+netBlock  : NET LBRACE netEntry* RBRACE ;
+netEntry  : netRule | resolver ;
 netRule   : effect name netPattern (modifier | exceptNet)* ;
-resolverEntry : RESOLVER addresses ;
+resolver  : RESOLVER addresses ;
 
 syscallBlock : SYSCALL LBRACE syscallRule* RBRACE ;
 syscallRule  : effect syscallPatterns (modifier | exceptSyscalls | denial)* ;
@@ -52,8 +53,9 @@ denial       : ERRNO name | TRAP | KILL ;
 capabilityBlock : CAPABILITY LBRACE capabilityRule* RBRACE ;
 capabilityRule  : effect names (modifier | exceptNames)* ;
 
-envBlock : ENV LBRACE (textRule | envEntry)* RBRACE ;
-envEntry : SET STRING ASSIGN STRING ;
+envBlock : ENV LBRACE envEntry* RBRACE ;
+envEntry : textRule | envSet ;
+envSet   : SET STRING ASSIGN STRING ;
 toolBlock : TOOL LBRACE textRule* RBRACE ;
 textRule : effect strings (modifier | exceptStrings)* ;
 

@@ -183,11 +183,10 @@ using Entry = void (*)(Recorder&);
 Entry entry_of(R rule) {
   switch (rule) {
     case R::item: return [](Recorder& p) { p.item(); };
-    case R::action: return [](Recorder& p) { p.action(); };
+    case R::actionPattern: return [](Recorder& p) { p.actionPattern(); };
     case R::statement: return [](Recorder& p) { p.statement(); };
     case R::fileRule: return [](Recorder& p) { p.fileRule(); };
-    case R::netRule: return [](Recorder& p) { p.netRule(); };
-    case R::resolverEntry: return [](Recorder& p) { p.resolverEntry(); };
+    case R::netEntry: return [](Recorder& p) { p.netEntry(); };
     case R::syscallRule: return [](Recorder& p) { p.syscallRule(); };
     case R::capabilityRule: return [](Recorder& p) { p.capabilityRule(); };
     case R::textRule: return [](Recorder& p) { p.textRule(); };

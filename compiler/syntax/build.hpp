@@ -12,7 +12,8 @@ namespace agp::syntax::detail {
 struct Phrase {
   std::string_view text;
   source::FileId file = source::no_file;
-  const Lexed& lexed;
+  const std::vector<Token>& tokens;
+  const std::vector<Token>& comments;
   const Tree& tree;
 };
 
@@ -29,12 +30,11 @@ class Builder {
   InvariantLine invariant_line(std::uint32_t node);
 
   FileRule file_rule(std::uint32_t node);
-  NetRule net_rule(std::uint32_t node);
-  Resolver resolver(std::uint32_t node);
+  void net_entry(std::uint32_t node, NetBlock& out);
   SyscallRule syscall_rule(std::uint32_t node);
   CapabilityRule capability_rule(std::uint32_t node);
   TextRule text_rule(std::uint32_t node);
-  EnvSet env_entry(std::uint32_t node);
+  void env_entry(std::uint32_t node, EnvBlock& out);
   LimitEntry limit_entry(std::uint32_t node);
   void run_entry(std::uint32_t node, RunBlock& out);
   void on_deny_entry(std::uint32_t node, OnDenyBlock& out);
@@ -57,7 +57,7 @@ class Builder {
   Children children(std::uint32_t node) const { return {p_.tree, node}; }
   bool is(std::uint32_t node, R rule) const { return !p_.tree[node].leaf && p_.tree[node].rule == rule; }
   bool is(std::uint32_t node, T type) const { return p_.tree[node].leaf && type_of(node) == type; }
-  T type_of(std::uint32_t node) const { return p_.lexed.tokens[p_.tree[node].begin].type; }
+  T type_of(std::uint32_t node) const { return p_.tokens[p_.tree[node].begin].type; }
   std::uint32_t only_child(std::uint32_t node) const { return node + 1; }
   /// The first child of that rule or type; the tree's size when there is none.
   std::uint32_t find(std::uint32_t node, R rule) const;
@@ -82,6 +82,7 @@ class Builder {
   Mount mount(std::uint32_t node);
 
   RuleHead head(std::uint32_t node);
+  NetRule net_rule(std::uint32_t node);
   Modifier modifier(std::uint32_t node);
   void net_pattern(std::uint32_t node, NetRule& out);
   void net_targets(std::uint32_t node, bool unix_socket, std::vector<Endpoint>& endpoints,

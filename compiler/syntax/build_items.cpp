@@ -131,19 +131,15 @@ Statement Builder::statement(std::uint32_t node) {
     case R::netBlock: {
       NetBlock out;
       out.span = span(n);
-      for (const auto c : children(n)) {
-        if (is(c, R::netRule)) out.rules.push_back(net_rule(c));
-        if (is(c, R::resolverEntry)) out.resolvers.push_back(resolver(c));
-      }
+      for (const auto c : children(n))
+        if (is(c, R::netEntry)) net_entry(c, out);
       return out;
     }
     case R::envBlock: {
       EnvBlock out;
       out.span = span(n);
-      for (const auto c : children(n)) {
-        if (is(c, R::textRule)) out.rules.push_back(text_rule(c));
-        if (is(c, R::envEntry)) out.sets.push_back(env_entry(c));
-      }
+      for (const auto c : children(n))
+        if (is(c, R::envEntry)) env_entry(c, out);
       return out;
     }
     case R::runBlock: {
@@ -222,14 +218,19 @@ void Builder::fact(std::uint32_t node, Accept& out) {
   }
 }
 
-EnvSet Builder::env_entry(std::uint32_t node) {
-  EnvSet out;
-  out.span = span(node);
-  const std::uint32_t key = find(node, T::STRING);
-  out.name = string(key);
-  for (const auto c : children(node))
-    if (c != key && is(c, T::STRING)) out.value = string(c);
-  return out;
+void Builder::env_entry(std::uint32_t node, EnvBlock& out) {
+  const std::uint32_t entry = only_child(node);
+  if (is(entry, R::textRule)) {
+    out.rules.push_back(text_rule(entry));
+    return;
+  }
+  EnvSet set;
+  set.span = span(entry);
+  const std::uint32_t key = find(entry, T::STRING);
+  set.name = string(key);
+  for (const auto c : children(entry))
+    if (c != key && is(c, T::STRING)) set.value = string(c);
+  out.sets.push_back(std::move(set));
 }
 
 LimitEntry Builder::limit_entry(std::uint32_t node) {

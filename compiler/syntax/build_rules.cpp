@@ -22,8 +22,8 @@ std::uint32_t Builder::find(std::uint32_t node, T type) const {
 
 Span Builder::span(std::uint32_t node) const {
   const Node& n = p_.tree[node];
-  if (n.begin == n.end) return {p_.file, p_.lexed.tokens[n.begin].begin, p_.lexed.tokens[n.begin].begin};
-  return {p_.file, p_.lexed.tokens[n.begin].begin, p_.lexed.tokens[n.end - 1].end};
+  if (n.begin == n.end) return {p_.file, p_.tokens[n.begin].begin, p_.tokens[n.begin].begin};
+  return {p_.file, p_.tokens[n.begin].begin, p_.tokens[n.end - 1].end};
 }
 
 std::string_view Builder::raw(std::uint32_t node) const {
@@ -34,9 +34,9 @@ std::string_view Builder::raw(std::uint32_t node) const {
 /// The `///` lines between the token before this phrase and the phrase.
 std::string Builder::doc(std::uint32_t node) const {
   const std::uint32_t first = p_.tree[node].begin;
-  const std::uint32_t from = first == 0 ? 0 : p_.lexed.tokens[first - 1].end;
-  const std::uint32_t to = p_.lexed.tokens[first].begin;
-  const auto& comments = p_.lexed.comments;
+  const std::uint32_t from = first == 0 ? 0 : p_.tokens[first - 1].end;
+  const std::uint32_t to = p_.tokens[first].begin;
+  const auto& comments = p_.comments;
   auto it = std::lower_bound(comments.begin(), comments.end(), from,
                              [](const Token& t, std::uint32_t offset) { return t.begin < offset; });
   std::string out;
@@ -62,7 +62,10 @@ std::vector<Name> Builder::names(std::uint32_t node) const {
 
 QualifiedName Builder::qualified(std::uint32_t node) const { return dotted_literal(raw(node), span(node)); }
 
-String Builder::string(std::uint32_t node) { return string_literal(raw(node), span(node), sink_); }
+String Builder::string(std::uint32_t node) {
+  diagnostics::Sink unheard;  // a damaged literal has its diagnostic
+  return string_literal(raw(node), span(node), p_.tokens[p_.tree[node].begin].damaged ? unheard : sink_);
+}
 
 std::vector<String> Builder::strings(std::uint32_t node) {
   std::vector<String> out;
@@ -197,7 +200,14 @@ void Builder::net_targets(std::uint32_t node, bool unix_socket, std::vector<Endp
   }
 }
 
-Resolver Builder::resolver(std::uint32_t node) { return {addresses(find(node, R::addresses)), span(node)}; }
+void Builder::net_entry(std::uint32_t node, NetBlock& out) {
+  const std::uint32_t entry = only_child(node);
+  if (is(entry, R::netRule)) {
+    out.rules.push_back(net_rule(entry));
+  } else {
+    out.resolvers.push_back({addresses(find(entry, R::addresses)), span(entry)});
+  }
+}
 
 // ---- system calls -----------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@
 
 namespace agp::syntax::detail {
 
+using source::Span;
+
 /// A text cut into tokens. `tokens` holds what the parser sees and ends with an END token at the end of the text;
 /// `comments` holds the comments of all three kinds. Both ascend.
 struct Lexed {

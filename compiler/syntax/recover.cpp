@@ -1,0 +1,296 @@
+// A text with mistakes -> the items that could be understood, and the mistakes. In: tokens of a text that did not parse.
+// Out: AST, and at most one diagnostic for each damaged statement.
+//
+// The text is cut into items, an item that does not parse into statements, a block that does not parse into rules; each
+// piece is parsed by itself, so a mistake can't disturb its neighbours. A piece that still fails is explained, and where
+// changing one token mends it, it goes on as if that had been typed.
+#include "compiler/syntax/recover.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/syntax/braces.hpp"
+#include "compiler/syntax/repair.hpp"
+#include "compiler/syntax/split.hpp"
+
+namespace agp::syntax::detail {
+
+namespace kind = diagnostics::kind;
+
+namespace {
+
+/// After this many a reader gets no wiser.
+constexpr std::size_t most_diagnostics = 100;
+/// Longer phrases are not analysed token by token.
+constexpr std::uint32_t longest_analysed = 20000;
+
+class Recovery {
+ public:
+  Recovery(std::string_view text, source::FileId file, const Lexed& lexed, diagnostics::Sink& sink)
+      : text_(text), file_(file), t_(lexed.tokens), comments_(lexed.comments), sink_(sink), parser_(lexed.tokens) {}
+
+  std::vector<Item> items(const std::vector<std::uint32_t>& mended) {
+    std::vector<Item> out;
+    const auto end = static_cast<std::uint32_t>(t_.size() - 1);
+    auto brace = mended.begin();
+    const std::vector<Slice> slices = split(Pieces::Items, text_, t_, 0, end);
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      // A brace put in or left out is a guess: what follows from a wrong one is told once an item.
+      const std::uint32_t until = i + 1 < slices.size() ? t_[slices[i + 1].begin].begin : 0xffffffffu;
+      bool guessed = false;
+      for (; brace != mended.end() && *brace < until; ++brace) guessed = true;
+      left_ = guessed ? 1 : most_diagnostics;
+      item(slices, i, out);
+    }
+    if (unreported_ > 0) sink_.all().back().note(fmt::format("{} more mistakes are not shown", unreported_));
+    return out;
+  }
+
+  std::optional<ActionPattern> action() {
+    std::optional<ActionPattern> out;
+    const Slice all{0, static_cast<std::uint32_t>(t_.size() - 1)};
+    if (all.end == 0) {
+      emit({kind::syntax_error, {file_, 0, 0}, "there is no action"});
+      return out;
+    }
+    read(R::actionPattern, all, [&](Builder& b) { out = b.action_pattern(0); });
+    return out;
+  }
+
+ private:
+  // ---- one phrase ---------------------------------------------------------------------------------------------------
+
+  template <typename Take>
+  bool parse(R rule, Slice s, Take take) {
+    Tree tree;
+    if (parser_.parse(rule, s.begin, s.end, tree) != s.end) return false;
+    const Phrase phrase{text_, file_, t_, comments_, tree};
+    Builder builder(phrase, sink_);
+    take(builder);
+    return true;
+  }
+
+  /// Parses tokens that are not those of the text; `before` is the token before them.
+  template <typename Take>
+  bool parse_changed(R rule, std::vector<Token> tokens, std::uint32_t before, Take take) {
+    const auto size = static_cast<std::uint32_t>(tokens.size());
+    tokens.insert(tokens.begin(), before == 0 ? Token{} : t_[before - 1]);
+    tokens.push_back({tokens.back().end, tokens.back().end, T::END, false, false});
+    Parser parser(tokens);
+    Tree tree;
+    if (parser.parse(rule, 1, size + 1, tree) != size + 1) return false;
+    const Phrase phrase{text_, file_, tokens, comments_, tree};
+    Builder builder(phrase, sink_);
+    take(builder);
+    return true;
+  }
+
+  /// Parses a slice, or says what is wrong with it and parses it as it was probably meant.
+  template <typename Take>
+  void read(R rule, Slice s, Take take) {
+    if (parse(rule, s, take)) return;
+    if (damaged(s)) return;
+    Failure failure = fail(rule, t_, s);
+    const std::uint32_t cut = s.begin + failure.viability.at;
+    // A whole phrase, and behind it a new line, or a word that is nearly the first of another phrase: cut there.
+    if (failure.viability.complete && cut > s.begin && cut < s.end && !mended(failure) &&
+        (t_[cut].first || mended(fail(rule, t_, {cut, s.end})) == &kind::misspelt_keyword)) {
+      parse(rule, {s.begin, cut}, take);
+      return read(rule, {cut, s.end}, take);
+    }
+    if (const std::optional<Repair> repair = report(std::move(failure)))
+      parse_changed(rule, repair->tokens, s.begin, take);
+  }
+
+  Failure fail(R rule, const std::vector<Token>& tokens, Slice s) const {
+    std::vector<T> types;
+    for (std::uint32_t i = s.begin; i < std::min(s.end, s.begin + longest_analysed); ++i) types.push_back(tokens[i].type);
+    Failure out{text_, file_, tokens, s.begin, s.end, rule, viability(rule, types)};
+    // A keyword that was taken for a name: more likely that the name is missing.
+    const std::uint32_t at = out.viability.at;
+    if (out.viability.accepted || at < 2 || !joint(types[at - 1])) return out;
+    Failure before{text_, file_, tokens, s.begin, s.end, rule, viability_at(rule, types, at - 1)};
+    return before.itself(types[at - 1]) || before.viability.complete ? out : before;
+  }
+
+  /// Keywords that tie the parts of a phrase together, and that nobody uses as names.
+  static bool joint(T type) {
+    return (type >= T::EXCEPT && type <= T::RISK) || type == T::AS || type == T::FOR || type == T::WITH;
+  }
+
+  /// The kind of the mistake when one change mends it.
+  static const diagnostics::Kind* mended(const Failure& failure) {
+    diagnostics::Diagnostic unheard = explain(failure);
+    return find_repair(failure, unheard) ? unheard.kind : nullptr;
+  }
+
+  bool damaged(Slice s) const {
+    return std::any_of(t_.begin() + s.begin, t_.begin() + s.end, [](const Token& token) { return token.damaged; });
+  }
+
+  void emit(diagnostics::Diagnostic d) {
+    if (left_ == 0 || emitted_ == most_diagnostics) {
+      if (emitted_ == most_diagnostics) ++unreported_;
+      return;
+    }
+    --left_;
+    ++emitted_;
+    sink_.emit(std::move(d));
+  }
+
+  std::optional<Repair> report(Failure failure) {
+    if (failure.viability.accepted || (failure.viability.at >= longest_analysed && !failure.at_end())) {
+      emit({kind::syntax_error, failure.span(failure.tokens[failure.begin]),
+            "a phrase is too long to be analysed, and has a mistake"});
+      return std::nullopt;
+    }
+    diagnostics::Diagnostic d = explain(failure);
+    std::optional<Repair> repair = find_repair(failure, d);
+    emit(std::move(d));
+    return repair;
+  }
+
+  // ---- pieces ---------------------------------------------------------------------------------------------------------
+
+  /// Every slice of a row of pieces: `one` reads it. A slice that is no phrase but is one together with the next was cut
+  /// wrongly.
+  template <typename Take, typename Fallback>
+  void pieces(R rule, const std::vector<Slice>& slices, Take take, Fallback fallback) {
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      if (parse(rule, slices[i], take)) continue;
+      if (i + 1 < slices.size() && parse(rule, {slices[i].begin, slices[i + 1].end}, take)) {
+        ++i;
+        continue;
+      }
+      fallback(slices[i]);
+    }
+  }
+
+  template <typename Take>
+  void lines(R rule, Pieces kind_of_pieces, Slice inside, Take take) {
+    pieces(rule, split(kind_of_pieces, text_, t_, inside.begin, inside.end), take,
+           [&](Slice s) { read(rule, s, take); });
+  }
+
+  /// `header { … }`: where the braces are. Only when the closing one ends the slice.
+  std::optional<Slice> braces(Slice s) const {
+    if (t_[s.end - 1].type != T::RBRACE) return std::nullopt;
+    for (std::uint32_t i = s.begin; i < s.end; ++i)
+      if (t_[i].type == T::LBRACE) return Slice{i, s.end - 1};
+    return std::nullopt;
+  }
+
+  /// Reads what stands around the braces, as if nothing were between them. The type of the first token as it was meant;
+  /// END when that is not known.
+  template <typename Take>
+  T header(R rule, Slice s, Slice inside, Take take) {
+    std::vector<Token> tokens(t_.begin() + s.begin, t_.begin() + inside.begin + 1);
+    tokens.push_back(t_[inside.end]);
+    const T first = tokens.front().type;
+    if (parse_changed(rule, tokens, s.begin, take)) return first;
+    if (std::any_of(tokens.begin(), tokens.end(), [](const Token& token) { return token.damaged; })) return first;
+    const std::optional<Repair> repair = report(fail(rule, tokens, {0, static_cast<std::uint32_t>(tokens.size())}));
+    if (!repair) return first;
+    parse_changed(rule, repair->tokens, s.begin, take);
+    return repair->tokens.front().type;
+  }
+
+  void item(const std::vector<Slice>& slices, std::size_t i, std::vector<Item>& out) {
+    const Slice s = slices[i];
+    const auto take = [&](Builder& b) { out.push_back(b.item(0)); };
+    if (parse(R::item, s, take)) return;
+    const std::optional<Slice> inside = braces(s);
+    if (!inside) return read(R::item, s, take);
+    std::optional<Item> made;
+    const T first = header(R::item, s, *inside, [&](Builder& b) { made = b.item(0); });
+    const Slice body{inside->begin + 1, inside->end};
+    if (first == T::POLICY || first == T::FRAGMENT) {
+      std::vector<Statement> found;
+      statements(body, found);
+      if (made && std::holds_alternative<Policy>(*made)) std::get<Policy>(*made).body = std::move(found);
+      if (made && std::holds_alternative<Fragment>(*made)) std::get<Fragment>(*made).body = std::move(found);
+    } else if (first == T::TEST) {
+      std::vector<TestLine> found;
+      lines(R::testLine, Pieces::Rules, body, [&](Builder& b) { found.push_back(b.test_line(0)); });
+      if (made && std::holds_alternative<Test>(*made)) std::get<Test>(*made).lines = std::move(found);
+    } else if (first == T::INVARIANT) {
+      std::vector<InvariantLine> found;
+      lines(R::invariantLine, Pieces::InvariantLines, body,
+            [&](Builder& b) { found.push_back(b.invariant_line(0)); });
+      if (made && std::holds_alternative<Invariant>(*made)) std::get<Invariant>(*made).lines = std::move(found);
+    }
+    if (made) out.push_back(std::move(*made));
+  }
+
+  void statements(Slice inside, std::vector<Statement>& out) {
+    const auto take = [&](Builder& b) { out.push_back(b.statement(0)); };
+    pieces(R::statement, split(Pieces::Statements, text_, t_, inside.begin, inside.end), take, [&](Slice s) {
+      if (const std::optional<Slice> between = braces(s)) {
+        block(s, *between, out);
+      } else {
+        read(R::statement, s, take);
+      }
+    });
+  }
+
+  void block(Slice s, Slice inside, std::vector<Statement>& out) {
+    std::optional<Statement> made;
+    const T first = header(R::statement, s, inside, [&](Builder& b) { made = b.statement(0); });
+    const Slice body{inside.begin + 1, inside.end};
+    const auto rules = [&](R rule, auto empty, auto make) {
+      using Block = decltype(empty);
+      Block found = made && std::holds_alternative<Block>(*made) ? std::get<Block>(*made) : std::move(empty);
+      lines(rule, Pieces::Rules, body, [&](Builder& b) { found.rules.push_back((b.*make)(0)); });
+      if (made) made = std::move(found);
+    };
+    const auto entries = [&](R rule, Pieces cut, auto empty, auto make) {
+      using Block = decltype(empty);
+      Block found = made && std::holds_alternative<Block>(*made) ? std::get<Block>(*made) : std::move(empty);
+      lines(rule, cut, body, [&](Builder& b) { (b.*make)(0, found); });
+      if (made) made = std::move(found);
+    };
+    switch (first) {
+      case T::FILE: rules(R::fileRule, FileBlock{}, &Builder::file_rule); break;
+      case T::SYSCALL: rules(R::syscallRule, SyscallBlock{}, &Builder::syscall_rule); break;
+      case T::CAPABILITY: rules(R::capabilityRule, CapabilityBlock{}, &Builder::capability_rule); break;
+      case T::TOOL: rules(R::textRule, ToolBlock{}, &Builder::text_rule); break;
+      case T::NET: entries(R::netEntry, Pieces::NetEntries, NetBlock{}, &Builder::net_entry); break;
+      case T::ENV: entries(R::envEntry, Pieces::EnvEntries, EnvBlock{}, &Builder::env_entry); break;
+      case T::RUN: entries(R::runEntry, Pieces::RunEntries, RunBlock{}, &Builder::run_entry); break;
+      case T::ON: entries(R::onDenyEntry, Pieces::OnDenyEntries, OnDenyBlock{}, &Builder::on_deny_entry); break;
+      case T::LIMIT: {
+        LimitBlock found = made && std::holds_alternative<LimitBlock>(*made) ? std::get<LimitBlock>(*made) : LimitBlock{};
+        lines(R::limitEntry, Pieces::LimitEntries, body,
+              [&](Builder& b) { found.entries.push_back(b.limit_entry(0)); });
+        if (made) made = std::move(found);
+        break;
+      }
+      default: break;
+    }
+    if (made) out.push_back(std::move(*made));
+  }
+
+  std::string_view text_;
+  source::FileId file_;
+  const std::vector<Token>& t_;
+  const std::vector<Token>& comments_;
+  diagnostics::Sink& sink_;
+  Parser parser_;
+  std::size_t left_ = most_diagnostics;
+  std::size_t emitted_ = 0, unreported_ = 0;
+};
+
+}  // namespace
+
+std::vector<Item> recover(std::string_view text, source::FileId file, Lexed& lexed, diagnostics::Sink& sink) {
+  const std::vector<std::uint32_t> mended = mend_braces(text, file, lexed, sink);
+  return Recovery(text, file, lexed, sink).items(mended);
+}
+
+std::optional<ActionPattern> read_action(std::string_view text, source::FileId file, const Lexed& lexed,
+                                         diagnostics::Sink& sink) {
+  return Recovery(text, file, lexed, sink).action();
+}
+
+}  // namespace agp::syntax::detail
