@@ -57,7 +57,7 @@ std::string json_text(const nlohmann::ordered_json& value) {
   return text + '\n';
 }
 
-std::string render_json(const source::Files& files, std::span<const Diagnostic> list) {
+Json json_report(const source::Files& files, std::span<const Diagnostic> list) {
   Locator locator(files);
   Json report = {{"schema", "agp-diagnostics/1"},
                  {"tool", {{"name", "agp"}, {"version", version}}},
@@ -68,7 +68,16 @@ std::string render_json(const source::Files& files, std::span<const Diagnostic> 
     Json& count = report["summary"][std::string(severity_word(d.severity)) + 's'];
     count = count.get<int>() + 1;
   }
-  return json_text(report);
+  return report;
+}
+
+Json json_location(const source::Files& files, source::Span span) {
+  Locator locator(files);
+  return location(files, locator, span);
+}
+
+std::string render_json(const source::Files& files, std::span<const Diagnostic> list) {
+  return json_text(json_report(files, list));
 }
 
 }  // namespace agp::diagnostics

@@ -1,0 +1,63 @@
+#pragma once
+#include <cstdio>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "compiler/cli/options.hpp"
+#include "compiler/cli/settings.hpp"
+
+namespace agp::cli {
+
+/// What a run came to. Several at once: 70, then 2, then 1, then 3 (CLI.md).
+class Outcome {
+ public:
+  void finding() { finding_ = true; }
+  void unusable() { unusable_ = true; }
+  void undecided() { undecided_ = true; }
+  /// Which of them a finding is: input that can't be used, a limit or an undecided proof, or else a finding where its
+  /// severity reaches `fail_on`.
+  void consider(const diagnostics::Diagnostic& d, const std::optional<diagnostics::Severity>& fail_on);
+  int code() const { return unusable_ ? 2 : finding_ ? 1 : undecided_ ? 3 : 0; }
+
+ private:
+  bool finding_ = false, unusable_ = false, undecided_ = false;
+};
+
+/// The streams of one run of one command, and its outcome.
+class Context {
+ public:
+  Context(std::string_view command, Settings& chosen) : name(command), settings(chosen) {}
+
+  const std::string_view name;   ///< "check"
+  Settings& settings;
+  Outcome outcome;
+
+  void out(std::string_view text);    ///< what the command is for
+  void err(std::string_view text);    ///< about the run; nothing with -q
+
+  /// Reports a mistake on the command line; always printed. Returns the exit code.
+  int usage(const UsageError& error);
+
+  /// Renders the findings in the run's format to `stream`, writes every --report, and considers each for the outcome.
+  /// `extra` has members that the JSON form gets beside the findings; null: none.
+  void findings(const source::Files& files, diagnostics::Sink& sink, std::FILE* stream, const nlohmann::ordered_json& extra);
+  void findings(const source::Files& files, diagnostics::Sink& sink, std::FILE* stream);
+
+  /// The closing line "agp check: TEXT: 1 error", to standard error.
+  void closing(std::string_view text);
+
+  /// Flushes and returns the exit code.
+  int finish();
+
+  bool text_format() const { return settings.format == diagnostics::Format::Text; }
+  diagnostics::RenderOptions render_options(std::FILE* stream) const;
+
+ private:
+  void put(std::FILE* stream, std::string_view text);
+
+  std::string summary_;
+  bool failed_ = false;
+};
+
+}  // namespace agp::cli

@@ -1,0 +1,12 @@
+#pragma once
+#include <optional>
+
+#include "compiler/cli/options.hpp"
+
+namespace agp::cli {
+
+/// Reads what the command line refers to before the command runs: the paths of --files-from are added to the arguments,
+/// and standard input is read where an argument is `-`.
+std::optional<UsageError> read_input(Settings& settings);
+
+}  // namespace agp::cli

@@ -1,0 +1,290 @@
+#include "compiler/cli/options.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdlib>
+
+#include "compiler/diagnostics/suggest.hpp"
+
+namespace agp::cli {
+namespace {
+
+using diagnostics::Severity;
+
+constexpr std::string_view ok{};
+
+std::optional<std::uint64_t> number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+/// A duration as the language writes it, and `ms`: milliseconds, at least one.
+std::optional<std::uint64_t> milliseconds(std::string_view text) {
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto value = number(text.substr(0, digits));
+  text.remove_prefix(digits);
+  if (text.starts_with(' ')) text.remove_prefix(1);
+  constexpr std::pair<std::string_view, std::uint64_t> units[] = {
+      {"ms", 1}, {"s", 1000}, {"min", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+  for (const auto& [unit, factor] : units)
+    if (unit == text && value && *value > 0 && *value <= 1'000'000'000) return *value * factor;
+  return std::nullopt;
+}
+
+std::optional<model::Day> day(std::string_view text) {
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
+  const auto year = number(text.substr(0, 4)), month = number(text.substr(5, 2)), date = number(text.substr(8, 2));
+  if (!year || !month || !date) return std::nullopt;
+  const std::chrono::year_month_day ymd{std::chrono::year(static_cast<int>(*year)),
+                                        std::chrono::month(static_cast<unsigned>(*month)),
+                                        std::chrono::day(static_cast<unsigned>(*date))};
+  if (!ymd.ok()) return std::nullopt;
+  return static_cast<model::Day>(std::chrono::sys_days(ymd).time_since_epoch().count());
+}
+
+std::string set_parameter(Settings& s, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos) return "it is not of the form NAME=VALUE";
+  const auto [at, fresh] = s.driver.set.emplace(text.substr(0, equals), text.substr(equals + 1));
+  return fresh ? "" : fmt::format("`{}` is given twice", at->first);
+}
+
+std::string set_archs(Settings& s, const std::string& text) {
+  std::string_view rest = text;
+  s.driver.archs.clear();
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(','), rest.size());
+    if (end == 0) return "an architecture has no name";
+    s.driver.archs.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (s.driver.archs.empty()) return "it names no architecture";
+  s.verify.arch = s.driver.archs.front();
+  return {};
+}
+
+std::string set_format(Settings& s, const std::string& text) {
+  const auto format = diagnostics::find_format(text);
+  if (!format) return "the formats are text, concise, json, sarif, github, markdown";
+  s.format = *format;
+  return {};
+}
+
+std::string add_report(Settings& s, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const auto format = diagnostics::find_format(text.substr(0, equals));
+  if (!format || equals == std::string::npos || equals + 1 == text.size()) return "it is not of the form FORMAT=FILE";
+  s.reports.emplace_back(*format, text.substr(equals + 1));
+  return {};
+}
+
+std::string set_color(Settings& s, const std::string& text) {
+  if (text == "auto") s.color = Color::Auto;
+  else if (text == "always") s.color = Color::Always;
+  else if (text == "never") s.color = Color::Never;
+  else return "it is auto, always or never";
+  return {};
+}
+
+std::string set_fail_on(Settings& s, const std::string& text) {
+  if (text == "error") s.fail_on = Severity::Error;
+  else if (text == "warning") s.fail_on = Severity::Warning;
+  else if (text == "note") s.fail_on = Severity::Note;
+  else if (text == "never") s.fail_on.reset();
+  else return "it is error, warning, note or never";
+  return {};
+}
+
+std::string set_expect(Settings& s, const std::string& text) {
+  if (text == "allow") s.expect = model::Decision::Allow;
+  else if (text == "ask") s.expect = model::Decision::Ask;
+  else if (text == "deny") s.expect = model::Decision::Deny;
+  else return "it is allow, ask or deny";
+  return {};
+}
+
+std::string set_emit(Settings& s, const std::string& text) {
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(','), rest.size());
+    const std::string name(rest.substr(0, end));
+    const auto all = backends::all();
+    std::vector<std::string_view> names;
+    for (const backends::Backend* backend : all) names.push_back(backend->name());
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      return fmt::format("`{}` is no backend; they are {}", name, fmt::join(names, ", "));
+    s.build.emit.push_back(name);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return s.build.emit.empty() ? "it names no backend" : "";
+}
+
+/// Rows that only store their value.
+#define AGP_STORE(place)                          \
+  [](Settings& s, const std::string& v) -> std::string { \
+    s.place = v;                                  \
+    return {};                                    \
+  }
+#define AGP_FLAG(place, value)                    \
+  [](Settings& s, const std::string&) -> std::string { \
+    s.place = value;                              \
+    return {};                                    \
+  }
+
+const OptionRow rows[] = {
+    {"-o,--output", "DIR", "the directory to write", Build, AGP_STORE(build.directory)},
+    {"--all", "", "build every policy, each into DIR/POLICY", Build, AGP_FLAG(build.all, true)},
+    {"--emit", "LIST", "only these backends, separated by commas", Build, set_emit},
+    {"--no-verify", "", "skip the proofs; recorded in the manifest", Build, AGP_FLAG(build.verify, false)},
+
+    {"--seccomp", "FILE", "a raw filter for --arch", Verify, AGP_STORE(verify.seccomp)},
+    {"--oci-seccomp", "FILE", "a seccomp profile as JSON", Verify, AGP_STORE(verify.oci_seccomp)},
+    {"--oci", "FILE", "an OCI config.json", Verify, AGP_STORE(verify.oci)},
+    {"--nft", "FILE", "an nftables script", Verify, AGP_STORE(verify.nft)},
+    {"--nft-json", "FILE", "an nftables ruleset as JSON", Verify, AGP_STORE(verify.nft_json)},
+    {"--landlock", "FILE", "a Landlock ruleset", Verify, AGP_STORE(verify.landlock)},
+
+    {"--expect", "DECISION", "allow, ask or deny: exit 1 when the decision is another", Query, set_expect},
+    {"--why", "", "show the rules behind the decision in their source", Query, AGP_FLAG(why, true)},
+
+    {"--check", "", "list the files that are not in canonical layout; change nothing", Fmt, AGP_FLAG(fmt_check, true)},
+    {"--diff", "", "print what would change; change nothing", Fmt, AGP_FLAG(fmt_diff, true)},
+
+    {"--set", "NAME=VALUE", "the value of a parameter; repeatable", reads_policies, set_parameter},
+    {"--policy", "NAME", "which policy of the file", reads_policies, AGP_STORE(driver.policy)},
+    {"--target", "NAME", "where it will run; default: agp.toml's, else debian-12", reads_policies, AGP_STORE(driver.target)},
+    {"--arch", "LIST", "architectures, separated by commas; default: the target's", reads_policies, set_archs},
+    {"--at", "DATE", "the day that `until` is compared with; default: SOURCE_DATE_EPOCH, else today", reads_policies,
+     [](Settings& s, const std::string& v) -> std::string {
+       if (!day(v)) return "it is not a date YYYY-MM-DD";
+       s.at = v;
+       return {};
+     }},
+    {"--solver-timeout", "DURATION", "for one query of the solver, such as 30s; default 10s", Check | Build | Verify | Test,
+     [](Settings& s, const std::string& v) -> std::string {
+       const auto time = milliseconds(v);
+       if (!time) return "it is not a duration such as 500ms, 30s or 2min";
+       s.driver.solver_timeout_ms = *time;
+       return {};
+     }},
+    {"--jobs", "N", "threads at most; the result never depends on it", reads_policies,
+     [](Settings& s, const std::string& v) -> std::string {
+       const auto count = number(v);
+       if (!count || *count == 0 || *count > 1024) return "it is not a number from 1 to 1024";
+       s.jobs = static_cast<unsigned>(*count);
+       return {};
+     }},
+    {"--project-root", "DIR", "the project's root", has_findings, AGP_STORE(driver.project.root)},
+    {"--stdin-name", "PATH", "what `-`, standard input, is called", has_findings, AGP_STORE(driver.project.stdin_name)},
+    {"--files-from", "FILE", "read paths from FILE, one a line or ended by null characters; `-`: standard input",
+     Check | Build | Test | Fmt, AGP_STORE(files_from)},
+    {"--config", "FILE", "read this instead of the root's agp.toml", has_findings, AGP_STORE(driver.project.config)},
+    {"--no-config", "", "read no agp.toml", has_findings, AGP_FLAG(driver.project.no_config, true)},
+
+    {"--format", "FORMAT", "text, concise, json, sarif, github or markdown", has_findings | Version, set_format},
+    {"--report", "FORMAT=FILE", "write the findings to FILE as well; repeatable", has_findings, add_report},
+    {"--fail-on", "LEVEL", "error, warning, note or never: what makes the exit status 1; default error", has_findings,
+     set_fail_on},
+    {"--color", "WHEN", "auto, always or never", every_command, set_color},
+    {"-q,--quiet", "", "only what the command is for", every_command, AGP_FLAG(quiet, true)},
+    {"-v,--verbose", "", "say what is read", every_command, AGP_FLAG(verbose, true)},
+    {"-h,--help", "", "print this help", every_command, AGP_FLAG(help, true)},
+};
+
+#undef AGP_STORE
+#undef AGP_FLAG
+
+std::vector<std::string_view> option_names(Command command) {
+  std::vector<std::string_view> names;
+  for (const OptionRow& row : rows)
+    if ((row.commands & command) != 0) names.push_back(row.names.substr(row.names.find("--")));
+  return names;
+}
+
+/// CLI11's messages name its own parts; ours say what to do.
+UsageError unknown_option(Command command, const std::string& text) {
+  const std::string name = text.substr(0, text.find('='));
+  const auto names = option_names(command);
+  for (const OptionRow& row : rows)
+    if (row.names.substr(row.names.find("--")) == name)
+      return {fmt::format("`{}` is an option of other commands", name), "`agp help COMMAND` lists a command's options"};
+  std::string help = diagnostics::did_you_mean(name, names);
+  if (help.empty()) help = "`--help` lists the options; a path that begins with `-` goes behind `--`";
+  return {fmt::format("there is no option `{}`", name), help};
+}
+
+}  // namespace
+
+std::span<const OptionRow> option_table() { return rows; }
+
+std::optional<UsageError> parse_options(Command command, std::span<const std::string> arguments, Settings& settings) {
+  // What stands behind `--` never reaches the parser, and what is no option comes back from it untouched.
+  const auto end = std::find(arguments.begin(), arguments.end(), "--");
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  std::optional<UsageError> wrong;
+  for (const OptionRow& row : rows) {
+    if ((row.commands & command) == 0) continue;
+    const auto use = [&settings, &wrong, &row](const std::string& value) {
+      const std::string fault = row.apply(settings, value);
+      if (!fault.empty() && !wrong)
+        wrong = UsageError{fmt::format("`{}` can't be {}: {}", row.names.substr(row.names.find("--")),
+                                       value.empty() ? "empty" : "`" + value + "`", fault), {}};
+    };
+    if (row.value.empty())
+      app.add_flag_callback(std::string(row.names), [use] { use(""); });
+    else
+      app.add_option(std::string(row.names),
+                     [use](const CLI::results_t& values) {
+                       for (const std::string& value : values) use(value);
+                       return true;
+                     })
+          ->type_size(1)
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+          ->allow_extra_args(false);
+  }
+  std::vector<std::string> before(arguments.begin(), end);
+  std::reverse(before.begin(), before.end());
+  try {
+    app.parse(before);
+  } catch (const CLI::ParseError& error) {
+    std::string message = error.what();
+    if (!message.empty()) message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
+    return UsageError{message, "`--help` lists the options"};
+  }
+  if (wrong) return wrong;
+  for (const std::string& rest : app.remaining()) {
+    if (rest.size() > 1 && rest.front() == '-') return unknown_option(command, rest);
+    settings.arguments.push_back(rest);
+  }
+  for (auto at = end; at != arguments.end(); ++at)
+    if (at != end) settings.arguments.push_back(*at);
+  return std::nullopt;
+}
+
+std::optional<UsageError> choose_date(Settings& settings) {
+  if (settings.at) {
+    settings.driver.today = *day(*settings.at);
+    return std::nullopt;
+  }
+  std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(
+                             std::chrono::system_clock::now().time_since_epoch()).count();
+  if (const char* epoch = std::getenv("SOURCE_DATE_EPOCH"); epoch != nullptr && *epoch != '\0') {
+    const auto value = number(epoch);
+    if (!value || *value > 253'402'300'799)  // the last second of the year 9999
+      return UsageError{fmt::format("SOURCE_DATE_EPOCH is not a number of seconds: `{}`", epoch), {}};
+    seconds = static_cast<std::int64_t>(*value);
+  }
+  settings.driver.today = static_cast<model::Day>(seconds / 86400);
+  return std::nullopt;
+}
+
+}  // namespace agp::cli

@@ -1,0 +1,44 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "compiler/cli/settings.hpp"
+
+namespace agp::cli {
+
+/// The commands that an option belongs to, as bits.
+enum Command : std::uint32_t {
+  Check = 1, Build = 2, Verify = 4, Query = 8, Test = 16, Probe = 32, Fmt = 64, Explain = 128, Version = 256, Help = 512,
+};
+inline constexpr std::uint32_t reads_policies = Check | Build | Verify | Query | Test | Probe;
+inline constexpr std::uint32_t has_findings = reads_policies | Fmt;
+inline constexpr std::uint32_t every_command = 1023;
+
+/// One option. The table is the only place that knows an option's name, commands and meaning: parsing, help and the
+/// reference page come from it.
+struct OptionRow {
+  std::string_view names;      ///< "-o,--output"
+  std::string_view value;      ///< "DIR"; empty: a flag
+  std::string_view help;       ///< one clause, lower case
+  std::uint32_t commands;      ///< bits of Command
+  /// Takes one use of the option; says what is wrong with the value, or nothing.
+  std::string (*apply)(Settings& settings, const std::string& value);
+};
+std::span<const OptionRow> option_table();
+
+/// A mistake on the command line: exit 2.
+struct UsageError {
+  std::string message;
+  std::string help;
+};
+
+/// Arguments behind the command's name -> settings. `--` ends options; what is left over are `settings.arguments`.
+std::optional<UsageError> parse_options(Command command, std::span<const std::string> arguments, Settings& settings);
+
+/// The date that `until` is compared with: --at, else SOURCE_DATE_EPOCH, else the clock's day in UTC.
+std::optional<UsageError> choose_date(Settings& settings);
+
+}  // namespace agp::cli

@@ -1,0 +1,118 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "compiler/cli/commands.hpp"
+#include "compiler/cli/session.hpp"
+#include "compiler/diagnostics/json.hpp"
+#include "compiler/diagnostics/snippet.hpp"
+#include "compiler/diagnostics/text.hpp"
+
+namespace agp::cli {
+namespace {
+
+using diagnostics::visible;
+
+std::string place(const source::Files& files, source::Span span) {
+  if (!span.known()) return {};
+  const source::Position at = files.position(span.file, span.begin);
+  return fmt::format("{}:{}:{}", visible(files.get(span.file).path), at.line, at.column);
+}
+
+std::string rule_text(Context& context, const source::Files& files, const model::Rule& rule) {
+  std::string out = fmt::format("  {}", visible(rule.text));
+  if (!rule.label.empty()) out += fmt::format("  as \"{}\"", visible(rule.label));
+  if (!rule.because.empty()) out += fmt::format("  because \"{}\"", visible(rule.because));
+  if (rule.implied) out += "  (implied)";
+  out += '\n';
+  if (const std::string at = place(files, rule.span); !at.empty()) out += fmt::format("    at {}\n", at);
+  for (const source::Span& include : rule.included_by) out += fmt::format("    included at {}\n", place(files, include));
+  if (context.settings.why && rule.span.known()) {
+    const diagnostics::RenderOptions render = context.render_options(stdout);
+    diagnostics::SnippetOptions options{render.color, render.width,
+                                        static_cast<unsigned>(std::to_string(files.position(rule.span.file, rule.span.end).line).size())};
+    const diagnostics::Mark mark{rule.span, {}, true, diagnostics::Style::Note};
+    out += diagnostics::snippet(files, {&mark, 1}, options);
+  }
+  return out;
+}
+
+std::string text(Context& context, const source::Files& files, const driver::QueryReport& report) {
+  std::string out = fmt::format("{}  {}\n", model::to_string(report.decision), visible(report.action));
+  for (const driver::Decided& part : report.parts) {
+    if (report.parts.size() > 1)
+      out += fmt::format("{}  {}\n", model::to_string(part.verdict.decision), visible(model::to_string(part.action)));
+    if (part.verdict.rules.empty()) out += "  no rule matches\n";
+    for (const std::size_t rule : part.verdict.rules) out += rule_text(context, files, report.policy.rules[rule]);
+    if (!part.verdict.note.empty()) out += fmt::format("  note: {}\n", visible(part.verdict.note));
+  }
+  if (context.settings.why && !report.derived.empty()) {
+    out += "needed by the stack beyond the policy\n";
+    for (const backends::DerivedGrant& grant : report.derived)
+      out += fmt::format("  {}  ({}: {})\n", visible(grant.grant), visible(grant.layer), visible(grant.reason));
+  }
+  return out;
+}
+
+nlohmann::ordered_json json(const source::Files& files, const driver::QueryReport& report) {
+  using Json = nlohmann::ordered_json;
+  const auto utf8 = [](std::string_view raw) { return diagnostics::valid_utf8(raw); };
+  Json parts = Json::array();
+  for (const driver::Decided& part : report.parts) {
+    Json rules = Json::array();
+    for (const std::size_t index : part.verdict.rules) {
+      const model::Rule& rule = report.policy.rules[index];
+      rules.push_back({{"id", utf8(rule.id)},
+                       {"effect", model::to_string(rule.effect)},
+                       {"text", utf8(rule.text)},
+                       {"because", rule.because.empty() ? Json(nullptr) : Json(utf8(rule.because))},
+                       {"location", diagnostics::json_location(files, rule.span)}});
+    }
+    parts.push_back({{"action", utf8(model::to_string(part.action))},
+                     {"decision", model::to_string(part.verdict.decision)},
+                     {"rules", rules},
+                     {"note", part.verdict.note.empty() ? Json(nullptr) : Json(utf8(part.verdict.note))}});
+  }
+  Json derived = Json::array();
+  for (const backends::DerivedGrant& grant : report.derived)
+    derived.push_back({{"grant", utf8(grant.grant)}, {"layer", grant.layer}, {"reason", utf8(grant.reason)}});
+  return {{"schema", "agp-query/1"},
+          {"policy", utf8(report.policy.name)},
+          {"action", utf8(report.action)},
+          {"decision", model::to_string(report.decision)},
+          {"parts", parts},
+          {"derived", derived}};
+}
+
+}  // namespace
+
+int run_query(Context& context) {
+  using diagnostics::Format;
+  const Settings& settings = context.settings;
+  if (settings.arguments.size() != 2)
+    return context.usage({"query takes a policy file and an action", "the command is `agp query FILE 'ACTION'`"});
+  if (settings.format == Format::Sarif || settings.format == Format::Github || settings.format == Format::Markdown)
+    return context.usage({fmt::format("an answer has no form `{}`", diagnostics::to_string(settings.format)),
+                          "the formats of query are text, concise and json"});
+  driver::Session session(settings.driver);
+  const auto report = driver::query(session, settings.arguments[0], settings.arguments[1]);
+  say_what_was_read(context, session);
+  // The answer is what the command is for; findings are about its input.
+  if (!report || session.sink.errors() > 0) context.findings(session.files, session.sink, report ? stderr : stdout);
+  if (!report) {
+    context.closing("");
+    return settle(context, session);
+  }
+  if (settings.format == Format::Json) context.out(diagnostics::json_text(json(session.files, *report)));
+  else if (settings.format == Format::Concise) context.out(fmt::format("{}\n", model::to_string(report->decision)));
+  else context.out(text(context, session.files, *report));
+  if (settings.expect && *settings.expect != report->decision) {
+    context.err(fmt::format("agp query: expected {}, and it is {}\n", model::to_string(*settings.expect),
+                            model::to_string(report->decision)));
+    context.outcome.finding();
+  }
+  return settle(context, session);
+}
+
+}  // namespace agp::cli

@@ -1,0 +1,39 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "compiler/cli/commands.hpp"
+#include "compiler/cli/session.hpp"
+#include "compiler/diagnostics/json.hpp"
+#include "compiler/diagnostics/text.hpp"
+
+namespace agp::cli {
+
+int run_test(Context& context) {
+  using diagnostics::visible;
+  driver::Session session(context.settings.driver);
+  const driver::TestReport report = driver::test(session, context.settings.arguments);
+  say_what_was_read(context, session);
+  nlohmann::ordered_json results = nlohmann::ordered_json::array();
+  std::string lines;
+  for (const driver::TestResult& one : report.results) {
+    results.push_back({{"policy", diagnostics::valid_utf8(one.policy)},
+                       {"action", diagnostics::valid_utf8(one.action)},
+                       {"expected", model::to_string(one.expected)},
+                       {"observed", model::to_string(one.observed)},
+                       {"passed", one.passed()},
+                       {"location", diagnostics::json_location(session.files, one.span)}});
+    lines += fmt::format("{}  {}: {} {}\n", one.passed() ? "ok    " : "FAILED", visible(one.policy),
+                         model::to_string(one.expected), visible(one.action));
+  }
+  if (context.text_format()) context.out(lines + (lines.empty() ? "" : "\n"));
+  context.findings(session.files, session.sink, stdout, {{"tests", results}});
+  const auto passed = std::count_if(report.results.begin(), report.results.end(), [](const auto& one) { return one.passed(); });
+  const auto failed = static_cast<std::ptrdiff_t>(report.results.size()) - passed;
+  if (failed > 0) context.outcome.finding();
+  context.closing(fmt::format("{} passed, {} failed", passed, failed));
+  return settle(context, session);
+}
+
+}  // namespace agp::cli

@@ -1,0 +1,34 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "compiler/cli/commands.hpp"
+#include "compiler/cli/session.hpp"
+
+namespace agp::cli {
+
+int run_verify(Context& context) {
+  driver::VerifyInput input = context.settings.verify;
+  auto& arguments = context.settings.arguments;
+  const bool artifact = input.seccomp || input.oci_seccomp || input.oci || input.nft || input.nft_json || input.landlock;
+  if (arguments.empty() || arguments.size() > 2 || (arguments.size() == 2) == artifact)
+    return context.usage({"verify takes a policy file, and a built directory or artifacts",
+                          "the command is `agp verify FILE DIR`, or `agp verify FILE --seccomp FILTER --arch ARCH`"});
+  if (!artifact) input.directory = arguments[1];
+  driver::Session session(context.settings.driver);
+  const driver::VerifyReport report = driver::verify(session, arguments[0], input);
+  say_what_was_read(context, session);
+  const bool text = context.text_format();
+  if (text) context.out(obligations_text(report.obligations, report.not_verified));
+  context.findings(session.files, session.sink, stdout, obligations_json(report.obligations, report.not_verified));
+  // A verdict is three-valued: only "proved" lets the run succeed, whatever the driver made of it.
+  for (const verify::Obligation& one : report.obligations)
+    one.verdict.match([](const solver::Proved&) {}, [&](const verify::Witness&) { context.outcome.finding(); },
+                      [&](const solver::Unknown&) { context.outcome.undecided(); });
+  if (!report.not_verified.empty()) context.outcome.undecided();
+  context.closing(fmt::format("{}, {} not verified", counted(report.obligations.size(), "obligation", "obligations"),
+                              report.not_verified.size()));
+  return settle(context, session);
+}
+
+}  // namespace agp::cli
