@@ -172,7 +172,6 @@ Capabilities capabilities(const model::Policy& policy, std::span<const model::Fa
                              "nftables", "the generated resolver, for rules on names"});
   judge.derived(out.derived);
   out.reports.push_back("net");
-  out.reports.push_back("net");
   out.assumptions.push_back("A9");
   if (needs_resolver(policy)) out.assumptions.push_back("A4");
   return out;

@@ -97,6 +97,13 @@ class PolicyBuilder {
   model::Policy policy_;
 };
 
+/// The policy's facts but the builder's own user.
+inline std::vector<model::Fact> facts_of(const model::Policy& policy) {
+  auto out = model::facts(policy);
+  std::erase_if(out, [](const model::Fact& f) { return f.kind == model::Fact::Kind::User; });
+  return out;
+}
+
 inline model::Target debian_12() {
   model::Target t;
   t.name = "debian-12";

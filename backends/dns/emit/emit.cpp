@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "backends/dns/emit/names.hpp"
 #include "backends/dns/format.hpp"
 
@@ -89,13 +91,18 @@ class Writer {
     forward(name, domain.self);
     forward("*." + name, domain.beneath);
     if (domain.fill.empty()) return;
-    std::string sets;
+    // by name, so that the order of rules does not show
+    std::map<std::string, const NameGrant*> fill;
     for (const std::size_t g : domain.fill) {
       const auto& grant = names_.grants[g];
-      const auto& rule = policy_.rules[grant.rule];
+      fill.emplace(name_set(policy_.rules[grant.rule], grant.endpoint, 4), &grant);
+    }
+    std::string sets;
+    for (const auto& [set, grant] : fill) {
+      const auto& rule = policy_.rules[grant->rule];
       for (const int family : {4, 6})
         sets += fmt::format("{}{}#inet#{}#{}", sets.empty() ? "" : ",", family, table_name(policy_),
-                            name_set(rule, grant.endpoint, family));
+                            name_set(rule, grant->endpoint, family));
       out_.map.push_back({rule.id, std::string(format::dnsmasq_path), "nftset=/" + name + "/"});
     }
     const std::string text = fmt::format("nftset=/{}/{}", name, sets);
