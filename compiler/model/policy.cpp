@@ -51,10 +51,20 @@ struct Matcher {
     };
     return any(body.endpoints, hit) && !any(body.except, hit);
   }
+  /// A name resolves when some port of it is left to connect to: an `except` may take a part only.
   bool operator()(const NetBody& body, const ResolveAction& a) const {
-    const auto hit = [&](const EndpointPattern& e) { return e.name && e.name->matches(a.name); };
-    return rule.effect == Effect::Allow && body.direction == Direction::Connect && any(body.endpoints, hit) &&
-           !any(body.except, hit);
+    if (rule.effect != Effect::Allow || body.direction != Direction::Connect) return false;
+    return any(body.endpoints, [&](const EndpointPattern& e) {
+      if (!e.name || !e.name->matches(a.name)) return false;
+      PortSet ports = e.ports;
+      bool icmp = e.icmp && has(body.protocols, Protocol::Icmp);
+      for (const auto& x : body.except) {
+        if (!x.pattern.name || !x.pattern.name->matches(a.name)) continue;
+        ports = ports - x.pattern.ports;
+        icmp = icmp && !x.pattern.icmp;
+      }
+      return icmp || (!ports.empty() && (body.protocols & 3) != 0);
+    });
   }
   bool operator()(const UnixBody& body, const UnixAction& a) const {
     if (body.direction != a.direction) return false;
