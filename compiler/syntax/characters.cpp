@@ -109,8 +109,15 @@ std::string hidden_name(char32_t code) {
   return "an invisible character";
 }
 
+/// Most of a policy; nothing to decode.
+bool printable(char c) { return c >= ' ' && c < 0x7f; }
+
 bool check_utf8(std::string_view text, source::FileId id, diagnostics::Sink& sink) {
   for (std::uint32_t at = 0; at < text.size();) {
+    if (printable(text[at])) {
+      ++at;
+      continue;
+    }
     const Decoded c = decode(text, at);
     if (!c.valid) {
       sink.emit(kind::invalid_utf8, {id, at, at + 1},
@@ -128,6 +135,10 @@ void check_hidden(std::string_view text, source::FileId id, diagnostics::Sink& s
   constexpr std::size_t shown = 10;
   std::size_t count = 0;
   for (std::uint32_t at = 0; at < text.size();) {
+    if (printable(text[at])) {
+      ++at;
+      continue;
+    }
     const Decoded c = decode(text, at);
     const bool lone_return = c.code == '\r' && text.substr(at, 2) != "\r\n";
     if ((hidden(c.code) || lone_return) && ++count <= shown) {
