@@ -19,24 +19,7 @@ using model::Verbs;
 const model::FileBody& body_of(const Context& c, const model::Fact& f) { return std::get<model::FileBody>(c.policy.rules[f.rule].body); }
 const PathPattern& pattern_of(const Context& c, const model::Fact& f) { return body_of(c, f).patterns[f.pattern].pattern; }
 
-bool concerns(const std::vector<Cause>& list, const model::Fact& f) {
-  return std::find(list.begin(), list.end(), Cause{f.rule, f.pattern, Cause::none}) != list.end();
-}
-
-/// The first mount, among those for which `which` holds, on whose root or beneath which the question has an answer.
-template <class Which>
-Difference in_mounts(const Context& c, const Which& which, const Question& question) {
-  for (std::size_t i = 0; i < c.tree.mounts.size(); ++i) {
-    const TreeMount& m = c.tree.mounts[i];
-    if (!which(m)) continue;
-    const Question here = [&](const Point& p) { return p.mount == i && question(p); };
-    Difference d;
-    if (m.directory) d = c.comparison.find(model::path_subtree(m.target), model::verbs_all, here);
-    if (!d.action && !d.undecided) d = c.comparison.find(model::path_node(m.target), model::verbs_all, here);
-    if (d.action || d.undecided) return d;
-  }
-  return {};
-}
+Cause cause_of(const model::Fact& f) { return {f.rule, f.pattern, Cause::none}; }
 
 Capability undecided(const model::Fact& f) {
   return {Holds::Wider, "so many patterns overlap here that it could not be decided what the mounts permit", f.text,
@@ -53,18 +36,20 @@ std::string rule_for(const TreeMount& m) {
   return fmt::format("allow {} {}", model::verbs_text(verbs), path);
 }
 
-/// What `f` permits and no mount gives. A mount that a refusal or another mount caused answers for its own losses.
+/// What `f` permits and no mount gives; what its own exceptions take away. Other losses are answered by their causes.
 Difference lost_by_allow(const Context& c, const model::Fact& f) {
+  const Difference lost = lost_by(c, cause_of(f));
+  if (lost.action || lost.undecided) return lost;
   return c.comparison.find(pattern_of(c, f), body_of(c, f).verbs, [&](const Point& p) {
     if (p.decision != Decision::Allow || p.grant != Grant::No || !(*p.rules)[f.rule]) return false;
-    return p.mount == Cause::none || c.tree.mounts[p.mount].causes.empty() || concerns(c.tree.mounts[p.mount].causes, f);
+    return p.mount == Cause::none || !answered_by_causes(c.tree.mounts[p.mount], p.at_root);
   });
 }
 
 /// What the mounts of `f` give although no rule permits it. What a rule refuses is that rule's excess; changing the mode
 /// of a directory one may write in is a derived grant.
 Difference excess_of_allow(const Context& c, const model::Fact& f) {
-  return in_mounts(c, [&](const TreeMount& m) { return concerns(m.grants, f) && !m.needed; },
+  return in_mounts(c, [&](const TreeMount& m) { return contains(m.grants, cause_of(f)) && !m.needed; },
                    [&](const Point& p) {
                      if (p.grant != Grant::Yes || p.decision == Decision::Allow || p.by_rule) return false;
                      return !(p.at_root && p.verb == Verb::Modify && c.tree.mounts[p.mount].directory);
@@ -219,15 +204,7 @@ Capability hold_refusal(const Context& c, const model::Fact& f) {
     if (asked.undecided) return undecided(f);
     if (asked.action) return {Holds::Narrower, "nothing can put the question when a file is used, so it is refused", action_text(*asked.action), ""};
   }
-  const auto caused = [&](const TreeMount& m) { return concerns(m.causes, f); };
-  const auto lost_here = [&](Verbs verbs, bool at_root) {
-    return [&c, &f, verbs, at_root](const Point& p) {
-      return p.decision == Decision::Allow && p.grant == Grant::No && model::has(verbs, p.verb) && (!at_root || p.at_root);
-    };
-  };
-  // The clearest example first: a directory that can't be renamed or removed any more.
-  Difference lost = in_mounts(c, caused, lost_here(static_cast<Verbs>(Verb::Delete), true));
-  if (!lost.action && !lost.undecided) lost = in_mounts(c, caused, lost_here(model::verbs_all, false));
+  const Difference lost = lost_by(c, cause_of(f));
   if (lost.undecided) return undecided(f);
   if (!lost.action) return {Holds::Exact, "", "", ""};
   const bool at_mount = governing(c.tree, lost.action->path) != Cause::none &&

@@ -59,7 +59,7 @@ Capability hold_allowed_socket(const Context& c, const model::Fact& fact, const 
   }
   // A directory is mounted for its sockets: its other files can be read.
   for (const TreeMount& m : c.tree.mounts) {
-    if (std::find(m.grants.begin(), m.grants.end(), Cause{fact.rule, fact.pattern, Cause::none}) == m.grants.end()) continue;
+    if (!contains(m.grants, {fact.rule, fact.pattern, Cause::none})) continue;
     const Difference d = c.comparison.find(m.directory ? model::path_subtree(m.target) : model::path_node(m.target), model::verbs_all,
                                            [](const Point& p) { return p.grant == Grant::Yes && p.decision != model::Decision::Allow && !p.by_rule; });
     if (d.action) return {Holds::Wider, "a mount that shows sockets shows every other file beside them", action_text(*d.action),
@@ -143,11 +143,10 @@ Capability hold_mount(const Context& c, const model::Fact& fact) {
   if (!used)
     return {Holds::Narrower, "no rule permits anything in it, so it is not mounted", action_text({model::Verb::List, mount.target}),
             fmt::format("file {{ allow read {} }}", quoted(mount.target + "/**"))};
-  const std::size_t i = governing(c.tree, mount.target);
-  if (i != Cause::none && c.tree.mounts[i].target == mount.target && c.tree.mounts[i].in_writable &&
-      model::decide(c.policy, model::FileAction{model::Verb::Delete, mount.target}).decision == model::Decision::Allow)
-    return {Holds::Narrower, "it and every directory between are mount points, which can't be renamed or removed",
-            action_text({model::Verb::Delete, mount.target}), ""};
+  const Difference lost = lost_by(c, {Cause::none, 0, fact.mount});
+  if (lost.undecided) return {Holds::Narrower, "it could not be decided what the mount takes away", action_text({model::Verb::Delete, mount.target}), ""};
+  if (lost.action)
+    return {Holds::Narrower, "it and every directory between are mount points, which can't be renamed or removed", action_text(*lost.action), ""};
   return {Holds::Exact, "", "", ""};
 }
 

@@ -146,6 +146,9 @@ class Builder {
         for (const Cause& c : rules_.allowing(sample)) m.causes.push_back(c);
       if (own_source) m.causes.push_back({Cause::none, 0, anchor.run_mount});
     }
+    m.refused = std::any_of(m.causes.begin(), m.causes.end(), [&](const Cause& c) {
+      return c.rule != Cause::none && policy_.rules[c.rule].effect != model::Effect::Allow;
+    });
     pin(outer, m);
     add(std::move(m));
   }
@@ -230,6 +233,10 @@ MountTree mount_tree(const model::Policy& policy) {
   MountTree tree = Builder(policy, {}).run();
   const std::vector<Cause> widened = to_widen(policy, tree);
   return widened.empty() ? tree : Builder(policy, widened).run();
+}
+
+bool answered_by_causes(const TreeMount& m, bool at_root) {
+  return (at_root && m.in_writable && !m.causes.empty()) || (m.narrows && m.refused);
 }
 
 bool path_less(std::string_view a, std::string_view b) {

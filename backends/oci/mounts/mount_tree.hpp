@@ -44,6 +44,7 @@ struct TreeMount {
   bool needed = false;       ///< the runtime or a layer needs it, whatever the rules say: a derived grant
   bool in_writable = false;  ///< its mount point lies in a writable mount: it can't be renamed or removed there
   bool narrows = false;      ///< has fewer rights than the mount around it
+  bool refused = false;      ///< some of its causes are deny or ask rules
   std::optional<std::uint64_t> size;
   std::size_t around = Cause::none;  ///< index of the mount in which its mount point lies
   std::vector<Cause> grants;         ///< allow patterns that it serves
@@ -64,6 +65,9 @@ enum class Grant { No, Yes, Any };  ///< Any: no such action exists there (readi
 std::size_t governing(const MountTree& tree, std::string_view path);
 /// What a mount grants on its own root (`at_root`) or beneath it.
 Grant granted(const TreeMount& mount, bool at_root, model::Verb verb);
+/// Is a loss there the doing of what caused the mount, so that the causes answer for it? On its root, when its mount point
+/// lies in a writable mount; beneath, when a deny or ask made it give less than the mount around it.
+bool answered_by_causes(const TreeMount& mount, bool at_root);
 /// Is `path` a directory only because a mount lies beneath it? It can be listed and nothing else.
 bool is_scaffold(const MountTree& tree, std::string_view path);
 

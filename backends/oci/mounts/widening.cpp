@@ -18,7 +18,7 @@ std::vector<Cause> to_widen(const model::Policy& policy, const MountTree& tree) 
       if (!comparison) comparison.emplace(policy, tree);
       const Difference lost = comparison->find(pattern, file->verbs, [&](const Point& p) {
         return (*p.rules)[i] && p.decision == model::Decision::Allow && p.grant == Grant::No &&
-               (p.mount == Cause::none || tree.mounts[p.mount].causes.empty());
+               (p.mount == Cause::none || !answered_by_causes(tree.mounts[p.mount], p.at_root));
       });
       if (lost.action || lost.undecided) out.push_back({i, k, Cause::none});
     }

@@ -1,0 +1,169 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "backends/oci/mounts/difference.hpp"
+#include "backends/oci/mounts/mount_tree.hpp"
+#include "tests/support/file_policy.hpp"
+
+// Random policies over a small universe, every action of it enumerated: what the mounts do and what the rules say may
+// differ only where some fact's answer says so. That is the promise that nothing is widened or dropped in silence.
+namespace agp::test {
+namespace {
+
+using backends::Holds;
+using backends::oci::Cause;
+using backends::oci::Grant;
+using model::Effect;
+using model::Verb;
+
+constexpr Verb verbs_list[] = {Verb::Read, Verb::List, Verb::Exec, Verb::Modify, Verb::Create, Verb::Delete};
+
+std::vector<std::string> universe() {
+  std::vector<std::string> out{"/"}, level{""};
+  for (int depth = 0; depth < 4; ++depth) {
+    std::vector<std::string> next;
+    for (const auto& base : level)
+      for (const char* name : {"a", "b", "q"}) next.push_back(base + "/" + name);
+    out.insert(out.end(), next.begin(), next.end());
+    level = next;
+  }
+  return out;
+}
+
+FilePolicy random_policy(std::mt19937& random) {
+  const auto pick = [&](const auto& list) { return list[random() % std::size(list)]; };
+  const auto path = [&] {
+    std::string out;
+    for (std::size_t i = 0, n = 1 + random() % 3; i < n; ++i) out += random() % 2 ? "/a" : "/b";
+    return out;
+  };
+  FilePolicy p;
+  static const char* const words[] = {"read", "read write", "read exec", "read write exec", "write", "list", "read modify", "create", "exec"};
+  static const char* const tails[] = {"/**", "/**", "/**", "", "/*", "/**/b", "/?"};
+  const std::size_t rules = 1 + random() % 5;
+  for (std::size_t i = 0; i < rules; ++i) {
+    const Effect effect = i == 0 || random() % 2 ? Effect::Allow : random() % 4 ? Effect::Deny : Effect::Ask;
+    std::vector<std::string> except;
+    if (random() % 4 == 0) except.push_back(path() + "/**");
+    p.file(effect, i == 0 ? words[random() % 4] : pick(words), {path() + pick(tails)}, except);
+  }
+  if (random() % 2) p.tmpfs(path());
+  if (random() % 2) p.mount("/srv/x", path(), random() % 2);
+  p.call(Effect::Allow, "read");
+  return p;
+}
+
+class Answers {
+ public:
+  explicit Answers(const FilePolicy& p) : policy_(p.policy), facts_(model::facts(p.policy)) {
+    capabilities_ = backends::oci::backend().capabilities(p.policy, facts_, debian12());
+  }
+  /// Some fact that concerns the action says that it is not held exactly in that direction.
+  bool says(Holds direction, const Cause& cause) const {
+    for (std::size_t i = 0; i < facts_.size(); ++i) {
+      if (capabilities_.facts[i].holds != direction) continue;
+      if (cause.run_mount != Cause::none ? facts_[i].kind == model::Fact::Kind::Mount && facts_[i].mount == cause.run_mount
+                                         : facts_[i].kind == model::Fact::Kind::Pattern && facts_[i].rule == cause.rule && facts_[i].pattern == cause.pattern)
+        return true;
+    }
+    return false;
+  }
+  bool derived(const std::string& action) const {
+    for (const auto& d : capabilities_.derived)
+      if (d.grant == action) return true;
+    return false;
+  }
+  std::string text() const {
+    std::string out;
+    for (std::size_t i = 0; i < facts_.size(); ++i)
+      out += facts_[i].text + " (" + std::to_string(static_cast<int>(capabilities_.facts[i].holds)) + ")\n";
+    for (const auto& r : policy_.rules)
+      if (const auto* f = std::get_if<model::FileBody>(&r.body))
+        out += std::string(model::to_string(r.effect)) + " " + f->patterns[0].text + (f->except.empty() ? "" : " except " + f->except[0].text) + "\n";
+    for (const auto& m : policy_.run.mounts) out += "mount " + m.source.value_or("tmpfs") + " at " + m.target + (m.writable ? " writable\n" : "\n");
+    return out;
+  }
+  const std::vector<model::Fact>& facts() const { return facts_; }
+  const std::vector<backends::Capability>& capabilities() const { return capabilities_.facts; }
+
+ private:
+  const model::Policy& policy_;
+  std::vector<model::Fact> facts_;
+  backends::Capabilities capabilities_;
+};
+
+TEST(OciDifference, NothingDiffersInSilence) {
+  const unsigned seed = std::random_device{}();
+  RecordProperty("seed", std::to_string(seed));
+  std::mt19937 random(seed);
+  const auto paths = universe();
+  int exact = 0, gaps = 0;
+  for (int n = 0; n < 400; ++n) {
+    const FilePolicy p = random_policy(random);
+    const auto tree = backends::oci::mount_tree(p.policy);
+    const Answers answers(p);
+    for (const auto& c : answers.capabilities()) ++(c.holds == Holds::Exact ? exact : gaps);
+    bool wider = false, narrower = false;
+    for (const auto& c : answers.capabilities()) wider |= c.holds == Holds::Wider, narrower |= c.holds == Holds::Narrower;
+    for (const std::string& path : paths)
+      for (const Verb verb : verbs_list) {
+        const model::FileAction action{verb, path};
+        const auto verdict = model::decide(p.policy, action);
+        const std::size_t i = backends::oci::governing(tree, path);
+        Grant grant = Grant::No;
+        if (i != Cause::none) grant = backends::oci::granted(tree.mounts[i], tree.mounts[i].target == path, verb);
+        else if (backends::oci::is_scaffold(tree, path)) grant = verb == Verb::List ? Grant::Yes : Grant::Any;
+        const bool allowed = verdict.decision == model::Decision::Allow;
+        const std::string text = backends::oci::action_text(action);
+        if (grant == Grant::Yes && !allowed && !answers.derived(text)) {
+          // An explicit refusal must answer for itself; otherwise one of the patterns that the mount serves.
+          bool said = false;
+          if (!verdict.rules.empty())
+            for (const std::size_t r : verdict.rules) said = said || answers.says(Holds::Wider, {r, 0, Cause::none});
+          else
+            for (const Cause& c : tree.mounts[i].grants) said = said || answers.says(Holds::Wider, c);
+          ASSERT_TRUE(said) << "seed " << seed << " policy " << n << ": " << text << " slips through in silence\n" << answers.text();
+        }
+        if (grant == Grant::No && allowed) {
+          bool said = false;
+          for (const std::size_t r : verdict.rules) said = said || answers.says(Holds::Narrower, {r, 0, Cause::none}) || answers.says(Holds::Wider, {r, 0, Cause::none});
+          if (i != Cause::none)
+            for (const Cause& c : tree.mounts[i].causes) said = said || answers.says(Holds::Narrower, c) || answers.says(Holds::Wider, c);
+          ASSERT_TRUE(said) << "seed " << seed << " policy " << n << ": " << text << " is lost in silence\n" << answers.text();
+        }
+      }
+  }
+  EXPECT_GT(exact, 100);
+  EXPECT_GT(gaps, 100);
+}
+
+/// The other direction: every example that an answer gives is one.
+TEST(OciDifference, EveryExampleIsOne) {
+  const unsigned seed = std::random_device{}();
+  RecordProperty("seed", std::to_string(seed));
+  std::mt19937 random(seed);
+  for (int n = 0; n < 400; ++n) {
+    const FilePolicy p = random_policy(random);
+    const auto tree = backends::oci::mount_tree(p.policy);
+    const Answers answers(p);
+    for (std::size_t k = 0; k < answers.facts().size(); ++k) {
+      const auto& c = answers.capabilities()[k];
+      if (answers.facts()[k].kind != model::Fact::Kind::Pattern || answers.facts()[k].block != "file" || c.holds == Holds::Exact) continue;
+      const std::size_t quote = c.slips.find(" \"");
+      ASSERT_NE(quote, std::string::npos) << c.slips;
+      const std::string word = c.slips.substr(0, quote), path = c.slips.substr(quote + 2, c.slips.size() - quote - 3);
+      const model::FileAction action{word == "read" ? Verb::Read : static_cast<Verb>(verbs(word)), path};
+      const std::size_t i = backends::oci::governing(tree, path);
+      Grant grant = i == Cause::none ? backends::oci::is_scaffold(tree, path) && action.verb == Verb::List ? Grant::Yes : Grant::No
+                                     : backends::oci::granted(tree.mounts[i], tree.mounts[i].target == path, action.verb);
+      const auto decision = model::decide(p.policy, action).decision;
+      const std::string about = answers.facts()[k].text + ": " + c.slips + "; seed " + std::to_string(seed) + "\n" + answers.text();
+      if (c.holds == Holds::Wider) { ASSERT_TRUE(grant == Grant::Yes && decision != model::Decision::Allow) << about; }
+      if (c.holds == Holds::Narrower) { ASSERT_TRUE(decision == model::Decision::Ask ? grant != Grant::Yes : grant == Grant::No && decision == model::Decision::Allow) << about; }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace agp::test

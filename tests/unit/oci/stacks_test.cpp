@@ -1,0 +1,104 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <regex>
+
+#include "compiler/plan/plan.hpp"
+#include "tests/support/file_policy.hpp"
+
+namespace agp::test {
+namespace {
+
+using Command = std::vector<std::string>;
+
+std::vector<Command> all(const plan::StackCommands& s) {
+  std::vector<Command> out = s.prepare;
+  out.insert(out.end(), s.run.begin(), s.run.end());
+  out.insert(out.end(), s.finally.begin(), s.finally.end());
+  return out;
+}
+
+bool starts(const std::vector<Command>& list, const Command& words) {
+  return std::any_of(list.begin(), list.end(), [&](const Command& c) { return c.size() >= words.size() && std::equal(words.begin(), words.end(), c.begin()); });
+}
+
+TEST(Stacks, OnlyTheThreeWordsInBracesAndNoShell) {
+  FilePolicy p;
+  p.allow("read write", {"/w/**"}).deny("read write", {"/w/a/keys/**", "/w/token"}).name_rule("registry.internal").tmpfs("/w");
+  p.policy.limits.time_ms = {{600000, {}}};
+  const std::regex word("\\{[^}]*\\}");
+  for (const Command& c : all(plan::stack_commands(p.policy, debian12())))
+    for (const std::string& w : c) {
+      for (std::sregex_iterator i(w.begin(), w.end(), word), end; i != end; ++i)
+        EXPECT_TRUE(i->str() == "{dir}" || i->str() == "{run}" || i->str() == "{id}") << w;
+      EXPECT_NE(w, "sh");
+      EXPECT_NE(w, "bash");
+    }
+}
+
+TEST(Stacks, RunIsTheTimedFormOfTheContract) {
+  FilePolicy p;
+  p.policy.limits.time_ms = {{600000, {}}};
+  const Command expected{"timeout", "-s", "KILL", "600", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "runc", "--root", "{run}/state", "run", "--bundle", "{run}", "{id}"};
+  EXPECT_EQ(plan::stack_commands(p.policy, debian12()).run, std::vector<Command>{expected});
+  p.policy.limits.time_ms = {{1050, {}}};
+  EXPECT_EQ(plan::stack_commands(p.policy, debian12()).run[0][3], "1.050");
+  p.policy.limits.time_ms.reset();
+  EXPECT_EQ(plan::stack_commands(p.policy, debian12()).run[0][0], "unshare");
+}
+
+TEST(Stacks, NothingWritesToTheBuiltDirectory) {
+  FilePolicy p;
+  p.name_rule("registry.internal");
+  for (const Command& c : all(plan::stack_commands(p.policy, debian12())))
+    for (std::size_t i = 0; i < c.size(); ++i)
+      if (c[i].find("{dir}") != std::string::npos) {
+        const bool copied = i + 2 == c.size() && (c[0] == "cp" || c[0] == "install");
+        EXPECT_TRUE(copied || c[i - 1] == "-f" || c[i].rfind("--conf-file=", 0) == 0) << c[i];
+      }
+}
+
+TEST(Stacks, TheResolverRunsOnlyWhereNamesArePermitted) {
+  FilePolicy p;
+  const auto without = all(plan::stack_commands(p.policy, debian12()));
+  EXPECT_FALSE(starts(without, {"ip", "netns", "exec", "agp-test", "dnsmasq"}));
+  EXPECT_FALSE(starts(without, {"pkill"}));
+  p.name_rule("registry.internal");
+  const auto with = plan::stack_commands(p.policy, debian12());
+  EXPECT_TRUE(starts(with.prepare, {"ip", "netns", "exec", "agp-test", "dnsmasq"}));
+  EXPECT_TRUE(starts(with.finally, {"pkill"}));
+}
+
+TEST(Stacks, PacketRulesAreLoadedBeforeTheLoopbackComesUp) {
+  FilePolicy p;
+  const auto prepare = plan::stack_commands(p.policy, debian12()).prepare;
+  const auto at = [&](const std::string& word) {
+    return std::find_if(prepare.begin(), prepare.end(), [&](const Command& c) { return std::find(c.begin(), c.end(), word) != c.end(); }) - prepare.begin();
+  };
+  EXPECT_LT(at("nft"), at("up"));
+  EXPECT_LT(at("net.mptcp.enabled=0"), at("up"));
+}
+
+TEST(Stacks, TargetsOfAWritableHostDirectoryAreCheckedBeforeTheyAreMade) {
+  FilePolicy p;
+  p.allow("read write", {"/w/**"}).deny("write", {"/w/.git/hooks/**"}).mount("/srv/w", "/w", true);
+  const auto prepare = plan::stack_commands(p.policy, debian12()).prepare;
+  std::vector<Command> about;
+  for (const Command& c : prepare)
+    if (c.back().rfind("/srv/w", 0) == 0) about.push_back(c);
+  const std::vector<Command> expected{{"test", "!", "-L", "/srv/w/.git"},
+                                      {"mkdir", "-p", "--", "/srv/w/.git"},
+                                      {"chown", "--no-dereference", "--from=0:0", "65534:65534", "--", "/srv/w/.git"},
+                                      {"test", "!", "-L", "/srv/w/.git/hooks"},
+                                      {"mkdir", "-p", "--", "/srv/w/.git/hooks"}};
+  EXPECT_EQ(about, expected);
+}
+
+TEST(Stacks, AnotherStackHasOtherCommands) {
+  auto target = debian12();
+  target.stack = "launcher";
+  EXPECT_TRUE(all(plan::stack_commands(FilePolicy().policy, target)).empty());
+}
+
+}  // namespace
+}  // namespace agp::test
