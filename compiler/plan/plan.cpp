@@ -84,6 +84,18 @@ void report_gap(const model::Policy& policy, const model::Target& target, const 
       d.relate(a.span, fmt::format("this accepts another kind of gap: the stack's is `{}`", word));
 }
 
+/// The patterns of a group of system calls are one line of the source: one row, as long as all are held alike.
+void merge_groups(std::vector<Row>& rows) {
+  const auto same = [](const Row& a, const Row& b) {
+    return a.fact.span == b.fact.span && a.fact.text == b.fact.text && a.fact.rule == b.fact.rule && a.holds == b.holds &&
+           a.layer == b.layer && a.accept == b.accept;
+  };
+  rows.erase(std::unique(rows.begin(), rows.end(), same), rows.end());
+}
+
+/// A2 before A11.
+bool by_number(const std::string& a, const std::string& b) { return a.size() != b.size() ? a.size() < b.size() : a < b; }
+
 /// `on deny` asks for reports; what no layer can report on is a warning.
 void check_reports(const model::Policy& policy, const model::Target& target, const std::set<std::string>& reported, diagnostics::Sink& sink) {
   const auto block_of = [](const std::string& t) -> std::string {
@@ -126,6 +138,7 @@ Plan make_plan(const model::Policy& policy, const model::Target& target, diagnos
     reported.insert(can.reports.begin(), can.reports.end());
   }
   plan.assumptions.assign(assumptions.begin(), assumptions.end());
+  std::sort(plan.assumptions.begin(), plan.assumptions.end(), by_number);
 
   std::vector<bool> used(policy.accepts.size());
   std::set<std::string> said;
@@ -142,6 +155,7 @@ Plan make_plan(const model::Policy& policy, const model::Target& target, diagnos
     if (!row.accept && said.insert(fmt::format("{}:{}:{}", row.fact.span.file, row.fact.span.begin, row.fact.text)).second)
       report_gap(policy, target, row, sink);
   }
+  merge_groups(plan.rows);
   for (std::size_t a = 0; a < policy.accepts.size(); ++a) {
     if (used[a]) continue;
     const Accept& accept = policy.accepts[a];

@@ -31,7 +31,7 @@ struct Row {
 struct Plan {
   std::vector<Row> rows;
   std::vector<backends::DerivedGrant> derived;
-  std::vector<std::string> assumptions;  ///< sorted, without duplicates
+  std::vector<std::string> assumptions;  ///< by number, without duplicates
   std::vector<std::string> advisory;     ///< backends whose artifacts no layer of this stack loads
 };
 
