@@ -20,8 +20,10 @@ std::string log_word(std::string_view text, std::size_t limit) {
   std::string out;
   for (const char c : text) {
     const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-    if (alphanumeric || plain.find(c) != std::string_view::npos) out += c;
-    else out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    if (alphanumeric || plain.find(c) != std::string_view::npos)
+      out += c;
+    else
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out.size() <= limit ? out : "#" + short_name(text);
 }
@@ -55,14 +57,17 @@ std::string log_rule(const model::Policy& policy, std::string_view rule_id) {
 }
 
 std::string log_prefix(const model::Policy& policy, std::optional<std::string_view> rule_id) {
-  return fmt::format("agp P={} R={} ", log_policy(policy), rule_id ? log_rule(policy, *rule_id) : std::string(log_default));
+  return fmt::format("agp P={} R={} ", log_policy(policy),
+                     rule_id ? log_rule(policy, *rule_id) : std::string(log_default));
 }
 
 bool needs_resolver(const model::Policy& policy) {
   return std::any_of(policy.rules.begin(), policy.rules.end(), [](const model::Rule& rule) {
     const auto* body = std::get_if<model::NetBody>(&rule.body);
-    return body && !rule.expired && rule.effect == model::Effect::Allow && body->direction == model::Direction::Connect &&
-           std::any_of(body->endpoints.begin(), body->endpoints.end(), [](const auto& e) { return e.pattern.name.has_value(); });
+    return body && !rule.expired && rule.effect == model::Effect::Allow &&
+           body->direction == model::Direction::Connect &&
+           std::any_of(body->endpoints.begin(), body->endpoints.end(),
+                       [](const auto& e) { return e.pattern.name.has_value(); });
   });
 }
 

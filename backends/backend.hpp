@@ -108,8 +108,9 @@ std::string name_set(const model::Rule& rule, std::size_t endpoint, int family);
 std::string table_name(const model::Policy& policy);
 /// A short stable name for a text: 16 hexadecimal digits (FNV-1a). Not a secret and no integrity check.
 std::string short_name(std::string_view text);
-/// What stands before a line of the kernel's log about a denial: `agp P=<policy> R=<rule> `, R=default without a rule. At most 127 bytes (nft's bound). Bytes outside [A-Za-z0-9_.:/@,+-] are written as %XX; a part that is too
-/// long for the bound is `#` and its short_name.
+/// What stands before a line of the kernel's log about a denial: `agp P=<policy> R=<rule> `, R=default without a rule.
+/// At most 127 bytes (nft's bound). Bytes outside [A-Za-z0-9_.:/@,+-] are written as %XX; a part that is too long for
+/// the bound is `#` and its short_name.
 std::string log_prefix(const model::Policy& policy, std::optional<std::string_view> rule_id);
 /// The word after `R=` in that prefix, also what comments in artifacts call the rule. Never `default`.
 std::string log_rule(const model::Policy& policy, std::string_view rule_id);

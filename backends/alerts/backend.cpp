@@ -13,7 +13,8 @@ class Alerts final : public Backend {
   bool in_stack(std::string_view) const override { return false; }
 
   /// A report holds no fact.
-  Capabilities capabilities(const model::Policy&, std::span<const model::Fact> facts, const model::Target&) const override {
+  Capabilities capabilities(const model::Policy&, std::span<const model::Fact> facts,
+                            const model::Target&) const override {
     Capabilities out;
     out.facts.resize(facts.size());
     return out;
@@ -21,7 +22,9 @@ class Alerts final : public Backend {
   Emitted emit(const model::Policy& policy, const model::Target& target, std::span<const Artifact>) const override {
     return alerts::emit(policy, target);
   }
-  Decoded decode(std::span<const Artifact> artifacts, const model::Target&) const override { return alerts::decode(artifacts); }
+  Decoded decode(std::span<const Artifact> artifacts, const model::Target&) const override {
+    return alerts::decode(artifacts);
+  }
 };
 
 }  // namespace

@@ -14,7 +14,9 @@ bool beside_namespace(std::string_view stack) { return stack == "oci" || stack =
 class Dns final : public Backend {
  public:
   std::string_view name() const override { return "dns"; }
-  std::string_view summary() const override { return "a resolver (dnsmasq) that answers permitted names only and fills their nftables sets"; }
+  std::string_view summary() const override {
+    return "a resolver (dnsmasq) that answers permitted names only and fills their nftables sets";
+  }
   bool in_stack(std::string_view stack) const override { return beside_namespace(stack); }
 
   /// Connections to a name are held by nftables; this layer speaks up where it can't tell names apart.
@@ -28,17 +30,19 @@ class Dns final : public Backend {
       if (facts[i].kind != model::Fact::Kind::Pattern) continue;
       for (const auto& [g, action] : names.lost)
         if (names.grants[g].rule == facts[i].rule && names.grants[g].endpoint == facts[i].pattern)
-          out.facts[i] = {Holds::Narrower,
-                          "dnsmasq fills the same sets for a name and for the names beneath it, and other rules differ about them",
-                          to_string(model::Action(action)),
-                          "give `NAME` and `*.NAME` the same protocols, ports and `within`"};
+          out.facts[i] = {
+              Holds::Narrower,
+              "dnsmasq fills the same sets for a name and for the names beneath it, and other rules differ about them",
+              to_string(model::Action(action)), "give `NAME` and `*.NAME` the same protocols, ports and `within`"};
     }
     for (const auto& [name, domain] : names.domains)
       if (domain.self || domain.beneath)
-        out.derived.push_back({fmt::format("resolve {}{}: queries of any type, with the additional records that the agent writes",
-                                           domain.self ? "" : "*.", name),
-                               "dns", "dnsmasq forwards the query for a permitted name as it was asked; answers but A, AAAA and "
-                                      "CNAME are emptied"});
+        out.derived.push_back(
+            {fmt::format("resolve {}{}: queries of any type, with the additional records that the agent writes",
+                         domain.self ? "" : "*.", name),
+             "dns",
+             "dnsmasq forwards the query for a permitted name as it was asked; answers but A, AAAA and "
+             "CNAME are emptied"});
     out.reports.push_back("resolve");
     out.assumptions.push_back("A4");
     return out;
@@ -47,7 +51,9 @@ class Dns final : public Backend {
   Emitted emit(const model::Policy& policy, const model::Target& target, std::span<const Artifact>) const override {
     return beside_namespace(target.stack) ? dns::emit(policy, target) : Emitted{};
   }
-  Decoded decode(std::span<const Artifact> artifacts, const model::Target&) const override { return dns::decode(artifacts); }
+  Decoded decode(std::span<const Artifact> artifacts, const model::Target&) const override {
+    return dns::decode(artifacts);
+  }
 };
 
 }  // namespace

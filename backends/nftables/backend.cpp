@@ -10,7 +10,9 @@ namespace {
 class Nftables final : public Backend {
  public:
   std::string_view name() const override { return "nftables"; }
-  std::string_view summary() const override { return "packets of a network namespace, by address, protocol, port and resolved name"; }
+  std::string_view summary() const override {
+    return "packets of a network namespace, by address, protocol, port and resolved name";
+  }
   bool in_stack(std::string_view stack) const override { return in_namespace(stack); }
   Capabilities capabilities(const model::Policy& policy, std::span<const model::Fact> facts,
                             const model::Target& target) const override {

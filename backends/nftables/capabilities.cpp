@@ -26,9 +26,7 @@ constexpr std::array protocols = {Protocol::Tcp, Protocol::Udp};
 struct Alias {
   Address unspecified, loopback;
 };
-std::array<Alias, 2> aliases() {
-  return {{{Address::v4(0), Address::v4(0x7f000001)}, {Address{0}, Address{1}}}};
-}
+std::array<Alias, 2> aliases() { return {{{Address::v4(0), Address::v4(0x7f000001)}, {Address{0}, Address{1}}}}; }
 
 PortSet ports_at(const NetBody& body, const model::EndpointPattern& e, Address a, Protocol p) {
   PortSet out;
@@ -111,7 +109,8 @@ class Facts {
 
   static Capability name(const model::Rule& rule, const NetBody& body, const model::Fact& fact) {
     if (body.direction == model::Direction::Listen)
-      return {Holds::Not, "a listener's endpoint is an address of the sandbox, not a name", fact.text, "write the address"};
+      return {Holds::Not, "a listener's endpoint is an address of the sandbox, not a name", fact.text,
+              "write the address"};
     if (rule.effect == Effect::Allow)
       return {Holds::Exact, "the generated resolver puts the name's addresses into a set of this rule", "", ""};
     return {Holds::Not, "a packet shows an address and not a name, and another rule may permit that address", fact.text,
@@ -125,12 +124,14 @@ class Facts {
       for (std::size_t p = 0; p < 2; ++p) {
         const auto [unspecified, loopback] = aliases()[i];
         const PortSet ports = ports_at(body, endpoint, unspecified, protocols[p]);
-        const std::string reason = fmt::format("the kernel sends what goes to {} to {}", to_string(unspecified), to_string(loopback));
+        const std::string reason =
+            fmt::format("the kernel sends what goes to {} to {}", to_string(unspecified), to_string(loopback));
         if (rule.effect == Effect::Allow) {
           const PortSet lost = ports & (unspecified_[i][p] - loopback_[i][p]);
           if (!lost.empty())
-            return Capability{Holds::Narrower, reason + ", which is not permitted", action(protocols[p], unspecified, lost),
-                              fmt::format("allow {} too, or leave {} out", to_string(loopback), to_string(unspecified))};
+            return Capability{
+                Holds::Narrower, reason + ", which is not permitted", action(protocols[p], unspecified, lost),
+                fmt::format("allow {} too, or leave {} out", to_string(loopback), to_string(unspecified))};
         } else {
           const PortSet open = ports & (loopback_[i][p] - unspecified_[i][p]);
           if (!open.empty())
@@ -149,12 +150,16 @@ class Facts {
 
 bool in_namespace(std::string_view stack) { return stack == "oci" || stack == "oci+landlock"; }
 
-Capabilities capabilities(const model::Policy& policy, std::span<const model::Fact> facts, const model::Target& target) {
+Capabilities capabilities(const model::Policy& policy, std::span<const model::Fact> facts,
+                          const model::Target& target) {
   Capabilities out;
   if (!in_namespace(target.stack)) {
     for (const auto& fact : facts)
-      out.facts.push_back(fact.block == "net" ? Capability{Holds::Not, fmt::format("the stack `{}` has no network namespace "
-                                                           "for its packet rules", target.stack), fact.text, ""}
+      out.facts.push_back(fact.block == "net" ? Capability{Holds::Not,
+                                                           fmt::format("the stack `{}` has no network namespace "
+                                                                       "for its packet rules",
+                                                                       target.stack),
+                                                           fact.text, ""}
                                               : Capability{});
     return out;
   }
@@ -166,9 +171,12 @@ Capabilities capabilities(const model::Policy& policy, std::span<const model::Fa
                          "a refusal or a smaller path MTU would never be seen"});
   if (needs_resolver(policy))
     for (const Protocol p : protocols)
-      out.derived.push_back({to_string(model::Action(model::NetAction{model::Direction::Connect, p,
+      out.derived.push_back({to_string(model::Action(model::NetAction{model::Direction::Connect,
+                                                                      p,
                                                                       *model::parse_v4(format::resolver_address),
-                                                                      format::resolver_port, {}, {}})),
+                                                                      format::resolver_port,
+                                                                      {},
+                                                                      {}})),
                              "nftables", "the generated resolver, for rules on names"});
   judge.derived(out.derived);
   out.reports.push_back("net");

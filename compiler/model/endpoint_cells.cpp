@@ -41,8 +41,10 @@ class Component {
     for (std::size_t i = 0; i < events.size();) {
       const std::uint32_t port = events[i].port;
       for (; i < events.size() && events[i].port == port; ++i)
-        if (events[i].opens) active_.insert(events[i].box);
-        else active_.erase(events[i].box);
+        if (events[i].opens)
+          active_.insert(events[i].box);
+        else
+          active_.erase(events[i].box);
       work_ += active_.size();
       if (work_ > limit_ * 100 || !cut(port, slice())) return false;
     }
@@ -77,8 +79,10 @@ class Component {
       if (open.empty()) continue;
       const Bits128 last = c + 1 < cuts.size() ? cuts[c + 1] - 1 : ends.rbegin()->first;
       const std::size_t owner = open.begin()->first;
-      if (!out.empty() && out.back().owner == owner && out.back().last + 1 == at) out.back().last = last;
-      else out.push_back({at, last, owner});
+      if (!out.empty() && out.back().owner == owner && out.back().last + 1 == at)
+        out.back().last = last;
+      else
+        out.push_back({at, last, owner});
     }
     return out;
   }
@@ -88,8 +92,10 @@ class Component {
     std::size_t o = 0;
     for (auto& segment : now) {
       while (o < open_.size() && open_[o].first < segment.first) close(open_[o++], port);
-      if (o < open_.size() && open_[o].same(segment)) segment.from = open_[o++].from;
-      else segment.from = port;
+      if (o < open_.size() && open_[o].same(segment))
+        segment.from = open_[o++].from;
+      else
+        segment.from = port;
     }
     while (o < open_.size()) close(open_[o++], port);
     open_ = std::move(now);
@@ -97,8 +103,10 @@ class Component {
   }
 
   void close(const Segment& s, std::uint32_t port) {
-    out_.push_back({begin_->protocol, {{s.first}, {s.last}},
-                    {static_cast<std::uint16_t>(s.from), static_cast<std::uint16_t>(port - 1)}, s.owner});
+    out_.push_back({begin_->protocol,
+                    {{s.first}, {s.last}},
+                    {static_cast<std::uint16_t>(s.from), static_cast<std::uint16_t>(port - 1)},
+                    s.owner});
   }
 
   const EndpointBox* begin_;
@@ -127,7 +135,8 @@ std::optional<std::vector<EndpointBox>> disjoint(std::vector<EndpointBox> boxes,
     std::size_t end = begin + 1;
     Bits128 reach = boxes[begin].addresses.last.bits;
     // neighbours join too: two halves of one range are one segment
-    while (end < boxes.size() && boxes[end].protocol == boxes[begin].protocol && same_family(boxes[end], boxes[begin]) &&
+    while (end < boxes.size() && boxes[end].protocol == boxes[begin].protocol &&
+           same_family(boxes[end], boxes[begin]) &&
            (boxes[end].addresses.first.bits <= reach || boxes[end].addresses.first.bits - 1 == reach)) {
       reach = std::max(reach, boxes[end].addresses.last.bits);
       ++end;

@@ -19,12 +19,12 @@ struct EndpointBox {
 };
 
 /// The same points as disjoint boxes; a point covered several times belongs to the smallest owner. A normal form: two
-/// lists that give every point the same owner give the same result. Sorted by protocol, address, port. Nothing when more
-/// than `limit` boxes (or a proportional amount of work) would be needed: n boxes that cross can make n² pieces.
+/// lists that give every point the same owner give the same result. Sorted by protocol, address, port. Nothing when
+/// more than `limit` boxes (or a proportional amount of work) would be needed: n boxes that cross can make n² pieces.
 std::optional<std::vector<EndpointBox>> disjoint(std::vector<EndpointBox> boxes, std::size_t limit = 200000);
 
-/// The boxes of one address endpoint of a rule, minus the rule's `except` addresses, under `owner`. `addresses` replaces
-/// the endpoint's own set where it is given: what a name may stand for. `except` names are not looked at.
+/// The boxes of one address endpoint of a rule, minus the rule's `except` addresses, under `owner`. `addresses`
+/// replaces the endpoint's own set where it is given: what a name may stand for. `except` names are not looked at.
 std::vector<EndpointBox> boxes_of(const NetBody& body, const EndpointPattern& endpoint, std::size_t owner,
                                   const AddressSet* addresses = nullptr);
 

@@ -41,7 +41,9 @@ inline model::EndpointPattern at(std::string_view where, model::PortSet which) {
   return {addresses(where), std::nullopt, std::move(which), false};
 }
 /// Every port of tcp and udp, and icmp.
-inline model::EndpointPattern all_of(std::string_view where) { return {addresses(where), std::nullopt, model::PortSet::all(), true}; }
+inline model::EndpointPattern all_of(std::string_view where) {
+  return {addresses(where), std::nullopt, model::PortSet::all(), true};
+}
 inline model::EndpointPattern named(std::string_view name, model::PortSet which) {
   const bool beneath = name.starts_with("*.");
   return {{}, model::NamePattern{std::string(name.substr(beneath ? 2 : 0)), beneath}, std::move(which), false};

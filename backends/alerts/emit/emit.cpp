@@ -10,7 +10,8 @@
 // In: `on deny` of a policy. Out: alerts.json (`agp-alerts/1`): for each alert the log lines that raise it, and what no
 // layer of the stack reports.
 //
-// nftables writes a line to the kernel's log for each refused packet; it begins with the prefix of the rule that decided
+// nftables writes a line to the kernel's log for each refused packet; it begins with the prefix of the rule that
+// decided
 // (`log_prefix`), and `OUT=` is empty for one that came in. dnsmasq logs each look-up. A seccomp filter that kills is
 // logged by the kernel (SECCOMP_RET_KILL_* in Documentation/userspace-api/seccomp_filter.rst); an errno or a trap only
 // for a filter loaded with SECCOMP_FILTER_FLAG_LOG, which runc does not set. A mount tree reports nothing.
@@ -24,10 +25,13 @@ using model::Effect;
 bool reports_packets(const model::Target& target) { return target.stack == "oci" || target.stack == "oci+landlock"; }
 
 bool is_file(std::string_view word) {
-  static const std::set<std::string_view> words = {"file", "read", "write", "exec", "list", "modify", "create", "delete"};
+  static const std::set<std::string_view> words = {"file", "read",   "write",  "exec",
+                                                   "list", "modify", "create", "delete"};
   return words.contains(word);
 }
-bool is_net(std::string_view word) { return word == "net" || word == "connect" || word == "listen" || word == "resolve"; }
+bool is_net(std::string_view word) {
+  return word == "net" || word == "connect" || word == "listen" || word == "resolve";
+}
 bool is_syscall(std::string_view word) { return word == "syscall"; }
 
 bool kills(const model::Policy& policy) {
@@ -39,7 +43,7 @@ bool kills(const model::Policy& policy) {
 
 struct Gap {
   const char* reason;
-  bool whole = true;   ///< nothing at all of it is reported
+  bool whole = true;  ///< nothing at all of it is reported
 };
 
 /// Why no layer reports (all of) the attempts that `word` names; nothing where one reports them all.
@@ -52,7 +56,8 @@ std::optional<Gap> gap(const model::Policy& policy, const model::Target& target,
   }
   if (is_file(word)) return Gap{"the mount tree and the file permissions refuse without a report"};
   if (is_syscall(word))
-    return Gap{"the container runtime loads the filter without its log flag: only calls denied with `kill` are logged", !kills(policy)};
+    return Gap{"the container runtime loads the filter without its log flag: only calls denied with `kill` are logged",
+               !kills(policy)};
   if (word == "tool") return Gap{"tools are called through an agent host or gateway, which is not part of the stack"};
   return Gap{"no layer of the stack reports it"};
 }

@@ -11,10 +11,10 @@
 
 // In: the rules of a policy on tools. Out: approvals.json (`agp-approvals/1`), for an agent host or an MCP gateway.
 //
-// Its meaning is the language's: a call is denied if a `deny` rule matches the tool's name, else asked about if an `ask`
-// rule does, else allowed if an `allow` rule does, else denied. A rule matches if one of `tools` does and none of
-// `except`; `*` is any run of characters, `?` one, and a backslash makes the next character literal. A rule with `until`
-// counts through that day, UTC. The order of rules means nothing; it is by effect and id here.
+// Its meaning is the language's: a call is denied if a `deny` rule matches the tool's name, else asked about if an
+// `ask` rule does, else allowed if an `allow` rule does, else denied. A rule matches if one of `tools` does and none of
+// `except`; `*` is any run of characters, `?` one, and a backslash makes the next character literal. A rule with
+// `until` counts through that day, UTC. The order of rules means nothing; it is by effect and id here.
 namespace agp::backends::approvals {
 namespace {
 
@@ -40,7 +40,8 @@ std::string date(model::Day day) {
 Json entry(const model::Rule& rule, const model::TextBody& body) {
   Json out = {{"rule", rule.id}, {"effect", to_string(rule.effect)}, {"tools", patterns(body.patterns)}};
   if (!body.except.empty()) out["except"] = patterns(body.except);
-  if (rule.risk) out["risk"] = *rule.risk == model::Risk::Low ? "low" : *rule.risk == model::Risk::Medium ? "medium" : "high";
+  if (rule.risk)
+    out["risk"] = *rule.risk == model::Risk::Low ? "low" : *rule.risk == model::Risk::Medium ? "medium" : "high";
   if (!rule.because.empty()) out["because"] = rule.because;
   if (rule.until) out["until"] = date(*rule.until);
   return out;
@@ -68,7 +69,8 @@ Emitted emit(const model::Policy& policy) {
                          {"precedence", Json::array({"deny", "ask", "allow"})},
                          {"rules", std::move(entries)}};
   // a byte that is not UTF-8 becomes U+FFFD: dump would throw otherwise
-  out.artifacts.push_back({std::string(format::path), document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"});
+  out.artifacts.push_back(
+      {std::string(format::path), document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"});
   return out;
 }
 

@@ -10,8 +10,9 @@
 // In: a policy. Out: dnsmasq's configuration and the sandbox's resolv.conf, where a rule permits connections to a name.
 //
 // Holds afterwards: a name that no rule permits, and every name beneath a permitted one, is NXDOMAIN without a query to
-// the upstream; an answer for a permitted name puts its addresses into the sets of the rules that permit it. Answers are
-// not cached: a cached alias would let its target's name resolve too. Directives: dnsmasq(8); each was tried with 2.90.
+// the upstream; an answer for a permitted name puts its addresses into the sets of the rules that permit it. Answers
+// are not cached: a cached alias would let its target's name resolve too. Directives: dnsmasq(8); each was tried
+// with 2.90.
 namespace agp::backends::dns {
 namespace {
 
@@ -40,18 +41,22 @@ class Writer {
 
   Emitted run() {
     if (target_.dnsmasq < fills_nft_sets)
-      return failed(fmt::format("dnsmasq {}.{} of the target can't fill nftables sets (2.87 can)", target_.dnsmasq.major,
-                                target_.dnsmasq.minor), "name a target with a newer dnsmasq");
+      return failed(fmt::format("dnsmasq {}.{} of the target can't fill nftables sets (2.87 can)",
+                                target_.dnsmasq.major, target_.dnsmasq.minor),
+                    "name a target with a newer dnsmasq");
     header();
     for (const auto& [name, domain] : names_.domains) one(name, domain);
     if (!out_.problems.empty()) return {{}, {}, std::move(out_.problems)};
     out_.artifacts.push_back({std::string(format::dnsmasq_path), std::move(text_)});
-    out_.artifacts.push_back({std::string(format::resolv_path), fmt::format("nameserver {}\n", format::listen_address)});
+    out_.artifacts.push_back(
+        {std::string(format::resolv_path), fmt::format("nameserver {}\n", format::listen_address)});
     return std::move(out_);
   }
 
  private:
-  static Emitted failed(std::string message, std::string help) { return {{}, {}, {{std::move(message), std::nullopt, std::move(help)}}}; }
+  static Emitted failed(std::string message, std::string help) {
+    return {{}, {}, {{std::move(message), std::nullopt, std::move(help)}}};
+  }
   void line(std::string_view text) { (text_ += text) += '\n'; }
 
   void header() {
@@ -76,7 +81,7 @@ class Writer {
   bool inherits(const std::string& name) const {
     for (std::size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
       if (const auto at = names_.domains.find(name.substr(dot + 1)); at != names_.domains.end())
-        return at->second.beneath;   // the nearest one: the longest match decides
+        return at->second.beneath;  // the nearest one: the longest match decides
     return false;
   }
 
@@ -108,9 +113,10 @@ class Writer {
     const std::string text = fmt::format("nftset=/{}/{}", name, sets);
     line(text);
     if (text.size() > format::longest_line)
-      out_.problems.push_back({fmt::format("{} endpoints name `{}`, more than one line of dnsmasq's configuration holds",
-                                           domain.fill.size(), name),
-                               names_.grants[domain.fill.front()].rule, "write their ports as one list: `NAME:[80, 443]`"});
+      out_.problems.push_back(
+          {fmt::format("{} endpoints name `{}`, more than one line of dnsmasq's configuration holds",
+                       domain.fill.size(), name),
+           names_.grants[domain.fill.front()].rule, "write their ports as one list: `NAME:[80, 443]`"});
   }
 
   const model::Policy& policy_;

@@ -9,8 +9,9 @@
 //
 // dnsmasq picks the longest `nftset=/domain/` that is the queried name or stands above it (domain_find_sets in
 // src/forward.c), so one entry serves the domain and everything beneath that no longer entry serves; forwarding can be
-// stated for the two apart (`/d/` and `/*.d/`). Where the policy permits other endpoints to the domain than to the names
-// beneath it, one of the two loses something, the names beneath first. What is lost is reported (`Names::lost`). A name that a `deny` or `ask` rule matches counts as without those ports.
+// stated for the two apart (`/d/` and `/*.d/`). Where the policy permits other endpoints to the domain than to the
+// names beneath it, one of the two loses something, the names beneath first. What is lost is reported (`Names::lost`).
+// A name that a `deny` or `ask` rule matches counts as without those ports.
 namespace agp::backends::dns {
 namespace {
 
@@ -74,9 +75,12 @@ class Finder {
 
  private:
   void domain(const model::NamePattern& pattern, std::size_t rule) {
-    if (plain_name(pattern.name)) out_.domains.try_emplace(pattern.name);
-    else out_.problems.push_back({fmt::format("a host name of {} bytes has characters that no host name has", pattern.name.size()),
-                                  rule, "use labels of letters, digits, `-` and `_`"});
+    if (plain_name(pattern.name))
+      out_.domains.try_emplace(pattern.name);
+    else
+      out_.problems.push_back(
+          {fmt::format("a host name of {} bytes has characters that no host name has", pattern.name.size()), rule,
+           "use labels of letters, digits, `-` and `_`"});
   }
 
   void rule(std::size_t i, const NetBody& body) {
@@ -120,7 +124,8 @@ class Finder {
   std::vector<std::size_t> matching(const std::string& host) const {
     std::vector<std::size_t> out;
     const auto take = [&](const auto& table, const std::string& name) {
-      if (const auto at = table.find(name); at != table.end()) out.insert(out.end(), at->second.begin(), at->second.end());
+      if (const auto at = table.find(name); at != table.end())
+        out.insert(out.end(), at->second.begin(), at->second.end());
     };
     take(exact_, host);
     for (std::size_t dot = host.find('.'); dot != std::string::npos; dot = host.find('.', dot + 1))
@@ -158,7 +163,8 @@ class Finder {
   std::vector<std::size_t> safe(const std::set<std::size_t>& grants, const std::vector<const Region*>& regions) {
     std::vector<std::size_t> out;
     for (const std::size_t g : grants)
-      if (std::all_of(regions.begin(), regions.end(), [&](const Region* r) { return within(out_.grants[g].boxes, *r); }))
+      if (std::all_of(regions.begin(), regions.end(),
+                      [&](const Region* r) { return within(out_.grants[g].boxes, *r); }))
         out.push_back(g);
     return out;
   }
@@ -177,7 +183,8 @@ class Finder {
   }
 
   /// `under`: no `*.name` rule stands at this domain, so what is permitted beneath it comes from further up.
-  void choose(Domain& domain, const std::set<std::size_t>& grants, const Region& self, const Region& below, bool under) {
+  void choose(Domain& domain, const std::set<std::size_t>& grants, const Region& self, const Region& below,
+              bool under) {
     const auto use = [&](std::vector<std::size_t> fill, bool at, bool beneath) {
       domain.self = at && !fill.empty();
       domain.beneath = beneath && !fill.empty();
@@ -200,14 +207,15 @@ class Finder {
       const Region wanted = granted(g, host);
       if (within(wanted, reached)) continue;
       Region either = reached;
-      for (EndpointBox b : wanted) {   // the first box that is not reached: owner 1 loses against owner 0
+      for (EndpointBox b : wanted) {  // the first box that is not reached: owner 1 loses against owner 0
         b.owner = 1;
         either.push_back(b);
       }
       for (const auto& b : settled(std::move(either)))
         if (b.owner == 1) {
           const std::string shown = host.starts_with(other_label) ? "x" + host.substr(1) : host;
-          out_.lost.emplace(g, model::NameAction{b.protocol, shown, b.protocol == Protocol::Icmp ? std::uint16_t{0} : b.ports.first});
+          out_.lost.emplace(
+              g, model::NameAction{b.protocol, shown, b.protocol == Protocol::Icmp ? std::uint16_t{0} : b.ports.first});
           break;
         }
     }
@@ -215,8 +223,8 @@ class Finder {
 
   const model::Policy& policy_;
   Names out_;
-  std::map<std::string, std::vector<std::size_t>> exact_, beneath_;   ///< grants by their pattern's name
-  std::vector<std::vector<Loss>> excepted_;                           ///< of each grant
+  std::map<std::string, std::vector<std::size_t>> exact_, beneath_;  ///< grants by their pattern's name
+  std::vector<std::vector<Loss>> excepted_;                          ///< of each grant
   std::vector<Loss> refused_;
 };
 

@@ -13,16 +13,16 @@ namespace agp::backends::dns {
 
 /// One endpoint of an `allow connect` on a name.
 struct NameGrant {
-  std::size_t rule = 0, endpoint = 0;    ///< indices into policy.rules and the body's endpoints
+  std::size_t rule = 0, endpoint = 0;  ///< indices into policy.rules and the body's endpoints
   model::NamePattern pattern;
-  std::vector<model::EndpointBox> boxes; ///< disjoint, owner 0
+  std::vector<model::EndpointBox> boxes;  ///< disjoint, owner 0
 };
 
 /// A domain that some rule mentions. dnsmasq tells `domain` itself from the names beneath it when it forwards, but
 /// fills the same sets for both.
 struct Domain {
-  bool self = false, beneath = false;    ///< forwarded to the upstream
-  std::vector<std::size_t> fill;         ///< indices into Names::grants: whose sets an answer fills
+  bool self = false, beneath = false;  ///< forwarded to the upstream
+  std::vector<std::size_t> fill;       ///< indices into Names::grants: whose sets an answer fills
 };
 
 struct Names {

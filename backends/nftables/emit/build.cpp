@@ -17,10 +17,11 @@
 //
 // Holds afterwards, for every new packet at output, in this order: the resolver's own user reaches the upstream and
 // nothing else; the agent reaches the resolver; an address that a deny matches is refused under that rule's name; one
-// that an allow matches is accepted; one that a name never stands for is refused unless the name's `within` includes it;
-// one that the resolver gave for a name is accepted within that rule's bounds; everything else is refused. At input the
-// same for `listen`. Addresses, protocols and ports are one key of one set, so that the number of rules which a packet
-// meets grows with the names only. Refusals are answered at once: a drop would leave the program waiting for minutes.
+// that an allow matches is accepted; one that a name never stands for is refused unless the name's `within` includes
+// it; one that the resolver gave for a name is accepted within that rule's bounds; everything else is refused. At input
+// the same for `listen`. Addresses, protocols and ports are one key of one set, so that the number of rules which a
+// packet meets grows with the names only. Refusals are answered at once: a drop would leave the program waiting for
+// minutes.
 namespace agp::backends::nftables {
 namespace {
 
@@ -115,24 +116,33 @@ class Builder {
     // The kernel gives its own resets the state `related` (nf_conntrack_attach), on both hooks. ICMP errors tell about
     // refusals and path MTU; redirects (also `related`) are not among them.
     Chain related{"on_related", "", {}};
-    related.rules.push_back({{Match{{Expr::Kind::Flags, "tcp", "flags", {"syn", "rst"}, {}}, "==", word("rst")}, accept}, ""});
-    related.rules.push_back({{MatchAny{payload("icmp", "type"), {word("destination-unreachable"), word("time-exceeded"),
-                                                                 word("parameter-problem")}}, accept}, ""});
-    related.rules.push_back({{MatchAny{payload("icmpv6", "type"), {word("destination-unreachable"), word("packet-too-big"),
-                                                                   word("time-exceeded"), word("parameter-problem")}},
-                              accept}, ""});
+    related.rules.push_back(
+        {{Match{{Expr::Kind::Flags, "tcp", "flags", {"syn", "rst"}, {}}, "==", word("rst")}, accept}, ""});
+    related.rules.push_back(
+        {{MatchAny{payload("icmp", "type"),
+                   {word("destination-unreachable"), word("time-exceeded"), word("parameter-problem")}},
+          accept},
+         ""});
+    related.rules.push_back({{MatchAny{payload("icmpv6", "type"),
+                                       {word("destination-unreachable"), word("packet-too-big"), word("time-exceeded"),
+                                        word("parameter-problem")}},
+                              accept},
+                             ""});
     related.rules.push_back({{go("refused")}, ""});
     table_.chains.push_back(std::move(related));
     // Connection tracking leaves these messages alone (nf_conntrack_proto_icmpv6.c). Hop limit: RFC 4861, 7.1.
     Chain untracked{"on_untracked", "", {}};
-    untracked.rules.push_back({{Match{payload("ip6", "hoplimit"), "==", number(255)},
-                                MatchAny{payload("icmpv6", "type"), {word("nd-neighbor-solicit"), word("nd-neighbor-advert")}},
-                                accept}, ""});
+    untracked.rules.push_back(
+        {{Match{payload("ip6", "hoplimit"), "==", number(255)},
+          MatchAny{payload("icmpv6", "type"), {word("nd-neighbor-solicit"), word("nd-neighbor-advert")}}, accept},
+         ""});
     table_.counters.push_back("count_housekeeping");
-    untracked.rules.push_back({{MatchAny{payload("icmpv6", "type"),
-                                         {word("mld-listener-query"), word("mld-listener-report"), word("mld-listener-done"),
-                                          word("nd-router-solicit"), word("nd-router-advert"), word("mld2-listener-report")}},
-                                Count{"count_housekeeping"}, drop}, ""});
+    untracked.rules.push_back(
+        {{MatchAny{payload("icmpv6", "type"),
+                   {word("mld-listener-query"), word("mld-listener-report"), word("mld-listener-done"),
+                    word("nd-router-solicit"), word("nd-router-advert"), word("mld2-listener-report")}},
+          Count{"count_housekeeping"}, drop},
+         ""});
     untracked.rules.push_back({{go("refused")}, ""});
     table_.chains.push_back(std::move(untracked));
   }
@@ -150,14 +160,15 @@ class Builder {
   void housekeeping(Chain& chain, bool input) {
     chain.rules.push_back({{protocol_is("igmp"), Count{"count_housekeeping"}, drop}, ""});
     if (input)
-      chain.rules.push_back({{MatchAny{meta("pkttype"), {word("broadcast"), word("multicast")}},
-                              Count{"count_housekeeping"}, drop}, ""});
+      chain.rules.push_back(
+          {{MatchAny{meta("pkttype"), {word("broadcast"), word("multicast")}}, Count{"count_housekeeping"}, drop}, ""});
   }
 
   Rule to_resolver() const {
     return {{Match{payload("ip", "daddr"), "==", word(std::string(format::resolver_address))},
-             MatchAny{transport(), {concat({word("tcp"), number(format::resolver_port)}),
-                                    concat({word("udp"), number(format::resolver_port)})}},
+             MatchAny{transport(),
+                      {concat({word("tcp"), number(format::resolver_port)}),
+                       concat({word("udp"), number(format::resolver_port)})}},
              Count{}, accept},
             "the generated resolver"};
   }
@@ -174,8 +185,8 @@ class Builder {
     }
     upstream.rules.push_back({{go("refused")}, ""});
     table_.chains.push_back(std::move(upstream));
-    // Names of users are resolved when the ruleset is loaded. With the agent's own number as a key too, a table for which
-    // both are the same user does not load ("File exists").
+    // Names of users are resolved when the ruleset is loaded. With the agent's own number as a key too, a table for
+    // which both are the same user does not load ("File exists").
     std::vector<Element> users;
     const std::string& user = target_.dns_user;
     const bool numeric = user.find_first_not_of("0123456789") == std::string::npos;
@@ -189,7 +200,8 @@ class Builder {
 
   /// One set (accept) or map (to each rule's refusal) per family for addresses and ports, one for icmp.
   /// `peers` names the sets (without their family) of a listener's permitted peers.
-  void lookups(Chain& chain, const std::string& prefix, const Boxes& boxes, bool allows, const std::string& peers = {}) {
+  void lookups(Chain& chain, const std::string& prefix, const Boxes& boxes, bool allows,
+               const std::string& peers = {}) {
     for (const bool icmp : {false, true})
       for (const auto& f : families) {
         Set set = elements(fmt::format("{}_{}{}", prefix, icmp ? "icmp_" : "", f.number), boxes, f, icmp, allows);
@@ -199,7 +211,7 @@ class Builder {
         if (!peers.empty()) {
           const std::string from = fmt::format("{}_{}", peers, f.number);
           const auto same = [&](const Set& other) { return other.name == from; };
-          if (std::none_of(table_.sets.begin(), table_.sets.end(), same)) continue;   // no peer of this family
+          if (std::none_of(table_.sets.begin(), table_.sets.end(), same)) continue;  // no peer of this family
           rule.statements.push_back(MatchSet{payload(f.header, "saddr"), from});
         }
         if (icmp) rule.statements.push_back(protocol_is(f.icmp));
@@ -223,8 +235,10 @@ class Builder {
       if (!of(f, b.addresses) || (b.protocol == Protocol::Icmp) != icmp) continue;
       Element e;
       e.key = icmp ? address(b.addresses) : concat({address(b.addresses), protocol(b.protocol), port(b.ports)});
-      if (allows) e.comment = name_of(b.owner);
-      else e.verdict = go(refusal_of(b.owner));
+      if (allows)
+        e.comment = name_of(b.owner);
+      else
+        e.verdict = go(refusal_of(b.owner));
       set.elements.push_back(std::move(e));
     }
     return set;
@@ -251,7 +265,8 @@ class Builder {
   void names(Chain& output) {
     for (const auto& n : demand_.names)
       if (n.before_never) name(output, n);
-    const bool later = std::any_of(demand_.names.begin(), demand_.names.end(), [](const auto& n) { return !n.before_never; });
+    const bool later =
+        std::any_of(demand_.names.begin(), demand_.names.end(), [](const auto& n) { return !n.before_never; });
     if (!later) return;
     for (const auto& f : families) {
       Set never{fmt::format("never_by_name_{}", f.number), {f.type}, true, false, {}};
@@ -274,16 +289,18 @@ class Builder {
       std::set<std::tuple<Protocol, std::uint16_t, std::uint16_t>> seen;
       for (const auto& b : n.boxes) {
         if (!of(f, b.addresses)) continue;
-        if (b.protocol == Protocol::Icmp) addresses.push_back(address(b.addresses));
-        else if (n.bounded) ports.push_back(concat({address(b.addresses), protocol(b.protocol), port(b.ports)}));
+        if (b.protocol == Protocol::Icmp)
+          addresses.push_back(address(b.addresses));
+        else if (n.bounded)
+          ports.push_back(concat({address(b.addresses), protocol(b.protocol), port(b.ports)}));
         else if (seen.insert({b.protocol, b.ports.first, b.ports.last}).second)
           ports.push_back(concat({protocol(b.protocol), port(b.ports)}));
       }
       const MatchSet answered{payload(f.header, "daddr"), set};
       const std::string comment = name_of(n.rule);
       if (!ports.empty())
-        output.rules.push_back({{answered, MatchAny{n.bounded ? endpoint(f) : transport(), std::move(ports)}, Count{}, accept},
-                                comment});
+        output.rules.push_back(
+            {{answered, MatchAny{n.bounded ? endpoint(f) : transport(), std::move(ports)}, Count{}, accept}, comment});
       if (addresses.empty()) continue;
       Rule icmp{{protocol_is(f.icmp), answered}, comment};
       if (n.bounded) icmp.statements.push_back(MatchAny{payload(f.header, "daddr"), std::move(addresses)});
@@ -335,7 +352,9 @@ Value number(std::uint64_t n) { return {Value::Kind::Number, {}, n, {}}; }
 Value range(Value first, Value last) { return {Value::Kind::Range, {}, 0, {std::move(first), std::move(last)}}; }
 Value concat(std::vector<Value> parts) { return {Value::Kind::Concat, {}, 0, std::move(parts)}; }
 
-Expr payload(std::string base, std::string field) { return {Expr::Kind::Payload, std::move(base), std::move(field), {}, {}}; }
+Expr payload(std::string base, std::string field) {
+  return {Expr::Kind::Payload, std::move(base), std::move(field), {}, {}};
+}
 Expr meta(std::string key) { return {Expr::Kind::Meta, {}, std::move(key), {}, {}}; }
 Expr ct(std::string key) { return {Expr::Kind::Ct, {}, std::move(key), {}, {}}; }
 Expr joined(std::vector<Expr> parts) { return {Expr::Kind::Concat, {}, {}, {}, std::move(parts)}; }

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <tuple>
 
-// In: a policy. Out: what its rules on addresses, names and listeners permit and refuse, as disjoint boxes; or problems.
-// A rule on a name is a grant only; what a `deny` or `ask` on a name refuses, packets do not show (`capabilities`).
+// In: a policy. Out: what its rules on addresses, names and listeners permit and refuse, as disjoint boxes; or
+// problems. A rule on a name is a grant only; what a `deny` or `ask` on a name refuses, packets do not show
+// (`capabilities`).
 namespace agp::backends::nftables {
 namespace {
 
@@ -15,8 +16,7 @@ using model::Direction;
 using model::Effect;
 using model::NetBody;
 
-constexpr std::string_view too_many =
-    "the endpoints of this policy cut one another into more than 200000 pieces";
+constexpr std::string_view too_many = "the endpoints of this policy cut one another into more than 200000 pieces";
 
 class Collector {
  public:
@@ -54,8 +54,10 @@ class Collector {
 
   void settle(Boxes& boxes) {
     auto cells = model::disjoint(std::move(boxes));
-    if (cells) boxes = std::move(*cells);
-    else problem(std::string(too_many), "state them as fewer, larger or separate ranges");
+    if (cells)
+      boxes = std::move(*cells);
+    else
+      problem(std::string(too_many), "state them as fewer, larger or separate ranges");
   }
 
   void rule(std::size_t owner, const NetBody& body) {
@@ -64,7 +66,8 @@ class Collector {
       const auto& endpoint = body.endpoints[e].pattern;
       if (endpoint.name) {
         if (body.direction == Direction::Listen)
-          problem("a listener's endpoint is an address of the sandbox, not a name", "write the address", out_.index[owner]);
+          problem("a listener's endpoint is an address of the sandbox, not a name", "write the address",
+                  out_.index[owner]);
         else if (allows)
           name(owner, body, e);
         continue;
@@ -84,8 +87,8 @@ class Collector {
     out.set_6 = name_set(*out_.rules[owner], e, 6);
     const AddressSet& never = model::never_by_name();
     const AddressSet stands_for = body.within ? *body.within : AddressSet::all() - never;
-    out.bounded = body.within.has_value() || std::any_of(body.except.begin(), body.except.end(),
-                                                         [](const auto& x) { return !x.pattern.name; });
+    out.bounded = body.within.has_value() ||
+                  std::any_of(body.except.begin(), body.except.end(), [](const auto& x) { return !x.pattern.name; });
     out.before_never = !(stands_for & never).empty();
     out.boxes = model::boxes_of(body, body.endpoints[e].pattern, owner, &stands_for);
     out_.names.push_back(std::move(out));
@@ -103,13 +106,16 @@ class Collector {
     for (const model::Address a : policy_.resolvers) {
       const bool v4 = a.is_v4();
       const auto within = [&](std::string_view first, std::string_view last) {
-        const auto parse = [](std::string_view t) { return t.find(':') == t.npos ? *model::parse_v4(t) : *model::parse_v6(t); };
+        const auto parse = [](std::string_view t) {
+          return t.find(':') == t.npos ? *model::parse_v4(t) : *model::parse_v6(t);
+        };
         return AddressSet::range(parse(first), parse(last)).contains(a);
       };
       if (v4 ? within("127.0.0.0", "127.255.255.255") : within("::1", "::1"))
-        problem(fmt::format("the resolver {} is loopback, and in the sandbox's own network namespace nothing answers there",
-                            to_string(a)),
-                "state an address that the namespace can reach");
+        problem(
+            fmt::format("the resolver {} is loopback, and in the sandbox's own network namespace nothing answers there",
+                        to_string(a)),
+            "state an address that the namespace can reach");
       else if (v4 ? within("0.0.0.0", "0.255.255.255") || within("224.0.0.0", "255.255.255.255")
                   : within("::", "::") || within("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"))
         problem(fmt::format("the resolver {} is not the address of one host", to_string(a)), "state a unicast address");
@@ -124,10 +130,10 @@ class Collector {
   void user() {
     const std::string& name = target_.dns_user;
     const auto in = [](char c, std::string_view set) { return set.find(c) != std::string_view::npos; };
-    const bool plain = !name.empty() && name.size() <= 32 && name[0] != '-' &&
-                       std::all_of(name.begin(), name.end(), [&](char c) {
-                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || in(c, "_-");
-                       });
+    const bool plain =
+        !name.empty() && name.size() <= 32 && name[0] != '-' && std::all_of(name.begin(), name.end(), [&](char c) {
+          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || in(c, "_-");
+        });
     if (!plain) return problem(fmt::format("the target's `dns_user` is not the name of a user: {} bytes", name.size()));
     if (!policy_.run.user) return;
     const auto uid = policy_.run.user->uid;

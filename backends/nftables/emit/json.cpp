@@ -14,11 +14,16 @@ using Json = nlohmann::ordered_json;
 Json json(const Value& v) {
   switch (v.kind) {
     case Value::Kind::Word:
-    case Value::Kind::Quoted: return v.text;
-    case Value::Kind::Number: return v.number;
-    case Value::Kind::Prefix: return {{"prefix", {{"addr", v.text}, {"len", v.number}}}};
-    case Value::Kind::Range: return {{"range", Json::array({json(v.parts[0]), json(v.parts[1])})}};
-    case Value::Kind::Concat: break;
+    case Value::Kind::Quoted:
+      return v.text;
+    case Value::Kind::Number:
+      return v.number;
+    case Value::Kind::Prefix:
+      return {{"prefix", {{"addr", v.text}, {"len", v.number}}}};
+    case Value::Kind::Range:
+      return {{"range", Json::array({json(v.parts[0]), json(v.parts[1])})}};
+    case Value::Kind::Concat:
+      break;
   }
   Json parts = Json::array();
   for (const auto& p : v.parts) parts.push_back(json(p));
@@ -28,15 +33,19 @@ Json json(const Value& v) {
 Json json(const Expr& e) {
   const Json header = {{"payload", {{"protocol", e.base}, {"field", e.field}}}};
   switch (e.kind) {
-    case Expr::Kind::Payload: return header;
-    case Expr::Kind::Meta: return {{"meta", {{"key", e.field}}}};
-    case Expr::Kind::Ct: return {{"ct", {{"key", e.field}}}};
+    case Expr::Kind::Payload:
+      return header;
+    case Expr::Kind::Meta:
+      return {{"meta", {{"key", e.field}}}};
+    case Expr::Kind::Ct:
+      return {{"ct", {{"key", e.field}}}};
     case Expr::Kind::Flags: {
       Json mask = Json::array();
       for (const auto& flag : e.mask) mask.push_back(flag);
       return {{"&", Json::array({header, std::move(mask)})}};
     }
-    case Expr::Kind::Concat: break;
+    case Expr::Kind::Concat:
+      break;
   }
   Json parts = Json::array();
   for (const auto& p : e.parts) parts.push_back(json(p));
@@ -45,10 +54,14 @@ Json json(const Expr& e) {
 
 Json json(const Verdict& v) {
   switch (v.kind) {
-    case Verdict::Kind::Accept: return {{"accept", nullptr}};
-    case Verdict::Kind::Drop: return {{"drop", nullptr}};
-    case Verdict::Kind::Continue: return {{"continue", nullptr}};
-    case Verdict::Kind::Goto: break;
+    case Verdict::Kind::Accept:
+      return {{"accept", nullptr}};
+    case Verdict::Kind::Drop:
+      return {{"drop", nullptr}};
+    case Verdict::Kind::Continue:
+      return {{"continue", nullptr}};
+    case Verdict::Kind::Goto:
+      break;
   }
   return {{"goto", {{"target", v.target}}}};
 }
@@ -79,9 +92,7 @@ struct Writer {
   Json operator()(const DispatchAny& s) const {
     return {{"vmap", {{"key", json(s.key)}, {"data", {{"set", array(s.elements)}}}}}};
   }
-  Json operator()(const Count& s) const {
-    return {{"counter", s.counter.empty() ? Json(nullptr) : Json(s.counter)}};
-  }
+  Json operator()(const Count& s) const { return {{"counter", s.counter.empty() ? Json(nullptr) : Json(s.counter)}}; }
   Json operator()(const Log& s) const { return {{"log", {{"prefix", s.prefix}}}}; }
   Json operator()(const Reject& s) const {
     if (s.tcp_reset) return {{"reject", {{"type", "tcp reset"}}}};

@@ -13,9 +13,9 @@ namespace agp::backends::nftables {
 struct Value {
   enum class Kind { Word, Quoted, Number, Prefix, Range, Concat };
   Kind kind = Kind::Word;
-  std::string text;                  ///< Word, Quoted; the address of a Prefix
-  std::uint64_t number = 0;          ///< Number; the length of a Prefix
-  std::vector<Value> parts;          ///< Range: two; Concat: two or more
+  std::string text;          ///< Word, Quoted; the address of a Prefix
+  std::uint64_t number = 0;  ///< Number; the length of a Prefix
+  std::vector<Value> parts;  ///< Range: two; Concat: two or more
 };
 Value word(std::string text);
 Value number(std::uint64_t n);
@@ -26,10 +26,10 @@ Value concat(std::vector<Value> parts);
 struct Expr {
   enum class Kind { Payload, Meta, Ct, Flags, Concat };
   Kind kind = Kind::Meta;
-  std::string base;                  ///< Payload, Flags: the header (`ip`, `th`, `tcp`)
-  std::string field;                 ///< Payload, Flags: its field. Meta, Ct: the key
-  std::vector<std::string> mask;     ///< Flags: field & (a | b)
-  std::vector<Expr> parts;           ///< Concat
+  std::string base;               ///< Payload, Flags: the header (`ip`, `th`, `tcp`)
+  std::string field;              ///< Payload, Flags: its field. Meta, Ct: the key
+  std::vector<std::string> mask;  ///< Flags: field & (a | b)
+  std::vector<Expr> parts;        ///< Concat
 };
 Expr payload(std::string base, std::string field);
 Expr meta(std::string key);
@@ -39,43 +39,68 @@ Expr joined(std::vector<Expr> parts);
 struct Verdict {
   enum class Kind { Accept, Drop, Continue, Goto };
   Kind kind = Kind::Accept;
-  std::string target;                ///< Goto
+  std::string target;  ///< Goto
 };
 
 struct Element {
   Value key;
-  std::optional<Verdict> verdict;    ///< of a map
+  std::optional<Verdict> verdict;  ///< of a map
   std::string comment;
 };
 
-struct Match { Expr left; std::string op = "=="; Value right; };
-struct MatchAny { Expr left; std::vector<Value> values; };     ///< left is one of these
-struct MatchSet { Expr left; std::string set; };               ///< left is in the named set
-struct Dispatch { Expr key; std::string map; };                ///< verdict of the named map, or go on
-struct DispatchAny { Expr key; std::vector<Element> elements; };
-struct Count { std::string counter; };                         ///< of the rule's own when without a name
-struct Log { std::string prefix; };
-struct Reject { bool tcp_reset = false; };                     ///< else ICMP "administratively prohibited"
+struct Match {
+  Expr left;
+  std::string op = "==";
+  Value right;
+};
+struct MatchAny {
+  Expr left;
+  std::vector<Value> values;
+};  ///< left is one of these
+struct MatchSet {
+  Expr left;
+  std::string set;
+};  ///< left is in the named set
+struct Dispatch {
+  Expr key;
+  std::string map;
+};  ///< verdict of the named map, or go on
+struct DispatchAny {
+  Expr key;
+  std::vector<Element> elements;
+};
+struct Count {
+  std::string counter;
+};  ///< of the rule's own when without a name
+struct Log {
+  std::string prefix;
+};
+struct Reject {
+  bool tcp_reset = false;
+};  ///< else ICMP "administratively prohibited"
 using Statement = std::variant<Match, MatchAny, MatchSet, Dispatch, DispatchAny, Count, Log, Reject, Verdict>;
 
-struct Rule { std::vector<Statement> statements; std::string comment; };
+struct Rule {
+  std::vector<Statement> statements;
+  std::string comment;
+};
 struct Chain {
   std::string name;
-  std::string hook;                  ///< of a base chain (filter, priority 0, policy drop); else empty
+  std::string hook;  ///< of a base chain (filter, priority 0, policy drop); else empty
   std::vector<Rule> rules;
 };
 struct Set {
   std::string name;
   std::vector<std::string> type;
   bool interval = false;
-  bool map = false;                  ///< to a verdict
+  bool map = false;  ///< to a verdict
   std::vector<Element> elements;
 };
 struct Table {
   std::string name;
   std::vector<std::string> counters;
-  std::vector<Set> sets;             ///< sets first, maps after them
-  std::vector<Chain> chains;         ///< a chain stands after those that it goes to
+  std::vector<Set> sets;      ///< sets first, maps after them
+  std::vector<Chain> chains;  ///< a chain stands after those that it goes to
 };
 
 /// `nft -f` and `nft -j -f`: the table is replaced in one transaction.

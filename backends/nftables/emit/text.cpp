@@ -19,33 +19,48 @@ std::string list(const std::vector<Item>& items, std::string_view separator, con
 
 std::string text(const Value& v) {
   switch (v.kind) {
-    case Value::Kind::Word: return v.text;
-    case Value::Kind::Quoted: return '"' + v.text + '"';
-    case Value::Kind::Number: return fmt::format("{}", v.number);
-    case Value::Kind::Prefix: return fmt::format("{}/{}", v.text, v.number);
-    case Value::Kind::Range: return text(v.parts[0]) + "-" + text(v.parts[1]);
-    case Value::Kind::Concat: return list(v.parts, " . ", [](const Value& p) { return text(p); });
+    case Value::Kind::Word:
+      return v.text;
+    case Value::Kind::Quoted:
+      return '"' + v.text + '"';
+    case Value::Kind::Number:
+      return fmt::format("{}", v.number);
+    case Value::Kind::Prefix:
+      return fmt::format("{}/{}", v.text, v.number);
+    case Value::Kind::Range:
+      return text(v.parts[0]) + "-" + text(v.parts[1]);
+    case Value::Kind::Concat:
+      return list(v.parts, " . ", [](const Value& p) { return text(p); });
   }
   return {};
 }
 
 std::string text(const Expr& e) {
   switch (e.kind) {
-    case Expr::Kind::Payload: return e.base + " " + e.field;
-    case Expr::Kind::Meta: return "meta " + e.field;
-    case Expr::Kind::Ct: return "ct " + e.field;
-    case Expr::Kind::Flags: return fmt::format("{} {} & ({})", e.base, e.field, fmt::join(e.mask, " | "));
-    case Expr::Kind::Concat: return list(e.parts, " . ", [](const Expr& p) { return text(p); });
+    case Expr::Kind::Payload:
+      return e.base + " " + e.field;
+    case Expr::Kind::Meta:
+      return "meta " + e.field;
+    case Expr::Kind::Ct:
+      return "ct " + e.field;
+    case Expr::Kind::Flags:
+      return fmt::format("{} {} & ({})", e.base, e.field, fmt::join(e.mask, " | "));
+    case Expr::Kind::Concat:
+      return list(e.parts, " . ", [](const Expr& p) { return text(p); });
   }
   return {};
 }
 
 std::string text(const Verdict& v) {
   switch (v.kind) {
-    case Verdict::Kind::Accept: return "accept";
-    case Verdict::Kind::Drop: return "drop";
-    case Verdict::Kind::Continue: return "continue";
-    case Verdict::Kind::Goto: return "goto " + v.target;
+    case Verdict::Kind::Accept:
+      return "accept";
+    case Verdict::Kind::Drop:
+      return "drop";
+    case Verdict::Kind::Continue:
+      return "continue";
+    case Verdict::Kind::Goto:
+      return "goto " + v.target;
   }
   return {};
 }

@@ -1,8 +1,8 @@
 """A stand-in for the upstream resolver, and a client: just enough DNS (RFC 1035) for the tests.
 
-`dns.py serve ADDRESS TABLE` answers from a table (JSON) over UDP and TCP and prints one line `NAME TYPE` for each query that
-reaches it, so that a test can show what was forwarded and what was not. `dns.py ask` makes the queries of a JSON list and
-prints the answers."""
+`dns.py serve ADDRESS TABLE` answers from a table (JSON) over UDP and TCP and prints one line `NAME TYPE` for each query
+that reaches it, so that a test can show what was forwarded and what was not. `dns.py ask` makes the queries of a JSON
+list and prints the answers."""
 import json
 import socket
 import struct
@@ -73,8 +73,8 @@ def record(owner, kind, value):
 
 
 def answer(data, table):
-    """The table is {name: [[type, value], …]}; an alias is followed. A name that is not in it has the records of `*`, so
-    that whatever is forwarded is also answered."""
+    """The table is {name: [[type, value], …]}; an alias is followed. A name that is not in it has the records of `*`,
+    so that whatever is forwarded is also answered."""
     name, end = decode_name(data, 12)
     kind = struct.unpack_from("!H", data, end)[0]
     print(f"{name.lower()} {NAMES.get(kind, 'TYPE' + str(kind))}", flush=True)

@@ -1,7 +1,7 @@
 """`load.py PROGRAM`: the generated rulesets load, in both forms, as one and the same ruleset.
 
-Also: a second load replaces the first; every set that the resolver's configuration names exists; a rule's name can't end
-the string or the block that it stands in."""
+Also: a second load replaces the first; every set that the resolver's configuration names exists; a rule's name can't
+end the string or the block that it stands in."""
 import json
 import os
 import re
@@ -12,8 +12,8 @@ from world import Report, artifacts, need, run
 
 def listing(*paths):
     """What the kernel has after the files were loaded one after another into a namespace of their own."""
-    script = "".join(f"nft {'-j' if p.endswith('.json') else ''} -f '{p}' || exit 1; " for p in paths) + "nft list ruleset"
-    done = run("unshare", "-n", "sh", "-c", script, check=False)
+    loads = [f"nft {'-j' if p.endswith('.json') else ''} -f '{p}'" for p in paths]
+    done = run("unshare", "-n", "sh", "-c", " && ".join([*loads, "nft list ruleset"]), check=False)
     return done.stdout if done.returncode == 0 else None, done.stderr
 
 
@@ -39,7 +39,8 @@ def words(directory, report):
     report.expect(len(found["prefix"]) == 14, f"hostile: {len(found['prefix'])} prefixes")
     report.expect(len(found["comment"]) == 13 + 26 + 2, f"hostile: {len(found['comment'])} comments")
     for prefix in found["prefix"]:
-        report.expect(re.fullmatch(r"agp P=hostile R=[A-Za-z0-9_.:/@,+%#-]* ", prefix) and len(prefix) <= 127, f"prefix {prefix!r}")
+        plain = re.fullmatch(r"agp P=hostile R=[A-Za-z0-9_.:/@,+%#-]* ", prefix)
+        report.expect(plain and len(prefix) <= 127, f"prefix {prefix!r}")
     for comment in found["comment"]:
         report.expect(re.fullmatch(r"[A-Za-z0-9_.:/@,+%# -]*", comment), f"comment {comment!r}")
 
@@ -76,7 +77,8 @@ def sets_exist(conf, ruleset, policy, report):
     report.expect(named, f"{policy}: no sets")
     for family, table, name in named:
         kind = "ipv4_addr" if family == "4" else "ipv6_addr"
-        report.expect(f"table inet {table} {{" in ruleset and f"set {name} {{\n\t\ttype {kind}\n" in ruleset, f"{policy}: set {name}")
+        there = f"table inet {table} {{" in ruleset and f"set {name} {{\n\t\ttype {kind}\n" in ruleset
+        report.expect(there, f"{policy}: set {name}")
 
 
 def main(program):

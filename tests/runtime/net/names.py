@@ -1,13 +1,13 @@
 """`names.py PROGRAM`: the generated resolver beside the generated ruleset, against an upstream that answers every name.
 
-What reaches the upstream is read from its own log. The upstream gives the metadata service's address for names that it has
-no record of: an answer must not open that address."""
+What reaches the upstream is read from its own log. The upstream gives the metadata service's address for names that it
+has no record of: an answer must not open that address."""
 import json
 import os
 import sys
 import time
 
-from world import AGENT, Report, World, artifacts, need, run
+from world import Report, World, artifacts, need, run
 
 NOERROR, NXDOMAIN = 0, 3
 METADATA = "169.254.169.254"
@@ -29,7 +29,7 @@ DENIED = {"ECONNREFUSED", "EPERM", "EHOSTUNREACH", "EACCES"}
 class Names:
     def __init__(self, world, report, directory):
         self.world, self.report = world, report
-        run("ip", "netns", "exec", world.peer, "nft", "insert", "rule", "inet", "nat", "pre", "ip", "daddr", "10.0.0.53", "return")
+        run("ip", "netns", "exec", world.peer, "nft", "insert rule inet nat pre ip daddr 10.0.0.53 return")
         run("ip", "-n", world.peer, "addr", "add", "10.0.0.53/32", "dev", "lo")
         self.upstream = world.start(world.peer, "dns.py", "serve", "10.0.0.53", json.dumps(TABLE))
         world.ready(self.upstream)
@@ -44,7 +44,8 @@ class Names:
         self.report.expect(loaded.returncode == 0, f"{policy}: {loaded.stderr}")
         conf, pid = os.path.join(base, "dns", "dnsmasq.conf"), os.path.join(base, "pid")
         run("dnsmasq", "--test", "-C", conf)
-        run("ip", "netns", "exec", self.world.box, "dnsmasq", "-C", conf, f"--pid-file={pid}", "--log-facility=/dev/null")
+        run("ip", "netns", "exec", self.world.box, "dnsmasq", "-C", conf, f"--pid-file={pid}",
+            "--log-facility=/dev/null")
         with open(pid, encoding="ascii") as f:   # written before the parent returns
             return int(f.read())
 
@@ -52,10 +53,8 @@ class Names:
         """Asks as the agent; each answer with what reached the upstream meanwhile."""
         out = []
         for q in questions:
-            question = {"server": "127.0.0.53", **q}
-            done = run("ip", "netns", "exec", self.world.box, "setpriv", "--reuid", str(AGENT), "--regid", str(AGENT), "--clear-groups",
-                       sys.executable, os.path.join(os.path.dirname(__file__), "dns.py"), "ask", input=json.dumps([question]))
-            out.append((*json.loads(done.stdout)[0], self.reached()))
+            answers = self.world.agent("dns.py", "ask", [{"server": "127.0.0.53", **q}])
+            out.append((*answers[0], self.reached()))
         return out
 
     def reached(self):
@@ -73,11 +72,13 @@ class Names:
         if answers is not None:
             self.report.expect(values == sorted(answers), f"{what}: {values}, not {answers}")
         if forwarded is not None:
-            self.report.expect(reached == ([f"{name} {kind}"] if forwarded else []), f"{what}: reached the upstream: {reached}")
+            wanted = [f"{name} {kind}"] if forwarded else []
+            self.report.expect(reached == wanted, f"{what}: reached the upstream: {reached}")
 
     def connect(self, address, port, good, protocol="tcp"):
         answer = self.world.attempt([{"protocol": protocol, "address": address, "port": port}])[0]
-        self.report.expect((answer == "ok") if good else answer in DENIED, f"{protocol} {address}:{port}: {answer}, permitted: {good}")
+        self.report.expect((answer == "ok") if good else answer in DENIED,
+                           f"{protocol} {address}:{port}: {answer}, permitted: {good}")
 
 
 def permitted(n):
@@ -104,8 +105,8 @@ def permitted(n):
 
 
 def refused(n):
-    for name in ("elsewhere.example", "internal", "xregistry.internal", "secret.registry.internal", "a.b.registry.internal",
-                 "x.postgres", "wild.example", "awild.example", "localhost", "1.0.0.127.in-addr.arpa"):
+    for name in ("elsewhere.example", "internal", "xregistry.internal", "secret.registry.internal",
+                 "a.b.registry.internal", "x.postgres", "wild.example", "awild.example", "localhost", "1.0.0.127.in-addr.arpa"):
         for kind in ("A", "AAAA", "TXT", "PTR"):
             n.query(name, kind, NXDOMAIN, [], forwarded=False)
     # one label with a dot of its own is not two labels
@@ -153,7 +154,8 @@ def same_user(world, report, directory):
     for form in ("nft", "json"):
         world.clear()
         loaded = world.load(os.path.join(directory, "same-user", "nftables", "egress." + form))
-        report.expect(loaded.returncode != 0 and "File exists" in loaded.stderr, f"same user: {loaded.returncode} {loaded.stderr}")
+        refused = loaded.returncode != 0 and "File exists" in loaded.stderr
+        report.expect(refused, f"same user: {loaded.returncode} {loaded.stderr}")
 
 
 def stop(pid):

@@ -1,15 +1,17 @@
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "backends/dns/backend.hpp"
 #include "backends/nftables/backend.hpp"
 #include "tests/support/net_policy.hpp"
 
-// Writes the packet and name artifacts of the policies that the runtime tests load (DIR/POLICY/nftables/egress.nft, …) and
-// beside them the attempts to make, each with the decision that the model gives for it (DIR/POLICY/attempts.json).
-//   agp_net_policies DIR RESOLVER_UID
+// Writes the packet and name artifacts of the policies that the runtime tests load (DIR/POLICY/nftables/egress.nft, …)
+// and beside them the attempts to make, each with the decision that the model gives for it (DIR/POLICY/attempts.json).
+//   agp_net_policies DIR RESOLVER_UID SEED COUNT     COUNT policies are drawn at random
 namespace {
 
 using namespace agp;
@@ -25,12 +27,19 @@ struct Case {
 void connects(Case& c, model::Protocol p, std::initializer_list<const char*> hosts, std::initializer_list<int> ports) {
   for (const char* host : hosts)
     for (const int port : ports)
-      c.attempts.push_back({model::Direction::Connect, p, test::address(host), static_cast<std::uint16_t>(port), {}, {}});
+      c.attempts.push_back(
+          {model::Direction::Connect, p, test::address(host), static_cast<std::uint16_t>(port), {}, {}});
 }
-void listens(Case& c, model::Protocol p, const char* local, std::initializer_list<const char*> peers, std::initializer_list<int> ports) {
+void listens(Case& c, model::Protocol p, const char* local, std::initializer_list<const char*> peers,
+             std::initializer_list<int> ports) {
   for (const char* peer : peers)
     for (const int port : ports)
-      c.attempts.push_back({model::Direction::Listen, p, test::address(local), static_cast<std::uint16_t>(port), {}, test::address(peer)});
+      c.attempts.push_back({model::Direction::Listen,
+                            p,
+                            test::address(local),
+                            static_cast<std::uint16_t>(port),
+                            {},
+                            test::address(peer)});
 }
 
 constexpr auto tcp = model::Protocol::Tcp, udp = model::Protocol::Udp, icmp = model::Protocol::Icmp;
@@ -38,11 +47,13 @@ constexpr auto tcp = model::Protocol::Tcp, udp = model::Protocol::Udp, icmp = mo
 Case example() {
   PolicyBuilder p("code-execution");
   p.allow("internal API gateway", test::tcp, {test::at("10.0.1.50", test::port(443))});
-  p.allow("package registry", test::tcp, {test::named("registry.internal", test::port(443))}).within = test::addresses("10.0.0.0/8");
+  p.allow("package registry", test::tcp, {test::named("registry.internal", test::port(443))}).within =
+      test::addresses("10.0.0.0/8");
   p.resolver("10.0.0.53");
   p.get().on_deny.log = true;
   Case c{p.get(), {}};
-  connects(c, tcp, {"10.0.1.50", "10.0.1.49", "10.0.1.51", "8.8.8.8", "169.254.169.254", "fd00:1::50"}, {442, 443, 444, 80, 53});
+  connects(c, tcp, {"10.0.1.50", "10.0.1.49", "10.0.1.51", "8.8.8.8", "169.254.169.254", "fd00:1::50"},
+           {442, 443, 444, 80, 53});
   connects(c, udp, {"10.0.1.50", "10.0.0.53", "8.8.8.8", "fd00:1::50"}, {443, 53});
   connects(c, icmp, {"10.0.1.50", "fd00:1::50"}, {0});
   connects(c, tcp, {"127.0.0.1", "::1"}, {9000});
@@ -52,22 +63,28 @@ Case example() {
 /// Both families, ranges, denies that overlap allows, icmp.
 Case shapes() {
   PolicyBuilder p("shapes");
-  p.allow("hosts", test::tcp, {test::at("10.0.1.0/24", test::ports({{440, 445}})), test::at("10.0.1.40-10.0.1.60", test::port(443)),
-                               test::at("fd00:1::/64", test::port(443))});
+  p.allow("hosts", test::tcp,
+          {test::at("10.0.1.0/24", test::ports({{440, 445}})), test::at("10.0.1.40-10.0.1.60", test::port(443)),
+           test::at("fd00:1::/64", test::port(443))});
   p.allow("names", test::udp, {test::at("10.0.1.50", test::port(5353)), test::at("fd00:1::50", test::port(5353))});
   p.allow("ping", test::icmp, {test::all_of("10.0.1.50"), test::all_of("fd00:1::50")});
   p.allow("everything on one host", test::any_protocol, {test::all_of("10.0.1.53")});
   p.deny("not 51", test::any_protocol, {test::all_of("10.0.1.51"), test::all_of("fd00:1::51")});
   p.deny("not 444 anywhere", test::tcp, {test::at("any", test::port(444))});
-  p.net(model::Effect::Ask, "ask for 445", model::Direction::Connect, test::tcp, {test::at("10.0.1.50", test::port(445))});
+  p.net(model::Effect::Ask, "ask for 445", model::Direction::Connect, test::tcp,
+        {test::at("10.0.1.50", test::port(445))});
   auto& carved = p.allow("carved", test::tcp, {test::at("10.0.1.52", PortSet::all())});
   carved.except.push_back({test::at("10.0.0.0/8", test::ports({{8000, 8999}})), {}, ""});
-  p.net(model::Effect::Allow, "past its date", model::Direction::Connect, test::tcp, {test::at("8.8.8.8", test::port(443))});
+  p.net(model::Effect::Allow, "past its date", model::Direction::Connect, test::tcp,
+        {test::at("8.8.8.8", test::port(443))});
   p.get().rules.back().expired = true;
   Case c{p.get(), {}};
-  connects(c, tcp, {"10.0.0.255", "10.0.1.1", "10.0.1.39", "10.0.1.40", "10.0.1.50", "10.0.1.51", "10.0.1.52", "10.0.1.53", "10.0.1.60",
-                    "10.0.2.1", "8.8.8.8"}, {1, 439, 440, 443, 444, 445, 446, 7999, 8000, 8999, 9000, 65535});
-  connects(c, tcp, {"fd00:1::", "fd00:1::50", "fd00:1::51", "fd00:1::ffff:ffff:ffff:ffff", "fd00:2::"}, {442, 443, 444});
+  connects(c, tcp,
+           {"10.0.0.255", "10.0.1.1", "10.0.1.39", "10.0.1.40", "10.0.1.50", "10.0.1.51", "10.0.1.52", "10.0.1.53",
+            "10.0.1.60", "10.0.2.1", "8.8.8.8"},
+           {1, 439, 440, 443, 444, 445, 446, 7999, 8000, 8999, 9000, 65535});
+  connects(c, tcp, {"fd00:1::", "fd00:1::50", "fd00:1::51", "fd00:1::ffff:ffff:ffff:ffff", "fd00:2::"},
+           {442, 443, 444});
   connects(c, udp, {"10.0.1.50", "10.0.1.51", "10.0.1.53", "fd00:1::50", "fd00:1::52"}, {443, 5352, 5353, 65535});
   connects(c, icmp, {"10.0.1.49", "10.0.1.50", "10.0.1.51", "10.0.1.53", "fd00:1::50", "fd00:1::51"}, {0});
   return c;
@@ -75,8 +92,9 @@ Case shapes() {
 
 Case listeners() {
   PolicyBuilder p("listens");
-  p.listen("service", test::tcp, {test::at("10.9.0.2", test::ports({{8080, 8081}})), test::at("fd09::2", test::port(8080))}).from =
-      test::addresses("10.9.0.1") | test::addresses("fd09::1");
+  p.listen("service", test::tcp,
+           {test::at("10.9.0.2", test::ports({{8080, 8081}})), test::at("fd09::2", test::port(8080))})
+      .from = test::addresses("10.9.0.1") | test::addresses("fd09::1");
   p.listen("open", test::tcp_udp, {test::at("any", test::port(9000))});
   p.net(model::Effect::Deny, "not from 4", model::Direction::Listen, test::any_protocol, {test::all_of("any")}).from =
       test::addresses("10.9.0.4");
@@ -96,11 +114,13 @@ Case names() {
   PolicyBuilder p("names");
   p.resolver("10.0.0.53");
   p.allow("exact", test::tcp, {test::named("registry.internal", test::port(443))});
-  p.allow("bounded", test::tcp, {test::named("bounded.internal", test::port(443))}).within = test::addresses("10.0.1.50");
+  p.allow("bounded", test::tcp, {test::named("bounded.internal", test::port(443))}).within =
+      test::addresses("10.0.1.50");
   p.allow("wild", test::tcp, {test::named("*.wild.example", test::port(443))});
   p.allow("inner", test::tcp, {test::named("inner.wild.example", test::port(80))});
   p.allow("single label", test::tcp, {test::named("postgres", test::port(5432))});
-  p.allow("metadata on purpose", test::tcp, {test::named("meta.internal", test::port(80))}).within = test::addresses("169.254.169.254");
+  p.allow("metadata on purpose", test::tcp, {test::named("meta.internal", test::port(80))}).within =
+      test::addresses("169.254.169.254");
   p.allow("alias", test::tcp, {test::named("alias.internal", test::port(443))});
   auto& wide = p.allow("wide", test::tcp, {test::named("*.wide.example", test::port(443))});
   wide.except.push_back({test::named("secret.wide.example", PortSet::all()), {}, ""});
@@ -113,8 +133,10 @@ Case names() {
 Case hostile() {
   PolicyBuilder p("hostile");
   p.get().on_deny.log = true;
-  const std::vector<std::string> ids = {"a\"; } drop", "line\nflush ruleset\n", "}", "$variable", "back\\slash\\", "\xf0\x9f\x94\x92 lock",
-                                        "100% %s %n", std::string(300, 'x'), "\x1b[31m", "# not a comment", "", "\xff\xfe", "default"};
+  const std::vector<std::string> ids = {"a\"; } drop",   "line\nflush ruleset\n", "}",          "$variable",
+                                        "back\\slash\\", "\xf0\x9f\x94\x92 lock", "100% %s %n", std::string(300, 'x'),
+                                        "\x1b[31m",      "# not a comment",       "",           "\xff\xfe",
+                                        "default"};
   Case c;
   int host = 1;
   for (const auto& id : ids) {
@@ -135,11 +157,13 @@ Case large() {
   PolicyBuilder p("large");
   for (int i = 0; i < 10000; ++i) {
     const std::string host = "10.1." + std::to_string(i / 256) + "." + std::to_string(i % 256);
-    if (i % 2 == 0) p.allow("a" + std::to_string(i), test::tcp, {test::at(host, test::ports({{i % 1000 + 1, i % 1000 + 5}}))});
-    else p.deny("d" + std::to_string(i), test::udp, {test::at(host + "-10.200.0.0", test::port(i))});
+    if (i % 2 == 0)
+      p.allow("a" + std::to_string(i), test::tcp, {test::at(host, test::ports({{i % 1000 + 1, i % 1000 + 5}}))});
+    else
+      p.deny("d" + std::to_string(i), test::udp, {test::at(host + "-10.200.0.0", test::port(i))});
   }
   Case c{p.get(), {}};
-  connects(c, tcp, {"10.1.0.0", "10.1.39.14"}, {1, 5, 6, 998, 999, 1003, 1004});   // the rules 0 and 9998
+  connects(c, tcp, {"10.1.0.0", "10.1.39.14"}, {1, 5, 6, 998, 999, 1003, 1004});  // the rules 0 and 9998
   return c;
 }
 
@@ -148,6 +172,65 @@ Case same_user(std::uint32_t uid) {
   Case c = example();
   c.policy.name = "same-user";
   c.policy.run.user = model::User{uid, uid, {}};
+  return c;
+}
+
+/// Few addresses and ports, so that rules meet, touch and overlap, and every attempt is near a border.
+Case drawn(int number, std::mt19937& random) {
+  const auto below = [&](unsigned n) { return static_cast<unsigned>(random() % n); };
+  const auto host = [&](bool v6, unsigned n) {
+    return model::Address{test::address(v6 ? "fd00:1::" : "10.0.1.0").bits + n};
+  };
+  const auto port = [&] { return below(2) ? 1 + below(6) : 65530 + below(6); };
+  const auto endpoint = [&](bool v6) {
+    const unsigned first = below(8), from = port();
+    model::EndpointPattern e;
+    e.addresses = below(6) == 0 ? (v6 ? model::AddressSet::all_v6() : model::AddressSet::all_v4())
+                                : model::AddressSet::range(host(v6, first), host(v6, first + below(8 - first)));
+    e.ports = below(5) == 0
+                  ? PortSet::all()
+                  : PortSet::range(static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(from + below(4)));
+    e.icmp = e.ports.is_all();
+    return e;
+  };
+  PolicyBuilder p("random-" + std::to_string(number));
+  for (unsigned n = 2 + below(12); n > 0; --n) {
+    const bool v6 = below(3) == 0;
+    const auto effect =
+        std::array{model::Effect::Allow, model::Effect::Allow, model::Effect::Deny, model::Effect::Ask}[below(4)];
+    auto& body =
+        p.net(effect, "r" + std::to_string(n), model::Direction::Connect,
+              std::array{test::tcp, test::tcp, test::udp, test::tcp_udp, test::any_protocol, test::icmp}[below(6)],
+              {endpoint(v6), endpoint(v6)});
+    if (below(3) == 0) body.except.push_back({endpoint(v6), {}, ""});
+  }
+  for (unsigned n = below(4); n > 0; --n) {
+    const auto first = static_cast<std::uint16_t>(8079 + below(3));
+    auto& body = p.net(below(3) ? model::Effect::Allow : model::Effect::Deny, "l" + std::to_string(n),
+                       model::Direction::Listen, below(2) ? test::tcp : test::tcp_udp,
+                       {{below(2) ? test::addresses("any") : test::addresses("10.9.0.2"),
+                         {},
+                         PortSet::range(first, static_cast<std::uint16_t>(first + below(3))),
+                         false}});
+    if (below(3)) body.from = std::array{test::addresses("10.9.0.1"), test::addresses("10.9.0.3-10.9.0.4")}[below(2)];
+  }
+  Case c{p.get(), {}};
+  for (int i = 0; i < 60; ++i) {
+    const auto protocol = std::array{tcp, tcp, udp, icmp}[below(4)];
+    c.attempts.push_back({model::Direction::Connect,
+                          protocol,
+                          host(below(3) == 0, below(9)),
+                          static_cast<std::uint16_t>(protocol == icmp ? 0 : port()),
+                          {},
+                          {}});
+  }
+  for (int i = 0; i < 8; ++i)
+    c.attempts.push_back({model::Direction::Listen,
+                          below(2) ? tcp : udp,
+                          test::address("10.9.0.2"),
+                          static_cast<std::uint16_t>(8079 + below(4)),
+                          {},
+                          model::Address{test::address("10.9.0.1").bits + std::array{0, 2, 3}[below(3)]}});
   return c;
 }
 
@@ -174,10 +257,18 @@ Json attempt(const model::Policy& policy, const model::NetAction& a) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc != 5) return 2;
+  std::vector<Case> cases = {example(),
+                             shapes(),
+                             listeners(),
+                             names(),
+                             hostile(),
+                             large(),
+                             same_user(static_cast<std::uint32_t>(std::stoul(argv[2])))};
+  std::mt19937 random(static_cast<std::uint32_t>(std::stoul(argv[3])));
+  for (int i = 0; i < std::stoi(argv[4]); ++i) cases.push_back(drawn(i, random));
   bool good = true;
-  const auto resolver_uid = static_cast<std::uint32_t>(std::stoul(argv[2]));
-  for (const auto& c : {example(), shapes(), listeners(), names(), hostile(), large(), same_user(resolver_uid)}) {
+  for (const auto& c : cases) {
     const auto directory = std::filesystem::path(argv[1]) / c.policy.name;
     for (const auto* backend : {&backends::nftables::backend(), &backends::dns::backend()})
       good = write(directory, backend->emit(c.policy, test::debian_12(), {})) && good;

@@ -1,7 +1,7 @@
 """`traffic.py PROGRAM`: real traffic under the generated rulesets, against the model's decisions.
 
-Every attempt is first made without a ruleset and must succeed, so that a refusal afterwards is the ruleset's. Refusals must
-come at once: a time-out fails the test. `traffic.py serve PORT…` and `traffic.py attempt` are its helpers inside the
+Every attempt is first made without a ruleset and must succeed, so that a refusal afterwards is the ruleset's. Refusals
+must come at once: a time-out fails the test. `traffic.py serve PORT…` and `traffic.py attempt` are its helpers inside the
 namespaces."""
 import errno
 import json
@@ -102,8 +102,8 @@ def mapped(world, report, directory):
     """An IPv6 socket reaches IPv4 through ::ffff:0:0/96, 0.0.0.0 is loopback: neither goes around a rule."""
     world.clear()
     world.load(os.path.join(directory, "code-execution", "nftables", "egress.nft"))
-    for address, wanted in (("::ffff:10.0.1.50", {"ok"}), ("::ffff:10.0.1.51", REFUSED), ("0.0.0.0", REFUSED), ("::", REFUSED),
-                            ("127.0.0.1", REFUSED), ("10.9.0.2", REFUSED), ("fd09::2", REFUSED)):
+    for address, wanted in (("::ffff:10.0.1.50", {"ok"}), ("::ffff:10.0.1.51", REFUSED), ("0.0.0.0", REFUSED),
+                            ("::", REFUSED), ("127.0.0.1", REFUSED), ("10.9.0.2", REFUSED), ("fd09::2", REFUSED)):
         port = 9000 if wanted == REFUSED and not address.startswith("::ffff") else 443
         answer = world.attempt([{"protocol": "tcp", "address": address, "port": port}])[0]
         report.expect(answer in wanted, f"tcp [{address}]:{port}: {answer}")
@@ -111,7 +111,6 @@ def mapped(world, report, directory):
 
 def logged(world, report, directory):
     """The kernel's log says which rule refused; hostile names arrive in one piece."""
-    import world as w
     switch = "/proc/sys/net/netfilter/nf_log_all_netns"
     before = open(switch).read().strip()
     try:
@@ -124,8 +123,8 @@ def logged(world, report, directory):
         os.lseek(log, 0, os.SEEK_END)
         world.clear()
         world.load(os.path.join(directory, "hostile", "nftables", "egress.nft"))
-        w.run("true")
-        world.attempt([{"protocol": "tcp", "address": f"10.{n}.0.{h}", "port": 443} for n in (1, 3) for h in range(1, 14)])
+        world.attempt([{"protocol": "tcp", "address": f"10.{n}.0.{h}", "port": 443}
+                       for n in (1, 3) for h in range(1, 14)])
         lines = []
         while True:
             try:
@@ -138,9 +137,10 @@ def logged(world, report, directory):
     finally:
         open(switch, "w").write(before)
     words = [line.split("IN=")[0] for line in lines if "DST=10.1.0." in line or "DST=10.3.0." in line]
-    expected = {"a%22%3B%20%7D%20drop", "line%0Aflush%20ruleset%0A", "%7D", "%24variable", "back%5Cslash%5C", "%F0%9F%94%92%20lock",
-                "100%25%20%25s%20%25n", "%1B%5B31m", "%23%20not%20a%20comment", "", "%FF%FE", "%64efault", "default"}
-    seen = {word[len("agp P=hostile R="):-1] for word in words if word.startswith("agp P=hostile R=") and word.endswith(" ")}
+    expected = {"a%22%3B%20%7D%20drop", "line%0Aflush%20ruleset%0A", "%7D", "%24variable", "back%5Cslash%5C",
+                "%F0%9F%94%92%20lock", "100%25%20%25s%20%25n", "%1B%5B31m", "%23%20not%20a%20comment", "", "%FF%FE", "%64efault", "default"}
+    begin = "agp P=hostile R="
+    seen = {word[len(begin):-1] for word in words if word.startswith(begin) and word.endswith(" ")}
     long_one = {s for s in seen if s.startswith("#")}
     report.expect(len(words) >= 26, f"log lines: {len(words)} of 26")
     report.expect(seen - long_one == expected and len(long_one) == 1, f"log prefixes: {sorted(seen ^ expected)}")
@@ -151,10 +151,11 @@ def main(program):
     from world import Report, World, artifacts, need
     uid = need("ip", "nft", "setpriv", "sysctl", user="dnsmasq")
     report = Report()
-    with artifacts(program, uid) as directory, World() as world:
+    with artifacts(program, uid, drawn=12) as directory, World() as world:
         ports = [8079, 8080, 8081, 8082, 9000, 9001, 9002]
         world.ready(world.start(world.box, "traffic.py", "serve", *map(str, ports)))
-        for name in ("code-execution", "shapes", "listens", "hostile", "large"):
+        drawn = sorted(name for name in os.listdir(directory) if name.startswith("random-"))
+        for name in ["code-execution", "shapes", "listens", "hostile", "large", *drawn]:
             policy(world, report, directory, name)
         mapped(world, report, directory)
         logged(world, report, directory)

@@ -1,8 +1,8 @@
 """Two network namespaces and a link between them, for tests of packet and name rules.
 
-`box` stands for the sandbox (10.9.0.2, fd09::2): the ruleset under test is loaded there and attempts are made in it as an
-unprivileged user. `peer` stands for everything else: it answers on every address and every port (tcp, udp, icmp), so that
-an attempt which no rule stops succeeds."""
+`box` stands for the sandbox (10.9.0.2, fd09::2): the ruleset under test is loaded there and attempts are made in it as
+an unprivileged user. `peer` stands for everything else: it answers on every address and every port (tcp, udp, icmp), so
+that an attempt which no rule stops succeeds."""
 import json
 import os
 import pwd
@@ -44,10 +44,13 @@ def need(*programs, user=None):
             skip(f"there is no user `{user}`")
 
 
-def artifacts(program, uid):
-    """The directory with the artifacts of the test policies."""
+def artifacts(program, uid, drawn=0):
+    """The directory with the artifacts of the test policies, `drawn` of them random (AGP_SEED, AGP_COUNT)."""
     out = tempfile.TemporaryDirectory(prefix="agp-net-")
-    run(program, out.name, str(uid))
+    seed, count = os.environ.get("AGP_SEED", "1"), int(os.environ.get("AGP_COUNT", drawn)) if drawn else 0
+    if count:
+        print(f"{count} random policies, seed {seed}")
+    run(program, out.name, str(uid), seed, str(count))
     return out
 
 
@@ -94,6 +97,8 @@ class World:
               }
             }""")
         self.ready(self.start(self.peer, "traffic.py", "serve", "7"))
+        # the kernel sends a remote peer few ICMP errors a second: the test asks more often
+        run("ip", "netns", "exec", self.box, "sysctl", "-q", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")
         run("ip", "netns", "exec", self.box, "sysctl", "-q", "net.ipv4.ping_group_range=0 2147483647")
         run("ip", "netns", "exec", self.peer, "sysctl", "-q", "net.ipv4.ping_group_range=0 2147483647")
 
@@ -117,11 +122,15 @@ class World:
     def clear(self):
         run("ip", "netns", "exec", self.box, "nft", "flush", "ruleset")
 
-    def attempt(self, attempts, name=None):
-        """Makes the attempts as the agent's user; the answers in order: `ok`, the name of an errno, `timeout`."""
+    def agent(self, script, argument, value, name=None):
+        """A program of this folder as the agent's user: JSON in, JSON out."""
         done = run("ip", "netns", "exec", name or self.box, "setpriv", "--reuid", str(AGENT), "--regid", str(AGENT),
-                   "--clear-groups", sys.executable, os.path.join(HERE, "traffic.py"), "attempt", input=json.dumps(attempts))
+                   "--clear-groups", sys.executable, os.path.join(HERE, script), argument, input=json.dumps(value))
         return json.loads(done.stdout)
+
+    def attempt(self, attempts, name=None):
+        """Makes the attempts; the answers in order: `ok`, the name of an errno, `timeout`, `closed`."""
+        return self.agent("traffic.py", "attempt", attempts, name)
 
 
 class Report:

@@ -20,7 +20,7 @@ TEST(Approvals, StatesEveryRuleOnTools) {
   p.tool(Effect::Ask, "pay", {"payments.*", "a\"b\\*"});
   p.get().rules.back().risk = model::Risk::High;
   p.get().rules.back().because = "money moves";
-  p.get().rules.back().until = model::Day{20454};   // 2026-01-01
+  p.get().rules.back().until = model::Day{20454};  // 2026-01-01
   p.tool(Effect::Deny, "never", {"shell.run"});
   p.tool(Effect::Allow, "expired", {"old.tool"});
   p.get().rules.back().expired = true;
@@ -42,7 +42,8 @@ TEST(Approvals, StatesEveryRuleOnTools) {
     EXPECT_EQ(c.holds, Holds::Not);
     EXPECT_TRUE(c.slips.starts_with("tool \"")) << c.slips;
   }
-  EXPECT_EQ(approvals::backend().decode(out.artifacts, test::debian_12()).not_verified, std::vector<std::string>{"approvals.json"});
+  EXPECT_EQ(approvals::backend().decode(out.artifacts, test::debian_12()).not_verified,
+            std::vector<std::string>{"approvals.json"});
 }
 
 TEST(Approvals, SurvivesBytesThatAreNotText) {
@@ -73,7 +74,8 @@ TEST(Alerts, NamesTheLinesThatRaiseThem) {
     EXPECT_EQ(match["direction"], "out");
     prefixes.push_back(match["prefix"]);
   }
-  EXPECT_EQ(prefixes, (std::vector<std::string>{"agp P=code-execution R=metadata ", "agp P=code-execution R=default "}));
+  EXPECT_EQ(prefixes,
+            (std::vector<std::string>{"agp P=code-execution R=metadata ", "agp P=code-execution R=default "}));
   EXPECT_EQ(alert["unreported"][0]["on"], "write");
   EXPECT_EQ(alert["unreported"][0]["all"], true);
   EXPECT_EQ(alert["unreported"][1]["on"], "connect");

@@ -35,8 +35,7 @@ class Resolver {
       if (std::regex_match(line, m, fill)) {
         const std::string sets = m[2];
         static const std::regex one("[46]#inet#[^#]+#([^,]+)");
-        for (std::sregex_iterator i(sets.begin(), sets.end(), one), end; i != end; ++i)
-          sets_[m[1]].insert((*i)[1]);
+        for (std::sregex_iterator i(sets.begin(), sets.end(), one), end; i != end; ++i) sets_[m[1]].insert((*i)[1]);
       }
       if (line == "address=/#/") closed_ = true;
     }
@@ -80,7 +79,8 @@ bool endpoint_has(const model::NetBody& body, std::size_t e, const Spot& s) {
   const auto stands_for = body.within ? *body.within : model::AddressSet::all() - model::never_by_name();
   const model::Address a = test::address(s.address);
   for (const auto& b : model::boxes_of(body, body.endpoints[e].pattern, 0, &stands_for))
-    if (b.protocol == s.protocol && b.addresses.first <= a && a <= b.addresses.last && b.ports.first <= s.port && s.port <= b.ports.last)
+    if (b.protocol == s.protocol && b.addresses.first <= a && a <= b.addresses.last && b.ports.first <= s.port &&
+        s.port <= b.ports.last)
       return true;
   return false;
 }
@@ -92,7 +92,8 @@ bool reaches(const model::Policy& policy, const Resolver& resolver, const std::s
   for (const auto& rule : policy.rules) {
     const auto& body = std::get<model::NetBody>(rule.body);
     for (std::size_t e = 0; e < body.endpoints.size(); ++e)
-      if (body.endpoints[e].pattern.name && sets.contains(name_set(rule, e, 4)) && endpoint_has(body, e, s)) return true;
+      if (body.endpoints[e].pattern.name && sets.contains(name_set(rule, e, 4)) && endpoint_has(body, e, s))
+        return true;
   }
   return false;
 }
@@ -100,7 +101,8 @@ bool reaches(const model::Policy& policy, const Resolver& resolver, const std::s
 model::Policy random_policy(std::mt19937& random) {
   const auto pick = [&](auto list) { return list[random() % list.size()]; };
   const std::vector<const char*> domains = {"a.test", "b.a.test", "c.b.a.test", "test", "single", "d.a.test"};
-  const std::vector<model::PortSet> ports = {test::port(443), test::port(80), test::ports({{80, 80}, {443, 443}}), test::ports({{1, 443}})};
+  const std::vector<model::PortSet> ports = {test::port(443), test::port(80), test::ports({{80, 80}, {443, 443}}),
+                                             test::ports({{1, 443}})};
   const std::vector<model::Protocols> protocols = {test::tcp, test::tcp, test::udp, test::tcp_udp};
   PolicyBuilder p("random");
   p.resolver("10.0.0.53");
@@ -109,7 +111,8 @@ model::Policy random_policy(std::mt19937& random) {
     const Effect effect = n > 1 && random() % 5 == 0 ? (random() % 2 ? Effect::Deny : Effect::Ask) : Effect::Allow;
     std::vector<model::EndpointPattern> endpoints;
     for (auto e = random() % 2 + 1; e > 0; --e) endpoints.push_back(test::named(name(), pick(ports)));
-    auto& body = p.net(effect, "r" + std::to_string(n), model::Direction::Connect, pick(protocols), std::move(endpoints));
+    auto& body =
+        p.net(effect, "r" + std::to_string(n), model::Direction::Connect, pick(protocols), std::move(endpoints));
     if (effect == Effect::Allow && random() % 3 == 0) body.within = test::addresses("10.0.0.0/24");
     if (effect == Effect::Allow && random() % 4 == 0) body.except.push_back({test::named(name(), pick(ports)), {}, ""});
   }
@@ -117,12 +120,14 @@ model::Policy random_policy(std::mt19937& random) {
 }
 
 TEST(Dns, NeverOpensMoreThanThePolicyAndSaysWhatItLoses) {
-  const std::vector<std::string> hosts = {"test", "a.test", "b.a.test", "c.b.a.test", "x.c.b.a.test", "x.b.a.test", "x.y.b.a.test", "x.a.test",
-                                          "xa.test", "d.a.test", "x.d.a.test", "other.test", "single", "x.single", "elsewhere"};
-  const std::vector<Spot> spots = {{model::Protocol::Tcp, "10.0.0.1", 443}, {model::Protocol::Tcp, "10.0.0.1", 80},
-                                   {model::Protocol::Tcp, "10.0.1.1", 443}, {model::Protocol::Tcp, "10.0.1.1", 80},
-                                   {model::Protocol::Tcp, "10.0.0.1", 7},   {model::Protocol::Udp, "10.0.0.1", 443},
-                                   {model::Protocol::Udp, "10.0.1.1", 80},  {model::Protocol::Tcp, "169.254.169.254", 443}};
+  const std::vector<std::string> hosts = {"test",       "a.test",       "b.a.test", "c.b.a.test", "x.c.b.a.test",
+                                          "x.b.a.test", "x.y.b.a.test", "x.a.test", "xa.test",    "d.a.test",
+                                          "x.d.a.test", "other.test",   "single",   "x.single",   "elsewhere"};
+  const std::vector<Spot> spots = {
+      {model::Protocol::Tcp, "10.0.0.1", 443}, {model::Protocol::Tcp, "10.0.0.1", 80},
+      {model::Protocol::Tcp, "10.0.1.1", 443}, {model::Protocol::Tcp, "10.0.1.1", 80},
+      {model::Protocol::Tcp, "10.0.0.1", 7},   {model::Protocol::Udp, "10.0.0.1", 443},
+      {model::Protocol::Udp, "10.0.1.1", 80},  {model::Protocol::Tcp, "169.254.169.254", 443}};
   std::mt19937 random(1);
   int lost = 0, open = 0;
   for (int round = 0; round < 3000; ++round) {
@@ -134,12 +139,17 @@ TEST(Dns, NeverOpensMoreThanThePolicyAndSaysWhatItLoses) {
     const auto answers = dns::backend().capabilities(policy, facts, test::debian_12()).facts;
     for (const auto& host : hosts) {
       if (resolver.forwards(host)) {
-        ASSERT_EQ(decide(policy, model::ResolveAction{host}).decision, model::Decision::Allow) << "round " << round << ": " << host;
+        ASSERT_EQ(decide(policy, model::ResolveAction{host}).decision, model::Decision::Allow)
+            << "round " << round << ": " << host;
       }
       for (const auto& s : spots) {
-        const auto verdict = decide(policy, model::NetAction{model::Direction::Connect, s.protocol, test::address(s.address), s.port, host, {}});
+        const auto verdict =
+            decide(policy,
+                   model::NetAction{model::Direction::Connect, s.protocol, test::address(s.address), s.port, host, {}});
         const bool allowed = verdict.decision == model::Decision::Allow, reached = reaches(policy, resolver, host, s);
-        ASSERT_FALSE(reached && !allowed) << "round " << round << ": " << host << ' ' << s.address << ':' << s.port << '\n' << out.artifacts[0].bytes;
+        ASSERT_FALSE(reached && !allowed)
+            << "round " << round << ": " << host << ' ' << s.address << ':' << s.port << '\n'
+            << out.artifacts[0].bytes;
         open += reached;
         if (!allowed || reached) continue;
         ++lost;
@@ -148,7 +158,8 @@ TEST(Dns, NeverOpensMoreThanThePolicyAndSaysWhatItLoses) {
             if (facts[i].rule == r && answers[i].holds == Holds::Narrower) return true;
           return false;
         });
-        ASSERT_TRUE(said) << "round " << round << ": " << host << ' ' << s.address << ':' << s.port << " is lost\n" << out.artifacts[0].bytes;
+        ASSERT_TRUE(said) << "round " << round << ": " << host << ' ' << s.address << ':' << s.port << " is lost\n"
+                          << out.artifacts[0].bytes;
       }
     }
   }
@@ -162,10 +173,13 @@ TEST(Dns, SpeaksUpOnlyWhereItLoses) {
   p.allow("exact", test::tcp, {test::named("a.test", test::port(443)), test::named("b.test", test::port(80))});
   p.allow("both", test::tcp, {test::named("*.c.test", test::port(443)), test::named("c.test", test::port(443))});
   p.allow("wild", test::tcp, {test::named("*.d.test", test::port(443))});
-  for (const auto& c : dns::backend().capabilities(p.get(), test::facts_of(p.get()), test::debian_12()).facts) EXPECT_EQ(c.holds, Holds::Elsewhere);
+  for (const auto& c : dns::backend().capabilities(p.get(), test::facts_of(p.get()), test::debian_12()).facts)
+    EXPECT_EQ(c.holds, Holds::Elsewhere);
   const Resolver resolver(emit(p.get()).artifacts[0].bytes);
-  for (const char* yes : {"a.test", "b.test", "c.test", "x.c.test", "x.y.c.test", "x.d.test"}) EXPECT_TRUE(resolver.forwards(yes)) << yes;
-  for (const char* no : {"x.a.test", "x.b.test", "d.test", "test", "xc.test"}) EXPECT_FALSE(resolver.forwards(no)) << no;
+  for (const char* yes : {"a.test", "b.test", "c.test", "x.c.test", "x.y.c.test", "x.d.test"})
+    EXPECT_TRUE(resolver.forwards(yes)) << yes;
+  for (const char* no : {"x.a.test", "x.b.test", "d.test", "test", "xc.test"})
+    EXPECT_FALSE(resolver.forwards(no)) << no;
 
   p.allow("other port", test::tcp, {test::named("x.d.test", test::port(80))});
   const auto facts = dns::backend().capabilities(p.get(), test::facts_of(p.get()), test::debian_12()).facts;
@@ -199,11 +213,13 @@ TEST(Dns, AsksEveryResolver) {
   p.resolver("fd00::53");
   p.allow("name", test::tcp, {test::named("a.test", test::port(443))});
   const std::string conf = emit(p.get()).artifacts[0].bytes;
-  EXPECT_NE(conf.find("\nserver=/a.test/10.0.0.53\nserver=/a.test/fd00::53\nlocal=/*.a.test/\n"), std::string::npos) << conf;
+  EXPECT_NE(conf.find("\nserver=/a.test/10.0.0.53\nserver=/a.test/fd00::53\nlocal=/*.a.test/\n"), std::string::npos)
+      << conf;
 }
 
 TEST(Dns, RefusesWhatDnsmasqWouldMisread) {
-  for (const char* hostile : {"a/b.test", "a\nserver=/#/8.8.8.8", "", "a..test", "a.test.", "A.test", "#", "a b.test", "*"}) {
+  for (const char* hostile :
+       {"a/b.test", "a\nserver=/#/8.8.8.8", "", "a..test", "a.test.", "A.test", "#", "a b.test", "*"}) {
     PolicyBuilder p("hostile");
     p.resolver("10.0.0.53");
     auto& body = p.allow("name", test::tcp, {test::named("ok.test", test::port(443))});
@@ -213,7 +229,8 @@ TEST(Dns, RefusesWhatDnsmasqWouldMisread) {
   }
   PolicyBuilder many("many");
   many.resolver("10.0.0.53");
-  for (int i = 0; i < 20; ++i) many.allow("r" + std::to_string(i), test::tcp, {test::named("a.test", test::port(i + 1))});
+  for (int i = 0; i < 20; ++i)
+    many.allow("r" + std::to_string(i), test::tcp, {test::named("a.test", test::port(i + 1))});
   const auto out = emit(many.get());
   EXPECT_TRUE(out.artifacts.empty());
   ASSERT_FALSE(out.problems.empty());
@@ -238,7 +255,8 @@ TEST(Dns, DoesNotDependOnTheOrderOfRules) {
     std::shuffle(policy.rules.begin(), policy.rules.end(), random);
     const auto again = emit(policy);
     ASSERT_EQ(first.artifacts.size(), again.artifacts.size());
-    for (std::size_t i = 0; i < first.artifacts.size(); ++i) ASSERT_EQ(first.artifacts[i].bytes, again.artifacts[i].bytes);
+    for (std::size_t i = 0; i < first.artifacts.size(); ++i)
+      ASSERT_EQ(first.artifacts[i].bytes, again.artifacts[i].bytes);
   }
 }
 

@@ -16,8 +16,10 @@ namespace {
 using test::address;
 using Point = std::tuple<Protocol, Bits128, unsigned>;
 
-EndpointBox box(std::string_view first, std::string_view last, unsigned from, unsigned to, std::size_t owner, Protocol p = Protocol::Tcp) {
-  return {p, {address(first), address(last)}, {static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(to)}, owner};
+EndpointBox box(std::string_view first, std::string_view last, unsigned from, unsigned to, std::size_t owner,
+                Protocol p = Protocol::Tcp) {
+  return {
+      p, {address(first), address(last)}, {static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(to)}, owner};
 }
 
 /// Every point of small boxes with its smallest owner, and how often it is covered.
@@ -40,9 +42,12 @@ TEST(EndpointCells, KeepsEveryPointOnceWithItsSmallestOwner) {
     std::vector<EndpointBox> boxes;
     for (unsigned n = below(9) + 1; n > 0; --n) {
       // around the last IPv4 address, so that some boxes end where the family does
-      const std::uint32_t first = 0xfffffff0u + below(16), last = first + below(0xffffffffu - first + 1u ? 0x10u - (first & 15) : 1);
-      const auto from = static_cast<std::uint16_t>(65524 + below(12)), to = static_cast<std::uint16_t>(from + below(65536u - from));
-      boxes.push_back({below(2) ? Protocol::Tcp : Protocol::Udp, {Address::v4(first), Address::v4(last)}, {from, to}, below(4)});
+      const std::uint32_t first = 0xfffffff0u + below(16),
+                          last = first + below(0xffffffffu - first + 1u ? 0x10u - (first & 15) : 1);
+      const auto from = static_cast<std::uint16_t>(65524 + below(12)),
+                 to = static_cast<std::uint16_t>(from + below(65536u - from));
+      boxes.push_back(
+          {below(2) ? Protocol::Tcp : Protocol::Udp, {Address::v4(first), Address::v4(last)}, {from, to}, below(4)});
     }
     const auto cells = disjoint(boxes);
     ASSERT_TRUE(cells.has_value());
@@ -91,7 +96,9 @@ TEST(EndpointCells, CutsExceptionsOut) {
   body.except.push_back({test::at("10.0.0.1", test::ports({{100, 200}})), {}, ""});
   body.except.push_back({{test::addresses("10.0.0.2"), std::nullopt, {}, true}, {}, ""});
   const auto cells = points(*disjoint(boxes_of(body, body.endpoints[0].pattern, 7)));
-  const auto has_point = [&](Protocol p, const char* a, unsigned port) { return cells.contains({p, address(a).bits, port}); };
+  const auto has_point = [&](Protocol p, const char* a, unsigned port) {
+    return cells.contains({p, address(a).bits, port});
+  };
   for (const Protocol p : {Protocol::Tcp, Protocol::Udp}) {
     EXPECT_TRUE(has_point(p, "10.0.0.1", 99) && has_point(p, "10.0.0.1", 201) && has_point(p, "10.0.0.2", 150));
     EXPECT_FALSE(has_point(p, "10.0.0.1", 100) || has_point(p, "10.0.0.1", 200));

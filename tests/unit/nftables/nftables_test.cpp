@@ -8,8 +8,8 @@
 #include "backends/nftables/backend.hpp"
 #include "tests/support/net_policy.hpp"
 
-// What runs in no kernel: the order of rules, refusals to emit, the answers about facts. That the ruleset decides as the
-// model does is shown with traffic in tests/runtime/net.
+// What runs in no kernel: the order of rules, refusals to emit, the answers about facts. That the ruleset decides as
+// the model does is shown with traffic in tests/runtime/net.
 namespace agp::backends {
 namespace {
 
@@ -36,7 +36,8 @@ model::Policy mixed() {
   p.deny("c metadata", test::any_protocol, {test::all_of("169.254.169.254")});
   p.deny("d one host", test::tcp, {test::at("10.1.2.3", test::port(443))});
   p.allow("name", test::tcp, {test::named("a.example", test::port(443))});
-  p.allow("link-local name", test::tcp, {test::named("b.example", test::port(80))}).within = test::addresses("169.254.0.0/16");
+  p.allow("link-local name", test::tcp, {test::named("b.example", test::port(80))}).within =
+      test::addresses("169.254.0.0/16");
   p.listen("service", test::tcp, {test::at("10.9.0.2", test::port(8080))}).from = test::addresses("10.9.0.1");
   return p.get();
 }
@@ -44,9 +45,10 @@ model::Policy mixed() {
 TEST(Nftables, DecidesDeniesThenAddressesThenNames) {
   const std::string output = chain(text(emit(mixed())), "output");
   std::size_t at = 0;
-  for (const char* next : {"ct state vmap", "meta skuid vmap { \"dnsmasq\" : goto by_resolver, 65534 : continue }", "ip daddr 127.0.0.53 ",
-                           "vmap @deny_4", "@allow_4", "@allow_6", "link-local%20name", "@never_by_name_4 goto refused",
-                           "@never_by_name_6 goto refused", "comment \"name\"", "goto refused\n"}) {
+  for (const char* next :
+       {"ct state vmap", "meta skuid vmap { \"dnsmasq\" : goto by_resolver, 65534 : continue }", "ip daddr 127.0.0.53 ",
+        "vmap @deny_4", "@allow_4", "@allow_6", "link-local%20name", "@never_by_name_4 goto refused",
+        "@never_by_name_6 goto refused", "comment \"name\"", "goto refused\n"}) {
     const std::size_t found = output.find(next, at);
     ASSERT_NE(found, std::string::npos) << next << " after byte " << at << " of\n" << output;
     at = found + 1;
@@ -75,7 +77,8 @@ TEST(Nftables, HasNoWayToAResolverWithoutARuleOnAName) {
   p.net(Effect::Deny, "denied", model::Direction::Connect, test::tcp, {test::named("b.example", test::port(443))});
   const std::string ruleset = text(emit(p.get()));
   EXPECT_NE(ruleset, "");
-  for (const char* word : {"127.0.0.53", "10.0.0.53", "skuid", "set n_", ". 53"}) EXPECT_EQ(ruleset.find(word), std::string::npos) << word;
+  for (const char* word : {"127.0.0.53", "10.0.0.53", "skuid", "set n_", ". 53"})
+    EXPECT_EQ(ruleset.find(word), std::string::npos) << word;
 }
 
 TEST(Nftables, IgnoresExpiredRules) {
@@ -143,19 +146,22 @@ TEST(Nftables, EmitsNothingOutsideANamespace) {
   EXPECT_FALSE(nftables::backend().in_stack("launcher"));
   EXPECT_TRUE(emit(mixed(), target).artifacts.empty());
   const auto policy = mixed();
-  for (const auto& c : nftables::backend().capabilities(policy, test::facts_of(policy), target).facts) EXPECT_EQ(c.holds, Holds::Not);
+  for (const auto& c : nftables::backend().capabilities(policy, test::facts_of(policy), target).facts)
+    EXPECT_EQ(c.holds, Holds::Not);
 }
 
 TEST(Nftables, NamesThatPreferLongOrHostileSpellingsStayBounded) {
   PolicyBuilder p(std::string(300, 'p'));
   p.get().on_deny.log = true;
-  for (const char* id : {"default", "a \"quote\"\n", "\xff"}) p.deny(id, test::tcp, {test::at("10.0.0.1", test::port(1))});
+  for (const char* id : {"default", "a \"quote\"\n", "\xff"})
+    p.deny(id, test::tcp, {test::at("10.0.0.1", test::port(1))});
   p.deny(std::string(500, 'r'), test::tcp, {test::at("10.0.0.2", test::port(1))});
   std::set<std::string> seen;
   for (const auto& rule : p.get().rules) {
     const std::string prefix = log_prefix(p.get(), rule.id);
     EXPECT_LE(prefix.size(), 127u);
-    EXPECT_TRUE(std::all_of(prefix.begin(), prefix.end(), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '$' && c != '\\'; }));
+    EXPECT_TRUE(std::all_of(prefix.begin(), prefix.end(),
+                            [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '$' && c != '\\'; }));
     EXPECT_EQ(std::count(prefix.begin(), prefix.end(), ' '), 3) << prefix;
     seen.insert(prefix);
   }
@@ -176,9 +182,11 @@ TEST(Nftables, JsonIsTheTextsRuleset) {
   }
   EXPECT_EQ(kinds, (std::vector<std::string>{"table", "chain", "counter", "set", "map", "rule"}));
   std::size_t lines = 0;
-  for (const char* name : {"send_refusal", "refused", "on_related", "on_untracked", "by_resolver", "input", "forward", "output"}) {
+  for (const char* name :
+       {"send_refusal", "refused", "on_related", "on_untracked", "by_resolver", "input", "forward", "output"}) {
     const std::string body = chain(text(out), name);
-    lines += static_cast<std::size_t>(std::count(body.begin(), body.end(), '\n')) - 1 - (body.find(" hook ") != std::string::npos);
+    lines += static_cast<std::size_t>(std::count(body.begin(), body.end(), '\n')) - 1 -
+             (body.find(" hook ") != std::string::npos);
   }
   EXPECT_EQ(rules, lines + 2) << "and one in each deny's chain";
 }
@@ -188,8 +196,9 @@ TEST(Nftables, MapsEveryRuleToItsPlace) {
   const Emitted out = emit(policy);
   for (const auto& rule : policy.rules)
     for (const char* artifact : {"nftables/egress.nft", "nftables/egress.json"})
-      EXPECT_TRUE(std::any_of(out.map.begin(), out.map.end(), [&](const MapEntry& e) { return e.rule == rule.id && e.artifact == artifact; }))
-          << rule.id;
+      EXPECT_TRUE(std::any_of(out.map.begin(), out.map.end(), [&](const MapEntry& e) {
+        return e.rule == rule.id && e.artifact == artifact;
+      })) << rule.id;
 }
 
 TEST(NftablesFacts, HoldsAddressesExactly) {
@@ -209,7 +218,7 @@ TEST(NftablesFacts, DeniesOfNamesAndQuestionsAreGaps) {
   except.except.push_back({test::named("a.example", test::port(443)), {}, "a.example:443"});
   p.get().mode = model::Mode::Audit;
   const auto facts = ask(p.get()).facts;
-  ASSERT_EQ(facts.size(), 6u);   // and `mode` for file, net, syscall
+  ASSERT_EQ(facts.size(), 6u);  // and `mode` for file, net, syscall
   EXPECT_EQ(facts[0].holds, Holds::Not);
   EXPECT_EQ(facts[1].holds, Holds::Narrower);
   EXPECT_EQ(facts[2].holds, Holds::Wider);
@@ -234,14 +243,17 @@ TEST(NftablesFacts, TheUnspecifiedAddressIsLoopback) {
   const auto answer = ask(open.get());
   EXPECT_EQ(answer.facts[0].holds, Holds::Exact);
   EXPECT_EQ(answer.facts[1].holds, Holds::Wider);
-  EXPECT_TRUE(std::any_of(answer.derived.begin(), answer.derived.end(), [](const auto& d) { return d.grant == "connect tcp [::]:443"; }));
+  EXPECT_TRUE(std::any_of(answer.derived.begin(), answer.derived.end(),
+                          [](const auto& d) { return d.grant == "connect tcp [::]:443"; }));
 }
 
 TEST(NftablesFacts, NamesWhatItRestsOn) {
   const auto answer = ask(mixed());
   EXPECT_EQ(answer.assumptions, (std::vector<std::string>{"A9", "A4"}));
   EXPECT_EQ(answer.reports, std::vector<std::string>{"net"});
-  EXPECT_EQ(std::count_if(answer.derived.begin(), answer.derived.end(), [](const auto& d) { return d.grant.ends_with("127.0.0.53:53"); }), 2);
+  EXPECT_EQ(std::count_if(answer.derived.begin(), answer.derived.end(),
+                          [](const auto& d) { return d.grant.ends_with("127.0.0.53:53"); }),
+            2);
   PolicyBuilder none("none");
   EXPECT_EQ(ask(none.get()).assumptions, std::vector<std::string>{"A9"});
 }
