@@ -34,6 +34,13 @@ std::string date_text(model::Day day) {
                      static_cast<unsigned>(date.day()));
 }
 
+/// Does the day of the build matter? Only then it is part of the manifest: two builds of one source on two days are equal.
+bool dated(const model::Policy& policy) {
+  const auto has_until = [](const auto& one) { return one.until.has_value(); };
+  return std::any_of(policy.rules.begin(), policy.rules.end(), has_until) ||
+         std::any_of(policy.accepts.begin(), policy.accepts.end(), has_until);
+}
+
 /// E exact, O permits more, U permits less, N not at all, - not this layer's business (BACKENDS.md).
 std::string_view letter(backends::Holds holds) {
   switch (holds) {
@@ -220,7 +227,10 @@ std::string manifest(const Content& content) {
       {"agp", {{"version", version}, {"language", language_version}, {"library", library_edition}}},
       {"policy", policy_record(policy)},
       {"obligations", obligations_record(policy)},
-      {"options", {{"date", date_text(content.date)}, {"parameters", parameters}, {"verify", !content.proofs_skipped}}},
+      {"options",
+       {{"date", dated(policy) ? Json(date_text(content.date)) : Json(nullptr)},
+        {"parameters", parameters},
+        {"verify", !content.proofs_skipped}}},
       {"target", target_record(*content.target)},
       {"stack", stack_record(content)},
       {"modules", modules},
@@ -250,6 +260,7 @@ std::string report(const Content& content) {
   const Json value = {{"schema", "agp-report/1"},
                       {"agp", version},
                       {"policy", content.policy->name},
+                      {"date", date_text(content.date)},
                       {"solver", maybe(content.solver)},
                       {"milliseconds", content.milliseconds},
                       {"proofs", proofs},

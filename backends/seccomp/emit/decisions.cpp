@@ -147,7 +147,9 @@ class Decider {
 
 std::uint32_t default_denial(const linux::Syscall& call, const model::Target& target) {
   const bool newer = model::KernelVersion{call.since.major, call.since.minor} > target.kernel;
-  return format::ret_errno | (newer ? format::enosys : format::eperm);
+  // their mode lies behind a pointer or has an older twin: libraries fall back only after ENOSYS (LANGUAGE.md, @default)
+  const bool has_fallback = call.name == "openat2" || call.name == "fchmodat2";
+  return format::ret_errno | (newer || has_fallback ? format::enosys : format::eperm);
 }
 
 Decisions decide_calls(const model::Policy& policy, const model::Target& target, std::span<const std::string_view> needs) {
