@@ -24,9 +24,12 @@ struct FilterGraph {
     Kind kind = Kind::Leaf;
     std::uint32_t lhs = 0, rhs = 0;
     std::uint32_t yes = 0, no = 0;
-    std::uint32_t place = 0;      ///< where in the artifact: instruction index, entry of a profile
+    std::uint32_t place = 0;      ///< where in the artifact: instruction index, entry of a profile; or `default_place`
     friend bool operator==(const Node&, const Node&) = default;
   };
+  /// No place of its own: what the artifact's default, or its loader, answers.
+  static constexpr std::uint32_t default_place = 0xffffffff;
+
   std::vector<Expr> exprs;
   std::vector<Node> nodes;
   std::uint32_t root = 0;

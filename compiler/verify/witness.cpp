@@ -109,7 +109,8 @@ std::optional<Witness> confirm(const Question& question, Direction direction, co
   w.action = call_text(small);
   w.decision = verdict.decision;
   w.rules = verdict.rules;
-  w.place = fmt::format("{} {}", question.graph.place_name, question.graph.nodes[answer.node].place);
+  const std::uint32_t place = question.graph.nodes[answer.node].place;
+  w.place = place == model::FilterGraph::default_place ? "the default action" : fmt::format("{} {}", question.graph.place_name, place);
   w.observed = reaction_text(answer.word);
   return w;
 }

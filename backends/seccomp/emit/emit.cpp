@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include "backends/seccomp/emit/listing.hpp"
+#include "backends/seccomp/emit/profile.hpp"
 #include "backends/seccomp/emit/program.hpp"
 #include "backends/seccomp/format.hpp"
+#include "compiler/linux/loader_needs.hpp"
 
 // The pipeline of this backend: policy -> decisions -> program -> bytes and listing; policy and the loader's needs ->
 // decisions -> profile.
@@ -42,9 +44,17 @@ void too_long(const Program& program, std::vector<Problem>& problems) {
                         rule == ~std::size_t{0} ? std::nullopt : std::optional(rule), "use fewer values, or ranges instead of single values"});
 }
 
+/// What runc calls after it has switched the profile's filter on.
+std::vector<std::string_view> needs_of(const model::Target& target) {
+  std::vector<std::string_view> out;
+  for (const linux::LoaderNeed& n : linux::runc_needs({static_cast<std::uint8_t>(target.runc.major), static_cast<std::uint8_t>(target.runc.minor)}))
+    out.push_back(n.call);
+  return out;
+}
+
 }  // namespace
 
-Emitted emit(const model::Policy& policy, const model::Target& target) {
+Emitted emit_filter(const model::Policy& policy, const model::Target& target) {
   Emitted out;
   if (std::find(target.archs.begin(), target.archs.end(), "x86_64") == target.archs.end() || target.archs.size() != 1) {
     out.problems.push_back({fmt::format("target `{}` asks for architectures other than x86_64", target.name), std::nullopt,
@@ -62,6 +72,16 @@ Emitted emit(const model::Policy& policy, const model::Target& target) {
   out.artifacts.push_back({format::filter_path, bytes_of(program.instructions)});
   out.artifacts.push_back({format::listing_path, listing(program, policy)});
   out.map = source_map(program, policy);
+  return out;
+}
+
+Emitted emit(const model::Policy& policy, const model::Target& target) {
+  Emitted out = emit_filter(policy, target);
+  if (!out.problems.empty()) return out;
+  const Decisions profile = decide_calls(policy, target, needs_of(target));
+  out.problems = profile.problems;
+  if (out.problems.empty()) emit_profile(profile, policy, out);
+  if (!out.problems.empty()) out.artifacts.clear();
   return out;
 }
 

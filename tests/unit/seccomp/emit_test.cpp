@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "backends/seccomp/backend.hpp"
+#include "backends/seccomp/emit/emit.hpp"
 #include "compiler/linux/syscalls.hpp"
 #include "tests/support/bpf.hpp"
 #include "tests/support/policies.hpp"
@@ -26,7 +27,7 @@ const std::string& bytes_of(const backends::Emitted& emitted, std::string_view p
 struct Filter {
   Bpf program;
   explicit Filter(const model::Policy& policy, const model::Target& target = debian12()) {
-    const auto emitted = backends::seccomp::backend().emit(policy, target, {});
+    const auto emitted = backends::seccomp::emit_filter(policy, target);
     EXPECT_TRUE(emitted.problems.empty()) << emitted.problems[0].message;
     program = bpf_from_bytes(bytes_of(emitted, "seccomp/filter.x86_64.bpf"));
   }
@@ -250,7 +251,7 @@ TEST(Limits, TooManyInstructionsNameTheRule) {
   std::vector<std::uint64_t> values;
   for (std::uint64_t v = 0; v < 5000; ++v) values.push_back(v * 3);
   add_rule(p, Effect::Allow, {call("ioctl", {in(1, values)})});
-  const auto emitted = backends::seccomp::backend().emit(p, debian12(), {});
+  const auto emitted = backends::seccomp::emit_filter(p, debian12());
   ASSERT_FALSE(emitted.problems.empty());
   EXPECT_EQ(emitted.problems[0].rule, 1u);
   EXPECT_NE(emitted.problems[0].message.find("4096"), std::string::npos);
@@ -286,7 +287,7 @@ TEST(Layout, TheNumberIsDecidedBeforeAnythingElseIsLoaded) {
 
 TEST(Listing, NamesTheRuleBesideItsInstructions) {
   model::Policy p = allows({call("read"), call("socket", {is(0, Op::Eq, 1)})});
-  const auto emitted = backends::seccomp::backend().emit(p, debian12(), {});
+  const auto emitted = backends::seccomp::emit_filter(p, debian12());
   const std::string& text = bytes_of(emitted, "seccomp/filter.x86_64.txt");
   EXPECT_NE(text.find("socket domain (low word) <- r0"), std::string::npos) << text;
   bool mapped = false;

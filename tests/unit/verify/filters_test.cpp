@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "backends/seccomp/backend.hpp"
+#include "backends/seccomp/emit/emit.hpp"
 #include "compiler/linux/syscalls.hpp"
 #include "compiler/verify/verify.hpp"
 #include "tests/support/bpf.hpp"
@@ -18,7 +19,7 @@ using Op = ArgTest::Op;
 constexpr const char* raw = "seccomp/filter.x86_64.bpf";
 
 std::string raw_bytes(const model::Policy& policy) {
-  const auto emitted = backends::seccomp::backend().emit(policy, debian12(), {});
+  const auto emitted = backends::seccomp::emit_filter(policy, debian12());
   EXPECT_TRUE(emitted.problems.empty());
   for (const auto& a : emitted.artifacts)
     if (a.path == raw) return a.bytes;

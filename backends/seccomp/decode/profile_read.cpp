@@ -1,0 +1,242 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "backends/seccomp/decode/profile.hpp"
+#include "backends/seccomp/format.hpp"
+#include "compiler/linux/libseccomp.hpp"
+
+// Comes in: the text of a profile or of a config.json. Goes out: rules, as runc 1.1 hands them to libseccomp
+// (libcontainer/specconv/spec_linux.go, libcontainer/seccomp/seccomp_linux.go and patchbpf/enosys_linux.go).
+namespace agp::backends::seccomp {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Failure {
+  std::string text;
+};
+
+/// Go's JSON reader takes a key for a field whatever its case, also with the two letters outside ASCII that fold to `s`
+/// and `k` (encoding/json, fold.go): such a key means something to runc and nothing to other readers.
+std::string folded(std::string key) {
+  for (const auto& [from, to] : {std::pair{"\xc5\xbf", "s"}, std::pair{"\xe2\x84\xaa", "k"}})
+    for (std::size_t at; (at = key.find(from)) != std::string::npos;) key.replace(at, std::string_view(from).size(), to);
+  for (char& c : key)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return key;
+}
+
+/// A key of the object that runc would take for `known`, in another spelling.
+std::optional<std::string> misspelt(const Json& object, std::initializer_list<std::string_view> known) {
+  for (const auto& item : object.items())
+    for (const std::string_view name : known)
+      if (item.key() != name && folded(item.key()) == folded(std::string(name))) return item.key();
+  return std::nullopt;
+}
+
+class Reader {
+ public:
+  Reader(std::string_view at, const model::Target& target) : at_(at), target_(target) {}
+
+  /// Throws Failure, within this file only.
+  Profile read(const Json& seccomp) {
+    if (!seccomp.is_object()) fail("", "is not an object");
+    spelling(seccomp, "", {"defaultAction", "defaultErrnoRet", "architectures", "flags", "syscalls", "listenerPath", "listenerMetadata"});
+    Profile out;
+    refuse_what_an_engine_decides(seccomp, "");
+    if (const auto it = seccomp.find("flags"); it != seccomp.end() && !it->empty()) fail("/flags", "is not empty, which runc 1.1 refuses");
+    architectures(seccomp);
+    out.default_word = action(seccomp, "defaultAction", "defaultErrnoRet", "");
+    if ((out.default_word & format::ret_action) == format::ret_user_notif) fail("/defaultAction", "is SCMP_ACT_NOTIFY, which runc refuses");
+    std::uint32_t largest = 0;
+    if (const auto it = seccomp.find("syscalls"); it != seccomp.end() && !it->is_null()) {
+      if (!it->is_array()) fail("/syscalls", "is not an array");
+      for (std::size_t i = 0; i < it->size(); ++i) entry((*it)[i], static_cast<std::uint32_t>(i), out, largest);
+    }
+    // The stub is made for each architecture listed, from the largest number named for it, unless the default lets
+    // calls run (patchbpf: findLastSyscalls, isAllowAction).
+    const std::uint32_t how = out.default_word & format::ret_action;
+    const bool open = how == format::ret_allow || how == format::ret_log || how == format::ret_trace;
+    if (listed_ && !open && largest != 0) out.enosys_above = largest;
+    return out;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& where, const std::string& what) const {
+    throw Failure{fmt::format("`{}{}` {}", at_, where, what)};
+  }
+
+  void spelling(const Json& object, const std::string& where, std::initializer_list<std::string_view> known) const {
+    if (const auto key = misspelt(object, known)) fail(where + "/" + *key, "is a field in another spelling");
+  }
+
+  /// Docker's and Podman's own extensions never reach a runtime: the engine evaluates them on the machine it runs on.
+  void refuse_what_an_engine_decides(const Json& object, const std::string& where) const {
+    for (const char* key : {"includes", "excludes", "archMap", "name"})
+      if (const auto it = object.find(key); it != object.end() && !it->empty())
+        fail(where + "/" + key, "is decided by a container engine before the runtime sees it");
+  }
+
+  void architectures(const Json& seccomp) {
+    const auto it = seccomp.find("architectures");
+    if (it == seccomp.end() || it->is_null()) return;
+    if (!it->is_array()) fail("/architectures", "is not an array");
+    for (std::size_t i = 0; i < it->size(); ++i) {
+      if ((*it)[i] != "SCMP_ARCH_X86_64") fail(fmt::format("/architectures/{}", i), fmt::format("is {}, and only SCMP_ARCH_X86_64 can be decided", (*it)[i].dump()));
+      listed_ = true;
+    }
+  }
+
+  std::uint32_t action(const Json& object, const char* key, const char* errno_key, const std::string& where) const {
+    const auto it = object.find(key);
+    if (it == object.end() || !it->is_string()) fail(where + "/" + key, "is missing or not a string");
+    std::uint32_t data = format::eperm;
+    const auto value = object.find(errno_key);
+    const bool given = value != object.end() && !value->is_null();
+    if (given) {
+      if (!value->is_number_unsigned()) fail(where + "/" + errno_key, "is not a whole number");
+      const auto number = value->get<std::uint64_t>();
+      if (number > format::max_errno) fail(where + "/" + errno_key, fmt::format("is {}, larger than any errno", number));
+      data = static_cast<std::uint32_t>(number);
+    }
+    const std::string name = it->get<std::string>();
+    if (name == "SCMP_ACT_ERRNO") return format::ret_errno | data;
+    if (name == "SCMP_ACT_TRACE") return format::ret_trace | data;
+    if (given) fail(where + "/" + errno_key, fmt::format("has no meaning for {}: runc ignores it, crun refuses it", name));
+    if (name == "SCMP_ACT_ALLOW") return format::ret_allow;
+    if (name == "SCMP_ACT_LOG") return format::ret_log;
+    if (name == "SCMP_ACT_NOTIFY") return format::ret_user_notif;
+    if (name == "SCMP_ACT_TRAP") return format::ret_trap;
+    if (name == "SCMP_ACT_KILL" || name == "SCMP_ACT_KILL_THREAD") return format::ret_kill_thread;
+    if (name == "SCMP_ACT_KILL_PROCESS") return format::ret_kill_process;
+    fail(where + "/" + key, fmt::format("is `{}`, which is no action", name));
+  }
+
+  void entry(const Json& e, std::uint32_t index, Profile& out, std::uint32_t& largest) {
+    const std::string where = fmt::format("/syscalls/{}", index);
+    if (!e.is_object()) fail(where, "is not an object");
+    spelling(e, where, {"names", "action", "errnoRet", "args"});
+    refuse_what_an_engine_decides(e, where);
+    const std::uint32_t word = action(e, "action", "errnoRet", where);
+    const auto names = e.find("names");
+    if (names == e.end() || !names->is_array()) fail(where + "/names", "is missing or not an array");
+    std::vector<Comparison> comparisons;
+    if (const auto args = e.find("args"); args != e.end() && !args->is_null()) {
+      if (!args->is_array()) fail(where + "/args", "is not an array");
+      for (std::size_t i = 0; i < args->size(); ++i) comparisons.push_back(comparison((*args)[i], fmt::format("{}/args/{}", where, i)));
+    }
+    for (std::size_t i = 0; i < names->size(); ++i) {
+      if (!(*names)[i].is_string()) fail(fmt::format("{}/names/{}", where, i), "is not a string");
+      const std::string name = (*names)[i].get<std::string>();
+      if (name.empty()) fail(fmt::format("{}/names/{}", where, i), "is empty, which runc refuses");
+      if (name == "write" && (word & format::ret_action) == format::ret_user_notif) fail(where, "notifies on `write`, which runc refuses");
+      const linux::Syscall* call = linux::find_syscall(linux::Arch::x86_64, name);
+      if (!call) continue;   // dropped: another architecture's, or nobody's
+      certain(*call, word, out.default_word, fmt::format("{}/names/{}", where, i));
+      largest = std::max(largest, call->number);
+      if (word != out.default_word) rules(*call, comparisons, word, index, out);
+    }
+  }
+
+  /// Whether libseccomp knows the name decides between this entry and the default. It matters only where the kernel has
+  /// the call.
+  void certain(const linux::Syscall& call, std::uint32_t word, std::uint32_t default_word, const std::string& where) const {
+    const bool exists = model::KernelVersion{call.since.major, call.since.minor} <= target_.kernel;
+    if (!linux::libseccomp_knows(call) && exists && word != default_word)
+      fail(where, fmt::format("is `{}`, of Linux {}.{}: only some builds of libseccomp know it, the others drop it", call.name, call.since.major, call.since.minor));
+  }
+
+  Comparison comparison(const Json& a, const std::string& where) const {
+    if (!a.is_object()) fail(where, "is not an object");
+    spelling(a, where, {"index", "value", "valueTwo", "op"});
+    const auto number = [&](const char* key, bool required) -> std::uint64_t {
+      const auto it = a.find(key);
+      if (it == a.end() || it->is_null()) {
+        if (required) fail(where + "/" + key, "is missing");
+        return 0;
+      }
+      if (!it->is_number_unsigned()) fail(where + "/" + key, "is not a whole number");
+      return it->get<std::uint64_t>();
+    };
+    Comparison c;
+    const std::uint64_t index = number("index", true);
+    if (index > 5) fail(where + "/index", fmt::format("is {}, and a call has six arguments", index));
+    c.argument = static_cast<unsigned>(index);
+    c.value = number("value", true);
+    const std::uint64_t second = number("valueTwo", false);
+    const auto op = a.find("op");
+    if (op == a.end() || !op->is_string()) fail(where + "/op", "is missing or not a string");
+    const std::string name = op->get<std::string>();
+    if (name == "SCMP_CMP_EQ") c.op = Comparison::Op::Eq;
+    else if (name == "SCMP_CMP_NE") c.op = Comparison::Op::Ne;
+    else if (name == "SCMP_CMP_LT") c.op = Comparison::Op::Lt;
+    else if (name == "SCMP_CMP_LE") c.op = Comparison::Op::Le;
+    else if (name == "SCMP_CMP_GT") c.op = Comparison::Op::Gt;
+    else if (name == "SCMP_CMP_GE") c.op = Comparison::Op::Ge;
+    else if (name == "SCMP_CMP_MASKED_EQ") {
+      // libseccomp masks the value too (db.c, _db_node_mask_fixup): bits outside the mask are no contradiction.
+      c.mask = c.value;
+      c.value = second & c.mask;
+    } else {
+      fail(where + "/op", fmt::format("is `{}`, which is no operator", name));
+    }
+    return c;
+  }
+
+  /// A repeated argument turns an entry's conditions into alternatives (runc, matchCall).
+  static void rules(const linux::Syscall& call, const std::vector<Comparison>& comparisons, std::uint32_t word, std::uint32_t index, Profile& out) {
+    std::array<int, 6> seen{};
+    for (const Comparison& c : comparisons) ++seen[c.argument];
+    const bool repeated = std::any_of(seen.begin(), seen.end(), [](int n) { return n > 1; });
+    const auto add = [&](std::vector<Comparison> list) {
+      // A comparison under an empty mask always holds and is left out (db.c, _db_rule_gen_64).
+      std::erase_if(list, [](const Comparison& c) { return c.mask == 0; });
+      out.rules.push_back({call.number, std::move(list), word, index});
+    };
+    if (!repeated) return add(comparisons);
+    for (const Comparison& c : comparisons) add({c});
+  }
+
+  std::string at_;
+  const model::Target& target_;
+  bool listed_ = false;
+};
+
+}  // namespace
+
+std::variant<Profile, Rejected> read_profile(std::string_view json, std::string_view at, const model::Target& target) {
+  // Parsed without exceptions; a key that stands twice would be read differently by different programs.
+  std::vector<std::vector<std::string>> keys;
+  std::string twice;
+  const auto callback = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key) {
+      const std::string key = parsed.get<std::string>();
+      if (std::find(keys.back().begin(), keys.back().end(), key) != keys.back().end()) twice = key;
+      keys.back().push_back(key);
+    }
+    return true;
+  };
+  const Json document = Json::parse(json, callback, false);
+  if (document.is_discarded() || !document.is_object()) return Rejected{"is not a JSON object"};
+  if (!twice.empty()) return Rejected{fmt::format("has the key `{}` twice in one object", twice)};
+  try {
+    const Json::json_pointer pointer{std::string(at)};
+    if (!at.empty()) {
+      if (const auto key = misspelt(document, {"linux"})) return Rejected{fmt::format("has the field `{}` in another spelling", *key)};
+      if (const auto l = document.find("linux"); l != document.end() && l->is_object())
+        if (const auto key = misspelt(*l, {"seccomp"})) return Rejected{fmt::format("has the field `{}` in another spelling", *key)};
+    }
+    if (!document.contains(pointer)) return Rejected{fmt::format("has no `{}`: the process would run without a filter", at)};
+    return Reader(at, target).read(document.at(pointer));
+  } catch (const Failure& f) {
+    return Rejected{f.text};
+  } catch (const Json::exception& e) {
+    return Rejected{fmt::format("can't be read: {}", e.what())};
+  }
+}
+
+}  // namespace agp::backends::seccomp
