@@ -12,13 +12,17 @@ class Seccomp final : public Backend {
   std::string_view summary() const override { return "system calls and their arguments: a raw BPF filter and an OCI profile"; }
   bool in_stack(std::string_view) const override { return true; }
 
-  Capabilities capabilities(const model::Policy&, std::span<const model::Fact> facts, const model::Target&) const override {
+  Capabilities capabilities(const model::Policy& policy, std::span<const model::Fact> facts,
+                            const model::Target& target) const override {
     Capabilities out;
     for (const model::Fact& fact : facts) {
       Capability c;
       if (fact.kind == model::Fact::Kind::Pattern && fact.block == "syscall") c.holds = Holds::Exact;
+      if (fact.kind == model::Fact::Kind::Mode && fact.name == "syscall")
+        c = {Holds::Not, "the filter refuses; it has no form that reports and permits", "", "use `mode enforce` for `syscall`"};
       out.facts.push_back(std::move(c));
     }
+    if (target.stack.starts_with("oci")) out.derived = loader_grants(policy, target);
     out.assumptions = {"A3", "A5", "A11"};
     return out;
   }

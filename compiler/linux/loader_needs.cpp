@@ -12,7 +12,8 @@ constexpr LoaderNeed runc_1_1[] = {
     {"fstatfs", "makes sure that /proc is procfs"},
     {"futex", "the Go runtime wakes its threads"},
     {"getdents64", "lists its open descriptors"},
-    {"openat", "opens the start pipe and /proc/self/fd"},
+    // without O_CREAT (0x40) and __O_TMPFILE (0x400000), include/uapi/asm-generic/fcntl.h: nothing is made
+    {"openat", "opens the start pipe and /proc/self/fd", 2, 0x400040},
     {"rt_sigreturn", "the Go runtime returns from a signal that preempts a thread"},
     {"write", "tells the parent that it is about to start"},
 };

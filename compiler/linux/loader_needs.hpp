@@ -10,6 +10,8 @@ namespace agp::linux {
 struct LoaderNeed {
   std::string_view call;
   std::string_view reason;   ///< a clause: "starts the command"
+  int argument = -1;         ///< needed only where this argument & mask is 0; -1: whatever the arguments
+  std::uint64_t mask = 0;
 };
 
 /// What `runc` calls after it has loaded the seccomp section of config.json, with `process.noNewPrivileges` set. The

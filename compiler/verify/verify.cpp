@@ -78,8 +78,13 @@ class FilterCheck {
     }
   }
 
-  bool needed(const linux::Syscall& call) const {
-    return std::any_of(needs_.begin(), needs_.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
+  /// The loader's own calls of this system call.
+  Term needed(const linux::Syscall& call) {
+    const auto need = std::find_if(needs_.begin(), needs_.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
+    if (need == needs_.end()) return terms_.boolean(false);
+    if (need->argument < 0) return terms_.boolean(true);
+    const Term argument = variables_.arguments[static_cast<std::size_t>(need->argument)];
+    return terms_.equal(terms_.binary(solver::Op::BvAnd, argument, terms_.constant(64, need->mask)), terms_.constant(64, 0));
   }
   bool exists(const linux::Syscall& call) const {
     return model::KernelVersion{call.since.major, call.since.minor} <= target_.kernel;
@@ -90,14 +95,14 @@ class FilterCheck {
     const FilterOnCall f = filter_terms(filter_.graph, terms_, variables_, call.number, linux::audit_arch(linux::Arch::x86_64));
     const Term refused = terms_.either(p.ask, p.deny);
     const Term allowed = terms_.both(p.allow, terms_.negate(refused));
-    const Term may_run = needed(call) ? terms_.negate(refused) : allowed;
+    const Term may_run = terms_.both(terms_.either(p.allow, needed(call)), terms_.negate(refused));
     const Term excess = terms_.both(f.permitted, terms_.negate(terms_.either(may_run, p.may_exceed)));
     ask(excess_, excess, &call, Direction::Excess);
     // On a kernel without the call nothing can be lost.
     if (exists(call)) ask(loss_, terms_.both(allowed, terms_.negate(terms_.either(f.runs, p.may_lack))), &call, Direction::Loss);
     if (call.name == "clone") clone_ = allowed;
     if (call.name == "clone3") {
-      const Term by_default = terms_.negate(terms_.either(p.named_denial, needed(call) ? may_run : allowed));
+      const Term by_default = terms_.negate(terms_.either(p.named_denial, may_run));
       clone3_wrong_ = terms_.both(by_default, terms_.both(terms_.negate(f.permitted), terms_.negate(f.enosys)));
     }
   }

@@ -58,7 +58,9 @@ bool differs(const Question& q, Direction direction, const CallInput& input) {
   const bool runs = reaction(word) == Reaction::Runs, permitted = runs || reaction(word) == Reaction::Supervised;
   const linux::Syscall* call = entry(input);
   if (call && accepted(q, direction, input, *call)) return false;
-  const bool needed = call && std::any_of(q.needs.begin(), q.needs.end(), [&](const auto& n) { return n.call == call->name; });
+  const bool needed = call && std::any_of(q.needs.begin(), q.needs.end(), [&](const linux::LoaderNeed& n) {
+    return n.call == call->name && (n.argument < 0 || (input.arguments[static_cast<std::size_t>(n.argument)] & n.mask) == 0);
+  });
   switch (direction) {
     case Direction::Excess:
       return permitted && verdict.decision != model::Decision::Allow && (!needed || refused_by_rule(verdict));

@@ -39,10 +39,10 @@ class Decider {
  public:
   Decider(const model::Policy& policy, const model::Target& target) : policy_(policy), target_(target) { index(); }
 
-  Decisions run(std::span<const std::string_view> needs) {
+  Decisions run(std::span<const linux::LoaderNeed> needs) {
     for (const linux::Syscall& call : linux::syscalls(linux::Arch::x86_64)) {   // by number: clone before clone3
-      const bool needed = std::find(needs.begin(), needs.end(), call.name) != needs.end();
-      out_.calls.push_back(decide(call, needed));
+      const auto need = std::find_if(needs.begin(), needs.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
+      out_.calls.push_back(decide(call, need == needs.end() ? nullptr : &*need));
     }
     if (out_.diagram.exhausted())
       out_.problems.push_back({"the conditions on system calls combine to more cases than a filter can hold", std::nullopt,
@@ -98,14 +98,22 @@ class Decider {
     }
   }
 
-  CallDecision decide(const linux::Syscall& call, bool needed) {
+  /// The calls of the loader, on this one: all of them, or those with some bits of an argument clear.
+  Ref calls_of(const linux::LoaderNeed& need, const linux::Syscall& call) {
+    if (need.argument < 0) return Diagram::yes;
+    const model::ArgTest clear{need.argument, model::ArgTest::Op::Masked, need.mask, {0}};
+    return test_condition(out_.diagram, clear, call.arguments[static_cast<std::size_t>(need.argument)], false);
+  }
+
+  CallDecision decide(const linux::Syscall& call, const linux::LoaderNeed* need) {
     Diagram& d = out_.diagram;
     CallDecision result{&call, Diagram::no, {}, false};
     Matches m = matches(call);
     result.rules = m.rules;
-    if (needed && m.allow != Diagram::yes) {
+    const Ref with_need = need ? d.either(m.allow, calls_of(*need, call)) : m.allow;
+    if (with_need != m.allow) {
       if (m.refused_always(d)) need_denied(call, m.rules);
-      m.allow = Diagram::yes;
+      m.allow = with_need;
       result.derived = true;
     }
     const Ref denied = denial_of(call);
@@ -152,7 +160,7 @@ std::uint32_t default_denial(const linux::Syscall& call, const model::Target& ta
   return format::ret_errno | (newer || has_fallback ? format::enosys : format::eperm);
 }
 
-Decisions decide_calls(const model::Policy& policy, const model::Target& target, std::span<const std::string_view> needs) {
+Decisions decide_calls(const model::Policy& policy, const model::Target& target, std::span<const linux::LoaderNeed> needs) {
   return Decider(policy, target).run(needs);
 }
 

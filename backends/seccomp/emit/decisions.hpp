@@ -5,6 +5,7 @@
 
 #include "backends/backend.hpp"
 #include "backends/seccomp/emit/diagram.hpp"
+#include "compiler/linux/loader_needs.hpp"
 #include "compiler/linux/syscalls.hpp"
 
 namespace agp::backends::seccomp {
@@ -25,7 +26,7 @@ struct Decisions {
 
 /// Every call of x86_64 under the policy: kill beats trap beats errno beats ask beats allow, then the default. `needs`
 /// are calls that are permitted besides, whatever their arguments, unless a deny or ask rule is about them (a problem).
-Decisions decide_calls(const model::Policy& policy, const model::Target& target, std::span<const std::string_view> needs);
+Decisions decide_calls(const model::Policy& policy, const model::Target& target, std::span<const linux::LoaderNeed> needs);
 
 /// The word for a call that nothing permits and no deny rule names.
 std::uint32_t default_denial(const linux::Syscall& call, const model::Target& target);

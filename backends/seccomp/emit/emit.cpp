@@ -45,11 +45,8 @@ void too_long(const Program& program, std::vector<Problem>& problems) {
 }
 
 /// What runc calls after it has switched the profile's filter on.
-std::vector<std::string_view> needs_of(const model::Target& target) {
-  std::vector<std::string_view> out;
-  for (const linux::LoaderNeed& n : linux::runc_needs({static_cast<std::uint8_t>(target.runc.major), static_cast<std::uint8_t>(target.runc.minor)}))
-    out.push_back(n.call);
-  return out;
+std::span<const linux::LoaderNeed> needs_of(const model::Target& target) {
+  return linux::runc_needs({static_cast<std::uint8_t>(target.runc.major), static_cast<std::uint8_t>(target.runc.minor)});
 }
 
 }  // namespace
@@ -82,6 +79,19 @@ Emitted emit(const model::Policy& policy, const model::Target& target) {
   out.problems = profile.problems;
   if (out.problems.empty()) emit_profile(profile, policy, out);
   if (!out.problems.empty()) out.artifacts.clear();
+  return out;
+}
+
+std::vector<DerivedGrant> loader_grants(const model::Policy& policy, const model::Target& target) {
+  std::vector<DerivedGrant> out;
+  const auto needs = needs_of(target);
+  for (const CallDecision& c : decide_calls(policy, target, needs).calls) {
+    if (!c.derived) continue;
+    const auto need = std::find_if(needs.begin(), needs.end(), [&](const linux::LoaderNeed& n) { return n.call == c.call->name; });
+    const std::string some = need->argument < 0 ? "" : fmt::format("({} & {:#x} == 0)", linux::argument_name(*c.call, need->argument), need->mask);
+    out.push_back({fmt::format("syscall {}{}", c.call->name, some),
+                   fmt::format("runc {}.{}", target.runc.major, target.runc.minor), std::string(need->reason)});
+  }
   return out;
 }
 
