@@ -35,6 +35,13 @@ bool components_meet(const model::PathComponent& a, const model::PathComponent& 
   return true;
 }
 
+/// The `*` of `D/*`: for the verb `list` such a pattern includes D.
+bool is_star_at_end(const PathPattern& p, std::size_t i) {
+  if (i + 1 != p.components.size() || p.components[i].alternatives.size() != 1) return false;
+  const auto& tokens = p.components[i].alternatives[0];
+  return tokens.size() == 1 && tokens[0].kind == model::PathToken::Kind::AnyRun;
+}
+
 bool meet(const PathPattern& a, std::size_t i, const PathPattern& b, std::size_t j, std::vector<char>& failed) {
   const std::size_t n = a.components.size(), m = b.components.size();
   if (i == n && j == m) return true;
@@ -44,6 +51,8 @@ bool meet(const PathPattern& a, std::size_t i, const PathPattern& b, std::size_t
   bool found = false;
   if (deep_a) found = meet(a, i + 1, b, j, failed) || (j < m && meet(a, i, b, j + 1, failed));
   if (!found && deep_b) found = meet(a, i, b, j + 1, failed) || (i < n && meet(a, i + 1, b, j, failed));
+  if (!found && is_star_at_end(a, i)) found = meet(a, i + 1, b, j, failed);
+  if (!found && is_star_at_end(b, j)) found = meet(a, i, b, j + 1, failed);
   if (!found && i < n && j < m && !deep_a && !deep_b)
     found = components_meet(a.components[i], b.components[j]) && meet(a, i + 1, b, j + 1, failed);
   if (!found) failed[i * (m + 1) + j] = 1;

@@ -54,7 +54,7 @@ class Comparison {
   std::vector<Sample> samples_;
 };
 
-/// False: no path matches both. True: perhaps one does.
+/// False: no path matches both, also where `D/*` or `D/**` includes D. True: perhaps one does.
 bool may_intersect(const model::PathPattern& a, const model::PathPattern& b);
 
 /// `create "/a/b"`, as `agp query` takes it.

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -74,6 +75,68 @@ static int open_files(int count) {
   return 0;
 }
 
+static void report(const char* verb, const char* path, int done) { printf("%s %s %d\n", verb, path, done); }
+
+static int opens(const char* path, int flags) {
+  const int fd = open(path, flags, 0777);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+/// A program of the tree, which holds copies of this one.
+static int runs(const char* path) {
+  const pid_t child = fork();
+  if (child == 0) {
+    execl(path, path, "true", (char*)NULL);
+    _exit(126);
+  }
+  int status = 1;
+  waitpid(child, &status, 0);
+  return status == 0;
+}
+
+/// Every verb once in each directory of a tree whose directories are a and b: `f` is read and written, `p` executed, `g`
+/// deleted, `n` created.
+static void walk(const char* directory, int depth) {
+  char path[4096];
+  report("list", directory, opens(directory, O_RDONLY | O_DIRECTORY));
+  snprintf(path, sizeof path, "%s/n", directory);
+  report("create", path, opens(path, O_CREAT | O_EXCL | O_WRONLY));
+  snprintf(path, sizeof path, "%s/f", directory);
+  report("read", path, opens(path, O_RDONLY));
+  report("modify", path, opens(path, O_WRONLY));
+  snprintf(path, sizeof path, "%s/p", directory);
+  report("exec", path, runs(path));
+  snprintf(path, sizeof path, "%s/g", directory);
+  report("delete", path, unlink(path) == 0);
+  for (const char* name = "ab"; depth > 0 && *name != 0; ++name) {
+    snprintf(path, sizeof path, "%s/%c", directory, *name);
+    walk(path, depth - 1);
+  }
+}
+
+/// Moves every directory that can be moved out of the way and puts an own one, with the same files, in its place.
+static void replace(const char* directory, int depth) {
+  char path[4096], away[4100];
+  for (const char* name = "ab"; depth > 0 && *name != 0; ++name) {
+    snprintf(path, sizeof path, "%s/%c", directory, *name);
+    snprintf(away, sizeof away, "%s/away-%c", directory, *name);
+    const int moved = rename(path, away) == 0;
+    mkdir(path, 0777);
+    strcat(path, "/p");
+    strcat(away, "/p");
+    if (moved) rename(away, path);
+    path[strlen(path) - 2] = 0;
+    replace(path, depth - 1);
+  }
+  for (const char* name = "fg"; *name != 0; ++name) {
+    snprintf(path, sizeof path, "%s/%c", directory, *name);
+    opens(path, O_CREAT | O_EXCL | O_WRONLY);
+  }
+  snprintf(path, sizeof path, "%s/n", directory);
+  unlink(path);
+}
+
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   const char* what = argv[1];
@@ -86,5 +149,14 @@ int main(int argc, char** argv) {
   if (strcmp(what, "processes") == 0) return processes(atoi(with));
   if (strcmp(what, "allocate") == 0) return allocate((size_t)atoi(with));
   if (strcmp(what, "files") == 0) return open_files(atoi(with));
+  if (strcmp(what, "walk") == 0) {
+    umask(0);
+    walk(with, 3);
+    fflush(stdout);
+    replace(with, 3);
+    puts("replaced");
+    walk(with, 3);
+    return 0;
+  }
   return 2;
 }
