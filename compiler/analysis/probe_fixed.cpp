@@ -221,6 +221,20 @@ void add_limits(Suite& suite) {
     suite.add(fmt::format("env {}", name), "of the starter's environment", {EnvAction{name}}, {"env", {{"name", name}}});
 }
 
+void add_derived(Suite& suite) {
+  for (const ProbeGrant& g : suite.derived()) {
+    const auto open = g.grant.find('"');
+    const std::string_view path = open == g.grant.npos ? std::string_view{} : std::string_view(g.grant).substr(open + 1);
+    if (path.empty() || path.back() != '"' || path[0] != '/' || path.find('*') != path.npos) continue;
+    const std::string node(path.substr(0, path.size() - 1));
+    if (g.grant.starts_with("list ")) add_path(suite, Verb::List, "list", node, "needed by the stack");
+    if (g.grant.starts_with("read ")) add_path(suite, Verb::Read, "read", node, "needed by the stack");
+  }
+  const NetAction resolver{Direction::Connect, Protocol::Tcp, *parse_v4("127.0.0.53"), 53, {}, {}};
+  suite.add_if(Expected::Derived, to_string(resolver), "needed by the stack", connect_actions(Protocol::Tcp, false, resolver),
+               connect_attempt(Protocol::Tcp, "127.0.0.53", 53));
+}
+
 void add_fixed(Suite& suite) {
   add_host_files(suite);
   add_proc(suite);

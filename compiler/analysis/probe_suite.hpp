@@ -17,6 +17,7 @@ class Suite {
 
   const model::Policy& policy() const { return policy_; }
   linux::Arch arch() const { return arch_; }
+  std::span<const ProbeGrant> derived() const { return derived_; }
   std::vector<Probe> take() { return std::move(out_); }
 
   /// The rule whose boundaries follow, or none for the fixed list.
@@ -65,6 +66,7 @@ Attempt name_attempt(const char* kind, const std::string& name, const char* type
 
 void add_rules(Suite& suite);   ///< per rule one attempt inside and one at each boundary outside
 void add_limits(Suite& suite);  ///< each bound of `limit` and the environment
+void add_derived(Suite& suite); ///< what the stack needs beyond the policy: shown to be as wide as it is stated
 void add_fixed(Suite& suite);   ///< the ways out that are tried whatever the policy says
 
 }  // namespace agp::analysis

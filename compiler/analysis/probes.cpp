@@ -117,13 +117,16 @@ Suite::Judged Suite::judge(const std::vector<Action>& actions) const {
 
 void Suite::put(Probe probe) {
   if (!seen_.insert(probe.id).second) return;
-  if (rule_) probe.rule = policy_.rules[*rule_].id;
+  if (rule_) {
+    probe.rule = policy_.rules[*rule_].id;
+    probe.rule_text = policy_.rules[*rule_].text;
+  }
   out_.push_back(std::move(probe));
 }
 
 void Suite::add(std::string id, std::string about, const std::vector<Action>& actions, Attempt attempt) {
   Judged judged = judge(actions);
-  Probe probe{std::move(id), std::move(about), {}, std::move(attempt), judged.expected, "", std::move(judged.decided_by),
+  Probe probe{std::move(id), std::move(about), {}, std::move(attempt), judged.expected, "", "", std::move(judged.decided_by),
               std::move(judged.layer), std::move(judged.part)};
   for (const Action& a : actions) probe.actions.push_back(to_string(a));
   put(std::move(probe));
@@ -135,7 +138,7 @@ void Suite::add_if(Expected expected, std::string id, std::string about, const s
 
 void Suite::add_stated(std::string id, std::string about, std::string action, Attempt attempt, Expected expected,
                        std::string layer, std::string part) {
-  put({std::move(id), std::move(about), {std::move(action)}, std::move(attempt), expected, "", {}, std::move(layer),
+  put({std::move(id), std::move(about), {std::move(action)}, std::move(attempt), expected, "", "", {}, std::move(layer),
        std::move(part)});
 }
 
@@ -182,6 +185,7 @@ std::vector<Probe> probes(const Policy& policy, const Target& target, std::span<
   Suite suite(policy, target, derived);
   add_rules(suite);
   add_limits(suite);
+  add_derived(suite);
   add_fixed(suite);
   return suite.take();
 }
@@ -198,7 +202,10 @@ std::string to_json_lines(const Policy& policy, const Target& target, std::span<
     ordered_json j = {{"id", p.id}, {"about", p.about}, {"actions", p.actions}, {"attempt", std::move(attempt)},
                       {"expected", std::string(to_string(p.expected))}, {"layer", p.layer}};
     if (!p.part.empty()) j["part"] = p.part;
-    if (!p.rule.empty()) j["rule"] = p.rule;
+    if (!p.rule.empty()) {
+      j["rule"] = p.rule;
+      j["rule_text"] = p.rule_text;
+    }
     j["decided_by"] = p.decided_by;
     out += line(j);
   }

@@ -37,6 +37,7 @@ struct Probe {
   Attempt attempt;
   Expected expected = Expected::Denied;
   std::string rule;                  ///< id of the rule whose boundary it is; empty in the fixed list
+  std::string rule_text;             ///< that rule in normal form, one line
   std::vector<std::string> decided_by;  ///< ids of the rules behind the decision; empty: no rule permits it
   std::string layer;                 ///< what is expected to hold it: "seccomp", "oci", "nftables", "dns", "stack"
   std::string part;                  ///< of the layer: "mounts", "capabilities", "limits", "environment", or empty
