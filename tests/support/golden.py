@@ -1,0 +1,225 @@
+#!/usr/bin/python3
+"""Runs the golden cases of the command line.
+
+  golden.py --agp BINARY [--update] SUITE [NAME...]
+
+SUITE is one of
+  language   tests/language/*.agp: a policy, and what `agp check` finds in it, in `//~` lines below the lines concerned
+  cli        tests/cli/NAME/: args (one command line a line), input/ (the working directory), stdin; expected: exit, out,
+             err, and after/ (the files that must be there afterwards, where the folder exists)
+  artifacts  tests/artifacts/NAME/: policy.agp, perhaps args; beside them the artifacts that `agp build` must write
+
+With --update the expectations are written instead of compared: read the difference before you commit it.
+"""
+import argparse
+import difflib
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+DAY = "2025-06-01"  # what `until` is compared with where a case says nothing else
+LIMIT = 120         # seconds for one run of agp: a hang is a failure, not a wait
+
+
+def run(agp, words, cwd, stdin=b"", env=None):
+    """Exit code (as a shell gives it), standard output and error."""
+    base = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SOURCE_DATE_EPOCH": "1748736000"}
+    try:
+        done = subprocess.run([agp, *words], cwd=cwd, input=stdin, env={**base, **(env or {})}, capture_output=True,
+                              timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        return 124, b"", b"golden.py: the run took too long\n"
+    code = done.returncode if done.returncode >= 0 else 128 - done.returncode
+    return code, done.stdout, done.stderr
+
+
+# ---- language -------------------------------------------------------------------------------------------------------
+
+def place(location, home):
+    """`14-22`, `14-+2:3` where it ends two lines further; with the line, or the file and the line, where `home` differs."""
+    start, end = location["start"], location["end"]
+    stop = str(end["column"]) if end["line"] == start["line"] else f"+{end['line'] - start['line']}:{end['column']}"
+    text = f"{start['column']}-{stop}"
+    if home == (location["path"], start["line"]):
+        return text
+    where = "" if home and home[0] == location["path"] else location["path"] + ":"
+    return f"{where}{start['line']}:{text}"
+
+
+def visible(text):
+    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
+
+
+def expectation(finding):
+    """The `//~` lines of one finding of the JSON report."""
+    location = finding["location"]
+    home = (location["path"], location["start"]["line"]) if location else None
+    head = place(location, home) + " " if location else ""
+    lines = [f"//~ {head}{finding['severity']}[{finding['code']}]: {visible(finding['message'])}"]
+
+    def more(word, text):
+        lines.append(f"//~   {word}: {visible(text)}")
+
+    if finding["label"]:
+        more("label", finding["label"])
+    for related in finding["related"]:
+        more(f"related {place(related['location'], home)}" if related["location"] else "related", related["message"])
+    if finding["witness"]:
+        more("witness", finding["witness"])
+    for note in finding["notes"]:
+        more("note", note)
+    if finding["help"]:
+        more("help", finding["help"])
+    for edit in finding["edits"]:
+        more(f"edit {place(edit['location'], home)}", edit["replacement"])
+    return lines
+
+
+def language_case(agp, path, update):
+    text = path.read_text(encoding="utf-8")
+    bare = [line for line in text.split("\n") if not line.lstrip().startswith("//~")]
+    words = []
+    for line in bare:
+        if line.startswith("// args:"):
+            words = shlex.split(line[len("// args:"):])
+    command = ["check", "-", "--stdin-name", path.name, "--project-root", ".", "--no-config", "--at", DAY, "--format", "json", *words]
+    code, out, err = run(agp, command, path.parent, "\n".join(bare).encode())
+    if code not in (0, 1, 2, 3):
+        return f"exit status {code}\n{err.decode(errors='replace')}"
+    try:
+        findings = json.loads(out)["diagnostics"]
+    except (ValueError, KeyError):
+        return f"no report on standard output\n{err.decode(errors='replace')}"
+    below = {}
+    for finding in findings:
+        location = finding["location"]
+        line = location["start"]["line"] if location and location["path"] == path.name else 0
+        below.setdefault(line, []).extend(expectation(finding))
+    wanted = list(below.get(0, []))
+    for number, line in enumerate(bare, 1):
+        wanted.append(line)
+        wanted.extend(below.get(number, []))
+    made = "\n".join(wanted)
+    if below.get(len(bare)) and not made.endswith("\n"):
+        made += "\n"  # what was found at the very end stands behind it; the bare text has no line end there
+        if bare[-1] == "":
+            made = "\n".join(wanted)
+    return compare(path, made.encode(), update)
+
+
+# ---- cli ------------------------------------------------------------------------------------------------------------
+
+def compare(path, made, update):
+    have = path.read_bytes() if path.exists() else b""
+    if have == made and path.exists():
+        return ""
+    if update:
+        path.write_bytes(made)
+        return ""
+    lines = [text.decode("utf-8", errors="backslashreplace").splitlines(keepends=True) for text in (have, made)]
+    return "".join(line if line.endswith("\n") else line + "\n"
+                   for line in difflib.unified_diff(*lines, f"{path.name} (expected)", f"{path.name} (observed)"))
+
+
+def tree(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
+
+
+def cli_case(agp, folder, update):
+    version = run(agp, ["version", "--format", "json"], folder)[1]
+    version = json.loads(version)["version"].encode()
+    with tempfile.TemporaryDirectory() as scratch:
+        home = pathlib.Path(scratch).resolve() / "home"
+        if (folder / "input").is_dir():
+            shutil.copytree(folder / "input", home, symlinks=True)
+        else:
+            home.mkdir()
+        stdin = (folder / "stdin").read_bytes() if (folder / "stdin").exists() else b""
+        env = dict(line.split("=", 1) for line in (folder / "env").read_text().splitlines()) if (folder / "env").exists() else {}
+        codes, outs, errs = [], b"", b""
+        for line in (folder / "args").read_text(encoding="utf-8").splitlines():
+            code, out, err = run(agp, shlex.split(line), home, stdin, env)
+            codes.append(str(code))
+            outs, errs = outs + out, errs + err
+
+        def steady(text):
+            return text.replace(bytes(home), b"{home}").replace(b'"' + version + b'"', b'"{version}"')
+
+        faults = [compare(folder / "exit", ("\n".join(codes) + "\n").encode(), update)]
+        for name, text in (("out", steady(outs)), ("err", steady(errs))):
+            if text or (folder / name).exists():
+                faults.append(compare(folder / name, text, update))
+        if (folder / "after").is_dir():
+            names = sorted(set(tree(home)) | set(tree(folder / "after")))
+            for name in names:
+                here, there = home / name, folder / "after" / name
+                if not here.exists():
+                    faults.append(f"after/{name}: expected, and not there\n")
+                elif not there.exists() and not update:
+                    faults.append(f"after/{name}: there, and not expected\n")
+                else:
+                    there.parent.mkdir(parents=True, exist_ok=True)
+                    faults.append(compare(there, here.read_bytes(), update))
+        return "".join(faults)
+
+
+# ---- artifacts ------------------------------------------------------------------------------------------------------
+
+def artifacts_case(agp, folder, update):
+    words = shlex.split((folder / "args").read_text()) if (folder / "args").exists() else []
+    with tempfile.TemporaryDirectory() as scratch:
+        out = pathlib.Path(scratch) / "out"
+        code, _, err = run(agp, ["build", "policy.agp", "-o", str(out), "--project-root", ".", "--no-config", "--at", DAY, *words], folder)
+        if code != 0:
+            return f"exit status {code}\n{err.decode(errors='replace')}"
+        faults = []
+        kept = [n for n in tree(folder) if n not in ("policy.agp", "args")]
+        # A raw filter is compared by its listing; manifest and report have tests of their own.
+        made = [n for n in tree(out) if not n.endswith(".bpf") and n not in ("manifest.json", "report.json")]
+        for name in sorted(set(kept) | set(made)):
+            if name not in made:
+                faults.append(f"{name}: expected, and not written\n")
+                continue
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            faults.append(compare(folder / name, (out / name).read_bytes(), update))
+        return "".join(faults)
+
+
+SUITES = {
+    "language": (language_case, lambda: sorted(p for p in (TESTS / "language").rglob("*.agp"))),
+    "cli": (cli_case, lambda: sorted(p.parent for p in (TESTS / "cli").glob("*/args"))),
+    "artifacts": (artifacts_case, lambda: sorted(p.parent for p in (TESTS / "artifacts").glob("*/policy.agp"))),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--agp", required=True)
+    parser.add_argument("--update", action="store_true")
+    parser.add_argument("suite", choices=sorted(SUITES))
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    case, find = SUITES[options.suite]
+    cases = [p for p in find() if not options.names or p.stem in options.names]
+    if not cases:
+        sys.exit(f"golden.py: no case of the suite `{options.suite}` was found")
+    agp = os.path.abspath(options.agp)
+    failed = 0
+    for path in cases:
+        fault = case(agp, path, options.update)
+        if fault:
+            failed += 1
+            print(f"FAILED {path.relative_to(TESTS.parent)}\n{fault}", flush=True)
+    print(f"{options.suite}: {len(cases) - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

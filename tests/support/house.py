@@ -1,0 +1,159 @@
+#!/usr/bin/python3
+"""The rules of ARCHITECTURE that a machine can check, one function a rule. Prints what breaks one and exits with 1.
+
+  house.py arrows     includes follow the drawing; emit and decode share nothing but the format's constants; which outside
+                      headers may be included where; the length of files
+  house.py pages      each diagnostic has its page in docs/reference/diagnostics, and each page its diagnostic
+  house.py coverage   each diagnostic is produced by a golden file, but those of tests/diagnostics_exempt.txt, which may
+                      only lose lines
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+# The drawing, from the top: a folder of compiler/ may include itself and what stands to its right.
+DRAWING = ("cli driver project bundle verify plan lint analysis import sema solver syntax model linux diagnostics "
+           "source").split()
+# Which folders may look at a backend beyond backends/backend.hpp: the plan knows the stacks that load artifacts.
+USES_BACKENDS = {"cli", "driver", "bundle", "verify", "plan"}
+
+STANDARD = set("""algorithm array atomic bit bitset cctype cerrno charconv chrono cmath compare concepts csignal cstddef
+cstdint cstdio cstdlib cstring ctime deque exception filesystem fstream functional initializer_list iomanip iostream
+istream iterator limits list map memory mutex new numeric optional ostream queue set span sstream stack stdexcept string
+string_view system_error thread tuple type_traits typeinfo unordered_map unordered_set utility variant vector""".split())
+EVERYWHERE = {"fmt/format.h", "fmt/ranges.h", "nlohmann/json.hpp", "nlohmann/json_fwd.hpp"}
+POSIX = {"dirent.h", "dlfcn.h", "fcntl.h", "stdio.h", "stdlib.h", "sys/file.h", "sys/ioctl.h", "sys/stat.h", "time.h", "unistd.h"}
+# Headers of one library, each in the one file (or folder) that needs it.
+ONE_PLACE = {
+    "z3.h": "compiler/solver/z3.cpp", "z3++.h": "compiler/solver/z3.cpp",
+    "toml++/toml.h": "compiler/project/config.cpp", "CLI/CLI.hpp": "compiler/cli/options.cpp",
+    "nettle/sha2.h": "compiler/source/digest.cpp", "utf8proc.h": "compiler/diagnostics/text.cpp",
+}
+# Headers that the build makes, and whose they are.
+GENERATED = {"AgpLexer.h": "syntax", "AgpParser.h": "syntax", "grammar_names.hpp": "syntax", "commit.hpp": "cli"}
+LONGEST = 600
+
+
+def sources(*tops):
+    for top in tops:
+        for path in sorted((ROOT / top).rglob("*")):
+            if path.suffix in (".cpp", ".hpp", ".h", ".g4", ".py") and path.is_file():
+                yield path.relative_to(ROOT), path.read_text(encoding="utf-8", errors="replace")
+
+
+def includes(text):
+    return re.findall(r'^\s*#\s*include\s*(<[^>]+>|"[^"]+")', text, re.M)
+
+
+def arrow_fault(path, to):
+    """What is wrong with `path` including the project's header `to`, or nothing."""
+    here, there = path.parts, pathlib.PurePosixPath(to).parts
+    if to in GENERATED or to == "antlr4-runtime.h":
+        return "" if here[1] == GENERATED.get(to, "syntax") else "is made for another folder"
+    if there[0] == "embedded":
+        return ""
+    if there[0] not in ("compiler", "backends") or (len(there) < 3 and to != "backends/backend.hpp"):
+        return "is not a header of a folder"
+    if here[0] == "compiler":
+        if there[0] == "backends":
+            below = here[1] in USES_BACKENDS
+            return "" if below else "is a backend's"
+        if here[1] not in DRAWING or there[1] not in DRAWING:
+            return "is in a folder that the drawing does not have"
+        return "" if DRAWING.index(there[1]) >= DRAWING.index(here[1]) else "stands above in the drawing"
+    # A backend knows the model and the facts of Linux, and never another backend.
+    if there[0] == "compiler":
+        return "" if there[1] in ("model", "linux", "source") else "is not for backends"
+    if to == "backends/backend.hpp" or str(path) == "backends/registry.cpp":
+        return ""
+    if len(here) < 3 or here[1] != there[1]:
+        return "is another backend's"
+    side = here[2] if len(here) > 3 else ""
+    other = there[2] if len(there) > 3 else ""
+    if side == "decode" and other != "decode" and there[2] != "format.hpp":
+        return "is shared with the emitter: decode may share only format.hpp"
+    if side not in ("", "decode") and other == "decode":
+        return "is the decoder's"
+    return ""
+
+
+def outside_fault(path, header):
+    name = str(path)
+    if header in ONE_PLACE:
+        return "" if name == ONE_PLACE[header] else f"belongs in {ONE_PLACE[header]} alone"
+    if header == "antlr4-runtime.h":
+        return ""  # counted by `arrows`
+    if header == "nlohmann/json.hpp" and path.suffix == ".hpp":
+        return "is for .cpp files: headers take nlohmann/json_fwd.hpp"
+    if header in STANDARD or header in EVERYWHERE or header in POSIX:
+        return ""
+    return "is not a header that compiler/ and backends/ may use (nothing of Linux: policies are written anywhere)"
+
+
+def arrows():
+    faults, antlr = [], []
+    for path, text in sources("compiler", "backends"):
+        for one in includes(text):
+            fault = arrow_fault(path, one[1:-1]) if one[0] == '"' else outside_fault(path, one[1:-1])
+            if fault:
+                faults.append(f"{path}: {one} {fault}")
+        if any(re.search(r"antlr4-runtime|Agp(Lexer|Parser)\.h", one) for one in includes(text)):
+            antlr.append(str(path))
+    if len(antlr) > 1:
+        faults.append("ANTLR's headers are in more than one file: " + ", ".join(antlr))
+    for path, text in sources("compiler", "backends", "grammar", "tools", "tests"):
+        lines = text.count("\n")
+        if lines > LONGEST and "tables" not in path.parts:
+            faults.append(f"{path}: {lines} lines, and {LONGEST} are the most: look for the missing idea")
+    return faults
+
+
+def codes():
+    text = (ROOT / "compiler/diagnostics/codes.def").read_text()
+    return {f"AGP{int(n):04}" for n in re.findall(r"^AGP_DIAGNOSTIC\((\d+),", text, re.M)}
+
+
+def pages():
+    have = {p.stem for p in (ROOT / "docs/reference/diagnostics").glob("AGP*.md")}
+    faults = [f"docs/reference/diagnostics/{code}.md is missing" for code in sorted(codes() - have)]
+    faults += [f"docs/reference/diagnostics/{page}.md: there is no such diagnostic" for page in sorted(have - codes())]
+    for page in sorted(have & codes()):
+        text = (ROOT / f"docs/reference/diagnostics/{page}.md").read_text(encoding="utf-8")
+        if not text.startswith(f"# {page} "):
+            faults.append(f"docs/reference/diagnostics/{page}.md does not begin with `# {page} `")
+        if len(text.split()) < 40:
+            faults.append(f"docs/reference/diagnostics/{page}.md says next to nothing")
+    return faults
+
+
+def coverage():
+    found = set()
+    for path in (ROOT / "tests/language").rglob("*.agp"):
+        found.update(re.findall(r"^\s*//~ .*?\[(AGP\d{4})\]", path.read_text(encoding="utf-8"), re.M))
+    for path in [*(ROOT / "tests/cli").glob("*/out"), *(ROOT / "tests/cli").glob("*/err")]:
+        found.update(re.findall(r"\[(AGP\d{4})\]", path.read_text(encoding="utf-8", errors="replace")))
+    exempt = {}
+    for line in (ROOT / "tests/diagnostics_exempt.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            code, _, reason = line.partition(" ")
+            exempt[code] = reason.strip()
+    faults = [f"{code}: no golden file produces it" for code in sorted(codes() - found - set(exempt))]
+    faults += [f"tests/diagnostics_exempt.txt: {code} is produced now: take the line away" for code in sorted(set(exempt) & found)]
+    faults += [f"tests/diagnostics_exempt.txt: there is no diagnostic {code}" for code in sorted(set(exempt) - codes())]
+    faults += [f"tests/diagnostics_exempt.txt: {code} gives no reason" for code, reason in exempt.items() if not reason]
+    return faults
+
+
+def main():
+    rules = {"arrows": arrows, "pages": pages, "coverage": coverage}
+    if len(sys.argv) != 2 or sys.argv[1] not in rules:
+        sys.exit(__doc__)
+    faults = rules[sys.argv[1]]()
+    print("\n".join(faults) if faults else f"{sys.argv[1]}: nothing to report")
+    sys.exit(1 if faults else 0)
+
+
+if __name__ == "__main__":
+    main()
