@@ -145,6 +145,17 @@ Json plan_rows(const Content& content) {
     if (row.fact.kind == model::Fact::Kind::Pattern) one["rule"] = text(content.policy->rules[row.fact.rule].id);
     for (const plan::Answer& answer : row.answers)
       if (answer.capability.holds != backends::Holds::Elsewhere) one["answers"].push_back(capability(answer));
+    // Rows that say the same, the calls of a group, say, are one with a count.
+    one["count"] = 1;
+    if (!rows.empty()) {
+      Json& last = rows.back();
+      one["count"] = last["count"];
+      if (one == last) {
+        last["count"] = last["count"].get<int>() + 1;
+        continue;
+      }
+      one["count"] = 1;
+    }
     rows.push_back(std::move(one));
   }
   return rows;

@@ -255,10 +255,11 @@ std::optional<UsageError> parse_options(Command command, std::span<const std::st
   std::reverse(before.begin(), before.end());
   try {
     app.parse(before);
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string text = error.what();  // "--format: 1 required missing"
+    return UsageError{fmt::format("`{}` needs a value", text.substr(0, text.find(':'))), "`--help` lists the options"};
   } catch (const CLI::ParseError& error) {
-    std::string message = error.what();
-    if (!message.empty()) message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
-    return UsageError{message, "`--help` lists the options"};
+    return UsageError{error.what(), "`--help` lists the options"};
   }
   if (wrong) return wrong;
   for (const std::string& rest : app.remaining()) {

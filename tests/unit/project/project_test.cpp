@@ -11,16 +11,20 @@ namespace {
 namespace kind = diagnostics::kind;
 namespace fs = std::filesystem;
 
-struct Run {
+struct Opened {
   source::Files files;
   diagnostics::Sink sink;
   std::optional<Project> project;
   std::vector<std::string> found;
+  source::FileId first = 0;  ///< of those found
 
-  explicit Run(std::vector<std::string> paths, Options options = {}) {
+  explicit Opened(std::vector<std::string> paths, Options options = {}) {
     project = Project::open(paths, options, files, sink);
     if (!project) return;
-    for (const auto id : project->collect(paths, sink)) found.push_back(files.get(id).path);
+    for (const auto id : project->collect(paths, sink)) {
+      if (found.empty()) first = id;
+      found.push_back(files.get(id).path);
+    }
   }
   std::vector<const diagnostics::Kind*> kinds() const {
     std::vector<const diagnostics::Kind*> list;
@@ -28,10 +32,28 @@ struct Run {
     return list;
   }
   /// A `use "PATH"` in the first file found.
-  std::optional<source::FileId> load(const std::string& path, source::FileId importer = 0) {
-    return project->load(importer, path, {importer, 0, 1}, sink);
+  std::optional<source::FileId> load(const std::string& path, std::optional<source::FileId> importer = std::nullopt) {
+    const source::FileId from = importer.value_or(first);
+    return project->load(from, path, {from, 0, 1}, sink);
   }
 };
+Options rooted(std::string root) {
+  Options options;
+  options.root = std::move(root);
+  return options;
+}
+Options without_config() {
+  Options options;
+  options.no_config = true;
+  return options;
+}
+Options typed(std::string root, std::optional<std::string> name, std::string text) {
+  Options options = rooted(std::move(root));
+  options.stdin_name = std::move(name);
+  options.stdin_text = std::move(text);
+  return options;
+}
+
 using Kinds = std::vector<const diagnostics::Kind*>;
 using Paths = std::vector<std::string>;
 
@@ -42,7 +64,7 @@ TEST(Project, WalksSortedWithoutDotDirectoriesExcludedPathsAndLinks) {
     dir.write(name, "agp 1\n");
   fs::create_directory_symlink(dir / "b", dir / "linked");
   fs::create_symlink(dir / "z.agp", dir / "link.agp");
-  const Run run({dir.path()});
+  const Opened run({dir.path()});
   EXPECT_EQ(run.found, (Paths{"b-1.agp", "b/A.agp", "b/a.agp", "z.agp"}));
   EXPECT_EQ(run.kinds(), Kinds{});
 }
@@ -54,10 +76,10 @@ TEST(Project, AFileNamedIsAlwaysRead) {
   dir.write("real.agp", "agp 1\n");
   dir.write("policy.txt", "agp 1\n");
   fs::create_symlink(dir / "real.agp", dir / "link.agp");
-  EXPECT_EQ(Run({dir / ".dot/x.agp"}).found, Paths{".dot/x.agp"});
-  EXPECT_EQ(Run({dir / "link.agp"}).found, Paths{"real.agp"});
-  EXPECT_EQ(Run({dir / "policy.txt"}).found, Paths{"policy.txt"});
-  EXPECT_EQ(Run({dir / "real.agp", dir / "./real.agp", dir / "link.agp"}).found, Paths{"real.agp"});
+  EXPECT_EQ(Opened({dir / ".dot/x.agp"}).found, Paths{".dot/x.agp"});
+  EXPECT_EQ(Opened({dir / "link.agp"}).found, Paths{"real.agp"});
+  EXPECT_EQ(Opened({dir / "policy.txt"}).found, Paths{"policy.txt"});
+  EXPECT_EQ(Opened({dir / "real.agp", dir / "./real.agp", dir / "link.agp"}).found, Paths{"real.agp"});
 }
 
 TEST(Project, RootIsTheNearestConfigThenGitThenTheDirectory) {
@@ -65,19 +87,19 @@ TEST(Project, RootIsTheNearestConfigThenGitThenTheDirectory) {
   dir.write("a/agp.toml", "");
   dir.write("a/b/.git/HEAD", "");
   dir.write("a/b/c/x.agp", "agp 1\n");
-  EXPECT_EQ(Run({dir / "a/b/c/x.agp"}).found, Paths{"b/c/x.agp"});
+  EXPECT_EQ(Opened({dir / "a/b/c/x.agp"}).found, Paths{"b/c/x.agp"});
   fs::remove(dir / "a/agp.toml");
-  EXPECT_EQ(Run({dir / "a/b/c/x.agp"}).found, Paths{"c/x.agp"});
+  EXPECT_EQ(Opened({dir / "a/b/c/x.agp"}).found, Paths{"c/x.agp"});
   fs::remove_all(dir / "a/b/.git");
-  EXPECT_EQ(Run({dir / "a/b/c/x.agp"}).found, Paths{"x.agp"});
-  EXPECT_EQ(Run({dir / "a/b/c/x.agp"}, {.root = dir / "a"}).found, Paths{"b/c/x.agp"});
+  EXPECT_EQ(Opened({dir / "a/b/c/x.agp"}).found, Paths{"x.agp"});
+  EXPECT_EQ(Opened({dir / "a/b/c/x.agp"}, rooted(dir / "a")).found, Paths{"b/c/x.agp"});
 }
 
 TEST(Project, WithoutAMarkTheRootHoldsEveryPath) {
   const test::Scratch dir;
   dir.write("a/x.agp", "agp 1\n");
   dir.write("b/y.agp", "agp 1\n");
-  EXPECT_EQ(Run({dir / "a/x.agp", dir / "b/y.agp"}).found, (Paths{"a/x.agp", "b/y.agp"}));
+  EXPECT_EQ(Opened({dir / "a/x.agp", dir / "b/y.agp"}).found, (Paths{"a/x.agp", "b/y.agp"}));
 }
 
 TEST(Project, APathOfAnotherProjectIsAFinding) {
@@ -85,7 +107,7 @@ TEST(Project, APathOfAnotherProjectIsAFinding) {
   dir.write("a/agp.toml", "");
   dir.write("a/x.agp", "agp 1\n");
   dir.write("b/y.agp", "agp 1\n");
-  const Run run({dir / "a/x.agp", dir / "b/y.agp"});
+  const Opened run({dir / "a/x.agp", dir / "b/y.agp"});
   EXPECT_EQ(run.found, Paths{"x.agp"});
   EXPECT_EQ(run.kinds(), Kinds{&kind::outside_project});
 }
@@ -95,10 +117,10 @@ TEST(Project, ConfigMovesTheRootAndTheFlagWins) {
   dir.write("agp.toml", "root = \"policies\"\n");
   dir.write("policies/x.agp", "agp 1\n");
   dir.write("other.agp", "agp 1\n");
-  EXPECT_EQ(Run({dir / "policies"}).found, Paths{"x.agp"});
-  EXPECT_EQ(Run({dir / "other.agp"}).kinds(), Kinds{&kind::outside_project});
-  EXPECT_EQ(Run({dir / "other.agp"}, {.root = dir.path()}).found, Paths{"other.agp"});
-  EXPECT_EQ(Run({dir / "other.agp"}, {.no_config = true}).found, Paths{"other.agp"});
+  EXPECT_EQ(Opened({dir / "policies"}).found, Paths{"x.agp"});
+  EXPECT_EQ(Opened({dir / "other.agp"}).kinds(), Kinds{&kind::outside_project});
+  EXPECT_EQ(Opened({dir / "other.agp"}, rooted(dir.path())).found, Paths{"other.agp"});
+  EXPECT_EQ(Opened({dir / "other.agp"}, without_config()).found, Paths{"other.agp"});
 }
 
 TEST(Project, WhatCantBeReadIsAFinding) {
@@ -109,17 +131,17 @@ TEST(Project, WhatCantBeReadIsAFinding) {
   fs::create_symlink("/dev/zero", dir / "zero.agp");
   fs::create_symlink(dir / "loop.agp", dir / "loop.agp");
   for (const char* name : {"missing.agp", "pipe.agp", "dangling.agp", "loop.agp"}) {
-    const Run run({dir / name});
+    const Opened run({dir / name});
     EXPECT_EQ(run.kinds(), Kinds{&kind::unreadable_file}) << name;
   }
-  EXPECT_NE(Run({dir / "zero.agp"}, {.root = dir.path()}).kinds(), Kinds{});
+  EXPECT_NE(Opened({dir / "zero.agp"}, rooted(dir.path())).kinds(), Kinds{});
 }
 
 TEST(Project, ABadConfigStopsTheRun) {
   const test::Scratch dir;
   dir.write("agp.toml", "exlude = []\n");
   dir.write("x.agp", "agp 1\n");
-  const Run run({dir / "x.agp"});
+  const Opened run({dir / "x.agp"});
   EXPECT_FALSE(run.project);
   EXPECT_EQ(run.kinds(), Kinds{&kind::invalid_config});
 }
@@ -129,16 +151,16 @@ TEST(Project, AConfigThatLeadsOutIsNotRead) {
   dir.write("elsewhere.toml", "exclude = [\"**\"]\n");
   dir.write("p/x.agp", "agp 1\n");
   fs::create_symlink(dir / "elsewhere.toml", dir / "p/agp.toml");
-  EXPECT_EQ(Run({dir / "p/x.agp"}).kinds(), Kinds{&kind::outside_project});
+  EXPECT_EQ(Opened({dir / "p/x.agp"}).kinds(), Kinds{&kind::outside_project});
 }
 
 TEST(Project, Limits) {
   const test::Scratch dir;
   dir.write("agp.toml", "[limits]\nfile-size = 10\nfiles = 2\n");
   dir.write("big.agp", "agp 1\n12345");
-  EXPECT_EQ(Run({dir / "big.agp"}).kinds(), Kinds{&kind::file_too_large});
+  EXPECT_EQ(Opened({dir / "big.agp"}).kinds(), Kinds{&kind::file_too_large});
   for (const char* name : {"a.agp", "b.agp", "c.agp"}) dir.write(name, "agp 1\n");
-  const Run run({dir / "a.agp", dir / "b.agp", dir / "c.agp"});
+  const Opened run({dir / "a.agp", dir / "b.agp", dir / "c.agp"});
   EXPECT_EQ(run.kinds(), Kinds{&kind::too_many_files});
   EXPECT_EQ(run.found.size(), 2u);
 }
@@ -147,15 +169,15 @@ TEST(Project, StandardInput) {
   const test::Scratch dir;
   dir.write("agp.toml", "");
   dir.write("sub/base.agp", "agp 1 // base\n");
-  Run run({"-"}, {.root = dir.path(), .stdin_name = dir / "sub/x.agp", .stdin_text = "agp 1 // typed\n"});
+  Opened run({"-"}, typed(dir.path(), dir / "sub/x.agp", "agp 1 // typed\n"));
   EXPECT_EQ(run.found, Paths{"sub/x.agp"});
   const auto base = run.load("./base.agp");
   ASSERT_TRUE(base);
   EXPECT_EQ(run.files.get(*base).text, "agp 1 // base\n");
   // A module that uses the file which `-` stands for sees the text typed.
-  EXPECT_EQ(run.load("./x.agp", *base), std::optional<source::FileId>(0));
-  EXPECT_EQ(Run({"-"}, {.root = dir.path(), .stdin_name = "/etc/x.agp"}).kinds(), Kinds{&kind::outside_project});
-  EXPECT_EQ(Run({"-"}, {.root = dir.path(), .stdin_text = "x"}).found, Paths{"<stdin>"});
+  EXPECT_EQ(run.load("./x.agp", *base), std::optional(run.first));
+  EXPECT_EQ(Opened({"-"}, typed(dir.path(), "/etc/x.agp", "")).kinds(), Kinds{&kind::outside_project});
+  EXPECT_EQ(Opened({"-"}, typed(dir.path(), std::nullopt, "x")).found, Paths{"<stdin>"});
 }
 
 TEST(Modules, AreReadWithinTheRoot) {
@@ -167,7 +189,7 @@ TEST(Modules, AreReadWithinTheRoot) {
   fs::create_symlink(dir / "outside.agp", dir / "p/link.agp");
   fs::create_symlink("base.agp", dir / "p/inner.agp");
   fs::create_directory_symlink(dir.path(), dir / "p/up");
-  Run run({dir / "p/a/x.agp"});
+  Opened run({dir / "p/a/x.agp"});
   const auto base = run.load("../base.agp");
   ASSERT_TRUE(base);
   EXPECT_EQ(run.load("../inner.agp"), base);
@@ -175,12 +197,12 @@ TEST(Modules, AreReadWithinTheRoot) {
   EXPECT_EQ(run.kinds(), Kinds{});
   for (const char* path : {"../../outside.agp", "../link.agp", "../up/outside.agp", "/etc/passwd", "base.agp", "../../../../../etc/passwd",
                            "../../nothing.agp"}) {
-    Run other({dir / "p/a/x.agp"});
+    Opened other({dir / "p/a/x.agp"});
     EXPECT_FALSE(other.load(path)) << path;
     EXPECT_EQ(other.kinds(), Kinds{&kind::outside_project}) << path;
   }
   for (const char* path : {"./missing.agp", "../a", "./x.agp/y"}) {
-    Run other({dir / "p/a/x.agp"});
+    Opened other({dir / "p/a/x.agp"});
     EXPECT_FALSE(other.load(path)) << path;
     EXPECT_EQ(other.kinds(), Kinds{&kind::unreadable_file}) << path;
   }
@@ -190,7 +212,7 @@ TEST(Modules, AMisspeltNameGetsASuggestion) {
   const test::Scratch dir;
   dir.write("x.agp", "agp 1\n");
   dir.write("guards.agp", "agp 1\n");
-  Run run({dir / "x.agp"});
+  Opened run({dir / "x.agp"});
   EXPECT_FALSE(run.load("./gaurds.agp"));
   EXPECT_EQ(run.sink.all().at(0).help, "did you mean `guards.agp`");
 }
