@@ -3,6 +3,7 @@
 Every attempt is first made without a ruleset and must succeed, so that a refusal afterwards is the ruleset's. Refusals
 must come at once: a time-out fails the test. `traffic.py serve PORT…` and `traffic.py attempt` are its helpers inside the
 namespaces."""
+import concurrent.futures
 import errno
 import json
 import os
@@ -166,6 +167,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve([int(p) for p in sys.argv[2:]])
     elif sys.argv[1] == "attempt":
-        print(json.dumps([attempt(a) for a in json.load(sys.stdin)]))
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            print(json.dumps(list(pool.map(attempt, json.load(sys.stdin)))))
     else:
         main(sys.argv[1])
