@@ -8,6 +8,7 @@ one line for each attempt; exit 0 when all are as expected, 1 on any difference,
 """
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -25,6 +26,23 @@ HOST = pathlib.Path("/srv/agents")  # the host directory of the example's mounts
 MARK = HOST / ".agp-demo"
 TASK = pathlib.Path(__file__).resolve().parent / "task.py"
 TIME_LIMIT = 3  # seconds, instead of the policy's ten minutes
+
+
+@contextlib.contextmanager
+def alone(log):
+    """Names and directories of the example are this machine's: one demonstration at a time. The lock goes with the process."""
+    with open("/run/agp-demo.lock", "w", encoding="utf-8") as lock:
+        for patience in range(1200):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if patience == 0:
+                    log("waiting for another demonstration on this machine")
+                time.sleep(0.5)
+        else:
+            raise Failed("another demonstration still runs on this machine")
+        yield
 
 
 @contextlib.contextmanager
@@ -262,7 +280,7 @@ def demonstrate(arguments, work, log):
     staying = [l for l in lines if l["attempt"]["kind"] == "time"]
     trying = [l for l in lines if l["attempt"]["kind"] != "time"]
     demo = Demonstration(built, trying, resolvers, work, log)
-    with host_directories(lines), demo.world.started():
+    with alone(log), host_directories(lines), demo.world.started():
         if not arguments.probe_only:
             log("the policy's own command")
             log(demo.command_itself())

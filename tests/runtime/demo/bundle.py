@@ -32,7 +32,7 @@ class Bundle(unittest.TestCase):
             subprocess.run([AGP, "build", support.EXAMPLE, "-o", built], check=True, capture_output=True)
             before, layers.PROGRAM[0] = digest(built), PROBE
             run = demo.Demonstration(built, [READ], ["10.0.0.53"], work, lambda text: None)
-            with demo.host_directories([READ]), run.world.started():
+            with demo.alone(print), demo.host_directories([READ]), run.world.started():
                 with Sandbox(built, run.world, lambda tree: run.probe_tree(tree, [READ])) as sandbox:
                     started = json.loads((sandbox.run_dir / "config.json").read_text())
                     namespace, directory = sandbox.namespace, sandbox.run_dir
