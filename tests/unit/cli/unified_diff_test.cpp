@@ -20,7 +20,7 @@ std::vector<std::string> split(std::string_view text) {
 }
 
 /// Applies a difference strictly: every context and removed line must be there, every count must hold.
-std::string apply(const std::string& before, const std::string& diff) {
+std::string patched(const std::string& before, const std::string& diff) {
   const auto old = split(before);
   std::string out;
   std::size_t at = 0, left_a = 0, left_b = 0;
@@ -74,13 +74,13 @@ TEST(UnifiedDiff, GivesTheOtherTextBack) {
   for (int round = 0; round < 3000; ++round) {
     const auto text = [&] {
       std::string out;
-      for (unsigned i = random() % 24; i > 0; --i) out += std::string(1, static_cast<char>('a' + random() % 4)) + "\n";
+      for (auto i = random() % 24; i > 0; --i) out += std::string(1, static_cast<char>('a' + random() % 4)) + "\n";
       if (!out.empty() && random() % 4 == 0) out.pop_back();
       return out;
     };
     const std::string before = text(), after = text();
     if (before == after) continue;
-    ASSERT_EQ(apply(before, unified_diff("x", before, after)), after) << before << "--\n" << after;
+    ASSERT_EQ(patched(before, unified_diff("x", before, after)), after) << before << "--\n" << after;
   }
 }
 
