@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "compiler/diagnostics/formats.hpp"
@@ -17,6 +18,8 @@ struct Named {
 constexpr Named formats[] = {{Format::Text, "text"},   {Format::Concise, "concise"}, {Format::Json, "json"},
                              {Format::Sarif, "sarif"}, {Format::Github, "github"},   {Format::Markdown, "markdown"}};
 
+constexpr int first_of_meaning = 1050, first_of_conflicts = 2000;  ///< codes.def: sema's own begin here, and end
+
 /// Everything that a reader could tell two findings apart by. The policy is left out: a mistake in a file that several
 /// policies use is one mistake.
 auto content(const Diagnostic& d) {
@@ -27,6 +30,27 @@ bool same(const Diagnostic& a, const Diagnostic& b) {
   const auto same_label = [](const Label& x, const Label& y) { return x.span == y.span && x.message == y.message; };
   return a.kind == b.kind && a.severity == b.severity && a.primary == b.primary && content(a) == content(b) &&
          std::equal(a.related.begin(), a.related.end(), b.related.begin(), b.related.end(), same_label);
+}
+
+/// One mistake is one finding: where the text itself is wrong, what its meaning would be is not judged.
+void drop_consequences(std::vector<Diagnostic>& list) {
+  const auto about_text = [](const Diagnostic& d) {
+    return d.kind == &kind::hidden_character || (d.kind->number >= kind::syntax_error.number && d.kind->number < first_of_meaning);
+  };
+  std::map<source::FileId, std::vector<source::Span>> wrong;
+  for (const Diagnostic& d : list)
+    if (about_text(d) && d.primary.known()) wrong[d.primary.file].push_back(d.primary);
+  if (wrong.empty()) return;
+  for (auto& [file, spans] : wrong) std::sort(spans.begin(), spans.end(), [](auto a, auto b) { return a.end < b.end; });
+  std::erase_if(list, [&](const Diagnostic& d) {
+    if (about_text(d) || d.kind->number < first_of_meaning || d.kind->number >= first_of_conflicts) return false;
+    const auto spans = wrong.find(d.primary.file);
+    if (!d.primary.known() || spans == wrong.end()) return false;
+    // Findings of syntax are small and do not overlap: the first that ends behind this one's beginning decides.
+    const auto first = std::upper_bound(spans->second.begin(), spans->second.end(), d.primary.begin,
+                                        [](std::uint32_t at, source::Span span) { return at < span.end; });
+    return first != spans->second.end() && first->begin < d.primary.end;
+  });
 }
 
 }  // namespace
@@ -64,6 +88,7 @@ void arrange(const source::Files& files, std::vector<Diagnostic>& list) {
   };
   std::stable_sort(list.begin(), list.end(), before);
   list.erase(std::unique(list.begin(), list.end(), same), list.end());
+  drop_consequences(list);
 }
 
 std::string summary(std::span<const Diagnostic> list) {

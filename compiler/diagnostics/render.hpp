@@ -26,7 +26,8 @@ struct RenderOptions {
 std::string render(Format format, const source::Files& files, std::span<const Diagnostic> list,
                    const RenderOptions& options = {});
 
-/// Puts findings in the order of reports and drops exact repeats. By place (path, offset), then severity and code.
+/// Puts findings in the order of reports, by place (path, offset), then severity and code. Drops exact repeats, and what
+/// names and values (AGP1050 to AGP1999) have wrong where the text itself is wrong (AGP0007, AGP1001 to AGP1049).
 void arrange(const source::Files& files, std::vector<Diagnostic>& list);
 
 /// "2 errors, 1 warning"; empty when there is nothing.

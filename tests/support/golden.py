@@ -4,7 +4,8 @@
   golden.py --agp BINARY [--update] SUITE [NAME...]
 
 SUITE is one of
-  language   tests/language/*.agp: a policy, and what `agp check` finds in it, in `//~` lines below the lines concerned
+  language   tests/language/**/*.agp: a policy, and what `agp check` finds in it, in `//~` lines below the lines
+             concerned; a line `// args: …` adds options; what a folder `parts` holds is there to be used by others
   cli        tests/cli/NAME/: args (one command line a line), input/ (the working directory), stdin; expected: exit, out,
              err, and after/ (the files that must be there afterwards, where the folder exists)
   artifacts  tests/artifacts/NAME/: policy.agp, perhaps args; beside them the artifacts that `agp build` must write
@@ -57,10 +58,11 @@ def visible(text):
     return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
 
 
-def expectation(finding):
-    """The `//~` lines of one finding of the JSON report."""
+def expectation(finding, name):
+    """The `//~` lines of one finding of the JSON report. They stand below its line; one without a line in the file
+    `name` stands at the top, with its own."""
     location = finding["location"]
-    home = (location["path"], location["start"]["line"]) if location else None
+    home = (location["path"], location["start"]["line"]) if location and location["path"] == name else None
     head = place(location, home) + " " if location else ""
     lines = [f"//~ {head}{finding['severity']}[{finding['code']}]: {visible(finding['message'])}"]
 
@@ -101,7 +103,7 @@ def language_case(agp, path, update):
     for finding in findings:
         location = finding["location"]
         line = location["start"]["line"] if location and location["path"] == path.name else 0
-        below.setdefault(line, []).extend(expectation(finding))
+        below.setdefault(line, []).extend(expectation(finding, path.name))
     wanted = list(below.get(0, []))
     for number, line in enumerate(bare, 1):
         wanted.append(line)
@@ -193,7 +195,7 @@ def artifacts_case(agp, folder, update):
 
 
 SUITES = {
-    "language": (language_case, lambda: sorted(p for p in (TESTS / "language").rglob("*.agp"))),
+    "language": (language_case, lambda: sorted(p for p in (TESTS / "language").rglob("*.agp") if p.parent.name != "parts")),
     "cli": (cli_case, lambda: sorted(p.parent for p in (TESTS / "cli").glob("*/args"))),
     "artifacts": (artifacts_case, lambda: sorted(p.parent for p in (TESTS / "artifacts").glob("*/policy.agp"))),
 }

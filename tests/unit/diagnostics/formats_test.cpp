@@ -269,6 +269,25 @@ TEST(Arrange, ByPlaceAndWithoutRepeats) {
   EXPECT_EQ(messages, (std::vector<std::string>{"nowhere", "first", "second", "third"}));
 }
 
+TEST(Arrange, WhereTheTextIsWrongItsMeaningIsNotJudged) {
+  source::Files files;
+  const auto a = files.add("a.agp", std::string(100, 'x')), b = files.add("b.agp", std::string(100, 'x'));
+  const auto kept = [&](source::Span text, source::Span meaning) {
+    std::vector<Diagnostic> list = {Diagnostic(kind::unknown_name, meaning, "meaning"), Diagnostic(kind::syntax_error, text, "text")};
+    arrange(files, list);
+    return list.size() == 2;
+  };
+  EXPECT_FALSE(kept({a, 10, 20}, {a, 10, 20}));
+  EXPECT_FALSE(kept({a, 15, 16}, {a, 10, 20}));
+  EXPECT_FALSE(kept({a, 5, 11}, {a, 10, 20}));
+  EXPECT_TRUE(kept({a, 20, 25}, {a, 10, 20}));
+  EXPECT_TRUE(kept({a, 5, 10}, {a, 10, 20}));
+  EXPECT_TRUE(kept({b, 10, 20}, {a, 10, 20}));
+  std::vector<Diagnostic> list = {Diagnostic(kind::unreadable_file, {a, 10, 20}, "input"), Diagnostic(kind::syntax_error, {a, 10, 20}, "text")};
+  arrange(files, list);
+  EXPECT_EQ(list.size(), 2u);
+}
+
 TEST(Text, ColourIsTheOnlyDifference) {
   for (const std::string& text : hostile) {
     source::Files files;
