@@ -159,6 +159,12 @@ void PolicyBuilder::net_rule(const syntax::NetRule& rule, const Place& place) {
   }
   auto net = patterns_.protocols(rule.protocols, rule.verb.span);
   if (!net) return;
+  // Left out, an endpoint means "any" in an invariant; in a rule nothing is implied.
+  if (rule.endpoints.empty() && rule.unix_endpoints.empty()) {
+    sink().emit(kind::missing_port, rule.head.span, "the rule names no endpoint")
+        .helped(net->unix_socket ? "add a path or `@abstract`" : "add one; `any:*` is every address and port");
+    return;
+  }
   if (net->unix_socket) {
     model::UnixBody body;
     body.direction = listen ? model::Direction::Listen : model::Direction::Connect;
@@ -170,6 +176,7 @@ void PolicyBuilder::net_rule(const syntax::NetRule& rule, const Place& place) {
     }
     for (const auto& e : rule.unix_except)
       if (e.path) except.push_back(*e.path);
+      else sink().emit(kind::invalid_pattern, rule.head.span, "`@abstract` can't be an exception: leave it out of the rule");
     body.paths = patterns_.paths(place.scope, paths, prefix);
     body.except = patterns_.paths(place.scope, except, prefix);
     if (body.paths.empty() && !body.abstract) return;

@@ -46,10 +46,16 @@ void check_parameters(const Module& module, Evaluator& eval, diagnostics::Sink& 
         .helped("types are path, string, int, size, duration, address, host and port; `[path]` is a list");
   };
   for (const auto& item : module.ast.items) {
-    if (const auto* p = std::get_if<syntax::Parameter>(&item)) check(*p);
+    // every constant and every default is evaluated, used or not: a mistake in it is reported
+    if (const auto* p = std::get_if<syntax::Parameter>(&item)) {
+      check(*p);
+      if (p->fallback) eval.lookup({&module, nullptr}, p->name.text, p->name.span);
+    }
     if (const auto* f = std::get_if<syntax::Fragment>(&item))
-      for (const auto& p : f->parameters) check(p);
-    // every constant is evaluated, used or not: a mistake in it is reported
+      for (const auto& p : f->parameters) {
+        check(p);
+        if (p.fallback) eval.evaluate_as({&module, nullptr}, *p.fallback, p.type);
+      }
     if (const auto* l = std::get_if<syntax::Let>(&item)) eval.lookup({&module, nullptr}, l->name.text, l->name.span);
   }
 }

@@ -99,7 +99,7 @@ TEST(UnifiedDiff, IsShortest) {
 TEST(UnifiedDiff, LargeTextsThatDifferEverywhereAreBounded) {
   std::string before, after;
   for (int i = 0; i < 30000; ++i) before += "a" + std::to_string(i) + "\n", after += "b" + std::to_string(i) + "\n";
-  EXPECT_EQ(apply(before, unified_diff("x", before, after)), after);
+  EXPECT_EQ(patched(before, unified_diff("x", before, after)), after);
 }
 
 TEST(UnifiedDiff, NoLineIsACommand) {
