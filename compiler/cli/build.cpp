@@ -12,11 +12,9 @@ namespace {
 /// What a reader of the build's end must not miss: what was proved, and what was not.
 std::string outcome_text(const driver::BuiltPolicy& built) {
   using diagnostics::visible;
-  std::size_t proved = 0;
-  for (const verify::Obligation& one : built.obligations) proved += one.verdict.proved() ? 1 : 0;
   std::string out = fmt::format("  {}: {}, ", visible(built.policy.name), counted(built.artifacts.size(), "artifact", "artifacts"));
   if (built.proofs_skipped) return out + "proofs skipped: --no-verify\n";
-  out += fmt::format("{} of {} proved", proved, counted(built.obligations.size(), "obligation", "obligations"));
+  out += obligations_summary(built.obligations, built.not_verified);
   if (!built.not_verified.empty()) {
     out += "\n    not verified:";
     for (const std::string& path : built.not_verified) out += ' ' + visible(path);
@@ -35,7 +33,14 @@ int run_build(Context& context) {
   driver::Session session(settings.driver);
   const driver::BuildReport report = driver::build(session, settings.arguments, settings.build);
   say_what_was_read(context, session);
-  context.findings(session.files, session.sink, stderr);
+  nlohmann::ordered_json policies = nlohmann::ordered_json::array();
+  for (const driver::BuiltPolicy& built : report.policies) {
+    nlohmann::ordered_json one = {{"policy", diagnostics::valid_utf8(built.policy.name)}, {"artifacts", built.artifacts}};
+    one.update(obligations_json(built.obligations, built.not_verified));
+    one["proofs_skipped"] = built.proofs_skipped;
+    policies.push_back(std::move(one));
+  }
+  context.findings(session.files, session.sink, stderr, {{"written", report.written}, {"policies", policies}});
   if (report.written) {
     context.err(fmt::format("wrote {}\n", diagnostics::visible(settings.build.directory)));
     for (const driver::BuiltPolicy& built : report.policies) context.err(outcome_text(built));

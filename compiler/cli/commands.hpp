@@ -17,6 +17,7 @@ struct CommandRow {
 };
 std::span<const CommandRow> command_table();
 const CommandRow* find_command(std::string_view name);
+UsageError unknown_command(const std::string& word);
 
 int run_check(Context& context);
 int run_build(Context& context);

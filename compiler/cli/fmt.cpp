@@ -18,7 +18,7 @@ int run_fmt(Context& context) {
   auto project = project::Project::open(settings.arguments, settings.driver.project, files, sink);
   const auto ids = project ? project->collect(settings.arguments, sink) : std::vector<source::FileId>{};
   if (project && ids.empty() && sink.errors() == 0)
-    sink.emit(diagnostics::kind::nothing_to_do, {}, "no `.agp` file was found").helped("name a file or a directory with some");
+    sink.emit(diagnostics::kind::nothing_to_do, {}, "no `.agp` file was found").helped("name a file or a directory that has one");
   std::size_t differ = 0;
   std::string output;
   for (const source::FileId id : ids) {
@@ -27,12 +27,12 @@ int run_fmt(Context& context) {
     const auto after = syntax::format(files, id, sink);
     if (!after) continue;
     const std::string disk = project->disk_path(id);
+    differ += *after == before ? 0 : 1;
     if (disk.empty() && !settings.fmt_check && !settings.fmt_diff) {
       context.out(*after);
       continue;
     }
     if (*after == before) continue;
-    ++differ;
     if (settings.fmt_check) output += name + '\n';
     else if (settings.fmt_diff) output += unified_diff(name, before, *after);
     else if (const std::string fault = replace_file(disk, before, *after); !fault.empty())

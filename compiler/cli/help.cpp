@@ -47,7 +47,7 @@ int run_help(Context& context) {
     return 0;
   }
   const CommandRow* row = words.size() == 1 ? find_command(words[0]) : nullptr;
-  if (row == nullptr) return context.usage({fmt::format("there is no command `{}`", words[0]), "`agp help` lists the commands"});
+  if (row == nullptr) return context.usage(unknown_command(words[0]));
   context.out(command_help(*row));
   return 0;
 }

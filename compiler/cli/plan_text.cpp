@@ -67,10 +67,19 @@ std::string padded(std::string text, unsigned width) {
   return have < width ? text + std::string(width - have, ' ') : text;
 }
 
-/// What loaders need: one paragraph a reason, with the grants beneath it.
-std::string derived_text(const plan::Plan& plan) {
+/// A2 before A11.
+std::vector<std::string> in_order(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+  });
+  return names;
+}
+
+}  // namespace
+
+std::string derived_text(std::span<const backends::DerivedGrant> derived) {
   std::vector<std::pair<std::string, std::string>> groups;
-  for (const backends::DerivedGrant& grant : plan.derived) {
+  for (const backends::DerivedGrant& grant : derived) {
     const std::string why = fmt::format("{}: {}", visible(grant.layer), visible(grant.reason));
     auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == why; });
     if (group == groups.end()) group = groups.insert(groups.end(), {why, {}});
@@ -84,15 +93,14 @@ std::string derived_text(const plan::Plan& plan) {
   return out;
 }
 
-/// A2 before A11.
-std::vector<std::string> in_order(std::vector<std::string> names) {
-  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
-    return a.size() != b.size() ? a.size() < b.size() : a < b;
-  });
-  return names;
+nlohmann::ordered_json derived_json(std::span<const backends::DerivedGrant> derived) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const backends::DerivedGrant& grant : derived)
+    list.push_back({{"grant", diagnostics::valid_utf8(grant.grant)},
+                    {"layer", grant.layer},
+                    {"reason", diagnostics::valid_utf8(grant.reason)}});
+  return list;
 }
-
-}  // namespace
 
 std::string plan_text(const model::Policy& policy, const plan::Plan& plan, const model::Target& target) {
   std::string out = fmt::format("plan of `{}` for {}, stack {}\n", visible(policy.name), visible(target.name), visible(target.stack));
@@ -107,7 +115,7 @@ std::string plan_text(const model::Policy& policy, const plan::Plan& plan, const
     if (!line.reason.empty()) out += fmt::format("              {}\n", visible(line.reason));
     if (!line.accepted.empty()) out += fmt::format("              accepted: {}\n", visible(line.accepted));
   }
-  out += derived_text(plan);
+  out += derived_text(plan.derived);
   if (!plan.assumptions.empty()) out += fmt::format("assumptions {}\n", fmt::join(in_order(plan.assumptions), ", "));
   if (!plan.advisory.empty()) out += fmt::format("advisory, loaded by no layer of this stack: {}\n", fmt::join(plan.advisory, ", "));
   return out;
@@ -118,7 +126,7 @@ nlohmann::ordered_json plan_json(const model::Policy& policy, const plan::Plan& 
   const auto text = [](std::string_view raw) { return diagnostics::valid_utf8(raw); };
   const auto maybe = [&](const std::string& raw) { return raw.empty() ? Json(nullptr) : Json(text(raw)); };
   Json value = {{"policy", text(policy.name)},  {"target", target.name}, {"stack", target.stack}, {"facts", Json::array()},
-                {"derived", Json::array()},     {"assumptions", in_order(plan.assumptions)}, {"advisory", plan.advisory}};
+                {"derived", derived_json(plan.derived)},     {"assumptions", in_order(plan.assumptions)}, {"advisory", plan.advisory}};
   for (const Line& line : lines_of(policy, plan))
     value["facts"].push_back({{"fact", text(line.fact)},
                               {"count", line.count},
@@ -126,8 +134,6 @@ nlohmann::ordered_json plan_json(const model::Policy& policy, const plan::Plan& 
                               {"layer", maybe(line.layer)},
                               {"reason", maybe(line.reason)},
                               {"accepted", maybe(line.accepted)}});
-  for (const backends::DerivedGrant& grant : plan.derived)
-    value["derived"].push_back({{"grant", text(grant.grant)}, {"layer", grant.layer}, {"reason", text(grant.reason)}});
   return value;
 }
 

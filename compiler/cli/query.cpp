@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compiler/cli/commands.hpp"
+#include "compiler/cli/plan_text.hpp"
 #include "compiler/cli/session.hpp"
 #include "compiler/diagnostics/json.hpp"
 #include "compiler/diagnostics/snippet.hpp"
@@ -21,13 +22,13 @@ std::string place(const source::Files& files, source::Span span) {
 }
 
 std::string rule_text(Context& context, const source::Files& files, const model::Rule& rule) {
-  std::string out = fmt::format("  {}", visible(rule.text));
+  std::string out = fmt::format("    {}", visible(rule.text));
   if (!rule.label.empty()) out += fmt::format("  as \"{}\"", visible(rule.label));
   if (!rule.because.empty()) out += fmt::format("  because \"{}\"", visible(rule.because));
   if (rule.implied) out += "  (implied)";
   out += '\n';
-  if (const std::string at = place(files, rule.span); !at.empty()) out += fmt::format("    at {}\n", at);
-  for (const source::Span& include : rule.included_by) out += fmt::format("    included at {}\n", place(files, include));
+  if (const std::string at = place(files, rule.span); !at.empty()) out += fmt::format("      at {}\n", at);
+  for (const source::Span& include : rule.included_by) out += fmt::format("      included at {}\n", place(files, include));
   if (context.settings.why && rule.span.known()) {
     const diagnostics::RenderOptions render = context.render_options(stdout);
     diagnostics::SnippetOptions options{render.color, render.width,
@@ -41,17 +42,14 @@ std::string rule_text(Context& context, const source::Files& files, const model:
 std::string text(Context& context, const source::Files& files, const driver::QueryReport& report) {
   std::string out = fmt::format("{}  {}\n", model::to_string(report.decision), visible(report.action));
   for (const driver::Decided& part : report.parts) {
+    // `write` is several actions: each is decided by itself, and the strictest decides.
     if (report.parts.size() > 1)
-      out += fmt::format("{}  {}\n", model::to_string(part.verdict.decision), visible(model::to_string(part.action)));
-    if (part.verdict.rules.empty()) out += "  no rule matches\n";
+      out += fmt::format("  {}  {}\n", model::to_string(part.verdict.decision), visible(model::to_string(part.action)));
+    if (part.verdict.rules.empty()) out += "    no rule matches\n";
     for (const std::size_t rule : part.verdict.rules) out += rule_text(context, files, report.policy.rules[rule]);
-    if (!part.verdict.note.empty()) out += fmt::format("  note: {}\n", visible(part.verdict.note));
+    if (!part.verdict.note.empty()) out += fmt::format("    note: {}\n", visible(part.verdict.note));
   }
-  if (context.settings.why && !report.derived.empty()) {
-    out += "needed by the stack beyond the policy\n";
-    for (const backends::DerivedGrant& grant : report.derived)
-      out += fmt::format("  {}  ({}: {})\n", visible(grant.grant), visible(grant.layer), visible(grant.reason));
-  }
+  if (context.settings.why) out += derived_text(report.derived);
   return out;
 }
 
@@ -74,15 +72,12 @@ nlohmann::ordered_json json(const source::Files& files, const driver::QueryRepor
                      {"rules", rules},
                      {"note", part.verdict.note.empty() ? Json(nullptr) : Json(utf8(part.verdict.note))}});
   }
-  Json derived = Json::array();
-  for (const backends::DerivedGrant& grant : report.derived)
-    derived.push_back({{"grant", utf8(grant.grant)}, {"layer", grant.layer}, {"reason", utf8(grant.reason)}});
   return {{"schema", "agp-query/1"},
           {"policy", utf8(report.policy.name)},
           {"action", utf8(report.action)},
           {"decision", model::to_string(report.decision)},
           {"parts", parts},
-          {"derived", derived}};
+          {"derived", derived_json(report.derived)}};
 }
 
 }  // namespace

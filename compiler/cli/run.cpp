@@ -12,15 +12,6 @@
 namespace agp::cli {
 namespace {
 
-int unknown_command(const std::string& word) {
-  std::vector<std::string_view> names;
-  for (const CommandRow& row : command_table()) names.push_back(row.name);
-  const std::string meant = diagnostics::did_you_mean(word, names);
-  fmt::print(stderr, "agp: there is no command `{}`\n  help: {}\n", diagnostics::visible(word),
-             meant.empty() ? "`agp help` lists the commands" : meant);
-  return 2;
-}
-
 int run_command(const CommandRow& row, std::span<const std::string> arguments) {
   Settings settings;
   Context context(row.name, settings);
@@ -49,10 +40,19 @@ int dispatch(std::span<const std::string> arguments) {
                diagnostics::visible(word));
     return 2;
   }
-  return unknown_command(word);
+  const UsageError error = unknown_command(word);
+  fmt::print(stderr, "agp: {}\n  help: {}\n", diagnostics::visible(error.message), diagnostics::visible(error.help));
+  return 2;
 }
 
 }  // namespace
+
+UsageError unknown_command(const std::string& word) {
+  std::vector<std::string_view> names;
+  for (const CommandRow& row : command_table()) names.push_back(row.name);
+  const std::string meant = diagnostics::did_you_mean(word, names);
+  return {fmt::format("there is no command `{}`", word), meant.empty() ? "`agp help` lists the commands" : meant};
+}
 
 const CommandRow* find_command(std::string_view name) {
   for (const CommandRow& row : command_table())

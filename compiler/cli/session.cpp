@@ -58,6 +58,18 @@ std::string obligations_text(std::span<const verify::Obligation> obligations, st
   return out;
 }
 
+std::string obligations_summary(std::span<const verify::Obligation> obligations, std::span<const std::string> not_verified) {
+  std::size_t proved = 0, refuted = 0, unknown = 0;
+  for (const verify::Obligation& one : obligations)
+    one.verdict.match([&](const solver::Proved&) { ++proved; }, [&](const verify::Witness&) { ++refuted; },
+                      [&](const solver::Unknown&) { ++unknown; });
+  std::string out = fmt::format("{} proved", proved);
+  if (refuted > 0) out += fmt::format(", {} refuted", refuted);
+  if (unknown > 0) out += fmt::format(", {} unknown", unknown);
+  if (!not_verified.empty()) out += fmt::format(", {} not verified", not_verified.size());
+  return out;
+}
+
 nlohmann::ordered_json obligations_json(std::span<const verify::Obligation> obligations,
                                         std::span<const std::string> not_verified) {
   using Json = nlohmann::ordered_json;

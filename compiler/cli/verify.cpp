@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "compiler/cli/commands.hpp"
@@ -26,8 +24,7 @@ int run_verify(Context& context) {
     one.verdict.match([](const solver::Proved&) {}, [&](const verify::Witness&) { context.outcome.finding(); },
                       [&](const solver::Unknown&) { context.outcome.undecided(); });
   if (!report.not_verified.empty()) context.outcome.undecided();
-  context.closing(fmt::format("{}, {} not verified", counted(report.obligations.size(), "obligation", "obligations"),
-                              report.not_verified.size()));
+  context.closing(obligations_summary(report.obligations, report.not_verified));
   return settle(context, session);
 }
 

@@ -21,7 +21,6 @@ CheckReport check(Session& session, std::span<const std::string> paths) {
   }
   if (files.empty() && session.sink.errors() == 0)
     session.sink.emit(diagnostics::kind::nothing_to_do, {}, "no `.agp` file was found").helped("name a file or a directory that has one");
-  if (files.empty()) session.unusable = true;
   return report;
 }
 

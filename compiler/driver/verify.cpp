@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "compiler/driver/session.hpp"
+#include "compiler/project/disk.hpp"
 #include "compiler/source/digest.hpp"
 
 // Artifacts as files, whoever wrote them, against the policy: read -> decode -> compare. The manifest is output: its
@@ -18,24 +18,20 @@ namespace kind = diagnostics::kind;
 using backends::Artifact;
 
 /// Larger files and trees are refused: no artifact of agp comes near.
-constexpr std::uintmax_t max_file_bytes = 64u << 20;
+constexpr std::size_t max_file_bytes = 64u << 20;
 constexpr std::size_t max_files = 1000;
 
 bool read_file(Session& session, const fs::path& path, const std::string& shown, std::vector<Artifact>& out) {
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  std::ifstream in(path, std::ios::binary);
-  if (error || !fs::is_regular_file(path, error) || !in || size > max_file_bytes) {
-    session.sink.emit(kind::unreadable_file, {}, size > max_file_bytes && !error ? fmt::format("`{}` is larger than 64 MiB", shown)
-                                                                               : fmt::format("`{}` can't be read", shown));
-    session.unusable = true;
-    return false;
-  }
-  std::string bytes(static_cast<std::size_t>(size), '\0');
-  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  bytes.resize(static_cast<std::size_t>(in.gcount()));
-  out.push_back({shown, std::move(bytes)});
-  return true;
+  const project::Resolved real = project::resolve(path.string());
+  project::DiskRead read = real.path ? project::read_disk(*real.path, max_file_bytes)
+                                     : project::DiskRead{project::DiskRead::Outcome::Failed, {}, real.reason};
+  if (read.outcome == project::DiskRead::Outcome::TooLarge)
+    session.sink.emit(kind::file_too_large, {}, fmt::format("`{}` is larger than 64 MiB", shown));
+  else if (read.outcome == project::DiskRead::Outcome::Failed)
+    session.sink.emit(kind::unreadable_file, {}, fmt::format("`{}` can't be read: {}", shown, read.reason));
+  else
+    out.push_back({shown, std::move(read.text)});
+  return read.outcome == project::DiskRead::Outcome::Read;
 }
 
 /// Every regular file below the directory, paths relative to it, sorted. Links are not followed.
@@ -56,6 +52,10 @@ std::vector<Artifact> read_tree(Session& session, const std::string& directory) 
       return {};
     }
     if (!read_file(session, at->path(), fs::relative(at->path(), directory, error).generic_string(), out)) return {};
+  }
+  if (error) {
+    session.sink.emit(kind::unreadable_file, {}, fmt::format("the directory `{}` can't be read", directory));
+    return {};
   }
   std::sort(out.begin(), out.end(), [](const Artifact& a, const Artifact& b) { return a.path < b.path; });
   return out;

@@ -6,6 +6,7 @@
 #include <toml++/toml.h>
 
 #include <array>
+#include <cctype>
 #include <limits>
 #include <span>
 
@@ -36,7 +37,9 @@ class Reader {
       top(table);
     } catch (const toml::parse_error& error) {
       const source::Span at = place(error.source());
-      sink_.emit(kind::invalid_config, at, fmt::format("the file is not valid TOML: {}", error.description()));
+      std::string why(error.description());
+      if (!why.empty()) why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
+      sink_.emit(kind::invalid_config, at, fmt::format("the file is not valid TOML: {}", why));
     }
     return sink_.errors() == before;
   }

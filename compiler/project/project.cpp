@@ -117,7 +117,7 @@ bool Project::configure(diagnostics::Sink& sink) {
     sink.emit(kind::outside_project, {}, "`agp.toml` leads out of the project root");
     return false;
   }
-  const DiskRead text = real.path ? read_disk(*real.path, 1u << 20) : DiskRead{{}, {}, real.reason};
+  const DiskRead text = real.path ? read_disk(*real.path, 1u << 20) : DiskRead{DiskRead::Outcome::Failed, {}, real.reason};
   if (text.outcome == DiskRead::Outcome::TooLarge)
     sink.emit(kind::file_too_large, {}, fmt::format("`{}` is larger than 1 MiB", name));
   else if (text.outcome == DiskRead::Outcome::Failed)

@@ -6,8 +6,9 @@
 SUITE is one of
   language   tests/language/**/*.agp: a policy, and what `agp check` finds in it, in `//~` lines below the lines
              concerned; a line `// args: …` adds options; what a folder `parts` holds is there to be used by others
-  cli        tests/cli/NAME/: args (one command line a line), input/ (the working directory), stdin; expected: exit, out,
-             err, and after/ (the files that must be there afterwards, where the folder exists)
+  cli        tests/cli/NAME/: args (one command line a line), input/ (the working directory), made.json (files of it whose
+             names not every system can hold), stdin, env; expected: exit, out, err, and, where the folder exists, after/
+             (exactly the files that must be there afterwards)
   artifacts  tests/artifacts/NAME/: policy.agp, perhaps args; beside them the artifacts that `agp build` must write
 
 With --update the expectations are written instead of compared: read the difference before you commit it.
@@ -143,6 +144,9 @@ def cli_case(agp, folder, update):
             shutil.copytree(folder / "input", home, symlinks=True)
         else:
             home.mkdir()
+        if (folder / "made.json").exists():  # files whose names a checkout could not hold everywhere
+            for name, text in json.loads((folder / "made.json").read_text()).items():
+                (home / os.fsdecode(name.encode("utf-8", "surrogateescape"))).write_text(text)
         stdin = (folder / "stdin").read_bytes() if (folder / "stdin").exists() else b""
         env = dict(line.split("=", 1) for line in (folder / "env").read_text().splitlines()) if (folder / "env").exists() else {}
         codes, outs, errs = [], b"", b""
