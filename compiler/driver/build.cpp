@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "compiler/driver/emission.hpp"
 #include "compiler/driver/session.hpp"
 #include "compiler/verify/verify.hpp"
 
@@ -16,27 +17,6 @@ using Clock = std::chrono::steady_clock;
 
 std::uint64_t since(Clock::time_point start) {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count());
-}
-
-struct Emission {
-  std::vector<Artifact> artifacts;
-  std::vector<backends::MapEntry> map;
-};
-
-/// Every backend in its order; what one can't make is an error and nothing is written.
-Emission emit_all(const model::Policy& policy, const model::Target& target, diagnostics::Sink& sink) {
-  Emission out;
-  for (const backends::Backend* backend : backends::all()) {
-    backends::Emitted emitted = backend->emit(policy, target, out.artifacts);
-    for (const auto& problem : emitted.problems)
-      sink.emit(kind::artifact_impossible, problem.rule ? policy.rules[*problem.rule].span : policy.name_span,
-                fmt::format("the backend `{}` can't make its artifact: {}", backend->name(), problem.message))
-          .about(policy.name)
-          .helped(problem.help);
-    for (auto& a : emitted.artifacts) out.artifacts.push_back(std::move(a));
-    for (auto& m : emitted.map) out.map.push_back(std::move(m));
-  }
-  return out;
 }
 
 /// Reads every artifact back and compares. Anything that is not proved is a finding; what can't be read back is named.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "compiler/driver/emission.hpp"
 #include "compiler/driver/session.hpp"
 
 namespace agp::driver {
@@ -16,6 +17,8 @@ CheckReport check(Session& session, std::span<const std::string> paths) {
     for (auto& policy : unit.policies) {
       if (session.options.policy && policy.name != *session.options.policy) continue;
       plan::Plan plan = plan::make_plan(policy, *session.target, session.sink);
+      // What a backend can't make is found here, not only when the policy is built.
+      emit_all(policy, *session.target, session.sink);
       report.policies.push_back({std::move(policy), std::move(plan)});
     }
   }

@@ -6,7 +6,8 @@
 SUITE is one of
   language   tests/language/**/*.agp: a policy, and what `agp check` finds in it, in `//~` lines below the lines
              concerned; a line `// args: …` adds options; what a folder `parts` holds is there to be used by others
-  cli        tests/cli/NAME/: args (one command line a line), input/ (the working directory), made.json (files of it whose
+  cli        tests/cli/NAME/: args (one command line a line; `!rm FILE` and
+             `!append FILE TEXT` change a file between them), input/ (the working directory), made.json (files of it whose
              names not every system can hold), stdin, env; expected: exit, out, err, and, where the folder exists, after/
              (exactly the files that must be there afterwards)
   artifacts  tests/artifacts/NAME/: policy.agp, perhaps args; beside them the artifacts that `agp build` must write
@@ -151,7 +152,15 @@ def cli_case(agp, folder, update):
         env = dict(line.split("=", 1) for line in (folder / "env").read_text().splitlines()) if (folder / "env").exists() else {}
         codes, outs, errs = [], b"", b""
         for line in (folder / "args").read_text(encoding="utf-8").splitlines():
-            code, out, err = run(agp, shlex.split(line), home, stdin, env)
+            words = shlex.split(line)
+            if words[:1] == ["!rm"]:
+                (home / words[1]).unlink()
+                continue
+            if words[:1] == ["!append"]:
+                with open(home / words[1], "ab") as file:
+                    file.write(words[2].encode())
+                continue
+            code, out, err = run(agp, words, home, stdin, env)
             codes.append(str(code))
             outs, errs = outs + out, errs + err
 

@@ -110,9 +110,10 @@ class Decider {
     CallDecision result{&call, Diagram::no, {}, false};
     Matches m = matches(call);
     result.rules = m.rules;
+    // Also where another rule allows it: a deny wins, and nothing would start.
+    if (need && m.refused_always(d)) need_denied(call, m.rules);
     const Ref with_need = need ? d.either(m.allow, calls_of(*need, call)) : m.allow;
     if (with_need != m.allow) {
-      if (m.refused_always(d)) need_denied(call, m.rules);
       m.allow = with_need;
       result.derived = true;
     }

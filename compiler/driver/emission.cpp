@@ -1,0 +1,24 @@
+#include "compiler/driver/emission.hpp"
+
+#include <fmt/format.h>
+
+namespace agp::driver {
+
+namespace kind = diagnostics::kind;
+
+Emission emit_all(const model::Policy& policy, const model::Target& target, diagnostics::Sink& sink) {
+  Emission out;
+  for (const backends::Backend* backend : backends::all()) {
+    backends::Emitted emitted = backend->emit(policy, target, out.artifacts);
+    for (const auto& problem : emitted.problems)
+      sink.emit(kind::artifact_impossible, problem.rule ? policy.rules[*problem.rule].span : policy.name_span,
+                fmt::format("the backend `{}` can't make its artifact: {}", backend->name(), problem.message))
+          .about(policy.name)
+          .helped(problem.help);
+    for (auto& a : emitted.artifacts) out.artifacts.push_back(std::move(a));
+    for (auto& m : emitted.map) out.map.push_back(std::move(m));
+  }
+  return out;
+}
+
+}  // namespace agp::driver
