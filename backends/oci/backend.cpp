@@ -18,10 +18,13 @@ class Oci final : public Backend {
                             const model::Target& target) const override {
     return holds(policy, facts, target);
   }
-  Emitted emit(const model::Policy& policy, const model::Target& target, std::span<const Artifact> earlier) const override {
+  Emitted emit(const model::Policy& policy, const model::Target& target,
+               std::span<const Artifact> earlier) const override {
     return oci::emit(policy, target, earlier);
   }
-  Decoded decode(std::span<const Artifact> artifacts, const model::Target&) const override { return oci::decode(artifacts); }
+  Decoded decode(std::span<const Artifact> artifacts, const model::Target&) const override {
+    return oci::decode(artifacts);
+  }
 };
 
 }  // namespace

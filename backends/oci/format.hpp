@@ -11,13 +11,16 @@ inline constexpr std::string_view profile_artifact = "seccomp/profile.json";
 
 // Files of the bundle beside config.json, made by the stack's `prepare`.
 inline constexpr std::string_view root = "rootfs";
-inline constexpr std::string_view dev = "dev";                  ///< an empty directory
+inline constexpr std::string_view dev = "dev";                            ///< an empty directory
 inline constexpr std::string_view denied_directory = "denied-directory";  ///< empty, of mode 0
 inline constexpr std::string_view denied_file = "denied-file";            ///< empty, of mode 0
 inline constexpr std::string_view empty_file = "empty-file";              ///< of mode 0444
 inline constexpr std::string_view resolv_conf = "resolv.conf";
 
-struct Device { std::string_view path; int major, minor; };
+struct Device {
+  std::string_view path;
+  int major, minor;
+};
 /// Documentation/admin-guide/devices.txt: the character devices that a program may need and that reach no hardware.
 inline constexpr std::array<Device, 6> devices{{{"/dev/full", 1, 7},
                                                 {"/dev/null", 1, 3},
@@ -36,7 +39,8 @@ inline constexpr std::array<std::string_view, 5> readonly_paths{"/proc/bus", "/p
 
 /// What proc(5) shows of a process that an agent without capabilities can read of its own, with `subset=pid`.
 inline constexpr std::array<std::string_view, 22> proc_files{
-    "environ", "cmdline",   "comm",  "status", "stat",   "statm",     "maps",     "smaps", "mem",   "mounts",  "mountinfo",
-    "cgroup",  "limits",    "auxv",  "io",     "wchan",  "oom_score", "sessionid", "uid_map", "gid_map", "fdinfo", "net/dev"};
+    "environ",   "cmdline",   "comm",      "status",  "stat",   "statm",  "maps", "smaps",
+    "mem",       "mounts",    "mountinfo", "cgroup",  "limits", "auxv",   "io",   "wchan",
+    "oom_score", "sessionid", "uid_map",   "gid_map", "fdinfo", "net/dev"};
 
 }  // namespace agp::backends::oci::format

@@ -18,6 +18,9 @@ using backends::oci::MountTree;
 using backends::oci::TreeMount;
 using Command = std::vector<std::string>;
 
+/// There when this run made the namespace: a second start of the policy fails, and must not take away the first one's.
+constexpr std::string_view owns_namespace = "owns-namespace";
+
 std::string in_run(std::string_view name) { return fmt::format("{{run}}/{}", name); }
 
 void append(Command& command, const std::vector<std::string>& words) {
@@ -50,18 +53,22 @@ void make_root(const MountTree& tree, std::vector<Command>& out) {
 
 void copy_files(const MountTree& tree, std::vector<Command>& out) {
   out.push_back({"cp", "--", "{dir}/oci/config.json", in_run("config.json")});
-  if (tree.resolver) out.push_back({"install", "-m", "0444", "--", "{dir}/dns/resolv.conf", in_run(format::resolv_conf)});
+  if (tree.resolver)
+    out.push_back({"install", "-m", "0444", "--", "{dir}/dns/resolv.conf", in_run(format::resolv_conf)});
   const auto uses = [&](TreeMount::From from, bool directory) {
     return std::any_of(tree.mounts.begin(), tree.mounts.end(),
                        [&](const TreeMount& m) { return m.from == from && m.directory == directory; });
   };
-  if (uses(TreeMount::From::Denied, true)) out.push_back({"install", "-d", "-m", "0000", "--", in_run(format::denied_directory)});
-  if (uses(TreeMount::From::Denied, false)) out.push_back({"install", "-m", "0000", "--", "/dev/null", in_run(format::denied_file)});
-  if (uses(TreeMount::From::Empty, false)) out.push_back({"install", "-m", "0444", "--", "/dev/null", in_run(format::empty_file)});
+  if (uses(TreeMount::From::Denied, true))
+    out.push_back({"install", "-d", "-m", "0000", "--", in_run(format::denied_directory)});
+  if (uses(TreeMount::From::Denied, false))
+    out.push_back({"install", "-m", "0000", "--", "/dev/null", in_run(format::denied_file)});
+  if (uses(TreeMount::From::Empty, false))
+    out.push_back({"install", "-m", "0444", "--", "/dev/null", in_run(format::empty_file)});
 }
 
-/// Directories of the host that are mounted over themselves beneath a writable mount must exist, belong to the agent, and
-/// not be a link that an earlier run left there: mount(2) would follow it out of the workspace.
+/// Directories of the host that are mounted over themselves beneath a writable mount must exist, belong to the agent,
+/// and not be a link that an earlier run left there: mount(2) would follow it out of the workspace.
 void make_targets(const model::Policy& policy, const MountTree& tree, std::vector<Command>& out) {
   const model::User user = backends::oci::run_user(policy);
   for (const TreeMount& m : tree.mounts) {
@@ -71,7 +78,8 @@ void make_targets(const model::Policy& policy, const MountTree& tree, std::vecto
     const std::string point = around.source + m.target.substr(around.target.size());  // where the mount point lies
     out.push_back({"test", "!", "-L", point});
     out.push_back(m.directory ? Command{"mkdir", "-p", "--", point} : Command{"touch", "-a", "--", point});
-    if (m.pinned) out.push_back({"chown", "--no-dereference", "--from=0:0", fmt::format("{}:{}", user.uid, user.gid), "--", point});
+    if (m.pinned)
+      out.push_back({"chown", "--no-dereference", "--from=0:0", fmt::format("{}:{}", user.uid, user.gid), "--", point});
   }
 }
 
@@ -84,15 +92,17 @@ void make_network(const model::Policy& policy, const MountTree& tree, std::vecto
     out.push_back(std::move(command));
   };
   out.push_back({"ip", "netns", "add", ns});
+  out.push_back({"touch", "--", in_run(owns_namespace)});
   inside({"sysctl", "-q", "-w", "net.mptcp.enabled=0", "net.ipv4.tcp_fastopen=0"});
   inside({"nft", "-f", "{dir}/nftables/egress.nft"});
   out.push_back({"ip", "-n", ns, "link", "set", "lo", "up"});
-  if (tree.resolver)
-    inside({"dnsmasq", "--conf-file={dir}/dns/dnsmasq.conf", "--pid-file={run}/dnsmasq.pid"});
+  if (tree.resolver) inside({"dnsmasq", "--conf-file={dir}/dns/dnsmasq.conf", "--pid-file={run}/dnsmasq.pid"});
 }
 
 /// Seconds with up to three decimals, as timeout(1) takes them.
-std::string seconds(std::uint64_t ms) { return ms % 1000 == 0 ? fmt::format("{}", ms / 1000) : fmt::format("{}.{:03}", ms / 1000, ms % 1000); }
+std::string seconds(std::uint64_t ms) {
+  return ms % 1000 == 0 ? fmt::format("{}", ms / 1000) : fmt::format("{}.{:03}", ms / 1000, ms % 1000);
+}
 
 }  // namespace
 
@@ -116,7 +126,8 @@ StackCommands stack_commands(const model::Policy& policy, const model::Target& t
 
   out.finally.push_back({"runc", "--root", in_run("state"), "delete", "--force", "{id}"});
   if (tree.resolver) out.finally.push_back({"pkill", "-KILL", "-F", "{run}/dnsmasq.pid", "dnsmasq"});
-  out.finally.push_back({"ip", "netns", "del", backends::netns_name(policy)});
+  out.finally.push_back({"find", in_run(owns_namespace), "-maxdepth", "0", "-exec", "ip", "netns", "del",
+                         backends::netns_name(policy), ";"});
   out.finally.push_back({"rm", "-rf", "--one-file-system", "--", "{run}"});
   return out;
 }

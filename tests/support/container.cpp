@@ -41,7 +41,8 @@ void write_file(const fs::path& path, const std::string& text) {
 
 std::string filled(std::string word, const std::map<std::string, std::string>& values) {
   for (const auto& [name, value] : values)
-    for (std::size_t at = word.find(name); at != std::string::npos; at = word.find(name, at + value.size())) word.replace(at, name.size(), value);
+    for (std::size_t at = word.find(name); at != std::string::npos; at = word.find(name, at + value.size()))
+      word.replace(at, name.size(), value);
   return word;
 }
 
@@ -120,7 +121,8 @@ Outcome run_container(model::Policy policy, const Mutation& mutate) {
   return result;
 }
 
-std::map<std::string, int> attempt(const model::Policy& policy, const std::vector<std::pair<std::string, std::string>>& attempts,
+std::map<std::string, int> attempt(const model::Policy& policy,
+                                   const std::vector<std::pair<std::string, std::string>>& attempts,
                                    const Mutation& mutate) {
   model::Policy p = policy;
   std::string script = "b=/bin/busybox\n";
@@ -153,7 +155,8 @@ void remove_mount(nlohmann::ordered_json& config, const std::string& destination
   ADD_FAILURE() << "no mount at " << destination;
 }
 
-void replace_option(nlohmann::ordered_json& config, const std::string& destination, const std::string& from, const std::string& to) {
+void replace_option(nlohmann::ordered_json& config, const std::string& destination, const std::string& from,
+                    const std::string& to) {
   bool found = false;
   for (auto& o : mount_at(config, destination)["options"])
     if (o == from) o = to, found = true;
@@ -169,7 +172,9 @@ Scratch::~Scratch() {
   std::error_code ignored;
   fs::remove_all(root_, ignored);
 }
-std::string Scratch::path(const std::string& name) const { return name.empty() ? root_.string() : (root_ / name).string(); }
+std::string Scratch::path(const std::string& name) const {
+  return name.empty() ? root_.string() : (root_ / name).string();
+}
 std::string Scratch::file(const std::string& name, const std::string& text, int mode) const {
   write_file(root_ / name, text);
   chmod((root_ / name).c_str(), static_cast<mode_t>(mode));

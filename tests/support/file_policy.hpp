@@ -37,8 +37,13 @@ inline model::PathPattern pattern(std::string_view text) {
 
 inline model::Verbs verbs(std::string_view words) {
   model::Verbs out = 0;
-  const std::pair<std::string_view, model::Verbs> table[] = {
-      {"read", model::verbs_read}, {"write", model::verbs_write}, {"list", 2}, {"exec", 4}, {"modify", 8}, {"create", 16}, {"delete", 32}};
+  const std::pair<std::string_view, model::Verbs> table[] = {{"read", model::verbs_read},
+                                                             {"write", model::verbs_write},
+                                                             {"list", 2},
+                                                             {"exec", 4},
+                                                             {"modify", 8},
+                                                             {"create", 16},
+                                                             {"delete", 32}};
   for (const auto& [word, bits] : table)
     if (words.find(word) != std::string_view::npos) out |= bits;
   return out;
@@ -51,7 +56,8 @@ class FilePolicy {
     policy.run.command = {"/bin/true"};
   }
 
-  FilePolicy& file(model::Effect effect, std::string_view words, std::vector<std::string> paths, std::vector<std::string> except = {}) {
+  FilePolicy& file(model::Effect effect, std::string_view words, std::vector<std::string> paths,
+                   std::vector<std::string> except = {}) {
     model::FileBody body;
     body.verbs = verbs(words);
     for (const auto& p : paths) body.patterns.push_back({pattern(p), {}, std::string(words) + " \"" + p + "\""});
@@ -67,8 +73,13 @@ class FilePolicy {
   FilePolicy& sock(model::Effect effect, model::Direction direction, const std::string& path) {
     model::UnixBody body;
     body.direction = direction;
-    if (path == "@abstract") body.abstract = true;
-    else body.paths.push_back({pattern(path), {}, (direction == model::Direction::Connect ? "connect unix \"" : "listen unix \"") + path + "\""});
+    if (path == "@abstract")
+      body.abstract = true;
+    else
+      body.paths.push_back(
+          {pattern(path),
+           {},
+           (direction == model::Direction::Connect ? "connect unix \"" : "listen unix \"") + path + "\""});
     return rule(effect, std::move(body));
   }
   FilePolicy& call(model::Effect effect, const std::string& name) {

@@ -36,10 +36,12 @@ Json process(const model::Policy& policy) {
   for (const auto& [name, value] : policy.env_set) env.push_back(name + "=" + value);
   // All five sets: without the ambient one a user other than root loses them at execve (capabilities(7)).
   Json sets = Json::object();
-  for (const char* set : {"bounding", "effective", "inheritable", "permitted", "ambient"}) sets[set] = capabilities(policy);
+  for (const char* set : {"bounding", "effective", "inheritable", "permitted", "ambient"})
+    sets[set] = capabilities(policy);
   Json limits = Json::array({{{"type", "RLIMIT_CORE"}, {"hard", 0}, {"soft", 0}}});
   if (policy.limits.files)
-    limits.push_back({{"type", "RLIMIT_NOFILE"}, {"hard", policy.limits.files->value}, {"soft", policy.limits.files->value}});
+    limits.push_back(
+        {{"type", "RLIMIT_NOFILE"}, {"hard", policy.limits.files->value}, {"soft", policy.limits.files->value}});
   const model::User user = run_user(policy);
   return {{"terminal", false},
           {"user", {{"uid", user.uid}, {"gid", user.gid}, {"umask", 18}}},  // 0022
@@ -81,12 +83,17 @@ Json options(const TreeMount& m, const model::User& user) {
 
 std::string source(const TreeMount& m) {
   switch (m.from) {
-    case TreeMount::From::Tmpfs: return "tmpfs";
-    case TreeMount::From::Proc: return "proc";
+    case TreeMount::From::Tmpfs:
+      return "tmpfs";
+    case TreeMount::From::Proc:
+      return "proc";
     // Not a tmpfs: runc 1.1 gives one the mode of the directory that it covers, whatever `mode=` says.
-    case TreeMount::From::Denied: return std::string(m.directory ? format::denied_directory : format::denied_file);
-    case TreeMount::From::Empty: return std::string(format::empty_file);
-    default: return m.source;
+    case TreeMount::From::Denied:
+      return std::string(m.directory ? format::denied_directory : format::denied_file);
+    case TreeMount::From::Empty:
+      return std::string(format::empty_file);
+    default:
+      return m.source;
   }
 }
 
@@ -140,7 +147,8 @@ void map_rules(const model::Policy& policy, const MountTree& tree, std::vector<M
     if (std::holds_alternative<model::CapabilityBody>(rule.body)) add("/process/capabilities");
     if (const auto* text = std::get_if<model::TextBody>(&rule.body); text && text->sort == model::TextBody::Sort::Env)
       add("/process/env");
-    if (!std::holds_alternative<model::FileBody>(rule.body) && !std::holds_alternative<model::UnixBody>(rule.body)) continue;
+    if (!std::holds_alternative<model::FileBody>(rule.body) && !std::holds_alternative<model::UnixBody>(rule.body))
+      continue;
     const auto concerns = [&](const Cause& c) { return c.rule == i; };
     bool found = false;
     for (std::size_t k = 0; k < tree.mounts.size(); ++k) {
@@ -164,7 +172,7 @@ Emitted emit(const model::Policy& policy, const model::Target&, std::span<const 
   Json config = {{"ociVersion", format::version},
                  {"process", process(policy)},
                  {"root", {{"path", format::root}, {"readonly", true}}},
-                 {"hostname", policy.run.hostname.value_or(policy.name)},
+                 {"hostname", policy.run.hostname.value_or(policy.name.substr(0, 64))},
                  {"mounts", mounts(tree, run_user(policy))},
                  {"linux", linux_section(policy, tree)}};
   for (const Artifact& a : earlier) {

@@ -26,8 +26,8 @@ std::vector<DerivedGrant> derived_grants(const Context& c);
 
 std::string quoted(const std::string& path);  ///< as in a policy
 
-/// May the policy's processes make this call at all, whatever its arguments? True when some rule permits some form of it
-/// and none refuses every form.
+/// May the policy's processes make this call at all, whatever its arguments? True when some rule permits some form of
+/// it and none refuses every form.
 bool may_call(const model::Policy& policy, const std::string& name);
 
 }  // namespace agp::backends::oci

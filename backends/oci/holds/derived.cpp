@@ -13,13 +13,15 @@ using model::Verb;
 
 class Collector {
  public:
-  explicit Collector(const Context& c) : c_(c), runc_(fmt::format("runc {}.{}", c.target.runc.major, c.target.runc.minor)) {}
+  explicit Collector(const Context& c)
+      : c_(c), runc_(fmt::format("runc {}.{}", c.target.runc.major, c.target.runc.minor)) {}
 
   std::vector<DerivedGrant> run() {
     scaffold();
     for (const TreeMount& m : c_.tree.mounts) mount(m);
     file(Verb::List, "/proc", runc_, "runc needs /proc; it is read-only and shows the container's own processes");
-    file(Verb::Read, "/proc/self/mountinfo", runc_, "and what else /proc holds of them: their memory, environment and mounts, which name host paths");
+    file(Verb::Read, "/proc/self/mountinfo", runc_,
+         "and what else /proc holds of them: their memory, environment and mounts, which name host paths");
     if (!c_.policy.env_set.contains("HOME")) add("env \"HOME\"", runc_, "set to the user's home directory, or `/`");
     return std::move(out_);
   }
@@ -30,7 +32,8 @@ class Collector {
   }
   void file(Verb verb, const std::string& path, std::string layer, std::string reason) {
     const model::FileAction action{verb, path};
-    if (model::decide(c_.policy, action).decision != model::Decision::Allow) add(action_text(action), std::move(layer), std::move(reason));
+    if (model::decide(c_.policy, action).decision != model::Decision::Allow)
+      add(action_text(action), std::move(layer), std::move(reason));
   }
 
   void scaffold() {
@@ -47,7 +50,9 @@ class Collector {
     if (m.needed && m.target != "/proc") {
       const bool resolver = m.target == "/etc/resolv.conf";
       const std::string layer = resolver ? "dns" : m.target == "/dev" ? "oci" : runc_;
-      const std::string reason = resolver ? "it names the generated resolver" : m.target == "/dev" ? "it leads to a mount" : "runc opens it before it starts the command";
+      const std::string reason = resolver             ? "it names the generated resolver"
+                                 : m.target == "/dev" ? "it leads to a mount"
+                                                      : "runc opens it before it starts the command";
       file(m.directory ? Verb::List : Verb::Read, m.target, layer, reason);
       if (m.target == "/dev/null") file(Verb::Modify, m.target, layer, reason);
       return;
@@ -57,15 +62,17 @@ class Collector {
     if (m.pinned && m.size)
       add(fmt::format("limit of {} bytes on {} for itself", *m.size, quoted(m.target)), "oci",
           "a directory that can't be renamed is a file system of its own, with the same bound");
-    if (m.from == TreeMount::From::Bind && may_call(c_.policy, "connect"))
-      socket(m);
+    if (m.from == TreeMount::From::Bind && may_call(c_.policy, "connect")) socket(m);
   }
 
   /// A socket of the host's that lies in a mounted directory can be connected to, read-only or not.
   void socket(const TreeMount& m) {
     const std::string sample = m.target + "/x";
-    if (model::decide(c_.policy, model::UnixAction{model::Direction::Connect, sample}).decision == model::Decision::Allow) return;
-    add("connect unix " + quoted(m.target + "/**"), "oci", "a mount does not stop connecting to a socket that a host process listens on there");
+    if (model::decide(c_.policy, model::UnixAction{model::Direction::Connect, sample}).decision ==
+        model::Decision::Allow)
+      return;
+    add("connect unix " + quoted(m.target + "/**"), "oci",
+        "a mount does not stop connecting to a socket that a host process listens on there");
   }
 
   const Context& c_;

@@ -6,8 +6,9 @@
 #include "backends/oci/holds/context.hpp"
 #include "backends/oci/mounts/shaped_rules.hpp"
 
-// File facts. For an allow: what its own mounts give beyond the rules (excess), and what it permits that they don't give
-// (loss). For a deny: what slips past it, and what its mounts take away beside it. Each question is put to the comparison.
+// File facts. For an allow: what its own mounts give beyond the rules (excess), and what it permits that they don't
+// give (loss). For a deny: what slips past it, and what its mounts take away beside it. Each question is put to the
+// comparison.
 namespace agp::backends::oci {
 namespace {
 
@@ -16,8 +17,12 @@ using model::PathPattern;
 using model::Verb;
 using model::Verbs;
 
-const model::FileBody& body_of(const Context& c, const model::Fact& f) { return std::get<model::FileBody>(c.policy.rules[f.rule].body); }
-const PathPattern& pattern_of(const Context& c, const model::Fact& f) { return body_of(c, f).patterns[f.pattern].pattern; }
+const model::FileBody& body_of(const Context& c, const model::Fact& f) {
+  return std::get<model::FileBody>(c.policy.rules[f.rule].body);
+}
+const PathPattern& pattern_of(const Context& c, const model::Fact& f) {
+  return body_of(c, f).patterns[f.pattern].pattern;
+}
 
 Cause cause_of(const model::Fact& f) { return {f.rule, f.pattern, Cause::none}; }
 
@@ -46,14 +51,15 @@ Difference lost_by_allow(const Context& c, const model::Fact& f) {
   });
 }
 
-/// What the mounts of `f` give although no rule permits it. What a rule refuses is that rule's excess; changing the mode
-/// of a directory one may write in is a derived grant.
+/// What the mounts of `f` give although no rule permits it. What a rule refuses is that rule's excess; changing the
+/// mode of a directory one may write in is a derived grant.
 Difference excess_of_allow(const Context& c, const model::Fact& f) {
-  return in_mounts(c, [&](const TreeMount& m) { return contains(m.grants, cause_of(f)) && !m.needed; },
-                   [&](const Point& p) {
-                     if (p.grant != Grant::Yes || p.decision == Decision::Allow || p.by_rule) return false;
-                     return !(p.at_root && p.verb == Verb::Modify && c.tree.mounts[p.mount].directory);
-                   });
+  return in_mounts(
+      c, [&](const TreeMount& m) { return contains(m.grants, cause_of(f)) && !m.needed; },
+      [&](const Point& p) {
+        if (p.grant != Grant::Yes || p.decision == Decision::Allow || p.by_rule) return false;
+        return !(p.at_root && p.verb == Verb::Modify && c.tree.mounts[p.mount].directory);
+      });
 }
 
 std::string why_lost(const Context& c, const model::Fact& f, const model::FileAction& lost) {
@@ -61,20 +67,23 @@ std::string why_lost(const Context& c, const model::Fact& f, const model::FileAc
   const auto refusals = ShapedRules(c.policy, {}).refusing(lost.path, model::verbs_all);
   const std::size_t i = governing(c.tree, lost.path);
   const std::size_t own = run_mount_of(c.policy, lost.path);
-  if (own != Cause::none && !c.policy.run.mounts[own].writable && (static_cast<Verbs>(lost.verb) & model::verbs_write) != 0)
+  if (own != Cause::none && !c.policy.run.mounts[own].writable &&
+      (static_cast<Verbs>(lost.verb) & model::verbs_write) != 0)
     return fmt::format("the mount at {} is read-only", quoted(c.policy.run.mounts[own].target));
   if (i != Cause::none && c.tree.mounts[i].target == lost.path)
     return "a mount point can be written, but not created, renamed or removed";
   if (i != Cause::none && c.tree.mounts[i].from == TreeMount::From::Bundle)
     return "/dev is the container's own and holds only the devices named one by one";
-  if (own != Cause::none && !c.policy.run.mounts[own].source) return "an empty file system has no file that could be mounted";
+  if (own != Cause::none && !c.policy.run.mounts[own].source)
+    return "an empty file system has no file that could be mounted";
   for (const Cause& r : refusals)
     if (c.policy.rules[r.rule].effect != model::Effect::Allow)
       return fmt::format("a mount that holds `deny {}` refuses this too",
                          std::get_if<model::FileBody>(&c.policy.rules[r.rule].body)
                              ? std::get<model::FileBody>(c.policy.rules[r.rule].body).patterns[r.pattern].text
                              : "connect unix");
-  if (pattern.shape() == PathPattern::Shape::Other) return "no directory stands before the wildcard that could be mounted";
+  if (pattern.shape() == PathPattern::Shape::Other)
+    return "no directory stands before the wildcard that could be mounted";
   if (pattern.base() == "/") return "the container's root is empty: only directories that a rule names are mounted";
   return "only a file or directory that exists can be mounted, so this can't be created or removed";
 }
@@ -98,7 +107,8 @@ std::optional<Capability> runs_from_memory(const Context& c, const model::Fact& 
   std::string from = "/x";
   for (const TreeMount& m : c.tree.mounts)
     if (m.directory && !m.exec && !m.needed && !m.masked) from = m.target + "/x";
-  return Capability{Holds::Wider, "`noexec` does not reach a program copied to memory, and the rules permit `memfd_create`",
+  return Capability{Holds::Wider,
+                    "`noexec` does not reach a program copied to memory, and the rules permit `memfd_create`",
                     action_text({Verb::Exec, from}), "syscall { deny memfd_create }"};
 }
 
@@ -122,7 +132,8 @@ std::optional<Capability> allowed_in_proc(const Context& c, const model::Fact& f
   } else if (is_process_path(base) || (base == "/proc" && pattern.shape() == PathPattern::Shape::Node)) {
     return Capability{Holds::Exact, "", "", ""};
   }
-  return Capability{Holds::Narrower, "the container's /proc is read-only and shows processes only", action_text(lost), ""};
+  return Capability{Holds::Narrower, "the container's /proc is read-only and shows processes only", action_text(lost),
+                    ""};
 }
 
 /// A file of /proc that a refusal names although runc's need leaves it.
@@ -147,17 +158,20 @@ Capability hold_allow(const Context& c, const model::Fact& f) {
   if (excess.undecided || lost.undecided) return undecided(f);
   if (excess.action) {
     const TreeMount& m = c.tree.mounts[governing(c.tree, excess.action->path)];
-    std::string reason = m.from == TreeMount::From::Device ? "a read-only mount does not keep a device from being written to"
+    std::string reason = m.from == TreeMount::From::Device
+                             ? "a read-only mount does not keep a device from being written to"
                          : pattern_of(c, f).shape() == PathPattern::Shape::Other
                              ? "a mount shows a whole directory, not the names that match a pattern"
                              : "a mount is readable, writable and executable as a whole, and always readable";
     if (lost.action) reason += fmt::format("; {} is refused as well", action_text(*lost.action));
-    std::string help = m.from == TreeMount::From::Device ? fmt::format("allow read, modify {}", quoted(m.target)) : rule_for(m);
+    std::string help =
+        m.from == TreeMount::From::Device ? fmt::format("allow read, modify {}", quoted(m.target)) : rule_for(m);
     return {Holds::Wider, std::move(reason), action_text(*excess.action), std::move(help)};
   }
   if (auto from_memory = runs_from_memory(c, f)) return *from_memory;
   if (lost.action)
-    return {Holds::Narrower, why_lost(c, f, *lost.action), action_text(*lost.action), help_for_loss(c, f, *lost.action)};
+    return {Holds::Narrower, why_lost(c, f, *lost.action), action_text(*lost.action),
+            help_for_loss(c, f, *lost.action)};
   return {Holds::Exact, "", "", ""};
 }
 
@@ -202,7 +216,9 @@ Capability hold_refusal(const Context& c, const model::Fact& f) {
       return p.decision == Decision::Ask && (*p.rules)[f.rule];
     });
     if (asked.undecided) return undecided(f);
-    if (asked.action) return {Holds::Narrower, "nothing can put the question when a file is used, so it is refused", action_text(*asked.action), ""};
+    if (asked.action)
+      return {Holds::Narrower, "nothing can put the question when a file is used, so it is refused",
+              action_text(*asked.action), ""};
   }
   const Difference lost = lost_by(c, cause_of(f));
   if (lost.undecided) return undecided(f);

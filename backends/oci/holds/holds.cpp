@@ -43,10 +43,12 @@ bool may_call(const model::Policy& policy, const std::string& name) {
     if (rule.expired || !body) continue;
     for (const auto& p : body->patterns) {
       if (p.pattern.name != name) continue;
-      const bool excepted = std::any_of(body->except.begin(), body->except.end(),
-                                        [&](const auto& e) { return e.pattern.name == name; });
-      if (rule.effect == model::Effect::Allow) allowed = true;
-      else if (p.pattern.tests.empty() && !excepted) return false;
+      const bool excepted =
+          std::any_of(body->except.begin(), body->except.end(), [&](const auto& e) { return e.pattern.name == name; });
+      if (rule.effect == model::Effect::Allow)
+        allowed = true;
+      else if (p.pattern.tests.empty() && !excepted)
+        return false;
     }
   }
   return allowed;

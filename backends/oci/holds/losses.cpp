@@ -5,7 +5,9 @@
 // Questions about the mounts that a fact brought into the tree.
 namespace agp::backends::oci {
 
-bool contains(const std::vector<Cause>& list, const Cause& cause) { return std::find(list.begin(), list.end(), cause) != list.end(); }
+bool contains(const std::vector<Cause>& list, const Cause& cause) {
+  return std::find(list.begin(), list.end(), cause) != list.end();
+}
 
 Difference in_mounts(const Context& c, const std::function<bool(const TreeMount&)>& which, const Question& question) {
   for (std::size_t i = 0; i < c.tree.mounts.size(); ++i) {

@@ -26,10 +26,12 @@ std::optional<std::string> shown_path(const Context& c, const PathPattern& patte
     if (!which(m)) continue;
     std::vector<std::string> samples{m.target, m.target + "/x"};
     if (pattern.shape() == PathPattern::Shape::Node) samples.push_back(pattern.base());
-    if (pattern.shape() == PathPattern::Shape::Subtree) samples.push_back((pattern.base() == "/" ? "" : pattern.base()) + "/x");
+    if (pattern.shape() == PathPattern::Shape::Subtree)
+      samples.push_back((pattern.base() == "/" ? "" : pattern.base()) + "/x");
     for (const std::string& s : samples)
       if (pattern.matches(s) && governing(c.tree, s) == i) return s;
-    if (pattern.shape() == PathPattern::Shape::Other && m.directory && may_intersect(pattern, model::path_subtree(m.target)))
+    if (pattern.shape() == PathPattern::Shape::Other && m.directory &&
+        may_intersect(pattern, model::path_subtree(m.target)))
       return m.target + "/x";
   }
   return std::nullopt;
@@ -47,7 +49,8 @@ bool all_shown(const Context& c, const PathPattern& pattern, bool writable) {
   });
 }
 
-Capability hold_allowed_socket(const Context& c, const model::Fact& fact, const PathPattern& pattern, model::Direction direction) {
+Capability hold_allowed_socket(const Context& c, const model::Fact& fact, const PathPattern& pattern,
+                               model::Direction direction) {
   const bool listen = direction == model::Direction::Listen;
   if (!all_shown(c, pattern, listen)) {
     const std::string path = pattern.shape() == PathPattern::Shape::Other ? "" : pattern.base();
@@ -60,10 +63,12 @@ Capability hold_allowed_socket(const Context& c, const model::Fact& fact, const 
   // A directory is mounted for its sockets: its other files can be read.
   for (const TreeMount& m : c.tree.mounts) {
     if (!contains(m.grants, {fact.rule, fact.pattern, Cause::none})) continue;
-    const Difference d = c.comparison.find(m.directory ? model::path_subtree(m.target) : model::path_node(m.target), model::verbs_all,
-                                           [](const Point& p) { return p.grant == Grant::Yes && p.decision != model::Decision::Allow && !p.by_rule; });
-    if (d.action) return {Holds::Wider, "a mount that shows sockets shows every other file beside them", action_text(*d.action),
-                          "name the sockets one by one"};
+    const Difference d = c.comparison.find(
+        m.directory ? model::path_subtree(m.target) : model::path_node(m.target), model::verbs_all,
+        [](const Point& p) { return p.grant == Grant::Yes && p.decision != model::Decision::Allow && !p.by_rule; });
+    if (d.action)
+      return {Holds::Wider, "a mount that shows sockets shows every other file beside them", action_text(*d.action),
+              "name the sockets one by one"};
   }
   return {Holds::Exact, "", "", ""};
 }
@@ -73,7 +78,11 @@ Capability hold_limit(const model::Fact& fact) {
   return {Holds::Exact, "", "", ""};
 }
 
-struct Power { const char* capability; const char* call; const char* reason; };
+struct Power {
+  const char* capability;
+  const char* call;
+  const char* reason;
+};
 /// Capabilities with which the mounts can be undone or passed by (capabilities(7), open_by_handle_at(2)).
 constexpr Power powers[] = {
     {"CAP_SYS_ADMIN", "mount", "it can mount over and remount what the mounts protect"},
@@ -96,8 +105,8 @@ Capability hold_capability(const Context& c, const model::Fact& fact) {
   if (decision != model::Decision::Allow) return {Holds::Exact, "", "", ""};
   for (const Power& p : powers)
     if (name == p.capability && may_call(c.policy, p.call))
-      return {Holds::Wider, fmt::format("with `{}`, {}", p.call, p.reason), action_text({model::Verb::Modify, "/etc/passwd"}),
-              fmt::format("syscall {{ deny {} }}", p.call)};
+      return {Holds::Wider, fmt::format("with `{}`, {}", p.call, p.reason),
+              action_text({model::Verb::Modify, "/etc/passwd"}), fmt::format("syscall {{ deny {} }}", p.call)};
   return {Holds::Exact, "", "", ""};
 }
 
@@ -115,17 +124,20 @@ Capability hold_unix(const Context& c, const model::Fact& fact) {
   const auto& body = std::get<model::UnixBody>(rule.body);
   if (fact.pattern >= body.paths.size()) {  // @abstract: such sockets belong to the network namespace (unix(7))
     if (rule.effect == model::Effect::Deny) return {Holds::Exact, "", "", ""};
-    return {Holds::Narrower, "abstract sockets of the host are in another network namespace", unix_action(body.direction, std::nullopt), ""};
+    return {Holds::Narrower, "abstract sockets of the host are in another network namespace",
+            unix_action(body.direction, std::nullopt), ""};
   }
   const PathPattern& pattern = body.paths[fact.pattern].pattern;
   if (rule.effect == model::Effect::Allow) return hold_allowed_socket(c, fact, pattern, body.direction);
   const bool listen = body.direction == model::Direction::Listen;
-  const auto slips = shown_path(c, pattern, [&](const TreeMount& m) { return reaches_host(m) && (!listen || (m.writable && m.directory)); });
+  const auto slips = shown_path(
+      c, pattern, [&](const TreeMount& m) { return reaches_host(m) && (!listen || (m.writable && m.directory)); });
   if (slips)
     return {Holds::Wider,
             listen ? "a socket can be made wherever a directory of the host's may be written in"
                    : "a mount does not stop connecting to a socket that it shows",
-            unix_action(body.direction, *slips), listen ? fmt::format("file {{ deny create {} }}", quoted(*slips)) : ""};
+            unix_action(body.direction, *slips),
+            listen ? fmt::format("file {{ deny create {} }}", quoted(*slips)) : ""};
   if (rule.effect == model::Effect::Ask)
     return {Holds::Narrower, "nothing can put the question when a socket is used, so it is refused",
             unix_action(body.direction, pattern.shape() == PathPattern::Shape::Other ? "/x" : pattern.base()), ""};
@@ -134,19 +146,24 @@ Capability hold_unix(const Context& c, const model::Fact& fact) {
 
 Capability hold_mount(const Context& c, const model::Fact& fact) {
   const model::Mount& mount = c.policy.run.mounts[fact.mount];
-  if (mount.target == "/" || mount.target == "/dev" || mount.target == "/proc" || model::is_beneath(mount.target, "/proc"))
+  if (mount.target == "/" || mount.target == "/dev" || mount.target == "/proc" ||
+      model::is_beneath(mount.target, "/proc"))
     return {Holds::Narrower, fmt::format("the container's {} is its own", mount.target == "/" ? "root" : mount.target),
             action_text({model::Verb::List, mount.target}), ""};
   bool used = false;
   for (const TreeMount& m : c.tree.mounts)
     used = used || (run_mount_of(c.policy, m.target) == fact.mount && !m.masked && !m.needed);
   if (!used)
-    return {Holds::Narrower, "no rule permits anything in it, so it is not mounted", action_text({model::Verb::List, mount.target}),
+    return {Holds::Narrower, "no rule permits anything in it, so it is not mounted",
+            action_text({model::Verb::List, mount.target}),
             fmt::format("file {{ allow read {} }}", quoted(mount.target + "/**"))};
   const Difference lost = lost_by(c, {Cause::none, 0, fact.mount});
-  if (lost.undecided) return {Holds::Narrower, "it could not be decided what the mount takes away", action_text({model::Verb::Delete, mount.target}), ""};
+  if (lost.undecided)
+    return {Holds::Narrower, "it could not be decided what the mount takes away",
+            action_text({model::Verb::Delete, mount.target}), ""};
   if (lost.action)
-    return {Holds::Narrower, "it and every directory between are mount points, which can't be renamed or removed", action_text(*lost.action), ""};
+    return {Holds::Narrower, "it and every directory between are mount points, which can't be renamed or removed",
+            action_text(*lost.action), ""};
   return {Holds::Exact, "", "", ""};
 }
 
@@ -155,12 +172,13 @@ Capability hold_other(const Context& c, const model::Fact& fact) {
   if (fact.kind == Kind::Limit) return hold_limit(fact);
   if (fact.kind == Kind::User) return {Holds::Exact, "", "", ""};
   if (fact.kind == Kind::Mode && fact.name == "file")
-    return {Holds::Not, "a mount can neither report nor permit what the rules refuse", action_text({model::Verb::Read, "/etc/passwd"}),
-            "mode audit for net, syscall"};
+    return {Holds::Not, "a mount can neither report nor permit what the rules refuse",
+            action_text({model::Verb::Read, "/etc/passwd"}), "mode audit for net, syscall"};
   if (fact.kind != Kind::Pattern) return {};
   const model::RuleBody& body = c.policy.rules[fact.rule].body;
   if (std::holds_alternative<model::CapabilityBody>(body)) return hold_capability(c, fact);
-  if (const auto* text = std::get_if<model::TextBody>(&body); text && text->sort == model::TextBody::Sort::Env) return hold_env(c, fact);
+  if (const auto* text = std::get_if<model::TextBody>(&body); text && text->sort == model::TextBody::Sort::Env)
+    return hold_env(c, fact);
   return {};
 }
 

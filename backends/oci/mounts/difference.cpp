@@ -111,7 +111,8 @@ Comparison::Comparison(const model::Policy& policy, const MountTree& tree) : pol
 
 Comparison::Place Comparison::place_of(const std::string& path) const {
   for (std::size_t i = places_.size(); i-- > 0;)
-    if (places_[i].path == path || (!places_[i].scaffold && model::is_beneath(path, places_[i].path))) return places_[i];
+    if (places_[i].path == path || (!places_[i].scaffold && model::is_beneath(path, places_[i].path)))
+      return places_[i];
   return {"", Cause::none, false};
 }
 
@@ -136,9 +137,12 @@ Point Comparison::point(Verb verb, const std::vector<bool>& rules, const Place& 
     (effect == model::Effect::Allow ? allowed : effect == model::Effect::Ask ? asked : denied) = true;
   }
   p.by_rule = allowed || asked || denied;
-  p.decision = denied ? model::Decision::Deny : asked ? model::Decision::Ask
-                                              : allowed ? model::Decision::Allow : model::Decision::Deny;
-  if (place.mount != Cause::none) p.grant = granted(tree_.mounts[place.mount], at_root, verb);
+  p.decision = denied    ? model::Decision::Deny
+               : asked   ? model::Decision::Ask
+               : allowed ? model::Decision::Allow
+                         : model::Decision::Deny;
+  if (place.mount != Cause::none)
+    p.grant = granted(tree_.mounts[place.mount], at_root, verb);
   else if (place.scaffold)
     p.grant = verb == Verb::List ? Grant::Yes : verb == Verb::Read || verb == Verb::Exec ? Grant::Any : Grant::No;
   return p;
@@ -176,11 +180,15 @@ Difference Comparison::search(const PathPattern& region, Verbs verbs, const Ques
       rules.push_back(&p);
       asked.push_back(p.pattern);
     }
-  struct Near { const Place* place; PathPattern node, subtree; };
+  struct Near {
+    const Place* place;
+    PathPattern node, subtree;
+  };
   std::vector<Near> near;
   for (const Place& p : places_) {
     Near n{&p, model::path_node(p.path), model::path_subtree(p.path)};
-    if (may_intersect(n.node, region) || (!p.scaffold && may_intersect(n.subtree, region))) near.push_back(std::move(n));
+    if (may_intersect(n.node, region) || (!p.scaffold && may_intersect(n.subtree, region)))
+      near.push_back(std::move(n));
   }
   for (const Near& n : near) {
     asked.push_back(&n.node);

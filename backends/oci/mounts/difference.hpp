@@ -7,17 +7,17 @@
 #include "backends/oci/mounts/mount_tree.hpp"
 
 /// Where the mounts and the file rules differ. In: a policy and its mount tree. Out: one concrete action for a question
-/// about both. Exact: paths on which nothing but single nodes and subtrees decide fall into finitely many cells, of which
-/// each has a sample; where other patterns can change the answer, the automata of `model::find_path` decide.
+/// about both. Exact: paths on which nothing but single nodes and subtrees decide fall into finitely many cells, of
+/// which each has a sample; where other patterns can change the answer, the automata of `model::find_path` decide.
 namespace agp::backends::oci {
 
 /// One action on one path, as both sides see it.
 struct Point {
   model::Verb verb = model::Verb::Read;
   model::Decision decision = model::Decision::Deny;
-  bool by_rule = false;              ///< the decision is a rule's, not the absence of one
-  std::size_t mount = Cause::none;   ///< the mount that shows the path
-  bool at_root = false;              ///< the path is that mount's own root
+  bool by_rule = false;             ///< the decision is a rule's, not the absence of one
+  std::size_t mount = Cause::none;  ///< the mount that shows the path
+  bool at_root = false;             ///< the path is that mount's own root
   Grant grant = Grant::No;
   const std::vector<bool>* rules = nullptr;  ///< which rules match the path (indices of policy.rules), verbs aside
 };
@@ -37,9 +37,22 @@ class Comparison {
   Difference find(const model::PathPattern& region, model::Verbs verbs, const Question& question) const;
 
  private:
-  struct Pattern { const model::PathPattern* pattern; std::size_t rule; bool except; };
-  struct Place { std::string path; std::size_t mount; bool scaffold; };
-  struct Sample { std::string path; Place place; bool at_root; std::vector<bool> rules, rules_listing; };
+  struct Pattern {
+    const model::PathPattern* pattern;
+    std::size_t rule;
+    bool except;
+  };
+  struct Place {
+    std::string path;
+    std::size_t mount;
+    bool scaffold;
+  };
+  struct Sample {
+    std::string path;
+    Place place;
+    bool at_root;
+    std::vector<bool> rules, rules_listing;
+  };
 
   std::vector<bool> match(const std::string& path, bool list) const;
   Point point(model::Verb verb, const std::vector<bool>& rules, const Place& place, bool at_root) const;

@@ -119,12 +119,14 @@ class Builder {
     const bool list_only = !anchor.subtree && at == static_cast<Verbs>(Verb::List);
     const bool directory = anchor.subtree || holds_others || list_only || (anchor.run_mount != Cause::none && in != 0);
     const std::string sample = directory && !list_only ? beneath(path) : path;
-    Flags want = directory ? for_directory(list_only ? at : in, rules_.refused(sample)) : for_file(at, rules_.refused(path));
+    Flags want =
+        directory ? for_directory(list_only ? at : in, rules_.refused(sample)) : for_file(at, rules_.refused(path));
     if (list_only && holds_others) return;  // a directory that leads to a mount can be listed anyway
     const bool socket = !directory && !want.shown && rules_.connects(path);
     if (rules_.connects(sample)) want.shown = true;
     if (const model::Mount* mount = source_mount(path); mount && !mount->writable) want.writable = false;
-    if (rules_.connect_denied(sample) && inherited.shown) want = {};
+    const bool host = outer != Cause::none && tree_.mounts[outer].from == TreeMount::From::Bind;
+    if (rules_.connect_denied(sample) && inherited.shown && host) want = {};  // only the host has sockets already
 
     const bool fixed = !directory && want.writable && inherited.writable &&
                        (at & model::verbs_write) != model::verbs_write;  // may be written, not removed
@@ -137,7 +139,8 @@ class Builder {
     m.writable = want.writable;
     m.exec = want.exec;
     m.socket = socket;
-    m.narrows = inherited.shown && (!want.shown || want.writable < inherited.writable || want.exec < inherited.exec || fixed);
+    m.narrows =
+        inherited.shown && (!want.shown || want.writable < inherited.writable || want.exec < inherited.exec || fixed);
     if (!find_content(m, want.shown)) return;
     m.grants = want.shown ? rules_.allowing(sample) : std::vector<Cause>{};
     if (inherited.shown) {
@@ -198,7 +201,8 @@ class Builder {
     for (std::string d = model::parent_path(m.target); d != tree_.mounts[outer].target; d = model::parent_path(d))
       between.push_back(d);
     for (std::size_t i = outer; i != Cause::none; i = around(tree_.mounts[i].target))  // pins made for a sibling
-      if (tree_.mounts[i].pinned) tree_.mounts[i].causes.insert(tree_.mounts[i].causes.end(), m.causes.begin(), m.causes.end());
+      if (tree_.mounts[i].pinned)
+        tree_.mounts[i].causes.insert(tree_.mounts[i].causes.end(), m.causes.begin(), m.causes.end());
     for (auto d = between.rbegin(); d != between.rend(); ++d) {
       TreeMount p;
       p.target = *d;
@@ -216,8 +220,9 @@ class Builder {
   void add(TreeMount m) {
     const std::size_t outer = around(m.target);
     m.in_writable = outer != Cause::none && tree_.mounts[outer].writable;
-    const auto at = std::upper_bound(tree_.mounts.begin(), tree_.mounts.end(), m.target,
-                                     [](const std::string& path, const TreeMount& o) { return path_less(path, o.target); });
+    const auto at =
+        std::upper_bound(tree_.mounts.begin(), tree_.mounts.end(), m.target,
+                         [](const std::string& path, const TreeMount& o) { return path_less(path, o.target); });
     tree_.mounts.insert(at, std::move(m));
   }
 
@@ -254,7 +259,8 @@ std::size_t governing(const MountTree& tree, std::string_view path) {
 
 bool is_scaffold(const MountTree& tree, std::string_view path) {
   return governing(tree, path) == Cause::none &&
-         std::any_of(tree.mounts.begin(), tree.mounts.end(), [&](const TreeMount& m) { return model::is_beneath(m.target, path); });
+         std::any_of(tree.mounts.begin(), tree.mounts.end(),
+                     [&](const TreeMount& m) { return model::is_beneath(m.target, path); });
 }
 
 Grant granted(const TreeMount& m, bool at_root, Verb verb) {
@@ -265,12 +271,17 @@ Grant granted(const TreeMount& m, bool at_root, Verb verb) {
   if (m.directory && at_root && (verb == Verb::Read || verb == Verb::Exec)) return Grant::Any;
   if (m.masked || (!at_root && (!m.directory || m.from == TreeMount::From::Bundle))) return Grant::No;
   switch (verb) {
-    case Verb::Read: return m.socket ? Grant::Any : Grant::Yes;
-    case Verb::List: return m.directory ? Grant::Yes : Grant::Any;
-    case Verb::Exec: return yes_if(m.exec);
-    case Verb::Modify: return yes_if(m.writable || device);  // a read-only mount does not protect a device (open(2))
+    case Verb::Read:
+      return m.socket ? Grant::Any : Grant::Yes;
+    case Verb::List:
+      return m.directory ? Grant::Yes : Grant::Any;
+    case Verb::Exec:
+      return yes_if(m.exec);
+    case Verb::Modify:
+      return yes_if(m.writable || device);  // a read-only mount does not protect a device (open(2))
     case Verb::Create:
-    case Verb::Delete: return yes_if(m.writable);
+    case Verb::Delete:
+      return yes_if(m.writable);
   }
   return Grant::No;
 }
@@ -288,7 +299,8 @@ std::size_t run_mount_of(const model::Policy& policy, std::string_view path) {
 bool has_name_rule(const model::Policy& policy) {
   for (const model::Rule& rule : policy.rules) {
     const auto* net = std::get_if<model::NetBody>(&rule.body);
-    if (rule.expired || rule.effect != model::Effect::Allow || !net || net->direction != model::Direction::Connect) continue;
+    if (rule.expired || rule.effect != model::Effect::Allow || !net || net->direction != model::Direction::Connect)
+      continue;
     for (const auto& e : net->endpoints)
       if (e.pattern.name) return true;
   }

@@ -7,11 +7,11 @@
 
 #include "compiler/model/policy.hpp"
 
-/// The mounts that hold a policy's file rules over an empty root. In: a policy. Out: a list of mounts in the order in which
-/// they must be made. Afterwards: every subtree on which the rules agree is shown by exactly one mount, with the least
-/// rights a mount can have that include what the rules permit there; a mount beneath a writable one can't be renamed
-/// away, because each directory between is a mount point too. What a mount can't hold exactly shows as a difference
-/// between `granted` and `model::decide`; nothing here decides whether that is acceptable.
+/// The mounts that hold a policy's file rules over an empty root. In: a policy. Out: a list of mounts in the order in
+/// which they must be made. Afterwards: every subtree on which the rules agree is shown by exactly one mount, with the
+/// least rights a mount can have that include what the rules permit there; a mount beneath a writable one can't be
+/// renamed away, because each directory between is a mount point too. What a mount can't hold exactly shows as a
+/// difference between `granted` and `model::decide`; nothing here decides whether that is acceptable.
 namespace agp::backends::oci {
 
 /// A pattern of a rule (an index into policy.rules and into its patterns), or a mount of `run`.
@@ -34,7 +34,7 @@ struct TreeMount {
   };
   std::string target;
   From from = From::Bind;
-  std::string source;        ///< Bind, Device: absolute host path; Bundle: name in the bundle
+  std::string source;  ///< Bind, Device: absolute host path; Bundle: name in the bundle
   bool directory = false;
   bool writable = false;
   bool exec = false;
@@ -65,8 +65,8 @@ enum class Grant { No, Yes, Any };  ///< Any: no such action exists there (readi
 std::size_t governing(const MountTree& tree, std::string_view path);
 /// What a mount grants on its own root (`at_root`) or beneath it.
 Grant granted(const TreeMount& mount, bool at_root, model::Verb verb);
-/// Is a loss there the doing of what caused the mount, so that the causes answer for it? On its root, when its mount point
-/// lies in a writable mount; beneath, when a deny or ask made it give less than the mount around it.
+/// Is a loss there the doing of what caused the mount, so that the causes answer for it? On its root, when its mount
+/// point lies in a writable mount; beneath, when a deny or ask made it give less than the mount around it.
 bool answered_by_causes(const TreeMount& mount, bool at_root);
 /// Is `path` a directory only because a mount lies beneath it? It can be listed and nothing else.
 bool is_scaffold(const MountTree& tree, std::string_view path);

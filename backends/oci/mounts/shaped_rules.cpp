@@ -80,7 +80,9 @@ Verbs ShapedRules::verbs(std::string_view path, bool allow) const {
   return out;
 }
 
-Verbs ShapedRules::permitted(std::string_view path) const { return verbs(path, true) & static_cast<Verbs>(~refused(path)); }
+Verbs ShapedRules::permitted(std::string_view path) const {
+  return verbs(path, true) & static_cast<Verbs>(~refused(path));
+}
 Verbs ShapedRules::refused(std::string_view path) const { return verbs(path, false); }
 
 bool ShapedRules::connects(std::string_view path) const {

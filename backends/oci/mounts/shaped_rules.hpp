@@ -31,8 +31,8 @@ class ShapedRules {
 
   model::Verbs permitted(std::string_view path) const;
   model::Verbs refused(std::string_view path) const;  ///< by a deny or ask, not by the absence of a rule
-  bool connects(std::string_view path) const;        ///< a socket there may be connected to
-  bool connect_denied(std::string_view path) const;  ///< an explicit deny, not the absence of a rule
+  bool connects(std::string_view path) const;         ///< a socket there may be connected to
+  bool connect_denied(std::string_view path) const;   ///< an explicit deny, not the absence of a rule
   /// Allow patterns of either sort that match.
   std::vector<Cause> allowing(std::string_view path) const;
   std::vector<Cause> allowing(std::string_view path, model::Verbs verbs) const;

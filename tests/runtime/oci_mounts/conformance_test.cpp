@@ -11,8 +11,9 @@
 #include "tests/support/container.hpp"
 #include "tests/support/file_policy.hpp"
 
-// What `granted` says of a mount tree, against the kernel: random policies over a writable host directory, every verb tried
-// in every directory, then once more after the agent has moved aside whatever it could and put its own in the place.
+// What `granted` says of a mount tree, against the kernel: random policies over a writable host directory, every verb
+// tried in every directory, then once more after the agent has moved aside whatever it could and put its own in the
+// place.
 namespace agp::test {
 namespace {
 
@@ -31,8 +32,10 @@ FilePolicy random_policy(std::mt19937& random) {
   static const char* const refused[] = {"write", "read write", "read write exec", "exec", "read"};
   FilePolicy p;
   // Mostly writable at the top and refused further down: that is where something could be moved out of the way.
-  p.allow(random() % 3 ? "read write" : words[random() % 4], {path(0, 1) + "/**"}).allow(words[random() % 4], {path(1, 3) + "/**"});
-  for (std::size_t i = 0, n = 2 + random() % 3; i < n; ++i) p.deny(refused[random() % 5], {path(1, 3) + (random() % 3 ? "/**" : "/f")});
+  p.allow(random() % 3 ? "read write" : words[random() % 4], {path(0, 1) + "/**"})
+      .allow(words[random() % 4], {path(1, 3) + "/**"});
+  for (std::size_t i = 0, n = 2 + random() % 3; i < n; ++i)
+    p.deny(refused[random() % 5], {path(1, 3) + (random() % 3 ? "/**" : "/f")});
   return p;
 }
 
@@ -60,7 +63,8 @@ TEST(OciConformance, TheTreeIsWhatTheKernelDoes) {
     FilePolicy p = random_policy(random);
     std::string about = "seed " + std::to_string(seed) + " policy " + std::to_string(n) + "\n";
     for (const auto& r : p.policy.rules)
-      about += std::string(model::to_string(r.effect)) + " " + std::get<model::FileBody>(r.body).patterns[0].text + "\n";
+      about +=
+          std::string(model::to_string(r.effect)) + " " + std::get<model::FileBody>(r.body).patterns[0].text + "\n";
     p.mount(host.path("r"), "/r", true);
     p.allow("read exec", {"/bin/probe"}).mount(AGP_OCI_PROBE, "/bin/probe");
     p.policy.run.command = {"/bin/probe", "walk", "/r"};
@@ -80,12 +84,18 @@ TEST(OciConformance, TheTreeIsWhatTheKernelDoes) {
       const Verb verb = word == "read" ? Verb::Read : static_cast<Verb>(verbs(word));
       const std::size_t i = backends::oci::governing(tree, path);
       Grant expected = Grant::No;
-      if (i != Cause::none) expected = backends::oci::granted(tree.mounts[i], tree.mounts[i].target == path, verb);
-      else if (verb == Verb::List && backends::oci::is_scaffold(tree, path)) expected = Grant::Yes;
+      if (i != Cause::none)
+        expected = backends::oci::granted(tree.mounts[i], tree.mounts[i].target == path, verb);
+      else if (verb == Verb::List && backends::oci::is_scaffold(tree, path))
+        expected = Grant::Yes;
       if (expected == Grant::Any) continue;
       const std::string what = word + " " + path + (replaced ? " after replacing\n" : "\n") + about;
-      if (done != 0) { ASSERT_EQ(expected, Grant::Yes) << what; }
-      if (done == 0 && !replaced) { ASSERT_EQ(expected, Grant::No) << what; }
+      if (done != 0) {
+        ASSERT_EQ(expected, Grant::Yes) << what;
+      }
+      if (done == 0 && !replaced) {
+        ASSERT_EQ(expected, Grant::No) << what;
+      }
       ++(done != 0 ? granted_seen : refused_seen);
     }
     EXPECT_TRUE(replaced);

@@ -18,7 +18,9 @@ using Json = nlohmann::ordered_json;
 
 FilePolicy with_probe() {
   FilePolicy p;
-  p.allow("read exec", {"/bin/busybox", "/bin/probe"}).mount("/bin/busybox", "/bin/busybox").mount(AGP_OCI_PROBE, "/bin/probe");
+  p.allow("read exec", {"/bin/busybox", "/bin/probe"})
+      .mount("/bin/busybox", "/bin/busybox")
+      .mount(AGP_OCI_PROBE, "/bin/probe");
   return p;
 }
 
@@ -85,7 +87,9 @@ TEST(OciLimits, WhenTheTimeIsOverNothingOfItRuns) {
   FilePolicy p = with_probe();
   const std::string word = "agp-test-sleeper-" + std::to_string(getpid());
   // A second process in the background, and signals ignored.
-  p.policy.run.command = {"/bin/busybox", "sh", "-c", "trap '' TERM INT HUP; /bin/busybox sleep 3600 & echo started; while :; do /bin/busybox sleep 3600; done", word};
+  p.policy.run.command = {
+      "/bin/busybox", "sh", "-c",
+      "trap '' TERM INT HUP; /bin/busybox sleep 3600 & echo started; while :; do /bin/busybox sleep 3600; done", word};
   p.policy.limits.time_ms = {{1500, {}}};
   const Outcome got = run_container(p.policy);
   EXPECT_EQ(got.status, 137);

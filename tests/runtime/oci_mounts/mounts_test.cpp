@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "compiler/plan/plan.hpp"
 #include "tests/support/container.hpp"
 #include "tests/support/file_policy.hpp"
 
@@ -20,7 +21,9 @@ using Json = nlohmann::ordered_json;
 /// The tools of the tests, read-only: busybox and the probe.
 FilePolicy with_tools() {
   FilePolicy p;
-  p.allow("read exec", {"/bin/busybox", "/bin/probe"}).mount("/bin/busybox", "/bin/busybox").mount(AGP_OCI_PROBE, "/bin/probe");
+  p.allow("read exec", {"/bin/busybox", "/bin/probe"})
+      .mount("/bin/busybox", "/bin/busybox")
+      .mount(AGP_OCI_PROBE, "/bin/probe");
   return p;
 }
 
@@ -34,7 +37,9 @@ TEST(OciMounts, TheExample) {
   host.file("task/main", "task", 0666);
   host.file("config/settings", "settings", 0666);
   FilePolicy p = with_tools();
-  p.allow("read write", {"/workspace/**"}).allow("read", {"/task/**", "/config/**"}).deny("write", {"/workspace/.git/hooks/**"});
+  p.allow("read write", {"/workspace/**"})
+      .allow("read", {"/task/**", "/config/**"})
+      .deny("write", {"/workspace/.git/hooks/**"});
   p.tmpfs("/workspace", 1 << 20).mount(host.path("task"), "/task").mount(host.path("config"), "/config");
   const std::vector<std::pair<std::string, std::string>> attempts{
       {"write", "$b touch /workspace/a"},
@@ -51,7 +56,8 @@ TEST(OciMounts, TheExample) {
       {"move-git", "$b mv /workspace/.git /workspace/x"},
       {"move-hooks", "$b mv /workspace/.git/hooks /workspace/.git/x"},
       {"remove-hooks", "$b rmdir /workspace/.git/hooks"},
-      {"hook-after-move", "$b mv /workspace/.git /workspace/x; $b mkdir -p /workspace/.git/hooks; $b touch /workspace/.git/hooks/h"},
+      {"hook-after-move",
+       "$b mv /workspace/.git /workspace/x; $b mkdir -p /workspace/.git/hooks; $b touch /workspace/.git/hooks/h"},
       {"read-passwd", "$b cat /etc/passwd"},
       {"sys", "$b ls /sys"},
       {"host-path", "$b ls " + host.path("config")},
@@ -65,17 +71,20 @@ TEST(OciMounts, TheExample) {
       {"copy-fits", "$b cp /bin/busybox /workspace/busybox"},
   };
   const auto got = attempt(p.policy, attempts);
-  for (const char* name : {"write", "subdirectory", "git", "read-config", "read-task"}) EXPECT_TRUE(permitted(got, name)) << name;
-  for (const char* name : {"write-config", "create-config", "chmod-config", "rename-config", "create-hook", "link-hook", "move-git", "move-hooks",
-                           "remove-hooks", "hook-after-move", "read-passwd", "sys", "host-path", "write-root", "write-dev", "write-scaffold",
-                           "write-proc", "proc-sys", "meminfo", "exec-workspace"})
+  for (const char* name : {"write", "subdirectory", "git", "read-config", "read-task"})
+    EXPECT_TRUE(permitted(got, name)) << name;
+  for (const char* name : {"write-config",   "create-config", "chmod-config", "rename-config", "create-hook",
+                           "link-hook",      "move-git",      "move-hooks",   "remove-hooks",  "hook-after-move",
+                           "read-passwd",    "sys",           "host-path",    "write-root",    "write-dev",
+                           "write-scaffold", "write-proc",    "proc-sys",     "meminfo",       "exec-workspace"})
     EXPECT_TRUE(refused(got, name)) << name;
   EXPECT_TRUE(refused(got, "copy-fits")) << "busybox is larger than the workspace";
 
   // Controls. /config: the modes of its files allow the agent everything; only the mount is in the way.
   p.policy.run.mounts[2].size_bytes = 16 << 20;
   auto control = attempt(p.policy, attempts, [](Json& c) { replace_option(c, "/config", "ro", "rw"); });
-  for (const char* name : {"write-config", "create-config", "rename-config"}) EXPECT_TRUE(permitted(control, name)) << name;
+  for (const char* name : {"write-config", "create-config", "rename-config"})
+    EXPECT_TRUE(permitted(control, name)) << name;
   EXPECT_TRUE(refused(control, "exec-workspace"));
   EXPECT_TRUE(permitted(control, "copy-fits"));
   control = attempt(p.policy, attempts, [](Json& c) { replace_option(c, "/workspace", "noexec", "exec"); });
@@ -84,8 +93,11 @@ TEST(OciMounts, TheExample) {
   EXPECT_TRUE(refused(control, "move-git"));
   EXPECT_TRUE(permitted(control, "hook-after-move"));
   // Not pinned: the read-only mount alone is walked around. runc makes .git for root; the agent owns it in a real run.
-  control = attempt(p.policy, {{"hook-after-move", "$b mv /workspace/.git /workspace/x && $b mkdir -p /workspace/.git/hooks && $b touch /workspace/.git/hooks/h"}},
-                    [](Json& c) { remove_mount(c, "/workspace/.git"); });
+  control = attempt(
+      p.policy,
+      {{"hook-after-move",
+        "$b mv /workspace/.git /workspace/x && $b mkdir -p /workspace/.git/hooks && $b touch /workspace/.git/hooks/h"}},
+      [](Json& c) { remove_mount(c, "/workspace/.git"); });
   EXPECT_TRUE(permitted(control, "hook-after-move"));
   control = attempt(p.policy, attempts, [](Json& c) {
     auto& options = mount_at(c, "/proc")["options"];
@@ -102,12 +114,15 @@ TEST(OciMounts, DevHoldsOnlyWhatIsPermitted) {
   p.policy.run.command = {"/bin/busybox", "ls", "/dev"};
   EXPECT_EQ(run_container(p.policy).out, "null\nzero\n");
   // Without a bind mount at /dev runc makes its own nodes.
-  EXPECT_NE(run_container(p.policy, [](Json& c) {
-              remove_mount(c, "/dev");
-              remove_mount(c, "/dev/null");
-              remove_mount(c, "/dev/zero");
-              c["linux"]["readonlyPaths"] = Json::array();
-            }).out.find("urandom"), std::string::npos);
+  EXPECT_NE(run_container(p.policy,
+                          [](Json& c) {
+                            remove_mount(c, "/dev");
+                            remove_mount(c, "/dev/null");
+                            remove_mount(c, "/dev/zero");
+                            c["linux"]["readonlyPaths"] = Json::array();
+                          })
+                .out.find("urandom"),
+            std::string::npos);
 }
 
 TEST(OciMounts, AReadOnlyMountDoesNotProtectADevice) {
@@ -128,7 +143,8 @@ TEST(OciMounts, NodevAndNosuid) {
   ASSERT_EQ(chmod(suid.c_str(), 04755), 0);
   FilePolicy p = with_tools();
   p.allow("read exec", {"/tools/**"}).allow("read modify", {"/dev/zero"}).mount(host.path("tools"), "/tools");
-  const std::vector<std::pair<std::string, std::string>> attempts{{"device", "$b head -c 1 /tools/zero"}, {"root", "/tools/suid root"}};
+  const std::vector<std::pair<std::string, std::string>> attempts{{"device", "$b head -c 1 /tools/zero"},
+                                                                  {"root", "/tools/suid root"}};
   const auto got = attempt(p.policy, attempts);
   EXPECT_TRUE(refused(got, "device"));
   EXPECT_TRUE(refused(got, "root"));
@@ -151,7 +167,8 @@ TEST(OciMounts, AWritableHostDirectoryKeepsItsDeny) {
       {"write", "$b touch /workspace/a"},
       {"git", "echo ref > /workspace/.git/HEAD"},
       {"hook", "$b touch /workspace/.git/hooks/h"},
-      {"hook-after-move", "$b mv /workspace/.git /workspace/x; $b mkdir -p /workspace/.git/hooks; $b touch /workspace/.git/hooks/h"}};
+      {"hook-after-move",
+       "$b mv /workspace/.git /workspace/x; $b mkdir -p /workspace/.git/hooks; $b touch /workspace/.git/hooks/h"}};
   const auto got = attempt(p.policy, attempts);
   EXPECT_TRUE(permitted(got, "write"));
   EXPECT_TRUE(permitted(got, "git"));
@@ -185,10 +202,14 @@ TEST(OciMounts, AMaskShowsNothing) {
   host.file("config/secret/key", "key", 0666);
   host.file("config/token", "token", 0666);
   FilePolicy p = with_tools();
-  p.allow("read", {"/config/**"}).deny("read", {"/config/secret/**", "/config/token"}).mount(host.path("config"), "/config");
-  const std::vector<std::pair<std::string, std::string>> attempts{
-      {"list", "$b ls /config/secret"}, {"read", "$b cat /config/secret/key"}, {"token", "$b cat /config/token"},
-      {"write", "$b touch /config/secret/x"}, {"others", "$b ls /config"}};
+  p.allow("read", {"/config/**"})
+      .deny("read", {"/config/secret/**", "/config/token"})
+      .mount(host.path("config"), "/config");
+  const std::vector<std::pair<std::string, std::string>> attempts{{"list", "$b ls /config/secret"},
+                                                                  {"read", "$b cat /config/secret/key"},
+                                                                  {"token", "$b cat /config/token"},
+                                                                  {"write", "$b touch /config/secret/x"},
+                                                                  {"others", "$b ls /config"}};
   const auto got = attempt(p.policy, attempts);
   for (const char* name : {"list", "read", "token", "write"}) EXPECT_TRUE(refused(got, name)) << name;
   EXPECT_TRUE(permitted(got, "others"));
@@ -242,7 +263,8 @@ TEST(OciMounts, ASocketIsReachedOnlyThroughAMount) {
   const int one = listen_at(directory + "/one.sock"), two = listen_at(directory + "/two.sock");
   FilePolicy p = with_tools();
   p.sock(model::Effect::Allow, model::Direction::Connect, "/run/one.sock").mount(directory, "/run");
-  const std::vector<std::pair<std::string, std::string>> attempts{{"one", "/bin/probe connect /run/one.sock"}, {"two", "/bin/probe connect /run/two.sock"}};
+  const std::vector<std::pair<std::string, std::string>> attempts{{"one", "/bin/probe connect /run/one.sock"},
+                                                                  {"two", "/bin/probe connect /run/two.sock"}};
   const auto got = attempt(p.policy, attempts);
   EXPECT_TRUE(permitted(got, "one"));
   EXPECT_TRUE(refused(got, "two"));
@@ -254,7 +276,8 @@ TEST(OciMounts, ASocketIsReachedOnlyThroughAMount) {
 
 TEST(OciMounts, NoexecDoesNotReachMemory) {
   FilePolicy p = with_tools();
-  const auto got = attempt(p.policy, {{"link", "/bin/probe memory-link"}, {"empty-path", "/bin/probe memory-empty-path"}});
+  const auto got =
+      attempt(p.policy, {{"link", "/bin/probe memory-link"}, {"empty-path", "/bin/probe memory-empty-path"}});
   EXPECT_TRUE(permitted(got, "link"));  // so that denying execveat(AT_EMPTY_PATH) alone holds nothing
   EXPECT_TRUE(permitted(got, "empty-path"));
 }
@@ -263,19 +286,50 @@ TEST(OciMounts, EnvironmentUserAndResolver) {
   FilePolicy p = with_tools();
   p.name_rule("registry.internal");
   p.policy.env_set = {{"PATH", "/bin"}, {"LANG", "C.UTF-8"}};
-  p.policy.run.command = {"/bin/busybox", "sh", "-c", "/bin/busybox tr '\\0' '\\n' < /proc/self/environ; /bin/busybox id; /bin/busybox cat /etc/resolv.conf; umask; /bin/busybox hostname; pwd"};
+  p.policy.run.command = {"/bin/busybox", "sh", "-c",
+                          "/bin/busybox tr '\\0' '\\n' < /proc/self/environ; /bin/busybox id; /bin/busybox cat "
+                          "/etc/resolv.conf; umask; /bin/busybox hostname; pwd"};
   p.policy.run.hostname = "agent";
   setenv("AGP_TEST_SECRET", "secret", 1);
   const Outcome got = run_container(p.policy);
-  EXPECT_EQ(got.out, "LANG=C.UTF-8\nPATH=/bin\nHOME=/\nuid=65534 gid=65534\nnameserver 127.0.0.53\n0022\nagent\n/\n") << got.err;
+  EXPECT_TRUE(got.unfinished.empty()) << got.unfinished[0];
+  EXPECT_EQ(got.out, "LANG=C.UTF-8\nPATH=/bin\nHOME=/\nuid=65534 gid=65534\nnameserver 127.0.0.53\n0022\nagent\n/\n")
+      << got.err;
+}
+
+TEST(OciMounts, ADirectoryOfDevCanBeWritable) {
+  FilePolicy p = with_tools();
+  p.allow("read write", {"/dev/shm/**"}).tmpfs("/dev/shm", 1 << 20);
+  const auto got = attempt(p.policy, {{"shm", "$b touch /dev/shm/x"}, {"dev", "$b touch /dev/x"}});
+  EXPECT_TRUE(permitted(got, "shm"));
+  EXPECT_TRUE(refused(got, "dev"));
+}
+
+TEST(OciMounts, ASecondStartLeavesTheFirstAlone) {
+  model::Policy p = FilePolicy().policy;
+  p.name = "test-second-" + std::to_string(getpid());
+  const auto commands = plan::stack_commands(p, debian12());
+  const Scratch scratch;
+  const std::string ns = "agp-" + p.name;
+  ASSERT_EQ(execute({"ip", "netns", "add", ns}).status, 0);  // as the first run has it
+  for (const auto& command : commands.finally) {
+    std::vector<std::string> words = command;
+    for (std::string& w : words)
+      if (const auto at = w.find("{run}"); at != std::string::npos) w.replace(at, 5, scratch.path("run"));
+    execute(words);
+  }
+  EXPECT_TRUE(std::filesystem::exists("/run/netns/" + ns));
+  execute({"ip", "netns", "del", ns});
 }
 
 TEST(OciMounts, PythonOfTheHost) {
   if (!std::filesystem::exists("/usr/bin/python3.11")) GTEST_SKIP() << "python3.11 is not installed";
   FilePolicy p;
-  p.allow("read exec", {"/usr/bin/python3.11", "/lib64/ld-linux-x86-64.so.2", "/usr/lib/x86_64-linux-gnu/**", "/usr/lib/python3.11/lib-dynload/**"});
+  p.allow("read exec", {"/usr/bin/python3.11", "/lib64/ld-linux-x86-64.so.2", "/usr/lib/x86_64-linux-gnu/**",
+                        "/usr/lib/python3.11/lib-dynload/**"});
   p.allow("read", {"/usr/lib/python3.11/**"});
-  p.policy.run.command = {"/usr/bin/python3.11", "-I", "-c", "import ctypes, json, socket, sqlite3, ssl, subprocess; print(1)"};
+  p.policy.run.command = {"/usr/bin/python3.11", "-I", "-c",
+                          "import ctypes, json, socket, sqlite3, ssl, subprocess; print(1)"};
   const Outcome got = run_container(p.policy);
   EXPECT_EQ(got.out, "1\n") << got.err;
 }

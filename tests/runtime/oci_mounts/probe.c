@@ -30,8 +30,10 @@ static int run_from_memory(int by_link) {
   char* envp[] = {NULL};
   char link[64];
   snprintf(link, sizeof link, "/proc/self/fd/%d", copy);
-  if (by_link) execve(link, argv, envp);
-  else syscall(SYS_execveat, copy, "", argv, envp, 0x1000 /* AT_EMPTY_PATH */);
+  if (by_link)
+    execve(link, argv, envp);
+  else
+    syscall(SYS_execveat, copy, "", argv, envp, 0x1000 /* AT_EMPTY_PATH */);
   return fail("execve");
 }
 
@@ -57,7 +59,8 @@ static int processes(int count) {
     }
   }
   close(ends[1]);
-  while (wait(NULL) > 0) {}
+  while (wait(NULL) > 0) {
+  }
   return made == count ? 0 : 1;
 }
 
@@ -95,8 +98,8 @@ static int runs(const char* path) {
   return status == 0;
 }
 
-/// Every verb once in each directory of a tree whose directories are a and b: `f` is read and written, `p` executed, `g`
-/// deleted, `n` created.
+/// Every verb once in each directory of a tree whose directories are a and b: `f` is read and written, `p` executed,
+/// `g` deleted, `n` created.
 static void walk(const char* directory, int depth) {
   char path[4096];
   report("list", directory, opens(directory, O_RDONLY | O_DIRECTORY));

@@ -1,9 +1,10 @@
+#include "backends/oci/mounts/difference.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <random>
 
-#include "backends/oci/mounts/difference.hpp"
 #include "backends/oci/mounts/mount_tree.hpp"
 #include "tests/support/file_policy.hpp"
 
@@ -40,7 +41,8 @@ FilePolicy random_policy(std::mt19937& random) {
     return out;
   };
   FilePolicy p;
-  static const char* const words[] = {"read", "read write", "read exec", "read write exec", "write", "list", "read modify", "create", "exec"};
+  static const char* const words[] = {"read",        "read write", "read exec", "read write exec", "write", "list",
+                                      "read modify", "create",     "exec"};
   static const char* const tails[] = {"/**", "/**", "/**", "", "/*", "/**/b", "/?"};
   const std::size_t rules = 1 + random() % 5;
   for (std::size_t i = 0; i < rules; ++i) {
@@ -64,8 +66,10 @@ class Answers {
   bool says(Holds direction, const Cause& cause) const {
     for (std::size_t i = 0; i < facts_.size(); ++i) {
       if (capabilities_.facts[i].holds != direction) continue;
-      if (cause.run_mount != Cause::none ? facts_[i].kind == model::Fact::Kind::Mount && facts_[i].mount == cause.run_mount
-                                         : facts_[i].kind == model::Fact::Kind::Pattern && facts_[i].rule == cause.rule && facts_[i].pattern == cause.pattern)
+      if (cause.run_mount != Cause::none
+              ? facts_[i].kind == model::Fact::Kind::Mount && facts_[i].mount == cause.run_mount
+              : facts_[i].kind == model::Fact::Kind::Pattern && facts_[i].rule == cause.rule &&
+                    facts_[i].pattern == cause.pattern)
         return true;
     }
     return false;
@@ -81,8 +85,10 @@ class Answers {
       out += facts_[i].text + " (" + std::to_string(static_cast<int>(capabilities_.facts[i].holds)) + ")\n";
     for (const auto& r : policy_.rules)
       if (const auto* f = std::get_if<model::FileBody>(&r.body))
-        out += std::string(model::to_string(r.effect)) + " " + f->patterns[0].text + (f->except.empty() ? "" : " except " + f->except[0].text) + "\n";
-    for (const auto& m : policy_.run.mounts) out += "mount " + m.source.value_or("tmpfs") + " at " + m.target + (m.writable ? " writable\n" : "\n");
+        out += std::string(model::to_string(r.effect)) + " " + f->patterns[0].text +
+               (f->except.empty() ? "" : " except " + f->except[0].text) + "\n";
+    for (const auto& m : policy_.run.mounts)
+      out += "mount " + m.source.value_or("tmpfs") + " at " + m.target + (m.writable ? " writable\n" : "\n");
     return out;
   }
   const std::vector<model::Fact>& facts() const { return facts_; }
@@ -112,15 +118,18 @@ TEST(OciDifference, NothingDiffersInSilence) {
     const Answers answers(p);
     for (const auto& c : answers.capabilities()) ++(c.holds == Holds::Exact ? exact : gaps);
     bool wider = false, narrower = false;
-    for (const auto& c : answers.capabilities()) wider |= c.holds == Holds::Wider, narrower |= c.holds == Holds::Narrower;
+    for (const auto& c : answers.capabilities())
+      wider |= c.holds == Holds::Wider, narrower |= c.holds == Holds::Narrower;
     for (const std::string& path : paths)
       for (const Verb verb : verbs_list) {
         const model::FileAction action{verb, path};
         const auto verdict = model::decide(p.policy, action);
         const std::size_t i = backends::oci::governing(tree, path);
         Grant grant = Grant::No;
-        if (i != Cause::none) grant = backends::oci::granted(tree.mounts[i], tree.mounts[i].target == path, verb);
-        else if (backends::oci::is_scaffold(tree, path)) grant = verb == Verb::List ? Grant::Yes : Grant::Any;
+        if (i != Cause::none)
+          grant = backends::oci::granted(tree.mounts[i], tree.mounts[i].target == path, verb);
+        else if (backends::oci::is_scaffold(tree, path))
+          grant = verb == Verb::List ? Grant::Yes : Grant::Any;
         const bool allowed = verdict.decision == model::Decision::Allow;
         const std::string text = backends::oci::action_text(action);
         if (grant == Grant::Yes && !allowed && !answers.derived(text)) {
@@ -130,14 +139,19 @@ TEST(OciDifference, NothingDiffersInSilence) {
             for (const std::size_t r : verdict.rules) said = said || answers.says(Holds::Wider, {r, 0, Cause::none});
           else
             for (const Cause& c : tree.mounts[i].grants) said = said || answers.says(Holds::Wider, c);
-          ASSERT_TRUE(said) << "seed " << seed << " policy " << n << ": " << text << " slips through in silence\n" << answers.text();
+          ASSERT_TRUE(said) << "seed " << seed << " policy " << n << ": " << text << " slips through in silence\n"
+                            << answers.text();
         }
         if (grant == Grant::No && allowed) {
           bool said = false;
-          for (const std::size_t r : verdict.rules) said = said || answers.says(Holds::Narrower, {r, 0, Cause::none}) || answers.says(Holds::Wider, {r, 0, Cause::none});
+          for (const std::size_t r : verdict.rules)
+            said = said || answers.says(Holds::Narrower, {r, 0, Cause::none}) ||
+                   answers.says(Holds::Wider, {r, 0, Cause::none});
           if (i != Cause::none)
-            for (const Cause& c : tree.mounts[i].causes) said = said || answers.says(Holds::Narrower, c) || answers.says(Holds::Wider, c);
-          ASSERT_TRUE(said) << "seed " << seed << " policy " << n << ": " << text << " is lost in silence\n" << answers.text();
+            for (const Cause& c : tree.mounts[i].causes)
+              said = said || answers.says(Holds::Narrower, c) || answers.says(Holds::Wider, c);
+          ASSERT_TRUE(said) << "seed " << seed << " policy " << n << ": " << text << " is lost in silence\n"
+                            << answers.text();
         }
       }
   }
@@ -164,18 +178,28 @@ TEST(OciDifference, EveryExampleIsOne) {
     const Answers answers(p);
     for (std::size_t k = 0; k < answers.facts().size(); ++k) {
       const auto& c = answers.capabilities()[k];
-      if (answers.facts()[k].kind != model::Fact::Kind::Pattern || answers.facts()[k].block != "file" || c.holds == Holds::Exact) continue;
+      if (answers.facts()[k].kind != model::Fact::Kind::Pattern || answers.facts()[k].block != "file" ||
+          c.holds == Holds::Exact)
+        continue;
       const std::size_t quote = c.slips.find(" \"");
       ASSERT_NE(quote, std::string::npos) << c.slips;
       const std::string word = c.slips.substr(0, quote), path = c.slips.substr(quote + 2, c.slips.size() - quote - 3);
       const model::FileAction action{word == "read" ? Verb::Read : static_cast<Verb>(verbs(word)), path};
       const std::size_t i = backends::oci::governing(tree, path);
-      Grant grant = i == Cause::none ? backends::oci::is_scaffold(tree, path) && action.verb == Verb::List ? Grant::Yes : Grant::No
-                                     : backends::oci::granted(tree.mounts[i], tree.mounts[i].target == path, action.verb);
+      Grant grant = i == Cause::none
+                        ? backends::oci::is_scaffold(tree, path) && action.verb == Verb::List ? Grant::Yes : Grant::No
+                        : backends::oci::granted(tree.mounts[i], tree.mounts[i].target == path, action.verb);
       const auto decision = model::decide(p.policy, action).decision;
-      const std::string about = answers.facts()[k].text + ": " + c.slips + "; seed " + std::to_string(seed) + "\n" + answers.text();
-      if (c.holds == Holds::Wider) { ASSERT_TRUE(grant == Grant::Yes && decision != model::Decision::Allow) << about; }
-      if (c.holds == Holds::Narrower) { ASSERT_TRUE(decision == model::Decision::Ask ? grant != Grant::Yes : grant == Grant::No && decision == model::Decision::Allow) << about; }
+      const std::string about =
+          answers.facts()[k].text + ": " + c.slips + "; seed " + std::to_string(seed) + "\n" + answers.text();
+      if (c.holds == Holds::Wider) {
+        ASSERT_TRUE(grant == Grant::Yes && decision != model::Decision::Allow) << about;
+      }
+      if (c.holds == Holds::Narrower) {
+        ASSERT_TRUE(decision == model::Decision::Ask ? grant != Grant::Yes
+                                                     : grant == Grant::No && decision == model::Decision::Allow)
+            << about;
+      }
     }
   }
 }

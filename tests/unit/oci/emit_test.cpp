@@ -48,7 +48,10 @@ TEST(OciEmit, NothingIsMountedThatNoRulePermits) {
 
 TEST(OciEmit, EverySubtreeIsOneMountWithTheRightsOfItsRules) {
   FilePolicy p;
-  p.allow("read", {"/config/**"}).allow("read exec", {"/usr/lib/**"}).allow("read write", {"/w/**", "/data/**"}).allow("read write exec", {"/w/bin/**"});
+  p.allow("read", {"/config/**"})
+      .allow("read exec", {"/usr/lib/**"})
+      .allow("read write", {"/w/**", "/data/**"})
+      .allow("read write exec", {"/w/bin/**"});
   p.tmpfs("/w", 4096).mount("/srv/data", "/data", true).mount("/srv/config", "/config");
   p.policy.run.rootfs = "/srv/image";
   const Json c = config(p);
@@ -140,7 +143,8 @@ TEST(OciEmit, MemoryLimitIncludesSwap) {
 TEST(OciEmit, TheProfileIsEmbeddedAsItIs) {
   FilePolicy p;
   EXPECT_FALSE(config(p)["linux"].contains("seccomp"));
-  const Json c = config(p, {{"seccomp/profile.json", R"({"defaultAction":"SCMP_ACT_ERRNO","z":1,"a":[18446744073709551615]})"}});
+  const Json c =
+      config(p, {{"seccomp/profile.json", R"({"defaultAction":"SCMP_ACT_ERRNO","z":1,"a":[18446744073709551615]})"}});
   EXPECT_EQ(c["linux"]["seccomp"].dump(), R"({"defaultAction":"SCMP_ACT_ERRNO","z":1,"a":[18446744073709551615]})");
   for (const char* broken : {"", "[]", "{\"defaultAction\":"})
     EXPECT_FALSE(emit(p, {{"seccomp/profile.json", broken}}).problems.empty()) << broken;
@@ -156,16 +160,33 @@ TEST(OciEmit, WhatNoConfigurationCanCarryIsAProblem) {
   };
   EXPECT_NE(problem([](model::Policy& p) { p.run.command.clear(); }).find("command"), std::string::npos);
   EXPECT_NE(problem([](model::Policy& p) { p.run.command.push_back("\xff"); }).find("UTF-8"), std::string::npos);
-  EXPECT_NE(problem([](model::Policy& p) { p.run.command.push_back("\xed\xa0\x80"); }).find("UTF-8"), std::string::npos);
-  EXPECT_NE(problem([](model::Policy& p) { p.env_set["A"] = std::string("a\0b", 3); }).find("zero byte"), std::string::npos);
+  EXPECT_NE(problem([](model::Policy& p) { p.run.command.push_back("\xed\xa0\x80"); }).find("UTF-8"),
+            std::string::npos);
+  EXPECT_NE(problem([](model::Policy& p) { p.env_set["A"] = std::string("a\0b", 3); }).find("zero byte"),
+            std::string::npos);
+  EXPECT_NE(problem([](model::Policy& p) { p.limits.pids = {{0, {}}}; }).find("no limit"), std::string::npos);
+  EXPECT_NE(problem([](model::Policy& p) { p.limits.memory_bytes = {{0, {}}}; }).find("no limit"), std::string::npos);
+  EXPECT_NE(problem([](model::Policy& p) { p.limits.cpu_milli = {{0, {}}}; }).find("no limit"), std::string::npos);
+  EXPECT_NE(problem([](model::Policy& p) { p.run.mounts.push_back({{}, "/t", true, 0, {}}); }).find("no limit"),
+            std::string::npos);
   EXPECT_NE(problem([](model::Policy& p) { p.env_set["A=B"] = ""; }).find("A=B"), std::string::npos);
-  EXPECT_NE(problem([](model::Policy& p) { p.run.mounts.push_back({"/a/../etc", "/x", false, {}, {}}); }).find("/a/../etc"), std::string::npos);
-  EXPECT_NE(problem([](model::Policy& p) { p.run.mounts.push_back({"/srv", "/{run}/x", false, {}, {}}); }).find("{run}"), std::string::npos);
+  EXPECT_NE(problem([](model::Policy& p) {
+              p.run.mounts.push_back({"/a/../etc", "/x", false, {}, {}});
+            }).find("/a/../etc"),
+            std::string::npos);
+  EXPECT_NE(problem([](model::Policy& p) {
+              p.run.mounts.push_back({"/srv", "/{run}/x", false, {}, {}});
+            }).find("{run}"),
+            std::string::npos);
 }
 
 TEST(OciEmit, EveryRuleHasAPlaceThatExists) {
   FilePolicy p;
-  p.allow("read write", {"/w/**"}).deny("write", {"/w/a/b/**"}).deny("read", {"/root/**"}).capability("CAP_CHOWN").tmpfs("/w");
+  p.allow("read write", {"/w/**"})
+      .deny("write", {"/w/a/b/**"})
+      .deny("read", {"/root/**"})
+      .capability("CAP_CHOWN")
+      .tmpfs("/w");
   const auto e = emit(p);
   const Json c = Json::parse(e.artifacts[0].bytes);
   std::map<std::string, std::vector<std::string>> places;

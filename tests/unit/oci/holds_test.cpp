@@ -20,20 +20,23 @@ Capability answer(const FilePolicy& b, const std::string& text) {
   return {};
 }
 
-#define EXPECT_HOLDS(builder, text, expected, slip)                                                      \
-  do {                                                                                                   \
-    const Capability got = answer(builder, text);                                                        \
+#define EXPECT_HOLDS(builder, text, expected, slip)                                                         \
+  do {                                                                                                      \
+    const Capability got = answer(builder, text);                                                           \
     EXPECT_EQ(static_cast<int>(got.holds), static_cast<int>(expected)) << got.reason << " / " << got.slips; \
-    EXPECT_EQ(got.slips, slip) << got.reason;                                                            \
-    EXPECT_EQ(got.reason.empty(), (expected) == Holds::Exact);                                           \
+    EXPECT_EQ(got.slips, slip) << got.reason;                                                               \
+    EXPECT_EQ(got.reason.empty(), (expected) == Holds::Exact);                                              \
   } while (false)
 
 TEST(OciHolds, WholeSubtreesAreExact) {
   FilePolicy b;
-  b.allow("read", {"/task/**", "/config/**"}).allow("read write", {"/workspace/**"}).allow("read exec", {"/usr/bin/python3.11", "/usr/lib/**"});
+  b.allow("read", {"/task/**", "/config/**"})
+      .allow("read write", {"/workspace/**"})
+      .allow("read exec", {"/usr/bin/python3.11", "/usr/lib/**"});
   b.tmpfs("/workspace").mount("/srv/task", "/task");
-  for (const char* fact : {"read \"/task/**\"", "read \"/config/**\"", "read write \"/workspace/**\"", "read exec \"/usr/lib/**\"",
-                           "read exec \"/usr/bin/python3.11\"", "mount \"/workspace\"", "mount \"/task\""})
+  for (const char* fact :
+       {"read \"/task/**\"", "read \"/config/**\"", "read write \"/workspace/**\"", "read exec \"/usr/lib/**\"",
+        "read exec \"/usr/bin/python3.11\"", "mount \"/workspace\"", "mount \"/task\""})
     EXPECT_HOLDS(b, fact, Holds::Exact, "");
 }
 

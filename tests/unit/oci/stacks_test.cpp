@@ -19,12 +19,17 @@ std::vector<Command> all(const plan::StackCommands& s) {
 }
 
 bool starts(const std::vector<Command>& list, const Command& words) {
-  return std::any_of(list.begin(), list.end(), [&](const Command& c) { return c.size() >= words.size() && std::equal(words.begin(), words.end(), c.begin()); });
+  return std::any_of(list.begin(), list.end(), [&](const Command& c) {
+    return c.size() >= words.size() && std::equal(words.begin(), words.end(), c.begin());
+  });
 }
 
 TEST(Stacks, OnlyTheThreeWordsInBracesAndNoShell) {
   FilePolicy p;
-  p.allow("read write", {"/w/**"}).deny("read write", {"/w/a/keys/**", "/w/token"}).name_rule("registry.internal").tmpfs("/w");
+  p.allow("read write", {"/w/**"})
+      .deny("read write", {"/w/a/keys/**", "/w/token"})
+      .name_rule("registry.internal")
+      .tmpfs("/w");
   p.policy.limits.time_ms = {{600000, {}}};
   const std::regex word("\\{[^}]*\\}");
   for (const Command& c : all(plan::stack_commands(p.policy, debian12())))
@@ -39,7 +44,9 @@ TEST(Stacks, OnlyTheThreeWordsInBracesAndNoShell) {
 TEST(Stacks, RunIsTheTimedFormOfTheContract) {
   FilePolicy p;
   p.policy.limits.time_ms = {{600000, {}}};
-  const Command expected{"timeout", "-s", "KILL", "600", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "runc", "--root", "{run}/state", "run", "--bundle", "{run}", "{id}"};
+  const Command expected{"timeout", "-s",           "KILL",         "600",  "unshare", "--pid",
+                         "--fork",  "--kill-child", "--mount-proc", "runc", "--root",  "{run}/state",
+                         "run",     "--bundle",     "{run}",        "{id}"};
   EXPECT_EQ(plan::stack_commands(p.policy, debian12()).run, std::vector<Command>{expected});
   p.policy.limits.time_ms = {{1050, {}}};
   EXPECT_EQ(plan::stack_commands(p.policy, debian12()).run[0][3], "1.050");
@@ -73,7 +80,9 @@ TEST(Stacks, PacketRulesAreLoadedBeforeTheLoopbackComesUp) {
   FilePolicy p;
   const auto prepare = plan::stack_commands(p.policy, debian12()).prepare;
   const auto at = [&](const std::string& word) {
-    return std::find_if(prepare.begin(), prepare.end(), [&](const Command& c) { return std::find(c.begin(), c.end(), word) != c.end(); }) - prepare.begin();
+    return std::find_if(prepare.begin(), prepare.end(),
+                        [&](const Command& c) { return std::find(c.begin(), c.end(), word) != c.end(); }) -
+           prepare.begin();
   };
   EXPECT_LT(at("nft"), at("up"));
   EXPECT_LT(at("net.mptcp.enabled=0"), at("up"));

@@ -16,8 +16,11 @@ std::vector<model::Policy> policies() {
   out.push_back(small.policy);
 
   FilePolicy full;
-  full.allow("read write", {"/workspace/**"}).allow("read", {"/config/**", "/etc/hosts"}).allow("read modify", {"/dev/tty"});
-  full.deny("write", {"/workspace/.git/hooks/**", "/workspace/.env"}).deny("read", {"/config/secret/**", "/config/key"});
+  full.allow("read write", {"/workspace/**"})
+      .allow("read", {"/config/**", "/etc/hosts"})
+      .allow("read modify", {"/dev/tty"});
+  full.deny("write", {"/workspace/.git/hooks/**", "/workspace/.env"})
+      .deny("read", {"/config/secret/**", "/config/key"});
   full.allow("read exec", {"/usr/bin/python3.11"}).tmpfs("/workspace", 1 << 30).mount("/srv/config", "/config");
   full.capability("CAP_NET_BIND_SERVICE").name_rule("registry.internal");
   full.policy.env_set = {{"PATH", "/usr/bin:/bin"}, {"QUOTED", "\"\\\t\u00e9"}};
@@ -39,7 +42,8 @@ std::vector<model::Policy> policies() {
 }
 
 /// The seccomp section as the OCI form knows it, with every field a profile can have.
-const char* const profile = R"({"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":1,"architectures":["SCMP_ARCH_X86_64"],
+const char* const profile =
+    R"({"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":1,"architectures":["SCMP_ARCH_X86_64"],
  "syscalls":[{"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":4294967295,"valueTwo":2,"op":"SCMP_CMP_MASKED_EQ"}]},
              {"names":["clone3"],"action":"SCMP_ACT_ERRNO","errnoRet":38}]})";
 
@@ -52,6 +56,7 @@ int main(int argc, char** argv) {
     const backends::Artifact earlier[] = {{"seccomp/profile.json", profile}};
     const auto emitted = backends::oci::backend().emit(policy, test::debian12(), earlier);
     if (!emitted.problems.empty()) return std::fprintf(stderr, "%s\n", emitted.problems[0].message.c_str()), 1;
-    std::ofstream(std::filesystem::path(argv[1]) / (std::to_string(n++) + ".json"), std::ios::binary) << emitted.artifacts[0].bytes;
+    std::ofstream(std::filesystem::path(argv[1]) / (std::to_string(n++) + ".json"), std::ios::binary)
+        << emitted.artifacts[0].bytes;
   }
 }
