@@ -1,6 +1,7 @@
 #include "backends/seccomp/backend.hpp"
 
 #include "backends/seccomp/decode/decode.hpp"
+#include "backends/seccomp/emit/capabilities.hpp"
 #include "backends/seccomp/emit/emit.hpp"
 
 namespace agp::backends::seccomp {
@@ -14,17 +15,7 @@ class Seccomp final : public Backend {
 
   Capabilities capabilities(const model::Policy& policy, std::span<const model::Fact> facts,
                             const model::Target& target) const override {
-    Capabilities out;
-    for (const model::Fact& fact : facts) {
-      Capability c;
-      if (fact.kind == model::Fact::Kind::Pattern && fact.block == "syscall") c.holds = Holds::Exact;
-      if (fact.kind == model::Fact::Kind::Mode && fact.name == "syscall")
-        c = {Holds::Not, "the filter refuses; it has no form that reports and permits", "", "use `mode enforce` for `syscall`"};
-      out.facts.push_back(std::move(c));
-    }
-    if (target.stack.starts_with("oci")) out.derived = loader_grants(policy, target);
-    out.assumptions = {"A3", "A5", "A11"};
-    return out;
+    return seccomp::capabilities(policy, facts, target);
   }
   Emitted emit(const model::Policy& policy, const model::Target& target, std::span<const Artifact>) const override {
     return seccomp::emit(policy, target);

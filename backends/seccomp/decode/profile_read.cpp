@@ -5,7 +5,7 @@
 
 #include "backends/seccomp/decode/profile.hpp"
 #include "backends/seccomp/format.hpp"
-#include "compiler/linux/libseccomp.hpp"
+#include "compiler/linux/syscalls.hpp"
 
 // Comes in: the text of a profile or of a config.json. Goes out: rules, as runc 1.1 hands them to libseccomp
 // (libcontainer/specconv/spec_linux.go, libcontainer/seccomp/seccomp_linux.go and patchbpf/enosys_linux.go).
@@ -143,9 +143,9 @@ class Reader {
   /// Whether libseccomp knows the name decides between this entry and the default. It matters only where the kernel has
   /// the call.
   void certain(const linux::Syscall& call, std::uint32_t word, std::uint32_t default_word, const std::string& where) const {
-    const bool exists = model::KernelVersion{call.since.major, call.since.minor} <= target_.kernel;
-    if (!linux::libseccomp_knows(call) && exists && word != default_word)
-      fail(where, fmt::format("is `{}`, of Linux {}.{}: only some builds of libseccomp know it, the others drop it", call.name, call.since.major, call.since.minor));
+    const model::KernelVersion since{call.since.major, call.since.minor};
+    if (since > target_.libseccomp_names && since <= target_.kernel && word != default_word)
+      fail(where, fmt::format("is `{}`, of Linux {}.{}: the target's libseccomp may not know it, and would drop it", call.name, since.major, since.minor));
   }
 
   Comparison comparison(const Json& a, const std::string& where) const {

@@ -77,7 +77,7 @@ Emitted emit(const model::Policy& policy, const model::Target& target) {
   if (!out.problems.empty()) return out;
   const Decisions profile = decide_calls(policy, target, needs_of(target));
   out.problems = profile.problems;
-  if (out.problems.empty()) emit_profile(profile, policy, out);
+  if (out.problems.empty()) emit_profile(profile, policy, target, out);
   if (!out.problems.empty()) out.artifacts.clear();
   return out;
 }

@@ -9,7 +9,6 @@
 
 #include "backends/seccomp/emit/cubes.hpp"
 #include "backends/seccomp/format.hpp"
-#include "compiler/linux/libseccomp.hpp"
 
 namespace agp::backends::seccomp {
 namespace {
@@ -46,12 +45,13 @@ Json arguments(const Cube& cube) {
 
 class Writer {
  public:
-  Writer(const Decisions& decisions, const model::Policy& policy, Emitted& out) : in_(decisions), policy_(policy), out_(out) {}
+  Writer(const Decisions& decisions, const model::Policy& policy, const model::Target& target, Emitted& out)
+      : in_(decisions), policy_(policy), target_(target), out_(out) {}
 
   void run() {
     std::vector<Group> constant, conditional;
     for (const CallDecision& c : in_.calls) {
-      if (c.root == Diagram::leaf(default_word) || !linux::libseccomp_knows(*c.call)) continue;
+      if (c.root == Diagram::leaf(default_word) || !known(*c.call)) continue;
       auto& groups = Diagram::is_leaf(c.root) ? constant : conditional;
       const auto it = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.root == c.root; });
       if (it == groups.end()) groups.push_back({c.root, {&c}});
@@ -90,6 +90,10 @@ class Writer {
     entries_.push_back(std::move(e));
   }
 
+  bool known(const linux::Syscall& call) const {
+    return model::KernelVersion{call.since.major, call.since.minor} <= target_.libseccomp_names;
+  }
+
   /// libseccomp compares an entry's arguments word by word, high before low, and entries of one call share the words they
   /// begin with; each word is loaded, masked and compared. How many words does this entry add?
   std::size_t new_words(const Cube& cube) {
@@ -112,7 +116,7 @@ class Writer {
   void threshold() {
     const CallDecision* last = nullptr;
     for (const CallDecision& c : in_.calls)
-      if (linux::libseccomp_knows(*c.call)) last = &c;
+      if (known(*c.call)) last = &c;
     if (!last || last->call->number <= last_named_) return;
     entries_.push_back({{"names", Json::array({last->call->name})}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", format::eperm}});
   }
@@ -137,6 +141,7 @@ class Writer {
 
   const Decisions& in_;
   const model::Policy& policy_;
+  const model::Target& target_;
   Emitted& out_;
   Json entries_ = Json::array();
   std::map<std::size_t, std::set<std::size_t>> places_;
@@ -147,6 +152,8 @@ class Writer {
 
 }  // namespace
 
-void emit_profile(const Decisions& decisions, const model::Policy& policy, Emitted& out) { Writer(decisions, policy, out).run(); }
+void emit_profile(const Decisions& decisions, const model::Policy& policy, const model::Target& target, Emitted& out) {
+  Writer(decisions, policy, target, out).run();
+}
 
 }  // namespace agp::backends::seccomp
