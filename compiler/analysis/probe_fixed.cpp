@@ -2,6 +2,8 @@
 // tried whatever the policy says. What is expected of each is still the model's decision.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "compiler/analysis/probe_suite.hpp"
 
 namespace agp::analysis {
@@ -197,7 +199,8 @@ void add_limits(Suite& suite) {
     suite.add_stated(std::move(id), about, fmt::format("limit {}", name), std::move(attempt), expected, "oci", "limits");
   };
   if (l.memory_bytes) {
-    const std::uint64_t inside = l.memory_bytes->value / 2, outside = l.memory_bytes->value + (64ull << 20);
+    const std::uint64_t inside = std::min(l.memory_bytes->value / 2, std::uint64_t{256} << 20);
+    const std::uint64_t outside = l.memory_bytes->value + (std::uint64_t{64} << 20);
     for (const std::uint64_t bytes : {inside, outside})
       bound(fmt::format("memory {} MiB", bytes >> 20), bytes == inside ? "inside" : "more than the bound", "memory",
             {"memory", {{"bytes", bytes}, {"limit_ms", std::uint64_t{60000}}}}, bytes == inside ? Expected::Permitted : Expected::Denied);

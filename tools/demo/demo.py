@@ -327,7 +327,12 @@ def main():
 
     for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(s, stop)
-    log = (lambda text: None) if arguments.quiet else (lambda text: print(f"-- {text}", file=sys.stderr, flush=True))
+    began = time.monotonic()
+
+    def log(text):
+        if not arguments.quiet:
+            print(f"-- {time.monotonic() - began:5.1f} s  {text}", file=sys.stderr, flush=True)
+
     with tempfile.TemporaryDirectory(prefix="agp-demo-") as work:
         try:
             return demonstrate(arguments, work, log)

@@ -133,7 +133,7 @@ Outcome run_in_child(const Fields& fields) {
   close(ends[1]);
   std::string text;
   int status = 0;
-  const auto limit = static_cast<std::int64_t>(Arguments(fields).number("limit_ms", 10000));
+  const auto limit = static_cast<std::int64_t>(Arguments(fields).number("limit_ms", 30000));
   const End end = collect(ends[0], child, now_ms() + limit, text, status);
   close(ends[0]);
   end_children(child, end == End::Exited);

@@ -1,5 +1,5 @@
 // Attempts on the network. In: protocol, address and port, or a name and the resolver to ask. A refusal comes at once or
-// counts as `timeout` after two seconds of silence: what a drop looks like.
+// counts as `timeout` after five seconds of silence: what a drop looks like.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -20,7 +20,7 @@
 namespace agp::probe {
 namespace {
 
-constexpr int patience_ms = 2000;
+constexpr int patience_ms = 5000;
 constexpr char greeting[] = "agp-probe";
 
 struct Endpoint {
@@ -56,7 +56,7 @@ bool wait_for(int fd, short events) {
   return ready > 0;
 }
 
-Outcome timed_out() { return {"timeout", "silence for 2 s"}; }
+Outcome timed_out() { return {"timeout", "silence for 5 s"}; }
 
 Outcome connect_stream(Endpoint e) {
   const int fd = socket(e.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -252,7 +252,7 @@ TEST(Probes, BoundsAreTriedOnBothSides) {
   p.limits.pids = {100, {}};
   p.limits.time_ms = {600000, {}};
   const auto suite = probes(p, target(), {});
-  EXPECT_EQ(expected(suite, "memory 512 MiB"), "permitted");
+  EXPECT_EQ(expected(suite, "memory 256 MiB"), "permitted");
   EXPECT_EQ(expected(suite, "memory 1088 MiB"), "denied");
   EXPECT_EQ(expected(suite, "50 processes"), "permitted");
   EXPECT_EQ(expected(suite, "101 processes"), "denied");
