@@ -1,0 +1,64 @@
+#!/usr/bin/python3
+"""What agp prints and writes as JSON, against the schemas in docs/reference/schemas; SARIF against the standard's own
+schema, where the folder `shared/data` beside the checkout has it."""
+import json
+import pathlib
+import sys
+import tempfile
+
+import jsonschema
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from golden import DAY, TESTS, run  # noqa: E402
+
+ROOT = TESTS.parent
+SCHEMAS = ROOT / "docs/reference/schemas"
+SARIF = ROOT.parent / "shared/data/sarif/sarif-schema-2.1.0.json"
+
+
+def validator(path):
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    kind = jsonschema.validators.validator_for(schema)
+    kind.check_schema(schema)
+    return kind(schema)
+
+
+def main():
+    agp = sys.argv[1]
+    checks = {name: validator(SCHEMAS / f"agp-{name}-1.json") for name in ("diagnostics", "query", "manifest", "report")}
+    sarif = validator(SARIF) if SARIF.exists() else None
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+
+    def expect(check, text, what):
+        try:
+            errors = [f"{list(e.absolute_path)}: {e.message[:200]}" for e in check.iter_errors(json.loads(text))]
+        except ValueError as error:
+            errors = [f"no JSON: {error}"]
+        counts["failed" if errors else "passed"] += 1
+        if errors:
+            print(f"FAILED {what}\n  " + "\n  ".join(errors[:5]))
+
+    for path in sorted((TESTS / "language").rglob("*.agp")):
+        words = [str(path), "--no-config", "--at", DAY]
+        expect(checks["diagnostics"], run(agp, ["check", *words, "--format", "json"], ROOT)[1], f"check {path.name}")
+        if sarif:
+            expect(sarif, run(agp, ["check", *words, "--format", "sarif"], ROOT)[1], f"check --format sarif {path.name}")
+    example = str(ROOT / "docs/examples/code-execution.agp")
+    with tempfile.TemporaryDirectory() as scratch:
+        out = pathlib.Path(scratch) / "out"
+        expect(checks["diagnostics"], run(agp, ["build", "-q", example, "-o", str(out), "--format", "json"], ROOT)[2], "build")
+        expect(checks["manifest"], (out / "manifest.json").read_text(encoding="utf-8"), "manifest.json")
+        expect(checks["report"], (out / "report.json").read_text(encoding="utf-8"), "report.json")
+        for command in (["verify", example, str(out)], ["test", example]):
+            expect(checks["diagnostics"], run(agp, [*command, "--format", "json"], ROOT)[1], command[0])
+    for action in ('write "/workspace/x"', "connect tcp registry.internal:443", "syscall socket(AF_INET6)", 'tool "payments.transfer"'):
+        expect(checks["query"], run(agp, ["query", example, action, "--format", "json"], ROOT)[1], f"query {action}")
+    if not sarif:
+        counts["skipped"] = 1
+        print("skipped: the SARIF schema is not here")
+    print(f"schemas: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    sys.exit(1 if counts["failed"] else 0)
+
+
+if __name__ == "__main__":
+    main()
