@@ -231,15 +231,15 @@ def whole_file(block, needs_version):
 
 
 def page_case(agp, path, update):
-    """The first example of a page has its finding, and the one behind `Instead:` has not, nor any other of the text."""
+    """The first example of a page has its finding; the later ones have not, nor any other about text and names."""
     code = path.stem
     parts = re.findall(r"^```agp\n(.*?)^```$", path.read_text(encoding="utf-8"), re.M | re.S)
     faults = []
-    for block, wanted in zip(parts, (True, False)):
+    for block, wanted in zip(parts, [True] + [False] * len(parts)):
         text = whole_file(block, code != "AGP1002" or not wanted)
         found = set()
         for command in ("check", "test") if "test " in text else ("check",):
-            _, out, _ = run(agp, [command, "-", "--no-config", "--at", DAY, "--format", "json"], path.parent, text.encode())
+            _, out, _ = run(agp, [command, "-", "--stdin-name", "test.agp", "--no-config", "--at", DAY, "--format", "json"], path.parent, text.encode())
             found |= {finding["code"] for finding in json.loads(out)["diagnostics"]}
         if wanted and code not in found:
             faults.append(f"the first example gives {sorted(found) or 'nothing'}\n{text}")
@@ -252,7 +252,7 @@ SUITES = {
     "language": (language_case, lambda: sorted(p for p in (TESTS / "language").rglob("*.agp") if p.parent.name != "parts")),
     "cli": (cli_case, lambda: sorted(p.parent for p in (TESTS / "cli").glob("*/args"))),
     "pages": (page_case, lambda: sorted(p for p in (TESTS.parent / "docs/reference/diagnostics").glob("AGP*.md")
-                                        if "\nInstead:\n" in p.read_text(encoding="utf-8"))),
+                                        if p.read_text(encoding="utf-8").count("\n```agp\n") > 1)),
     "artifacts": (artifacts_case, lambda: sorted(p.parent for p in (TESTS / "artifacts").glob("*/policy.agp"))),
 }
 
