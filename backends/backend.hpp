@@ -114,6 +114,8 @@ std::string short_name(std::string_view text);
 std::string log_prefix(const model::Policy& policy, std::optional<std::string_view> rule_id);
 /// The word after `R=` in that prefix, also what comments in artifacts call the rule. Never `default`.
 std::string log_rule(const model::Policy& policy, std::string_view rule_id);
+/// Whom the agent runs as: the policy's `run user`, else 65534:65534.
+model::User agent_user(const model::Policy& policy);
 /// Does the policy need the generated resolver: is there an `allow connect` on a name?
 bool needs_resolver(const model::Policy& policy);
 /// Do denials have to be reported at all?

@@ -68,7 +68,7 @@ void matches(const model::Policy& policy, const model::Target& target, const std
     out.push_back({{"on", word}, {"layer", "seccomp"}, {"log", "audit"}, {"type", 1326}});
   if (!is_net(word) || !reports_packets(target)) return;
   if (needs_resolver(policy) && word != "listen")
-    out.push_back({{"on", word}, {"layer", "dns"}, {"log", "dnsmasq"}, {"contains", " is NXDOMAIN"}});
+    out.push_back({{"on", word}, {"layer", "dns"}, {"log", "dnsmasq"}, {"regex", "config .* is NXDOMAIN$"}});
   if (word == "resolve") return;
   const auto line = [&](std::optional<std::string_view> rule, Direction direction) {
     Json entry = {{"on", word},

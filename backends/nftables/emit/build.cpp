@@ -193,7 +193,7 @@ class Builder {
     Value key{numeric ? Value::Kind::Number : Value::Kind::Quoted, user, 0, {}};
     if (numeric) std::from_chars(user.data(), user.data() + user.size(), key.number);
     users.push_back({std::move(key), go("by_resolver"), ""});
-    if (policy_.run.user) users.push_back({number(policy_.run.user->uid), Verdict{Verdict::Kind::Continue, {}}, ""});
+    users.push_back({number(agent_user(policy_).uid), Verdict{Verdict::Kind::Continue, {}}, ""});
     output.rules.push_back({{DispatchAny{meta("skuid"), std::move(users)}}, ""});
     output.rules.push_back(to_resolver());
   }

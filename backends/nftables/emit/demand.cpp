@@ -135,8 +135,7 @@ class Collector {
           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || in(c, "_-");
         });
     if (!plain) return problem(fmt::format("the target's `dns_user` is not the name of a user: {} bytes", name.size()));
-    if (!policy_.run.user) return;
-    const auto uid = policy_.run.user->uid;
+    const auto uid = agent_user(policy_).uid;
     if ((uid == 65534 && name == "nobody") || (uid == 0 && name == "root") || name == fmt::format("{}", uid))
       problem(fmt::format("the agent and the generated resolver are the same user ({}, {})", uid, name),
               "run the agent as another user, or name another `dns_user` in the target");

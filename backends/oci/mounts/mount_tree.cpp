@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "backends/backend.hpp"
 #include "backends/oci/format.hpp"
 #include "backends/oci/mounts/shaped_rules.hpp"
 #include "backends/oci/mounts/widening.hpp"
@@ -307,6 +308,6 @@ bool has_name_rule(const model::Policy& policy) {
   return false;
 }
 
-model::User run_user(const model::Policy& policy) { return policy.run.user.value_or(model::User{65534, 65534, {}}); }
+model::User run_user(const model::Policy& policy) { return agent_user(policy); }
 
 }  // namespace agp::backends::oci

@@ -1,8 +1,8 @@
 """A stand-in for the upstream resolver, and a client: just enough DNS (RFC 1035) for the tests.
 
 `dns.py serve ADDRESS TABLE` answers from a table (JSON) over UDP and TCP and prints one line `NAME TYPE` for each query
-that reaches it, so that a test can show what was forwarded and what was not. `dns.py ask` makes the queries of a JSON
-list and prints the answers."""
+that reaches it, so that a test can show what was forwarded and what was not. `dns.py ask` makes a query
+for each line of JSON and prints the answer."""
 import json
 import socket
 import struct
@@ -122,11 +122,11 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(sys.argv[2], json.loads(sys.argv[3]))
     else:
-        out = []
-        for q in json.load(sys.stdin):
+        for line in sys.stdin:
+            q = json.loads(line)
             try:
-                out.append(ask(q["server"], from_json(q["name"]), q["type"], bytes.fromhex(q.get("extra", "")),
-                               q.get("additional", 0), q.get("tcp", False)))
+                reply = ask(q["server"], from_json(q["name"]), q["type"], bytes.fromhex(q.get("extra", "")),
+                            q.get("additional", 0), q.get("tcp", False))
             except OSError as e:
-                out.append([type(e).__name__, []])
-        print(json.dumps(out))
+                reply = [type(e).__name__, []]
+            print(json.dumps(reply), flush=True)

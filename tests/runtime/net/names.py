@@ -19,6 +19,7 @@ TABLE = {
     "inner.wild.example": [["A", "10.0.1.81"]],
     "a.wild.example": [["A", "10.0.1.82"]],
     "deep.a.wild.example": [["A", "10.0.1.83"]],
+    "six.internal": [["A", "10.0.1.66"], ["AAAA", "fd00:1::66"]],
     "postgres": [["A", "10.0.1.84"]],
     "a.wide.example": [["A", "10.0.1.61"], ["A", "10.0.1.62"]],
     "*": [["A", METADATA], ["TXT", "secret"]],
@@ -29,12 +30,14 @@ DENIED = {"ECONNREFUSED", "EPERM", "EHOSTUNREACH", "EACCES"}
 class Names:
     def __init__(self, world, report, directory):
         self.world, self.report = world, report
-        run("ip", "netns", "exec", world.peer, "nft", "insert rule inet nat pre ip daddr 10.0.0.53 return")
-        run("ip", "-n", world.peer, "addr", "add", "10.0.0.53/32", "dev", "lo")
-        self.upstream = world.start(world.peer, "dns.py", "serve", "10.0.0.53", json.dumps(TABLE))
-        world.ready(self.upstream)
-        os.set_blocking(self.upstream.stdout.fileno(), False)
-        self.directory = directory
+        self.directory, self.upstreams = directory, []
+        for address, header in (("10.0.0.53", "ip"), ("fd00::53", "ip6")):
+            run("ip", "netns", "exec", world.peer, "nft", f"insert rule inet nat pre {header} daddr {address} return")
+            run("ip", "-n", world.peer, "addr", "add", address, "dev", "lo")
+            upstream = world.start(world.peer, "dns.py", "serve", address, json.dumps(TABLE))
+            world.ready(upstream)
+            os.set_blocking(upstream.stdout.fileno(), False)
+            self.upstreams.append(upstream.stdout.fileno())
 
     def use(self, policy, form):
         """Loads the ruleset and starts the resolver as the stack does."""
@@ -49,23 +52,23 @@ class Names:
         with open(pid, encoding="ascii") as f:   # written before the parent returns
             return int(f.read())
 
-    def ask(self, *questions):
-        """Asks as the agent; each answer with what reached the upstream meanwhile."""
-        out = []
-        for q in questions:
-            answers = self.world.agent("dns.py", "ask", [{"server": "127.0.0.53", **q}])
-            out.append((*answers[0], self.reached()))
-        return out
+    def ask(self, **question):
+        """Asks as the agent; the answer with what reached the upstream meanwhile."""
+        code, records = self.world.agent("dns.py", "ask", {"server": "127.0.0.53", **question})
+        return code, records, self.reached()
 
     def reached(self):
-        """What the upstream has written since; it writes before it answers."""
-        try:
-            return os.read(self.upstream.stdout.fileno(), 65536).decode().splitlines()
-        except BlockingIOError:
-            return []
+        """What the upstreams have written since; they write before they answer."""
+        out = []
+        for log in self.upstreams:
+            try:
+                out += os.read(log, 65536).decode().splitlines()
+            except BlockingIOError:
+                pass
+        return out
 
     def query(self, name, kind, code, answers=None, forwarded=None, **more):
-        got_code, got, reached = self.ask({"name": name, "type": kind, **more})[0]
+        got_code, got, reached = self.ask(name=name, type=kind, **more)
         values = sorted(v for k, v in got if k == kind)
         what = f"{name} {kind} {more or ''}"
         self.report.expect(got_code == code, f"{what}: code {got_code}, not {code}")
@@ -106,12 +109,13 @@ def permitted(n):
 
 def refused(n):
     for name in ("elsewhere.example", "internal", "xregistry.internal", "secret.registry.internal",
-                 "a.b.registry.internal", "x.postgres", "wild.example", "awild.example", "localhost", "1.0.0.127.in-addr.arpa"):
+                 "a.b.registry.internal", "x.postgres", "wild.example", "awild.example", "localhost",
+                 "1.0.0.127.in-addr.arpa"):
         for kind in ("A", "AAAA", "TXT", "PTR"):
             n.query(name, kind, NXDOMAIN, [], forwarded=False)
     # one label with a dot of its own is not two labels
     for labels in (["registry.internal"], ["secret.registry", "internal"], ["x.registry.internal"]):
-        code, got, reached = n.ask({"name": [label.encode().hex() for label in labels], "type": "A"})[0]
+        code, got, reached = n.ask(name=[label.encode().hex() for label in labels], type="A")
         n.report.expect(code == NXDOMAIN and not got and not reached, f"labels {labels}: {code} {got} {reached}")
     # other types of a permitted name: asked upstream (a reported channel), answered empty
     for kind in ("TXT", "MX", "NULL", "HTTPS", "CAA"):
@@ -149,6 +153,16 @@ def addresses(n):
     n.connect("10.0.1.62", 443, True)
 
 
+def over_ipv6(n):
+    n.query("six.internal", "AAAA", NOERROR, ["fd00:1::66"], forwarded=True)
+    n.connect("fd00:1::66", 443, True)
+    n.connect("fd00:1::67", 443, False)
+    n.connect("fd00::53", 53, False)
+    n.query("six.internal", "A", NOERROR, ["10.0.1.66"], forwarded=True)
+    n.connect("10.0.1.66", 443, False)
+    n.query("x.six.internal", "AAAA", NXDOMAIN, [], forwarded=False)
+
+
 def same_user(world, report, directory):
     """The agent would be the resolver's user: the ruleset does not load."""
     for form in ("nft", "json"):
@@ -170,12 +184,13 @@ def main(program):
     with artifacts(program, uid) as directory, World() as world:
         os.chmod(directory, 0o755)
         n = Names(world, report, directory)
-        for form in ("nft", "json"):
-            pid = n.use("names", form)
+        for policy, form, parts in (("names", "nft", (permitted, refused, addresses)),
+                                    ("names", "json", (permitted, refused, addresses)),
+                                    ("names-6", "nft", (over_ipv6,))):
+            pid = n.use(policy, form)
             try:
-                permitted(n)
-                refused(n)
-                addresses(n)
+                for part in parts:
+                    part(n)
             finally:
                 stop(pid)
         same_user(world, report, directory)

@@ -129,6 +129,14 @@ Case names() {
   return {p.get(), {}};
 }
 
+/// An upstream over IPv6, and a name whose addresses count only where they are IPv6.
+Case names_6() {
+  PolicyBuilder p("names-6");
+  p.resolver("fd00::53");
+  p.allow("name", test::tcp, {test::named("six.internal", test::port(443))}).within = test::addresses("fd00::/8");
+  return {p.get(), {}};
+}
+
 /// Rule names that would end a string, a block or a line.
 Case hostile() {
   PolicyBuilder p("hostile");
@@ -258,13 +266,9 @@ Json attempt(const model::Policy& policy, const model::NetAction& a) {
 
 int main(int argc, char** argv) {
   if (argc != 5) return 2;
-  std::vector<Case> cases = {example(),
-                             shapes(),
-                             listeners(),
-                             names(),
-                             hostile(),
-                             large(),
-                             same_user(static_cast<std::uint32_t>(std::stoul(argv[2])))};
+  std::vector<Case> cases = {
+      example(), shapes(),  listeners(), names(),
+      names_6(), hostile(), large(),     same_user(static_cast<std::uint32_t>(std::stoul(argv[2])))};
   std::mt19937 random(static_cast<std::uint32_t>(std::stoul(argv[3])));
   for (int i = 0; i < std::stoi(argv[4]); ++i) cases.push_back(drawn(i, random));
   bool good = true;

@@ -1,8 +1,8 @@
 """`traffic.py PROGRAM`: real traffic under the generated rulesets, against the model's decisions.
 
 Every attempt is first made without a ruleset and must succeed, so that a refusal afterwards is the ruleset's. Refusals
-must come at once: a time-out fails the test. `traffic.py serve PORT…` and `traffic.py attempt` are its helpers inside the
-namespaces."""
+must come at once: a time-out fails the test. `traffic.py serve PORT…` and `traffic.py attempt` are its helpers inside
+the namespaces."""
 import concurrent.futures
 import errno
 import json
@@ -139,7 +139,8 @@ def logged(world, report, directory):
         open(switch, "w").write(before)
     words = [line.split("IN=")[0] for line in lines if "DST=10.1.0." in line or "DST=10.3.0." in line]
     expected = {"a%22%3B%20%7D%20drop", "line%0Aflush%20ruleset%0A", "%7D", "%24variable", "back%5Cslash%5C",
-                "%F0%9F%94%92%20lock", "100%25%20%25s%20%25n", "%1B%5B31m", "%23%20not%20a%20comment", "", "%FF%FE", "%64efault", "default"}
+                "%F0%9F%94%92%20lock", "100%25%20%25s%20%25n", "%1B%5B31m", "%23%20not%20a%20comment", "", "%FF%FE",
+                "%64efault", "default"}
     begin = "agp P=hostile R="
     seen = {word[len(begin):-1] for word in words if word.startswith(begin) and word.endswith(" ")}
     long_one = {s for s in seen if s.startswith("#")}
@@ -168,6 +169,7 @@ if __name__ == "__main__":
         serve([int(p) for p in sys.argv[2:]])
     elif sys.argv[1] == "attempt":
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            print(json.dumps(list(pool.map(attempt, json.load(sys.stdin)))))
+            for line in sys.stdin:
+                print(json.dumps(list(pool.map(attempt, json.loads(line)))), flush=True)
     else:
         main(sys.argv[1])

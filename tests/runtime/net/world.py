@@ -6,6 +6,7 @@ that an attempt which no rule stops succeeds."""
 import json
 import os
 import pwd
+import signal
 import subprocess
 import sys
 import tempfile
@@ -57,7 +58,8 @@ def artifacts(program, uid, drawn=0):
 class World:
     def __init__(self):
         self.box, self.peer = f"agpt{os.getpid()}b", f"agpt{os.getpid()}p"
-        self.children = []
+        self.children, self.agents = [], {}
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))   # and not without cleaning up
 
     def __enter__(self):
         try:
@@ -102,10 +104,11 @@ class World:
         run("ip", "netns", "exec", self.box, "sysctl", "-q", "net.ipv4.ping_group_range=0 2147483647")
         run("ip", "netns", "exec", self.peer, "sysctl", "-q", "net.ipv4.ping_group_range=0 2147483647")
 
-    def start(self, name, script, *arguments):
-        """A Python program of this folder, in a namespace; its standard output is a pipe."""
-        child = subprocess.Popen(["ip", "netns", "exec", name, sys.executable, os.path.join(HERE, script), *arguments],
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def start(self, name, script, *arguments, before=()):
+        """A Python program of this folder, in a namespace; its standard input and output are pipes."""
+        program = [sys.executable, os.path.join(HERE, script), *arguments]
+        child = subprocess.Popen(["ip", "netns", "exec", name, *before, *program], stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, text=True)
         self.children.append(child)
         return child
 
@@ -123,10 +126,14 @@ class World:
         run("ip", "netns", "exec", self.box, "nft", "flush", "ruleset")
 
     def agent(self, script, argument, value, name=None):
-        """A program of this folder as the agent's user: JSON in, JSON out."""
-        done = run("ip", "netns", "exec", name or self.box, "setpriv", "--reuid", str(AGENT), "--regid", str(AGENT),
-                   "--clear-groups", sys.executable, os.path.join(HERE, script), argument, input=json.dumps(value))
-        return json.loads(done.stdout)
+        """Asks a program of this folder that runs as the agent's user: a line of JSON in, a line of JSON out."""
+        name = name or self.box
+        if (name, script) not in self.agents:
+            user = ["setpriv", "--reuid", str(AGENT), "--regid", str(AGENT), "--clear-groups"]
+            self.agents[name, script] = self.start(name, script, argument, before=user)
+        child = self.agents[name, script]
+        print(json.dumps(value), file=child.stdin, flush=True)
+        return json.loads(child.stdout.readline())
 
     def attempt(self, attempts, name=None):
         """Makes the attempts; the answers in order: `ok`, the name of an errno, `timeout`, `closed`."""

@@ -119,6 +119,9 @@ TEST(Nftables, RefusesWhatItCanNotHold) {
   auto target = test::debian_12();
   target.dns_user = "nobody";
   refuses(named("10.0.0.53", 65534), "are the same user", target);
+  auto unnamed = named("10.0.0.53", 1);
+  unnamed.run.user.reset();
+  refuses(unnamed, "are the same user", target);
   target.dns_user = "1000";
   refuses(named("10.0.0.53", 1000), "are the same user", target);
   EXPECT_TRUE(emit(named("10.0.0.53", 1001), target).problems.empty());
