@@ -241,6 +241,32 @@ TEST(Mutants, EveryRefutationHasAWitnessThatTheInterpreterConfirms) {
   EXPECT_GT(equal, 0);
 }
 
+TEST(Verify, WhatCouldNotBeReadIsUnknown) {
+  backends::Decoded decoded;
+  decoded.filters.push_back({raw, "x86_64", {}});
+  for (const auto& o : verify::verify_filters(with({call("read")}), debian12(), {}, decoded)) EXPECT_EQ(o.verdict.word(), "unknown");
+  decoded.filters[0].arch = "aarch64";
+  decoded.filters[0].graph.exprs.push_back({});
+  decoded.filters[0].graph.nodes.push_back({});
+  for (const auto& o : verify::verify_filters(with({call("read")}), debian12(), {}, decoded)) EXPECT_EQ(o.verdict.word(), "unknown");
+}
+
+TEST(Verify, ASolverLimitIsUnknownAndNotProved) {
+  // A filter that asks for the factors of a product: no answer within so few steps.
+  const auto p = with({call("ioctl", {is(1, Op::Eq, 1)})});
+  const Bpf program{ld(4), jeq(x86_64_arch, 1, 0), ret(killed), ld(0), jeq(16, 1, 0), ret(eperm),
+                    ld(16), {0x07, 0, 0, 0}, ld(24), {0x2c, 0, 0, 0}, jeq(0xfffffffb, 0, 1), ret(allowed), ret(eperm)};
+  const backends::Artifact artifact{raw, bpf_to_bytes(program)};
+  verify::Options options;
+  options.solver.steps = 500;
+  const auto all = verify::verify_filters(p, debian12(), {}, backends::seccomp::backend().decode({&artifact, 1}, debian12()), options);
+  EXPECT_EQ(word(all, Direction::Excess), "unknown");
+  diagnostics::Sink sink;
+  verify::report(p, all, sink);
+  ASSERT_FALSE(sink.all().empty());
+  EXPECT_EQ(diagnostics::code_text(*sink.all()[0].kind), "AGP5003");
+}
+
 TEST(Report, NamesRuleWitnessAndPlace) {
   auto p = with({call("ioctl")}, {call("ioctl", {is(1, Op::Eq, 0x5412)})});
   p.name = "code";
