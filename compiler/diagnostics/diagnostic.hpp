@@ -82,6 +82,9 @@ class Sink {
     return emit(Diagnostic(kind, span, std::move(message)));
   }
   std::size_t errors() const { return errors_; }
+  /// Keeps the first of those that say the same about the same place: a fragment that is read for each policy that
+  /// includes it has its mistake once.
+  void drop_repeated();
   const std::vector<Diagnostic>& all() const { return list_; }
   std::vector<Diagnostic>& all() { return list_; }
 

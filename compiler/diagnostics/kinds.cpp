@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+#include <tuple>
+
 #include "compiler/diagnostics/diagnostic.hpp"
 
 namespace agp::diagnostics {
@@ -19,6 +23,16 @@ const Kind* find_kind(std::string_view code_or_name) {
   for (const Kind* kind : all_kinds())
     if (kind->name == code_or_name || code_text(*kind) == code_or_name) return kind;
   return nullptr;
+}
+
+void Sink::drop_repeated() {
+  std::set<std::tuple<int, source::FileId, std::uint32_t, std::uint32_t, std::string>> seen;
+  std::erase_if(list_, [&](const Diagnostic& d) {
+    if (!d.primary.known()) return false;
+    return !seen.emplace(d.kind->number, d.primary.file, d.primary.begin, d.primary.end, d.message).second;
+  });
+  errors_ = static_cast<std::size_t>(
+      std::count_if(list_.begin(), list_.end(), [](const Diagnostic& d) { return d.severity == Severity::Error; }));
 }
 
 }  // namespace agp::diagnostics

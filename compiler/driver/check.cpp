@@ -11,9 +11,8 @@ CheckReport check(Session& session, std::span<const std::string> paths) {
   const auto files = session.project->collect(paths, session.sink);
   report.files = files.size();
   for (const source::FileId file : files) {
-    const std::size_t errors = session.sink.errors();
     sema::Unit unit = load(session, file);
-    if (session.sink.errors() > errors) continue;   // what was left out would make the plan a lie
+    if (unit.failed) continue;   // what was left out would make the plan a lie
     for (auto& policy : unit.policies) {
       if (session.options.policy && policy.name != *session.options.policy) continue;
       plan::Plan plan = plan::make_plan(policy, *session.target, session.sink);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "compiler/sema/policy_builder.hpp"
 
@@ -34,49 +35,81 @@ class Resolver {
     failed_ = true;
   }
 
-  std::optional<std::string> one_path(const syntax::String& s) {
-    const auto patterns = patterns_.eval().path_patterns(scope_, s);
-    if (patterns.size() != 1) { failed_ = true; return std::nullopt; }
-    if (patterns[0].shape() != model::PathPattern::Shape::Node) {
-      fail(kind::invalid_pattern, s.span, "an action is about one path: `*`, `?` and `{` stand for themselves only when escaped");
-      return std::nullopt;
+  /// The paths of a string: one for each element of a list in it. What is not concrete fails.
+  std::vector<std::string> concrete_paths(const syntax::String& s) {
+    std::vector<std::string> out;
+    const std::size_t before = patterns_.sink().errors();
+    for (const auto& p : patterns_.eval().path_patterns(scope_, s)) {
+      if (p.shape() != model::PathPattern::Shape::Node) {
+        fail(kind::invalid_pattern, s.span, "an action is about one path",
+             "escape `*`, `?` and `{` with `\\` where they are part of the name");
+        return {};
+      }
+      out.push_back(p.base());
     }
-    return patterns[0].base();
+    failed_ = failed_ || patterns_.sink().errors() > before;
+    if (out.empty() && before == 0) fail(kind::invalid_pattern, s.span, "the action has no path: the list is empty");
+    return out;
+  }
+
+  void add_text(const std::string& text) { out_.text += out_.text.empty() ? text : ", " + text; }
+
+  /// `except` takes something out of a set; an action is no set.
+  template <class List>
+  bool no_except(const List& list) {
+    if (list.empty()) return true;
+    fail(kind::invalid_pattern, whole_.span, "an action is one thing, so it has no `except`");
+    return false;
   }
 
   void resolve(const syntax::FileRule& r) {
     const auto verbs = patterns_.verbs(r.verbs);
-    if (!verbs) { failed_ = true; return; }
-    for (const auto& s : r.patterns) {
-      const auto path = one_path(s);
-      if (!path) return;
-      for (const auto v : {model::Verb::Read, model::Verb::List, model::Verb::Exec, model::Verb::Modify, model::Verb::Create, model::Verb::Delete})
-        if (model::has(*verbs, v)) out_.actions.push_back(model::FileAction{v, *path});
-      out_.text = fmt::format("{} \"{}\"", model::verbs_text(*verbs), *path);
+    if (!verbs) {
+      failed_ = true;
+      return;
     }
+    if (!no_except(r.except)) return;
+    for (const auto& s : r.patterns)
+      for (const auto& path : concrete_paths(s)) {
+        for (const auto v : {model::Verb::Read, model::Verb::List, model::Verb::Exec, model::Verb::Modify,
+                             model::Verb::Create, model::Verb::Delete})
+          if (model::has(*verbs, v)) out_.actions.push_back(model::FileAction{v, path});
+        add_text(fmt::format("{} \"{}\"", model::verbs_text(*verbs), path));
+      }
   }
 
   void resolve(const syntax::NetRule& r) {
     if (r.verb.text == "resolve") return resolve_name(r);
     const bool listen = r.verb.text == "listen";
     const auto direction = listen ? model::Direction::Listen : model::Direction::Connect;
-    const auto net = patterns_.protocols(r.protocols, r.verb.span);
-    if (!net) { failed_ = true; return; }
+    const auto net = patterns_.net(r);
+    if (!net) {
+      failed_ = true;
+      return;
+    }
+    if (!no_except(r.except) || !no_except(r.unix_except)) return;
     if (net->unix_socket) {
+      const auto add = [&](const model::UnixAction& a) {
+        out_.actions.push_back(a);
+        add_text(model::to_string(out_.actions.back()));
+      };
       for (const auto& e : r.unix_endpoints) {
         model::UnixAction a{direction, std::nullopt};
-        if (e.path) {
-          const auto path = one_path(*e.path);
-          if (!path) return;
-          a.path = *path;
-        }
-        out_.actions.push_back(a);
-        out_.text = model::to_string(out_.actions.back());
+        if (!e.path)
+          add(a);
+        else
+          for (const auto& p : concrete_paths(*e.path)) {
+            a.path = p;
+            add(a);
+          }
       }
       return;
     }
+    const std::size_t before = patterns_.sink().errors();
     const std::string prefix = fmt::format("{} {}", r.verb.text, model::protocols_text(net->protocols));
     const auto endpoints = patterns_.endpoints(scope_, r.endpoints, net->protocols, prefix);
+    // said already, here or where a constant in it was declared
+    failed_ = patterns_.sink().errors() > before || (endpoints.empty() && before > 0);
     if (endpoints.size() != 1) return fail(kind::invalid_address, r.verb.span, "an action is about one endpoint");
     const auto& e = endpoints[0].pattern;
     const auto& ports = e.ports.ranges();
@@ -85,27 +118,37 @@ class Resolver {
       return fail(kind::invalid_port, endpoints[0].span, "an action is about one port");
     if (!e.name && (e.addresses.ranges().size() != 1 || e.addresses.size() != 1))
       return fail(kind::invalid_address, endpoints[0].span, "an action is about one address");
-    if (e.name && (e.name->beneath || listen)) return fail(kind::invalid_host, endpoints[0].span, "an action is about one name");
+    if (e.name && (e.name->beneath || listen))
+      return fail(kind::invalid_host, endpoints[0].span, "an action is about one name");
     const std::uint16_t port = icmp_only ? 0 : ports[0].first;
     for (const auto p : {model::Protocol::Tcp, model::Protocol::Udp, model::Protocol::Icmp}) {
       if (!model::has(net->protocols, p) || (p == model::Protocol::Icmp && !icmp_only)) continue;
-      if (e.name) out_.actions.push_back(model::NameAction{p, e.name->name, port});
-      else out_.actions.push_back(model::NetAction{direction, p, e.addresses.ranges()[0].first, port, std::nullopt, std::nullopt});
+      if (e.name)
+        out_.actions.push_back(model::NameAction{p, e.name->name, port});
+      else
+        out_.actions.push_back(
+            model::NetAction{direction, p, e.addresses.ranges()[0].first, port, std::nullopt, std::nullopt});
     }
     out_.text = endpoints[0].text;
   }
 
   void resolve_name(const syntax::NetRule& r) {
-    if (r.endpoints.size() != 1 || r.endpoints[0].ports) return fail(kind::invalid_host, r.verb.span, "`resolve` takes one name without a port");
+    if (r.endpoints.size() != 1 || r.endpoints[0].ports)
+      return fail(kind::invalid_host, r.verb.span, "`resolve` takes one name without a port");
     syntax::Endpoint with_port = r.endpoints[0];
     with_port.ports = std::vector<syntax::Port>{{syntax::Port::Kind::Any, 0, 0, "", with_port.span}};
-    const auto e = patterns_.endpoints(scope_, {with_port}, static_cast<model::Protocols>(model::Protocol::Tcp), "resolve");
-    if (e.size() != 1 || !e[0].pattern.name || e[0].pattern.name->beneath) return fail(kind::invalid_host, r.verb.span, "`resolve` takes one name");
+    const std::size_t before = patterns_.sink().errors();
+    const auto e =
+        patterns_.endpoints(scope_, {with_port}, static_cast<model::Protocols>(model::Protocol::Tcp), "resolve");
+    failed_ = patterns_.sink().errors() > before;
+    if (e.size() != 1 || !e[0].pattern.name || e[0].pattern.name->beneath)
+      return fail(kind::invalid_host, r.verb.span, "`resolve` takes one name");
     out_.actions.push_back(model::ResolveAction{e[0].pattern.name->name});
     out_.text = model::to_string(out_.actions.back());
   }
 
   void resolve(const syntax::SyscallRule& r) {
+    if (!no_except(r.except)) return;
     for (const auto& p : r.patterns) {
       if (p.group) return fail(kind::invalid_pattern, p.span, "an action is one system call, not a group");
       const auto* call = patterns_.find_call(p.name, true);
@@ -117,40 +160,58 @@ class Resolver {
       model::SyscallAction a;
       a.name = p.name.text;
       std::size_t next = 0;
+      std::set<std::size_t> given;
       if (p.conditions)
         for (const auto& c : *p.conditions) {
-          std::size_t index = next++;
+          std::size_t index = next++;  // by position
           if (c.op != syntax::Condition::Op::Bare) {
-            const auto named = linux::find_argument(*call, c.argument.text);
-            if (!named || c.op != syntax::Condition::Op::Eq)
-              return fail(kind::unknown_argument, c.span, "an action gives each argument one value", fmt::format("write `syscall {}(1, 2)` or `NAME == VALUE`", a.name));
+            const auto named = patterns_.argument(*call, c.argument);
+            if (!named) {
+              failed_ = true;
+              return;
+            }
             index = static_cast<std::size_t>(*named);
           }
-          if (index >= 6 || c.values.empty()) return fail(kind::unknown_argument, c.span, "a system call has six arguments at most");
+          if ((c.op != syntax::Condition::Op::Bare && c.op != syntax::Condition::Op::Eq) ||
+              (index < 6 && !given.insert(index).second))
+            return fail(kind::unknown_argument, c.span, "an action gives each argument one value",
+                        fmt::format("write `syscall {}(1, 2)` or `NAME == VALUE`", a.name));
+          if (index >= 6 || c.values.empty())
+            return fail(kind::unknown_argument, c.span, "a system call has six arguments at most");
           const auto value = patterns_.constant(scope_, c.values[0]);
-          if (!value) { failed_ = true; return; }
+          if (!value) {
+            failed_ = true;
+            return;
+          }
           a.args[index] = *value;
         }
       out_.actions.push_back(std::move(a));
-      out_.text = "syscall " + call_text(p);
+      add_text("syscall " + call_text(p));
     }
   }
 
   void resolve(const syntax::CapabilityRule& r) {
+    if (!no_except(r.except)) return;
     for (const auto& c : patterns_.capabilities(r.names)) {
       out_.actions.push_back(model::CapabilityAction{c.pattern});
-      out_.text = c.text;
+      add_text(c.text);
     }
-    failed_ = failed_ || out_.actions.empty();
+    failed_ = failed_ || out_.actions.size() != r.names.size();
   }
 
   void resolve(const syntax::TextRule& r) {
+    if (!no_except(r.except)) return;
     for (const auto& s : r.patterns) {
       const auto name = patterns_.eval().text(scope_, s);
-      if (!name) { failed_ = true; return; }
-      if (whole_.block.text == "env") out_.actions.push_back(model::EnvAction{*name});
-      else out_.actions.push_back(model::ToolAction{*name});
-      out_.text = model::to_string(out_.actions.back());
+      if (!name) {
+        failed_ = true;
+        return;
+      }
+      if (whole_.block.text == "env")
+        out_.actions.push_back(model::EnvAction{*name});
+      else
+        out_.actions.push_back(model::ToolAction{*name});
+      add_text(model::to_string(out_.actions.back()));
     }
   }
 
@@ -170,18 +231,23 @@ std::optional<ResolvedAction> actions(Patterns& patterns, const Scope& scope, co
 std::vector<AcceptedFact> accepted_facts(Patterns& patterns, const Scope& scope, const syntax::Accept& accept) {
   std::vector<AcceptedFact> out;
   if (const auto* r = std::get_if<syntax::FileRule>(&accept.pattern)) {
-    if (const auto verbs = patterns.verbs(r->verbs)) take(patterns.paths(scope, r->patterns, model::verbs_text(*verbs)), out);
+    if (const auto verbs = patterns.verbs(r->verbs))
+      take(patterns.paths(scope, r->patterns, model::verbs_text(*verbs)), out);
   } else if (const auto* n = std::get_if<syntax::NetRule>(&accept.pattern)) {
-    const auto net = patterns.protocols(n->protocols, n->verb.span);
+    const auto net = patterns.net(*n);
     if (net && net->unix_socket) {
       std::vector<syntax::String> paths;
       for (const auto& e : n->unix_endpoints) {
-        if (e.path) paths.push_back(*e.path);
-        else out.push_back({n->verb.text + " unix @abstract", false});
+        if (e.path)
+          paths.push_back(*e.path);
+        else
+          out.push_back({n->verb.text + " unix @abstract", false});
       }
       take(patterns.paths(scope, paths, n->verb.text + " unix"), out);
     } else if (net) {
-      take(patterns.endpoints(scope, n->endpoints, net->protocols, fmt::format("{} {}", n->verb.text, model::protocols_text(net->protocols))), out);
+      take(patterns.endpoints(scope, n->endpoints, net->protocols,
+                              fmt::format("{} {}", n->verb.text, model::protocols_text(net->protocols))),
+           out);
     }
   } else if (const auto* s = std::get_if<syntax::SyscallRule>(&accept.pattern)) {
     take(patterns.syscalls(scope, s->patterns), out);
@@ -190,15 +256,26 @@ std::vector<AcceptedFact> accepted_facts(Patterns& patterns, const Scope& scope,
   } else if (const auto* t = std::get_if<syntax::TextRule>(&accept.pattern)) {
     take(patterns.globs(scope, t->patterns, accept.word ? accept.word->text : "tool"), out);
   } else if (accept.limit) {
-    out.push_back({"limit " + accept.limit->text, false});
-  } else if (accept.mount) {
-    if (const auto path = patterns.eval().path(scope, *accept.mount)) out.push_back({fmt::format("mount \"{}\"", *path), false});
-  } else if (accept.word) {
-    static constexpr std::string_view blocks[] = {"file", "net", "syscall", "capability", "env", "tool", "limit", "mode"};
-    const bool block = std::find(std::begin(blocks), std::end(blocks), accept.word->text) != std::end(blocks);
-    if (block || accept.word->text == "user") out.push_back({accept.word->text, block});
+    static constexpr std::string_view limits[] = {"cpu", "memory", "pids", "time", "files"};
+    if (std::find(std::begin(limits), std::end(limits), accept.limit->text) == std::end(limits))
+      patterns.sink()
+          .emit(kind::unknown_limit, accept.limit->span, fmt::format("`{}` is no limit", accept.limit->text))
+          .helped("limits are cpu, memory, pids, time and files");
     else
-      patterns.sink().emit(kind::unknown_word, accept.word->span, fmt::format("`{}` is neither a block nor a fact", accept.word->text))
+      out.push_back({"limit " + accept.limit->text, false});
+  } else if (accept.mount) {
+    if (const auto path = patterns.eval().path(scope, *accept.mount))
+      out.push_back({fmt::format("mount \"{}\"", *path), false});
+  } else if (accept.word) {
+    static constexpr std::string_view blocks[] = {"file", "net",  "syscall", "capability",
+                                                  "env",  "tool", "limit",   "mode"};
+    const bool block = std::find(std::begin(blocks), std::end(blocks), accept.word->text) != std::end(blocks);
+    if (block || accept.word->text == "user")
+      out.push_back({accept.word->text, block});
+    else
+      patterns.sink()
+          .emit(kind::unknown_word, accept.word->span,
+                fmt::format("`{}` is neither a block nor a fact", accept.word->text))
           .helped("a fact is a rule's pattern as written, `limit NAME`, `user`, `mount PATH`, `mode`, or a block");
   }
   return out;

@@ -12,8 +12,9 @@ class ModuleSource {
  public:
   virtual ~ModuleSource() = default;
 
-  /// The file that `path`, written in `importer` at `at`, names: read once, the same id each time. `path` is relative to
-  /// the importer's directory. Nothing when a diagnostic was emitted: unreadable, too large, or out of the project root.
+  /// The file that `path`, written in `importer` at `at`, names: read once, the same id each time. `path` is relative
+  /// to the importer's directory. Nothing when a diagnostic was emitted: unreadable, too large, or out of the project
+  /// root.
   virtual std::optional<source::FileId> load(source::FileId importer, std::string_view path, source::Span at,
                                              diagnostics::Sink& sink) = 0;
 };

@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include "compiler/diagnostics/suggest.hpp"
+#include "compiler/sema/limits.hpp"
 #include "compiler/sema/module.hpp"
 #include "compiler/source/digest.hpp"
 #include "embedded/stdlib.hpp"
 
-// Files -> modules. A library module is a file inside the binary; any other comes from the ModuleSource. Nothing becomes
-// visible unqualified (LANGUAGE.md, Items).
+// Files -> modules. A library module is a file inside the binary; any other comes from the ModuleSource. Nothing
+// becomes visible unqualified (LANGUAGE.md, Items).
 namespace agp::sema {
 namespace {
 
@@ -76,7 +77,10 @@ Module* Modules::load(source::FileId file, std::string path, std::string name, b
   module.file = file;
   module.library = library;
   by_path_[path] = &module;
+  const std::size_t before = sink_.errors();
   module.ast = syntax::parse(files_, file, sink_, limits_);
+  module.broken = sink_.errors() > before;
+  module.text = files_.get(file).text;
   loading_.push_back(path);
   declare(module);
   loading_.pop_back();
@@ -96,54 +100,73 @@ void Modules::declare(Module& module) {
   }
 }
 
+/// A circle of files, or a chain of them that is too long.
+bool Modules::may_enter(const std::string& path, Span at) {
+  const auto first = std::find(loading_.begin(), loading_.end(), path);
+  if (first != loading_.end()) {
+    const std::vector<std::string> circle(first, loading_.end());
+    auto& d = sink_.emit(kind::import_cycle, at, fmt::format("`{}` uses itself", path));
+    if (circle.size() > 1) d.note(fmt::format("the circle is {} -> {}", fmt::join(circle, " -> "), path));
+    return false;
+  }
+  if (loading_.size() < limits::depth) return true;
+  sink_.emit(kind::policy_too_large, at, fmt::format("files use each other more than {} deep", limits::depth));
+  return false;
+}
+
+const Module* Modules::used_library(const syntax::QualifiedName& name) {
+  const std::string dotted = name.text();
+  if (!may_enter(dotted, name.span)) return nullptr;
+  if (const Module* module = load_library(dotted)) return module;
+  std::vector<std::string> names;
+  for (const auto& file : embedded::stdlib()) {
+    std::string n(file.path.substr(0, file.path.size() - 4));
+    std::replace(n.begin(), n.end(), '/', '.');
+    names.push_back(n);
+  }
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  std::string help = diagnostics::did_you_mean(dotted, views);
+  if (help.empty())
+    help = fmt::format("the library has {}; a file of the project is named by its path: `use \"./{}.agp\"`",
+                       fmt::join(names, ", "), name.parts.back().text);
+  sink_.emit(kind::unknown_module, name.span, fmt::format("the library has no module `{}`", dotted)).helped(help);
+  return nullptr;
+}
+
+const Module* Modules::used_file(const Module& module, const syntax::Use& use, std::string& path) {
+  for (const auto& piece : use.path->pieces) {
+    if (piece.kind == syntax::StringPiece::Kind::Interpolation) {
+      sink_.emit(kind::invalid_interpolation, piece.span, "the path of a `use` is a plain string");
+      return nullptr;
+    }
+    path += piece.text;
+  }
+  if (module.library) {
+    sink_.emit(kind::unknown_module, use.path->span, "a library module can't use a file");
+    return nullptr;
+  }
+  const auto id = source_.load(module.file, path, use.path->span, sink_);
+  if (!id) return nullptr;
+  const std::string& real = files_.get(*id).path;
+  return may_enter(real, use.span) ? load(*id, real, stem(real), false) : nullptr;
+}
+
 void Modules::resolve_use(Module& module, const syntax::Use& use) {
   const Module* target = nullptr;
   std::string visible;
   if (use.module) {
-    const std::string dotted = use.module->text();
-    visible = dotted;
-    if (std::find(loading_.begin(), loading_.end(), dotted) != loading_.end()) {
-      sink_.emit(kind::import_cycle, use.span, fmt::format("`{}` uses itself through `{}`", dotted, loading_.back()));
-      return;
-    }
-    target = load_library(dotted);
-    if (!target) {
-      std::vector<std::string> names;
-      for (const auto& file : embedded::stdlib()) {
-        std::string n(file.path.substr(0, file.path.size() - 4));
-        std::replace(n.begin(), n.end(), '/', '.');
-        names.push_back(n);
-      }
-      const std::vector<std::string_view> views(names.begin(), names.end());
-      sink_.emit(kind::unknown_module, use.module->span, fmt::format("the library has no module `{}`", dotted))
-          .helped(diagnostics::did_you_mean(dotted, views));
-      return;
-    }
+    visible = use.module->text();
+    target = used_library(*use.module);
   } else if (use.path) {
     std::string path;
-    for (const auto& piece : use.path->pieces) {
-      if (piece.kind == syntax::StringPiece::Kind::Interpolation) {
-        sink_.emit(kind::invalid_interpolation, piece.span, "the path of a `use` is a plain string");
-        return;
-      }
-      path += piece.text;
-    }
-    if (module.library) {
-      sink_.emit(kind::unknown_module, use.path->span, "a library module can't use a file");
-      return;
-    }
-    const auto id = source_.load(module.file, path, use.path->span, sink_);
-    if (!id) return;
-    const std::string& real = files_.get(*id).path;
-    if (std::find(loading_.begin(), loading_.end(), real) != loading_.end()) {
-      sink_.emit(kind::import_cycle, use.span, fmt::format("`{}` uses itself through `{}`", real, loading_.back()));
-      return;
-    }
+    target = used_file(module, use, path);
     visible = stem(path);
-    target = load(*id, real, stem(real), false);
   }
-  if (!target) return;
   if (use.as) visible = use.as->text;
+  if (!target) {
+    module.missing.insert(visible);
+    return;
+  }
   const auto [at, fresh] = module.uses.emplace(visible, target);
   if (!fresh && at->second != target)
     sink_.emit(kind::duplicate_name, use.span, fmt::format("two modules are called `{}` here", visible))
@@ -154,9 +177,48 @@ void Modules::resolve_use(Module& module, const syntax::Use& use) {
 
 std::vector<model::ModuleRead> Modules::read() const {
   std::vector<model::ModuleRead> out;
-  for (const auto& [path, module] : by_path_)
-    out.push_back({path, source::sha256(files_.get(module->file).text)});
+  for (const auto& [path, module] : by_path_) out.push_back({path, source::sha256(files_.get(module->file).text)});
   return out;
+}
+
+bool Module::lost(std::string_view item) const {
+  if (!broken || item.empty()) return false;
+  const auto is_word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  for (std::size_t at = text.find(item); at != std::string_view::npos; at = text.find(item, at + 1)) {
+    const std::size_t end = at + item.size();
+    if (end < text.size() && is_word(text[end])) continue;
+    const std::string_view before = text.substr(0, at);
+    const std::size_t last = before.find_last_not_of(" \t\r\n");
+    if (last == std::string_view::npos || last + 1 == at) continue;
+    const std::string_view word = before.substr(0, last + 1);
+    for (const std::string_view keyword : {"let", "param", "fragment", "policy"})
+      if (word.ends_with(keyword) &&
+          (word.size() == keyword.size() || !is_word(word[word.size() - keyword.size() - 1])))
+        return true;
+  }
+  return false;
+}
+
+namespace {
+
+/// `a.b` of `a.b.item`.
+std::string qualifier(const syntax::QualifiedName& name) {
+  std::string out;
+  for (std::size_t i = 0; i + 1 < name.parts.size(); ++i) out += (i ? "." : "") + name.parts[i].text;
+  return out;
+}
+
+}  // namespace
+
+bool is_lost(const Module& from, const syntax::QualifiedName& name) {
+  if (name.parts.size() == 1 && from.lost(name.parts[0].text)) return true;
+  if (from.missing.count(name.text()) || from.missing.count(qualifier(name))) return true;
+  if (const auto whole = from.uses.find(name.text()); whole != from.uses.end())
+    return whole->second->lost(whole->second->name);
+  const auto module = from.uses.find(qualifier(name));
+  return module != from.uses.end() && module->second->lost(name.parts.back().text);
 }
 
 Found find_item(const Module& from, const syntax::QualifiedName& name) {
@@ -168,9 +230,7 @@ Found find_item(const Module& from, const syntax::QualifiedName& name) {
     if (const Found own = in(from, name.parts[0].text); own.item) return own;
   if (const auto module = from.uses.find(name.text()); module != from.uses.end())
     return in(*module->second, module->second->name);
-  std::string prefix;
-  for (std::size_t i = 0; i + 1 < name.parts.size(); ++i) prefix += (i ? "." : "") + name.parts[i].text;
-  if (const auto module = from.uses.find(prefix); module != from.uses.end())
+  if (const auto module = from.uses.find(qualifier(name)); module != from.uses.end())
     return in(*module->second, name.parts.back().text);
   return {};
 }

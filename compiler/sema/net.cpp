@@ -19,8 +19,10 @@ std::string address_text(const AddressSet& set) {
     const auto prefixes = to_prefixes(r);
     const bool v4 = r.first.is_v4();
     const auto wrap = [&](const std::string& s) { return v4 ? s : "[" + s + "]"; };
-    if (prefixes.size() == 1) parts.push_back(wrap(prefixes[0]));
-    else parts.push_back(wrap(to_string(r.first)) + "-" + wrap(to_string(r.last)));
+    if (prefixes.size() == 1)
+      parts.push_back(wrap(prefixes[0]));
+    else
+      parts.push_back(wrap(to_string(r.first)) + "-" + wrap(to_string(r.last)));
   }
   return parts.size() == 1 ? parts[0] : fmt::format("[{}]", fmt::join(parts, ", "));
 }
@@ -46,16 +48,22 @@ std::optional<Patterns::Net> Patterns::protocols(const std::vector<syntax::Name>
   Net out;
   bool ok = true;
   if (words.empty()) {
-    sink().emit(kind::unknown_protocol, at, "a protocol is missing")
+    sink()
+        .emit(kind::unknown_protocol, at, "a protocol is missing")
         .helped("write `tcp`, `udp`, `tcp, udp`, `icmp`, `any` or `unix` before the endpoint");
     return std::nullopt;
   }
   for (const auto& w : words) {
-    if (w.text == "tcp") out.protocols |= static_cast<model::Protocols>(Protocol::Tcp);
-    else if (w.text == "udp") out.protocols |= static_cast<model::Protocols>(Protocol::Udp);
-    else if (w.text == "icmp") out.protocols |= static_cast<model::Protocols>(Protocol::Icmp);
-    else if (w.text == "any") out.protocols = model::protocols_all;
-    else if (w.text == "unix") out.unix_socket = true;
+    if (w.text == "tcp")
+      out.protocols |= static_cast<model::Protocols>(Protocol::Tcp);
+    else if (w.text == "udp")
+      out.protocols |= static_cast<model::Protocols>(Protocol::Udp);
+    else if (w.text == "icmp")
+      out.protocols |= static_cast<model::Protocols>(Protocol::Icmp);
+    else if (w.text == "any")
+      out.protocols = model::protocols_all;
+    else if (w.text == "unix")
+      out.unix_socket = true;
     else {
       static constexpr std::string_view names[] = {"tcp", "udp", "icmp", "any", "unix"};
       std::string help = diagnostics::did_you_mean(w.text, names);
@@ -64,12 +72,49 @@ std::optional<Patterns::Net> Patterns::protocols(const std::vector<syntax::Name>
       ok = false;
     }
   }
+  if (out.unix_socket && out.protocols != 0 && ok) {
+    sink()
+        .emit(kind::unknown_protocol, words.back().span, "`unix` stands beside another protocol")
+        .helped("a socket's path and an IP address are never the same endpoint: write two rules");
+    return std::nullopt;
+  }
   return ok ? std::optional(out) : std::nullopt;
+}
+
+std::optional<Patterns::Net> Patterns::net(const syntax::NetRule& rule) {
+  const auto out = protocols(rule.protocols, rule.verb.span);
+  if (!out) return std::nullopt;
+  const bool empty = rule.endpoints.empty() && rule.unix_endpoints.empty();
+  if (empty) {
+    const Span at{rule.verb.span.file, rule.verb.span.begin, rule.protocols.back().span.end};
+    sink()
+        .emit(kind::missing_port, at, "the rule names no endpoint")
+        .helped(out->unix_socket ? "write the socket's path in quotes, or `@abstract`"
+                                 : "an endpoint is never implied: write `any:*` for every address and port");
+    return std::nullopt;
+  }
+  for (const auto* list : {&rule.endpoints, &rule.except})
+    if (out->unix_socket && !list->empty()) {
+      sink()
+          .emit(kind::invalid_pattern, list->front().span, "an IP endpoint stands in a rule on `unix`")
+          .helped("`unix` takes paths in quotes and `@abstract`; write `tcp` or `udp` for this endpoint");
+      return std::nullopt;
+    }
+  for (const auto* list : {&rule.unix_endpoints, &rule.unix_except})
+    if (!out->unix_socket && !list->empty()) {
+      sink()
+          .emit(kind::invalid_pattern, list->front().span, "a local socket stands in a rule on IP addresses")
+          .helped("write `unix` before it");
+      return std::nullopt;
+    }
+  return out;
 }
 
 void Patterns::add_value(const Value& value, Span at, Hosts& out) {
   switch (value.type) {
-    case Value::Type::Address: out.addresses = out.addresses | value.addresses; return;
+    case Value::Type::Address:
+      out.addresses = out.addresses | value.addresses;
+      return;
     case Value::Type::Host:
     case Value::Type::String: {
       if (const std::string fault = host_fault(value.text); !fault.empty()) {
@@ -85,7 +130,8 @@ void Patterns::add_value(const Value& value, Span at, Hosts& out) {
       for (const Value& item : value.items) add_value(item, at, out);
       return;
     default:
-      sink().emit(kind::type_mismatch, at, fmt::format("expected an address or a host, found {}", to_string(value.type)));
+      sink().emit(kind::type_mismatch, at,
+                  fmt::format("expected an address or a host, found {}", to_string(value.type)));
       out.failed = true;
   }
 }
@@ -96,8 +142,13 @@ Patterns::Hosts Patterns::hosts(const Scope& scope, const std::vector<syntax::Ad
   for (const auto& a : list) {
     if (a.kind == Kind::Reference) {
       const auto value = eval_.lookup(scope, a.text, a.span);
-      if (value) add_value(*value, a.span, out);
-      else out.failed = true;
+      if (value)
+        add_value(*value, a.span, out);
+      else
+        out.failed = true;
+      auto& said = sink().all();
+      if (!value && !said.empty() && said.back().kind == &kind::unknown_name && said.back().help.empty())
+        said.back().helped(fmt::format("a host without a dot is written in quotes: `\"{}\"`", a.text));
     } else if (a.kind == Kind::Host) {
       Value host;
       host.type = Value::Type::Host;
@@ -108,8 +159,10 @@ Patterns::Hosts Patterns::hosts(const Scope& scope, const std::vector<syntax::Ad
       Value host;
       host.type = Value::Type::Host;
       if (text) host.text = *text;
-      if (text) add_value(host, a.span, out);
-      else out.failed = true;
+      if (text)
+        add_value(host, a.span, out);
+      else
+        out.failed = true;
     } else if (const auto set = to_addresses(a, sink())) {
       out.addresses = out.addresses | *set;
     } else {
@@ -122,16 +175,48 @@ Patterns::Hosts Patterns::hosts(const Scope& scope, const std::vector<syntax::Ad
 std::optional<AddressSet> Patterns::addresses(const Scope& scope, const std::vector<syntax::Address>& list) {
   const Hosts found = hosts(scope, list);
   for (const auto& n : found.names)
-    sink().emit(kind::invalid_address, n.span, fmt::format("`{}` is a name where an address is needed", n.name.to_string()));
+    sink().emit(kind::invalid_address, n.span,
+                fmt::format("`{}` is a name where an address is needed", n.name.to_string()));
   if (found.failed || !found.names.empty()) return std::nullopt;
   return found.addresses;
+}
+
+std::optional<std::vector<model::Address>> Patterns::single_addresses(const Scope& scope,
+                                                                      const std::vector<syntax::Address>& list) {
+  std::vector<model::Address> out;
+  const auto add = [&](const AddressSet& set, Span at) {
+    if (set.size() == 1)
+      out.push_back(set.ranges()[0].first);
+    else
+      sink().emit(kind::invalid_address, at, "a resolver is one address, not a prefix or a range");
+    return set.size() == 1;
+  };
+  for (const auto& a : list) {
+    const auto value = a.kind == syntax::Address::Kind::Reference ? eval_.lookup(scope, a.text, a.span) : std::nullopt;
+    if (value && value->type == Value::Type::List) {
+      for (const Value& item : value->items) {
+        if (item.type != Value::Type::Address) {
+          sink().emit(kind::type_mismatch, a.span,
+                      fmt::format("expected addresses, found a list of {}", to_string(item.type)));
+          return std::nullopt;
+        }
+        if (!add(item.addresses, a.span)) return std::nullopt;
+      }
+      continue;
+    }
+    const auto set = addresses(scope, {a});
+    if (!set || !add(*set, a.span)) return std::nullopt;
+  }
+  return out;
 }
 
 std::optional<PortSet> Patterns::ports(const Scope& scope, const std::vector<syntax::Port>& list) {
   PortSet out;
   bool ok = true;
   const auto bad = [&](Span at, std::string message) {
-    sink().emit(kind::invalid_port, at, std::move(message)).helped("ports are 1 to 65535, a range `8000-8999`, a list `[80, 443]` or `*`");
+    sink()
+        .emit(kind::invalid_port, at, std::move(message))
+        .helped("ports are 1 to 65535, a range `8000-8999`, a list `[80, 443]` or `*`");
     ok = false;
   };
   const auto add = [&](std::uint64_t low, std::uint64_t high, Span at) {
@@ -141,17 +226,27 @@ std::optional<PortSet> Patterns::ports(const Scope& scope, const std::vector<syn
     out = out | PortSet::range(static_cast<std::uint16_t>(low), static_cast<std::uint16_t>(high));
   };
   for (const auto& p : list) {
-    if (p.kind == syntax::Port::Kind::Any) out = PortSet::all();
-    else if (p.kind == syntax::Port::Kind::Number) add(p.low, p.low, p.span);
-    else if (p.kind == syntax::Port::Kind::Range) add(p.low, p.high, p.span);
+    if (p.kind == syntax::Port::Kind::Any)
+      out = PortSet::all();
+    else if (p.kind == syntax::Port::Kind::Number)
+      add(p.low, p.low, p.span);
+    else if (p.kind == syntax::Port::Kind::Range)
+      add(p.low, p.high, p.span);
     else {
       const auto value = eval_.lookup(scope, p.text, p.span);
-      if (!value) { ok = false; continue; }
+      if (!value) {
+        ok = false;
+        continue;
+      }
       const std::vector<Value> single = {*value};
       for (const Value& v : value->type == Value::Type::List ? value->items : single) {
         const auto port = coerce(v, Value::Type::Port, false);
-        if (port) add(port->number, port->last, p.span);
-        else bad(p.span, fmt::format("`{}` is {}, not a port", p.text, to_string(v.type)));
+        if (port)
+          add(port->number, port->last, p.span);
+        else if (v.type == Value::Type::Int)
+          bad(p.span, fmt::format("`{}` is {}: no port", p.text, v.number));
+        else
+          bad(p.span, fmt::format("`{}` is {}, not a port", p.text, to_string(v.type)));
       }
     }
   }
@@ -175,19 +270,23 @@ Patterns::List<EndpointPattern> Patterns::endpoints(const Scope& scope, const st
       base.ports = *set;
       base.icmp = has(protocols, Protocol::Icmp) && set->is_all();
     } else if (transport) {
-      sink().emit(kind::missing_port, e.span, "the endpoint has no port").helped("a port is never implied: write `:443`, or `:*` for every port");
+      sink()
+          .emit(kind::missing_port, e.span, "the endpoint has no port")
+          .helped("a port is never implied: write `:443`, or `:*` for every port");
       continue;
     } else {
       base.icmp = true;
     }
     if (who.failed) continue;
+    if (e.ports && base.ports.empty()) continue;  // an empty list of ports: no endpoint
     const std::string suffix = e.ports ? ":" + port_text(base.ports) : "";
-    if (!who.addresses.empty()) {
+    if (!who.addresses.empty() && room(e.span)) {
       EndpointPattern p = base;
       p.addresses = who.addresses;
       out.push_back({std::move(p), e.span, fmt::format("{} {}{}", prefix, address_text(who.addresses), suffix)});
     }
     for (const auto& n : who.names) {
+      if (!room(e.span)) return out;
       EndpointPattern p = base;
       p.name = n.name;
       out.push_back({std::move(p), e.span, fmt::format("{} {}{}", prefix, host_text(n.name), suffix)});

@@ -1,12 +1,30 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "compiler/diagnostics/suggest.hpp"
+#include "compiler/sema/limits.hpp"
 #include "compiler/sema/rules.hpp"
 
 // Files, names of variables and tools, capabilities: patterns of the language -> patterns of the model.
 namespace agp::sema {
 
 namespace kind = diagnostics::kind;
+
+std::string suggest_capitals(std::string_view word, std::span<const std::string_view> names) {
+  std::string capitals(word);
+  for (char& c : capitals)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  if (std::find(names.begin(), names.end(), capitals) != names.end()) return fmt::format("did you mean `{}`", capitals);
+  return diagnostics::did_you_mean(word, names);
+}
+
+bool Patterns::room(Span at) {
+  if (++count_ <= limits::patterns) return true;
+  if (count_ == limits::patterns + 1)
+    sink().emit(kind::policy_too_large, at, fmt::format("the policy has more than {} patterns", limits::patterns));
+  return false;
+}
 
 std::optional<model::Verbs> Patterns::verbs(const std::vector<syntax::Name>& words) {
   static constexpr std::pair<std::string_view, model::Verbs> known[] = {
@@ -40,6 +58,7 @@ Patterns::List<model::PathPattern> Patterns::paths(const Scope& scope, const std
   List<model::PathPattern> out;
   for (const auto& s : strings)
     for (auto& p : eval_.path_patterns(scope, s)) {
+      if (!room(s.span)) return out;
       std::string text = fmt::format("{} \"{}\"", prefix, p.text);
       out.push_back({std::move(p), s.span, std::move(text)});
     }
@@ -50,9 +69,10 @@ Patterns::List<std::string> Patterns::globs(const Scope& scope, const std::vecto
                                             const std::string& prefix) {
   List<std::string> out;
   for (const auto& s : strings)
-    if (auto g = eval_.glob(scope, s)) {
-      std::string text = fmt::format("{} \"{}\"", prefix, *g);
-      out.push_back({std::move(*g), s.span, std::move(text)});
+    for (auto& g : eval_.globs(scope, s)) {
+      if (!room(s.span)) return out;
+      std::string text = fmt::format("{} \"{}\"", prefix, g);
+      out.push_back({std::move(g), s.span, std::move(text)});
     }
   return out;
 }
@@ -64,8 +84,9 @@ Patterns::List<std::string> Patterns::capabilities(const std::vector<syntax::Nam
       out.push_back({n.text, n.span, "capability " + n.text});
       continue;
     }
-    sink().emit(kind::unknown_capability, n.span, fmt::format("`{}` is no capability of Linux", n.text))
-        .helped(diagnostics::did_you_mean(n.text, linux::capability_names()));
+    sink()
+        .emit(kind::unknown_capability, n.span, fmt::format("`{}` is no capability of Linux", n.text))
+        .helped(suggest_capitals(n.text, linux::capability_names()));
   }
   return out;
 }

@@ -14,13 +14,18 @@ class PolicyBuilder {
       : modules_(modules), root_(root), patterns_(modules, eval, options), options_(options) {}
 
   model::Policy build(const syntax::Policy& policy);
+  /// The rules of a fragment of the root file for their own sake, with the defaults of its parameters. What only a
+  /// whole policy must have (a resolver, say) is not asked for.
+  void check_fragment(const syntax::Fragment& fragment);
+  /// The fragments whose rules were read.
+  const std::set<const syntax::Item*>& visited() const { return visited_; }
 
  private:
   /// Where the statements at hand stand: whose names they see and which `include`s brought them.
   struct Place {
     Scope scope;
     std::vector<Span> includes;
-    std::string module;             ///< the library module, or empty
+    std::string module;  ///< the library module, or empty
     bool fragment = false;
   };
   struct Modifiers {
@@ -28,7 +33,7 @@ class PolicyBuilder {
     std::optional<model::Day> until;
     std::optional<model::AddressSet> within, from;
     std::optional<model::Risk> risk;
-    std::string text;               ///< normal form of those that change the meaning
+    std::string text;  ///< normal form of those that change the meaning
   };
 
   void statements(const std::vector<syntax::Statement>& list, const Place& place);
@@ -54,7 +59,7 @@ class PolicyBuilder {
   bool once(const std::string& header, Span at);
   void mount(const syntax::Mount& m, const Place& place);
 
-  void complete(const syntax::Policy& policy);     ///< what holds for the policy as a whole
+  void complete(const syntax::Policy& policy);  ///< what holds for the policy as a whole
   void imply_syscalls(const syntax::Policy& policy);
   void check_names();
   void check_denials();
@@ -67,14 +72,20 @@ class PolicyBuilder {
   const Options& options_;
   model::Policy out_;
   std::map<std::string, Span> headers_;
-  std::set<std::string> included_;             ///< fragment and arguments: twice is once
-  std::vector<const syntax::Item*> including_; ///< for recursion
+  std::set<std::string> included_;              ///< fragment and arguments: twice is once
+  std::vector<const syntax::Item*> including_;  ///< for recursion
   std::set<std::string> seen_rules_;
+  std::set<const syntax::Item*> visited_;
   bool has_syscall_block_ = false;
+  bool resolver_failed_ = false;  ///< a `resolver` stood there: what is wrong with it was reported
+  bool too_large_ = false;        ///< reported once
 };
 
 /// The facts an `accept` names, as model::Fact::text has them; `block` is set where it names a whole block.
-struct AcceptedFact { std::string text; bool block = false; };
+struct AcceptedFact {
+  std::string text;
+  bool block = false;
+};
 std::vector<AcceptedFact> accepted_facts(Patterns& patterns, const Scope& scope, const syntax::Accept& accept);
 
 /// The atomic actions of one written action.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/diagnostics/suggest.hpp"
+#include "compiler/sema/limits.hpp"
 #include "compiler/sema/policy_builder.hpp"
 #include "compiler/source/digest.hpp"
 
@@ -14,7 +15,14 @@ namespace kind = diagnostics::kind;
 namespace {
 
 model::Effect to_model(syntax::Effect e) {
-  return e == syntax::Effect::Deny ? model::Effect::Deny : e == syntax::Effect::Ask ? model::Effect::Ask : model::Effect::Allow;
+  return e == syntax::Effect::Deny  ? model::Effect::Deny
+         : e == syntax::Effect::Ask ? model::Effect::Ask
+                                    : model::Effect::Allow;
+}
+
+/// The modifiers that an effect permits beside `as` and `because`.
+std::string_view by_effect(const syntax::RuleHead& head) {
+  return head.effect == syntax::Effect::Deny ? "" : head.effect == syntax::Effect::Ask ? "until risk" : "until";
 }
 
 std::string_view word(syntax::Modifier::Kind k) {
@@ -40,14 +48,16 @@ std::string except_text(const std::vector<model::Placed<P>>& list, std::string_v
 
 }  // namespace
 
-PolicyBuilder::Modifiers PolicyBuilder::modifiers(const syntax::RuleHead& head, const Place& place, std::string_view allowed) {
+PolicyBuilder::Modifiers PolicyBuilder::modifiers(const syntax::RuleHead& head, const Place& place,
+                                                  std::string_view allowed) {
   using Kind = syntax::Modifier::Kind;
   Modifiers out;
   std::map<Kind, Span> seen;
   for (const auto& m : head.modifiers) {
     const auto [at, fresh] = seen.emplace(m.kind, m.span);
     if (!fresh) {
-      sink().emit(kind::duplicate_modifier, m.span, fmt::format("`{}` stands twice in one rule", word(m.kind)))
+      sink()
+          .emit(kind::duplicate_modifier, m.span, fmt::format("`{}` stands twice in one rule", word(m.kind)))
           .relate(at->second, "the first one");
       continue;
     }
@@ -56,7 +66,8 @@ PolicyBuilder::Modifiers PolicyBuilder::modifiers(const syntax::RuleHead& head, 
                                                              {Kind::Within, "a `connect` to a name"},
                                                              {Kind::From, "a `listen`"},
                                                              {Kind::Risk, "an `ask`"}};
-      sink().emit(kind::misplaced_modifier, m.span, fmt::format("`{}` has no meaning here", word(m.kind)))
+      sink()
+          .emit(kind::misplaced_modifier, m.span, fmt::format("`{}` has no meaning here", word(m.kind)))
           .helped(fmt::format("it belongs to {}", where.at(m.kind)));
       continue;
     }
@@ -64,13 +75,16 @@ PolicyBuilder::Modifiers PolicyBuilder::modifiers(const syntax::RuleHead& head, 
       case Kind::As:
       case Kind::Because:
         if (m.string)
-          if (auto t = patterns_.eval().text(place.scope, *m.string)) (m.kind == Kind::As ? out.label : out.because) = *t;
+          if (auto t = patterns_.eval().text(place.scope, *m.string))
+            (m.kind == Kind::As ? out.label : out.because) = *t;
         break;
       case Kind::Until:
         if (m.date) {
           out.until = to_day(m.date->year, m.date->month, m.date->day);
-          if (!out.until) sink().emit(kind::invalid_date, m.date->span, "there is no such day").helped("dates are YYYY-MM-DD");
-          else out.text += " until " + day_text(*out.until);
+          if (!out.until)
+            sink().emit(kind::invalid_date, m.date->span, "there is no such day").helped("dates are YYYY-MM-DD");
+          else
+            out.text += " until " + day_text(*out.until);
         }
         break;
       case Kind::Within:
@@ -83,10 +97,16 @@ PolicyBuilder::Modifiers PolicyBuilder::modifiers(const syntax::RuleHead& head, 
       }
       case Kind::Risk: {
         const std::string w = m.word ? m.word->text : "";
-        if (w == "low") out.risk = model::Risk::Low;
-        else if (w == "medium") out.risk = model::Risk::Medium;
-        else if (w == "high") out.risk = model::Risk::High;
-        else sink().emit(kind::unknown_word, m.span, fmt::format("`{}` is no risk", w)).helped("a risk is low, medium or high");
+        if (w == "low")
+          out.risk = model::Risk::Low;
+        else if (w == "medium")
+          out.risk = model::Risk::Medium;
+        else if (w == "high")
+          out.risk = model::Risk::High;
+        else
+          sink()
+              .emit(kind::unknown_word, m.span, fmt::format("`{}` is no risk", w))
+              .helped("a risk is low, medium or high");
         break;
       }
     }
@@ -94,7 +114,8 @@ PolicyBuilder::Modifiers PolicyBuilder::modifiers(const syntax::RuleHead& head, 
   return out;
 }
 
-void PolicyBuilder::add(const syntax::RuleHead& head, const Place& place, Modifiers mods, model::RuleBody body, std::string text) {
+void PolicyBuilder::add(const syntax::RuleHead& head, const Place& place, Modifiers mods, model::RuleBody body,
+                        std::string text) {
   model::Rule rule;
   rule.effect = to_model(head.effect);
   rule.body = std::move(body);
@@ -109,13 +130,22 @@ void PolicyBuilder::add(const syntax::RuleHead& head, const Place& place, Modifi
   rule.text = fmt::format("{} {}{}", to_string(rule.effect), text, mods.text);
   rule.id = rule.label.empty() ? "r" + source::sha256(rule.text).substr(0, 12) : rule.label;
   // a fragment that arrives twice by different ways is one set
-  if (!place.includes.empty() && !seen_rules_.insert(fmt::format("{}:{}:{}", head.span.file, head.span.begin, rule.text)).second) return;
+  if (out_.rules.size() >= limits::patterns) {
+    if (!too_large_)
+      sink().emit(kind::policy_too_large, rule.span,
+                  fmt::format("the policy has more than {} rules", limits::patterns));
+    too_large_ = true;
+    return;
+  }
+  if (!place.includes.empty() &&
+      !seen_rules_.insert(fmt::format("{}:{}:{}", head.span.file, head.span.begin, rule.text)).second)
+    return;
   out_.rules.push_back(std::move(rule));
 }
 
 void PolicyBuilder::statement(const syntax::FileBlock& block, const Place& place) {
   for (const auto& rule : block.rules) {
-    const auto mods = modifiers(rule.head, place, rule.head.effect == syntax::Effect::Deny ? "" : rule.head.effect == syntax::Effect::Ask ? "until risk" : "until");
+    const auto mods = modifiers(rule.head, place, by_effect(rule.head));
     const auto verbs = patterns_.verbs(rule.verbs);
     if (!verbs) continue;
     const std::string words = model::verbs_text(*verbs);
@@ -124,7 +154,8 @@ void PolicyBuilder::statement(const syntax::FileBlock& block, const Place& place
     body.patterns = patterns_.paths(place.scope, rule.patterns, words);
     body.except = patterns_.paths(place.scope, rule.except, words);
     if (body.patterns.empty()) continue;
-    std::string text = fmt::format("{} {}{}", words, joined(body.patterns, words + " "), except_text(body.except, words + " "));
+    std::string text =
+        fmt::format("{} {}{}", words, joined(body.patterns, words + " "), except_text(body.except, words + " "));
     add(rule.head, place, mods, std::move(body), std::move(text));
   }
 }
@@ -132,18 +163,13 @@ void PolicyBuilder::statement(const syntax::FileBlock& block, const Place& place
 void PolicyBuilder::statement(const syntax::NetBlock& block, const Place& place) {
   for (const auto& rule : block.rules) net_rule(rule, place);
   for (const auto& r : block.resolvers) {
-    const auto set = patterns_.addresses(place.scope, r.addresses);
-    if (!set) continue;
-    for (const auto& range : set->ranges()) {
-      if (range.last.bits - range.first.bits > 15) {
-        sink().emit(kind::invalid_address, r.span, "a resolver is one address, not a prefix");
-        break;
-      }
-      for (model::Bits128 b = range.first.bits; b <= range.last.bits; ++b)
-        if (std::find(out_.resolvers.begin(), out_.resolvers.end(), model::Address{b}) == out_.resolvers.end())
-          out_.resolvers.push_back({b});
-    }
     out_.resolver_span = r.span;
+    const auto list = patterns_.single_addresses(place.scope, r.addresses);
+    resolver_failed_ = resolver_failed_ || !list;
+    if (!list) continue;
+    for (const model::Address a : *list)
+      if (std::find(out_.resolvers.begin(), out_.resolvers.end(), a) == out_.resolvers.end())
+        out_.resolvers.push_back(a);
   }
 }
 
@@ -152,63 +178,67 @@ void PolicyBuilder::net_rule(const syntax::NetRule& rule, const Place& place) {
   if (!listen && rule.verb.text != "connect") {
     static constexpr std::string_view names[] = {"connect", "listen"};
     std::string help = diagnostics::did_you_mean(rule.verb.text, names);
-    if (rule.verb.text == "resolve") help = "a name resolves exactly when some rule allows connecting to it: leave this rule out";
+    if (rule.verb.text == "resolve")
+      help = "a name resolves exactly when some rule allows connecting to it: leave this rule out";
     if (help.empty()) help = "net verbs are connect and listen";
-    sink().emit(kind::unknown_verb, rule.verb.span, fmt::format("`{}` is no verb of a net rule", rule.verb.text)).helped(help);
+    sink()
+        .emit(kind::unknown_verb, rule.verb.span, fmt::format("`{}` is no verb of a net rule", rule.verb.text))
+        .helped(help);
     return;
   }
-  auto net = patterns_.protocols(rule.protocols, rule.verb.span);
+  const auto net = patterns_.net(rule);
   if (!net) return;
-  // Left out, an endpoint means "any" in an invariant; in a rule nothing is implied.
-  if (rule.endpoints.empty() && rule.unix_endpoints.empty()) {
-    sink().emit(kind::missing_port, rule.head.span, "the rule names no endpoint")
-        .helped(net->unix_socket ? "add a path or `@abstract`" : "add one; `any:*` is every address and port");
-    return;
-  }
   if (net->unix_socket) {
     model::UnixBody body;
     body.direction = listen ? model::Direction::Listen : model::Direction::Connect;
     const std::string prefix = fmt::format("{} unix", rule.verb.text);
     std::vector<syntax::String> paths, except;
     for (const auto& e : rule.unix_endpoints) {
-      if (e.path) paths.push_back(*e.path);
-      else body.abstract = true;
+      if (e.path)
+        paths.push_back(*e.path);
+      else
+        body.abstract = true;
     }
-    for (const auto& e : rule.unix_except)
-      if (e.path) except.push_back(*e.path);
-      else sink().emit(kind::invalid_pattern, rule.head.span, "`@abstract` can't be an exception: leave it out of the rule");
+    for (const auto& e : rule.unix_except) {
+      if (e.path)
+        except.push_back(*e.path);
+      else
+        body.abstract = false;
+    }
     body.paths = patterns_.paths(place.scope, paths, prefix);
     body.except = patterns_.paths(place.scope, except, prefix);
     if (body.paths.empty() && !body.abstract) return;
     std::string text = prefix + " " + joined(body.paths, prefix + " ");
     if (body.abstract) text += body.paths.empty() ? "@abstract" : ", @abstract";
     text += except_text(body.except, prefix + " ");
-    const auto mods = modifiers(rule.head, place, rule.head.effect == syntax::Effect::Deny ? "" : "until");
-    add(rule.head, place, mods, std::move(body), std::move(text));
+    add(rule.head, place, modifiers(rule.head, place, by_effect(rule.head)), std::move(body), std::move(text));
     return;
   }
   const std::string prefix = fmt::format("{} {}", rule.verb.text, model::protocols_text(net->protocols));
   model::NetBody body;
   body.direction = listen ? model::Direction::Listen : model::Direction::Connect;
+  const std::size_t errors = sink().errors();
   body.endpoints = patterns_.endpoints(place.scope, rule.endpoints, net->protocols, prefix);
+  const bool failed = sink().errors() > errors || body.endpoints.size() < rule.endpoints.size();
   body.except = patterns_.endpoints(place.scope, rule.except, net->protocols, prefix);
   bool icmp = false, named = false;
   for (const auto& e : body.endpoints) {
     icmp = icmp || e.pattern.icmp;
     named = named || e.pattern.name.has_value();
-    if (listen && e.pattern.name)
-      sink().emit(kind::invalid_host, e.span, "a `listen` takes addresses, not names");
+    if (listen && e.pattern.name) sink().emit(kind::invalid_host, e.span, "a `listen` takes addresses, not names");
   }
-  body.protocols = icmp ? net->protocols : static_cast<model::Protocols>(net->protocols & ~static_cast<unsigned>(model::Protocol::Icmp));
-  std::string allowed = rule.head.effect == syntax::Effect::Deny ? "" : "until";
-  if (rule.head.effect == syntax::Effect::Ask) allowed += " risk";
+  body.protocols = icmp ? net->protocols
+                        : static_cast<model::Protocols>(net->protocols & ~static_cast<unsigned>(model::Protocol::Icmp));
+  std::string allowed(by_effect(rule.head));
   if (listen) allowed += " from";
-  if (named && rule.head.effect != syntax::Effect::Deny) allowed += " within";
+  // an endpoint that failed may have been a name: one mistake, one finding
+  if ((named || failed) && rule.head.effect != syntax::Effect::Deny) allowed += " within";
   auto mods = modifiers(rule.head, place, allowed);
   body.within = mods.within;
   body.from = mods.from;
   if (body.endpoints.empty() || (listen && named)) return;
-  std::string text = fmt::format("{} {}{}", prefix, joined(body.endpoints, prefix + " "), except_text(body.except, prefix + " "));
+  std::string text =
+      fmt::format("{} {}{}", prefix, joined(body.endpoints, prefix + " "), except_text(body.except, prefix + " "));
   add(rule.head, place, std::move(mods), std::move(body), std::move(text));
 }
 
@@ -216,7 +246,7 @@ void PolicyBuilder::statement(const syntax::SyscallBlock& block, const Place& pl
   has_syscall_block_ = true;
   for (const auto& rule : block.rules) {
     const bool deny = rule.head.effect == syntax::Effect::Deny;
-    const auto mods = modifiers(rule.head, place, deny ? "" : "until");
+    const auto mods = modifiers(rule.head, place, by_effect(rule.head));
     model::SyscallBody body;
     body.patterns = patterns_.syscalls(place.scope, rule.patterns);
     body.except = patterns_.syscalls(place.scope, rule.except);
@@ -235,8 +265,10 @@ void PolicyBuilder::statement(const syntax::SyscallBlock& block, const Place& pl
       if (rule.denial->kind == K::Errno && rule.denial->errno_name) {
         const auto value = linux::find_errno(rule.denial->errno_name->text);
         if (!value) {
-          sink().emit(kind::unknown_constant, rule.denial->errno_name->span,
-                      fmt::format("`{}` is no error number", rule.denial->errno_name->text)).helped("error numbers are written EPERM, ENOSYS, EACCES, …");
+          sink()
+              .emit(kind::unknown_constant, rule.denial->errno_name->span,
+                    fmt::format("`{}` is no error number", rule.denial->errno_name->text))
+              .helped("error numbers are written EPERM, ENOSYS, EACCES, …");
           continue;
         }
         body.denial.errno_value = *value;
@@ -258,21 +290,20 @@ void PolicyBuilder::statement(const syntax::CapabilityBlock& block, const Place&
     });
     if (body.names.empty()) continue;
     std::string text = "capability " + joined(body.names, "capability ");
-    add(rule.head, place, modifiers(rule.head, place, rule.head.effect == syntax::Effect::Deny ? "" : "until"), std::move(body), std::move(text));
+    add(rule.head, place, modifiers(rule.head, place, by_effect(rule.head)), std::move(body), std::move(text));
   }
 }
 
 void PolicyBuilder::text_rule(const syntax::TextRule& rule, model::TextBody::Sort sort, const Place& place) {
   const std::string prefix = sort == model::TextBody::Sort::Env ? "env" : "tool";
-  std::string allowed = rule.head.effect == syntax::Effect::Deny ? "" : "until";
-  if (rule.head.effect == syntax::Effect::Ask) allowed += " risk";
-  const auto mods = modifiers(rule.head, place, allowed);
+  const auto mods = modifiers(rule.head, place, by_effect(rule.head));
   model::TextBody body;
   body.sort = sort;
   body.patterns = patterns_.globs(place.scope, rule.patterns, prefix);
   body.except = patterns_.globs(place.scope, rule.except, prefix);
   if (body.patterns.empty()) return;
-  std::string text = fmt::format("{} {}{}", prefix, joined(body.patterns, prefix + " "), except_text(body.except, prefix + " "));
+  std::string text =
+      fmt::format("{} {}{}", prefix, joined(body.patterns, prefix + " "), except_text(body.except, prefix + " "));
   add(rule.head, place, mods, std::move(body), std::move(text));
 }
 
@@ -289,7 +320,8 @@ void PolicyBuilder::statement(const syntax::EnvBlock& block, const Place& place)
     }
     const auto [at, fresh] = out_.env_set.emplace(*name, *value);
     if (!fresh && at->second != *value)
-      sink().emit(kind::duplicate_name, set.span, fmt::format("`{}` is set to two values: `{}` and `{}`", *name, at->second, *value));
+      sink().emit(kind::duplicate_name, set.span,
+                  fmt::format("`{}` is set to two values: `{}` and `{}`", *name, at->second, *value));
   }
 }
 

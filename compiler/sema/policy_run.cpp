@@ -42,12 +42,16 @@ void PolicyBuilder::statement(const syntax::LimitBlock& block, const Place& plac
     };
     if (name == "cpu") {
       std::optional<std::uint64_t> cores;
-      if (const auto* d = std::get_if<syntax::Decimal>(&e.value.node)) cores = milli(d->text);
+      if (const auto* d = std::get_if<syntax::Decimal>(&e.value.node))
+        cores = milli(d->text);
       else if (const auto v = patterns_.eval().evaluate(place.scope, e.value)) {
         if (v->type == Value::Type::Int && v->number <= 100000) cores = v->number * 1000;
-      } else continue;
-      if (cores && *cores > 0) keep_smaller(out_.limits.cpu_milli, *cores, e.span);
-      else wrong("a number of cores above 0, like `2` or `0.5`");
+      } else
+        continue;
+      if (cores && *cores > 0)
+        keep_smaller(out_.limits.cpu_milli, *cores, e.span);
+      else
+        wrong("a number of cores above 0, like `2` or `0.5`");
       continue;
     }
     static constexpr std::string_view names[] = {"cpu", "memory", "pids", "time", "files"};
@@ -57,18 +61,24 @@ void PolicyBuilder::statement(const syntax::LimitBlock& block, const Place& plac
       sink().emit(kind::unknown_limit, e.name.span, fmt::format("`{}` is no limit", name)).helped(help);
       continue;
     }
-    const auto v = patterns_.eval().evaluate(place.scope, e.value);
+    const bool fraction = std::holds_alternative<syntax::Decimal>(e.value.node);
+    const auto v = fraction ? std::optional(Value{}) : patterns_.eval().evaluate(place.scope, e.value);
     if (!v) continue;
     if (name == "memory") {
-      if (v->type == Value::Type::Size && v->number > 0) keep_smaller(out_.limits.memory_bytes, v->number, e.span);
-      else wrong("a size above 0, like `4 GiB`");
+      if (v->type == Value::Type::Size && v->number > 0)
+        keep_smaller(out_.limits.memory_bytes, v->number, e.span);
+      else
+        wrong("a size above 0, like `4 GiB`");
     } else if (name == "time") {
-      if (v->type == Value::Type::Duration && v->number > 0) keep_smaller(out_.limits.time_ms, v->number, e.span);
-      else wrong("a duration above 0, like `10 min`");
+      if (v->type == Value::Type::Duration && v->number > 0)
+        keep_smaller(out_.limits.time_ms, v->number, e.span);
+      else
+        wrong("a duration above 0, like `10 min`");
     } else {
       if (v->type == Value::Type::Int && v->number > 0 && v->number <= 4'000'000)
         keep_smaller(name == "pids" ? out_.limits.pids : out_.limits.files, v->number, e.span);
-      else wrong("a number from 1 to 4000000");
+      else
+        wrong("a number from 1 to 4000000");
     }
   }
 }
@@ -82,9 +92,12 @@ void PolicyBuilder::statement(const syntax::RunBlock& block, const Place& place)
     for (const auto& word : *block.command)
       if (auto t = eval.text(place.scope, word)) run.command.push_back(std::move(*t));
     if (run.command.empty() || run.command[0].empty() || run.command[0][0] != '/')
-      sink().emit(kind::invalid_run, block.command_span, "the command is not an absolute path").helped("write the program's path, like `\"/usr/bin/python3\"`");
+      sink()
+          .emit(kind::invalid_run, block.command_span, "the command is not an absolute path")
+          .helped("write the program's path, like `\"/usr/bin/python3\"`");
     for (const auto& w : run.command)
-      if (w.find('\0') != std::string::npos) sink().emit(kind::invalid_run, block.command_span, "an argument has a NUL character");
+      if (w.find('\0') != std::string::npos)
+        sink().emit(kind::invalid_run, block.command_span, "an argument has a NUL character");
   }
   const auto take = [&](const std::optional<syntax::String>& s, std::optional<std::string>& to) {
     if (s) to = eval.path(place.scope, *s);
@@ -97,15 +110,21 @@ void PolicyBuilder::statement(const syntax::RunBlock& block, const Place& place)
     run.hostname = eval.text(place.scope, *block.hostname);
     if (run.hostname)
       if (const std::string fault = host_fault(*run.hostname); !fault.empty() || run.hostname->size() > 64)
-        sink().emit(kind::invalid_host, block.hostname->span, fmt::format("the host name `{}` {}", *run.hostname, fault.empty() ? "is longer than 64 characters" : fault));
+        sink().emit(kind::invalid_host, block.hostname->span,
+                    fmt::format("the host name `{}` {}", *run.hostname,
+                                fault.empty() ? "is longer than 64 characters" : fault));
   }
   if (block.interface) run.interface = eval.text(place.scope, *block.interface);
   if (block.uid) {
     // 2^32-1 is (uid_t)-1, "no change" to setuid(2)
-    const auto fits = [](const std::optional<syntax::Number>& n) { return n && !n->overflow && n->value < 0xffffffffu; };
+    const auto fits = [](const std::optional<syntax::Number>& n) {
+      return n && !n->overflow && n->value < 0xffffffffu;
+    };
     if (fits(block.uid) && fits(block.gid))
-      run.user = model::User{static_cast<std::uint32_t>(block.uid->value), static_cast<std::uint32_t>(block.gid->value), block.user_span};
-    else sink().emit(kind::invalid_run, block.user_span, "a user is two numbers below 4294967295: `65534:65534`");
+      run.user = model::User{static_cast<std::uint32_t>(block.uid->value), static_cast<std::uint32_t>(block.gid->value),
+                             block.user_span};
+    else
+      sink().emit(kind::invalid_run, block.user_span, "a user is two numbers below 4294967295: `65534:65534`");
   }
   for (const auto& m : block.mounts) mount(m, place);
 }
@@ -117,7 +136,8 @@ void PolicyBuilder::mount(const syntax::Mount& m, const Place& place) {
   const auto target = eval.path(place.scope, m.target);
   if (!target) return;
   if (*target == "/") {
-    sink().emit(kind::invalid_run, m.target.span, "nothing can be mounted at `/`: the root of the sandbox is agp's own");
+    sink().emit(kind::invalid_run, m.target.span,
+                "nothing can be mounted at `/`: the root of the sandbox is agp's own");
     return;
   }
   out.target = *target;
@@ -133,25 +153,32 @@ void PolicyBuilder::mount(const syntax::Mount& m, const Place& place) {
       out.writable = f.text == "writable";
       said = true;
     } else {
-      sink().emit(kind::unknown_word, f.span, fmt::format("`{}` is no property of a mount", f.text)).helped("a mount is readonly or writable");
+      sink()
+          .emit(kind::unknown_word, f.span, fmt::format("`{}` is no property of a mount", f.text))
+          .helped("a mount is readonly or writable");
     }
   }
   if (!said) {
-    sink().emit(kind::invalid_run, m.span, "the mount says neither readonly nor writable").helped("add `readonly` or `writable`");
+    sink()
+        .emit(kind::invalid_run, m.span, "the mount says neither readonly nor writable")
+        .helped("add `readonly` or `writable`");
     return;
   }
   if (m.size) {
     const auto size = eval.evaluate(place.scope, *m.size);
     if (!size) return;
     if (!m.tmpfs || size->type != Value::Type::Size || size->number == 0) {
-      sink().emit(kind::invalid_run, m.size->span, m.tmpfs ? "a size is a quantity above 0, like `1 GiB`" : "only a tmpfs has a size");
+      sink().emit(kind::invalid_run, m.size->span,
+                  m.tmpfs ? "a size is a quantity above 0, like `1 GiB`" : "only a tmpfs has a size");
       return;
     }
     out.size_bytes = size->number;
   }
   for (const auto& other : out_.run.mounts)
     if (other.target == out.target) {
-      sink().emit(kind::invalid_run, m.target.span, fmt::format("`{}` is mounted twice", out.target)).relate(other.span, "the first mount");
+      sink()
+          .emit(kind::invalid_run, m.target.span, fmt::format("`{}` is mounted twice", out.target))
+          .relate(other.span, "the first mount");
       return;
     }
   out_.run.mounts.push_back(std::move(out));

@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,28 +14,40 @@ namespace agp::sema {
 /// actions. Everything returns what could be resolved; mistakes went to the evaluator's sink.
 class Patterns {
  public:
-  Patterns(Modules& modules, Evaluator& eval, const Options& options) : modules_(modules), eval_(eval), options_(options) {}
+  Patterns(Modules& modules, Evaluator& eval, const Options& options)
+      : modules_(modules), eval_(eval), options_(options) {}
 
   template <class P>
   using List = std::vector<model::Placed<P>>;
 
   std::optional<model::Verbs> verbs(const std::vector<syntax::Name>& words);
   /// `prefix` begins each fact's text: `write`.
-  List<model::PathPattern> paths(const Scope& scope, const std::vector<syntax::String>& strings, const std::string& prefix);
+  List<model::PathPattern> paths(const Scope& scope, const std::vector<syntax::String>& strings,
+                                 const std::string& prefix);
 
   struct Net {
     model::Protocols protocols = 0;
     bool unix_socket = false;
   };
   std::optional<Net> protocols(const std::vector<syntax::Name>& words, Span at);
-  /// One entry for the addresses of an endpoint and one for each name in it. `protocols` loses icmp where a port was given.
-  List<model::EndpointPattern> endpoints(const Scope& scope, const std::vector<syntax::Endpoint>& list, model::Protocols protocols,
-                                         const std::string& prefix);
+  /// The protocols of a rule or an action, and whether its endpoints are of their kind and there at all.
+  std::optional<Net> net(const syntax::NetRule& rule);
+  /// One entry for the addresses of an endpoint and one for each name in it. `protocols` loses icmp where a port was
+  /// given.
+  List<model::EndpointPattern> endpoints(const Scope& scope, const std::vector<syntax::Endpoint>& list,
+                                         model::Protocols protocols, const std::string& prefix);
   std::optional<model::AddressSet> addresses(const Scope& scope, const std::vector<syntax::Address>& list);
+  /// The addresses of resolvers, in order: each is one address, not a prefix. Nothing when a diagnostic was emitted.
+  std::optional<std::vector<model::Address>> single_addresses(const Scope& scope,
+                                                              const std::vector<syntax::Address>& list);
 
-  /// A group gives all its patterns, each with the group's text. `in_group` drops calls that no selected architecture has.
-  List<model::SyscallPattern> syscalls(const Scope& scope, const std::vector<syntax::SyscallPattern>& list, bool in_group = false);
+  /// A group gives all its patterns, each with the group's text. `in_group` drops calls that no selected architecture
+  /// has.
+  List<model::SyscallPattern> syscalls(const Scope& scope, const std::vector<syntax::SyscallPattern>& list,
+                                       bool in_group = false);
   std::optional<std::uint64_t> constant(const Scope& scope, const syntax::Constant& c);
+  /// The register of a named argument.
+  std::optional<int> argument(const linux::Syscall& call, const syntax::Name& name);
   const linux::Syscall* find_call(const syntax::Name& name, bool quiet);
 
   List<std::string> capabilities(const std::vector<syntax::Name>& names);
@@ -44,8 +57,17 @@ class Patterns {
   diagnostics::Sink& sink() { return eval_.sink(); }
 
  private:
-  struct Host { model::NamePattern name; Span span; };
-  struct Hosts { model::AddressSet addresses; std::vector<Host> names; bool failed = false; };
+  /// Counts a pattern of the policy; false once there are too many of them.
+  bool room(Span at);
+  struct Host {
+    model::NamePattern name;
+    Span span;
+  };
+  struct Hosts {
+    model::AddressSet addresses;
+    std::vector<Host> names;
+    bool failed = false;
+  };
   Hosts hosts(const Scope& scope, const std::vector<syntax::Address>& list);
   void add_value(const Value& value, Span at, Hosts& out);
   std::optional<model::PortSet> ports(const Scope& scope, const std::vector<syntax::Port>& list);
@@ -58,9 +80,12 @@ class Patterns {
   const Options& options_;
   std::map<std::string, List<model::SyscallPattern>> groups_;
   std::vector<std::string> expanding_;
+  std::size_t count_ = 0;
 };
 
 std::string call_text(const syntax::SyscallPattern& p);
-std::string address_text(const model::AddressSet& set);   ///< `10.0.1.50`, `[fd00::/8]`, `any`, `[a, b]`
+/// "did you mean `x`", where names are in capitals.
+std::string suggest_capitals(std::string_view word, std::span<const std::string_view> names);
+std::string address_text(const model::AddressSet& set);  ///< `10.0.1.50`, `[fd00::/8]`, `any`, `[a, b]`
 
 }  // namespace agp::sema

@@ -3,18 +3,26 @@
 #include <fmt/format.h>
 
 #include "compiler/diagnostics/suggest.hpp"
+#include "compiler/linux/syscalls.hpp"
+#include "compiler/sema/limits.hpp"
 
 namespace agp::sema {
 namespace {
 
 namespace kind = diagnostics::kind;
 
-/// `{a,b}` inside one component is expanded; more alternatives than this in one component is an error.
-constexpr std::size_t max_alternatives = 64;
-
 std::string type_text(const Value& v) {
   if (v.type != Value::Type::List) return std::string(to_string(v.type));
   return v.items.empty() ? "an empty list" : fmt::format("a list of {}", to_string(v.items[0].type));
+}
+
+/// Why a value that was meant as `type` is none, where its type alone does not say it.
+std::string why_not(const Value& v, Value::Type type) {
+  if (type == Value::Type::Path && v.type == Value::Type::String) return ": the path " + path_fault(v.text);
+  if (type == Value::Type::Host && v.type == Value::Type::String) return ": the host " + host_fault(v.text);
+  if (type == Value::Type::Port && v.type == Value::Type::Int)
+    return fmt::format(": {} is not within 1-65535", v.number);
+  return "";
 }
 
 }  // namespace
@@ -26,17 +34,26 @@ std::optional<Value> Evaluator::lookup(const Scope& scope, const std::string& na
   const auto* parameter = item == scope.module->items.end() ? nullptr : std::get_if<syntax::Parameter>(item->second);
   const auto* constant = item == scope.module->items.end() ? nullptr : std::get_if<syntax::Let>(item->second);
   if (!parameter && !constant) {
+    if (scope.module->lost(name)) return std::nullopt;
     std::vector<std::string_view> names;
     for (const auto& [n, i] : scope.module->items)
       if (std::get_if<syntax::Parameter>(i) || std::get_if<syntax::Let>(i)) names.push_back(n);
     if (scope.locals)
       for (const auto& [n, v] : *scope.locals) names.push_back(n);
     sink_.emit(kind::unknown_name, at, fmt::format("no parameter or constant is called `{}`", name))
-        .helped(diagnostics::did_you_mean(name, names));
+        .helped(linux::find_constant(name)
+                    ? fmt::format("`{}` is the kernel's: it is written in a condition of a system call", name)
+                    : diagnostics::did_you_mean(name, names));
     return std::nullopt;
   }
   const std::pair key{scope.module, name};
   if (const auto done = known_.find(key); done != known_.end()) return done->second;
+  if (evaluating_.size() >= limits::depth && !evaluating_.count(key)) {
+    if (!too_deep_)
+      sink_.emit(kind::policy_too_large, at, fmt::format("constants need each other more than {} deep", limits::depth));
+    too_deep_ = true;
+    return known_[key] = std::nullopt;
+  }
   if (!evaluating_.insert(key).second) {
     sink_.emit(kind::recursive_definition, at, fmt::format("`{}` is defined by itself", name));
     return known_[key] = std::nullopt;
@@ -66,6 +83,14 @@ std::optional<Value> Evaluator::evaluate(const Scope& scope, const syntax::Value
     sink_.emit(kind::invalid_value, value.span, std::move(message));
     return std::nullopt;
   };
+  const auto host = [&](std::string text) -> std::optional<Value> {
+    out.type = Type::Host;
+    out.text = std::move(text);
+    const std::string fault = host_fault(out.text);
+    if (fault.empty()) return out;
+    sink_.emit(kind::invalid_host, value.span, fmt::format("the host `{}` {}", out.text, fault));
+    return std::nullopt;
+  };
   if (const auto* s = std::get_if<syntax::String>(&value.node)) {
     const auto t = text(scope, *s);
     if (!t) return std::nullopt;
@@ -78,18 +103,24 @@ std::optional<Value> Evaluator::evaluate(const Scope& scope, const syntax::Value
     out.number = n->value;
     return out;
   }
-  const auto scaled = [&](Type type, std::uint64_t number, const std::string& unit, std::optional<std::uint64_t> scale) {
-    if (!scale) return invalid(fmt::format("`{}` is no unit: sizes are B, KiB, MiB, GiB, TiB, durations s, min, h, d", unit));
+  const auto scaled = [&](Type type, std::uint64_t number, const std::string& unit,
+                          std::optional<std::uint64_t> scale) -> std::optional<Value> {
+    if (!scale)
+      return invalid(fmt::format("`{}` is no unit: sizes are B, KiB, MiB, GiB, TiB, durations s, min, h, d", unit));
     if (number > ~0ull / *scale) return invalid("the quantity does not fit 64 bits");
     out.type = type;
     out.number = number * *scale;
-    return std::optional(out);
+    return out;
   };
-  if (const auto* s = std::get_if<syntax::Size>(&value.node)) return scaled(Type::Size, s->number, s->unit, size_unit(s->unit));
+  if (const auto* s = std::get_if<syntax::Size>(&value.node))
+    return scaled(Type::Size, s->number, s->unit, size_unit(s->unit));
   if (const auto* d = std::get_if<syntax::Duration>(&value.node))
     return scaled(Type::Duration, d->number, d->unit, duration_unit(d->unit));
   if (const auto* r = std::get_if<syntax::PortRange>(&value.node)) {
-    if (r->low < 1 || r->high > 65535 || r->high < r->low) return invalid("a port range lies within 1-65535 and ascends");
+    if (r->low < 1 || r->high > 65535 || r->high < r->low) {
+      sink_.emit(kind::invalid_port, value.span, "a range of ports lies within 1-65535 and ascends");
+      return std::nullopt;
+    }
     out.type = Type::Port;
     out.number = r->low;
     out.last = r->high;
@@ -97,19 +128,11 @@ std::optional<Value> Evaluator::evaluate(const Scope& scope, const syntax::Value
   }
   if (const auto* q = std::get_if<syntax::QualifiedName>(&value.node)) {
     if (q->parts.size() == 1) return lookup(scope, q->parts[0].text, q->span);
-    out.type = Type::Host;
-    out.text = q->text();
-    if (const std::string fault = host_fault(out.text); !fault.empty()) return invalid(fmt::format("the host `{}` {}", out.text, fault));
-    return out;
+    return host(q->text());
   }
   if (const auto* a = std::get_if<syntax::Address>(&value.node)) {
     if (a->kind == syntax::Address::Kind::Reference) return lookup(scope, a->text, a->span);
-    if (a->kind == syntax::Address::Kind::Host) {
-      out.type = Type::Host;
-      out.text = a->text;
-      if (const std::string fault = host_fault(out.text); !fault.empty()) return invalid(fmt::format("the host `{}` {}", out.text, fault));
-      return out;
-    }
+    if (a->kind == syntax::Address::Kind::Host) return host(a->text);
     const auto set = to_addresses(*a, sink_);
     if (!set) return std::nullopt;
     out.type = Type::Address;
@@ -123,8 +146,14 @@ std::optional<Value> Evaluator::evaluate(const Scope& scope, const syntax::Value
       auto one = evaluate(scope, item);
       if (!one) return std::nullopt;
       // a constant that is a list itself is spliced: lists do not nest
-      if (one->type == Type::List) out.items.insert(out.items.end(), one->items.begin(), one->items.end());
-      else out.items.push_back(std::move(*one));
+      if (one->type == Type::List)
+        out.items.insert(out.items.end(), one->items.begin(), one->items.end());
+      else
+        out.items.push_back(std::move(*one));
+      if (out.items.size() > limits::list) {
+        sink_.emit(kind::policy_too_large, item.span, fmt::format("the list has more than {} elements", limits::list));
+        return std::nullopt;
+      }
       if (!out.items.empty() && out.items.back().type != out.items.front().type)
         return invalid(fmt::format("a list holds values of one type: {} stands beside {}", type_text(out.items.front()),
                                    type_text(out.items.back())));
@@ -140,16 +169,20 @@ std::optional<Value> Evaluator::evaluate_as(const Scope& scope, const syntax::Va
   if (!wanted || !v) return std::nullopt;  // an unknown type is reported at its declaration
   auto out = coerce(*v, *wanted, type.list);
   if (out) return out;
-  std::string why;
-  if (*wanted == Value::Type::Path && v->type == Value::Type::String) why = ": the path " + path_fault(v->text);
-  if (*wanted == Value::Type::Host && v->type == Value::Type::String) why = ": the host " + host_fault(v->text);
-  sink_.emit(kind::type_mismatch, value.span, fmt::format("expected {}{}, found {}{}", type.list ? "a list of " : "",
-                                                          to_string(*wanted), type_text(*v), why))
+  std::string why = type.list ? "" : why_not(*v, *wanted);
+  if (type.list && v->type == Value::Type::List)
+    for (const Value& item : v->items)
+      if (why.empty() && !coerce(item, *wanted, false)) why = why_not(item, *wanted);
+  sink_
+      .emit(kind::type_mismatch, value.span,
+            fmt::format("expected {}{}, found {}{}", type.list ? "a list of " : "", to_string(*wanted), type_text(*v),
+                        why))
       .relate(type.span, "the type is declared here");
   return std::nullopt;
 }
 
-std::vector<std::vector<Evaluator::Char>> Evaluator::expand(const Scope& scope, const syntax::String& s) {
+std::optional<std::vector<std::vector<Evaluator::Char>>> Evaluator::expand(const Scope& scope,
+                                                                           const syntax::String& s) {
   std::vector<std::vector<Char>> out(1);
   const auto append = [](std::vector<Char>& to, std::string_view text, bool literal) {
     for (const char c : text) to.push_back({c, literal});
@@ -160,38 +193,49 @@ std::vector<std::vector<Evaluator::Char>> Evaluator::expand(const Scope& scope, 
       continue;
     }
     const auto value = lookup(scope, piece.text, piece.span);
-    if (!value) return {};
+    if (!value) return std::nullopt;
     const std::vector<Value> single = {*value};
     const auto& items = value->type == Value::Type::List ? value->items : single;
+    if (out.size() * items.size() > limits::list) {
+      sink_.emit(kind::policy_too_large, s.span,
+                 fmt::format("the lists in this string give more than {} texts", limits::list));
+      return std::nullopt;
+    }
     std::vector<std::vector<Char>> next;
+    std::size_t bytes = 0;
     for (const auto& prefix : out)
       for (const Value& item : items) {
         if (item.type != Value::Type::String && item.type != Value::Type::Path && item.type != Value::Type::Host) {
-          sink_.emit(kind::invalid_interpolation, piece.span, fmt::format("`{}` is {}: only a path or a string can be inserted",
-                                                                          piece.text, type_text(item)));
-          return {};
+          sink_.emit(kind::invalid_interpolation, piece.span,
+                     fmt::format("`{}` is {}: only a path or a string can be inserted", piece.text, type_text(item)));
+          return std::nullopt;
+        }
+        const std::size_t length = prefix.size() + item.text.size();
+        bytes += length;
+        if (length > limits::text || bytes > limits::expanded) {
+          sink_.emit(
+              kind::policy_too_large, s.span,
+              fmt::format("the text is longer than {} bytes", length > limits::text ? limits::text : limits::expanded));
+          return std::nullopt;
         }
         next.push_back(prefix);
         append(next.back(), item.text, true);
       }
     out = std::move(next);
-    if (out.size() > 10000) {
-      sink_.emit(kind::invalid_interpolation, s.span, "the lists in this string give more than 10000 patterns");
-      return {};
-    }
   }
   return out;
 }
 
 std::optional<std::string> Evaluator::text(const Scope& scope, const syntax::String& s) {
   const auto all = expand(scope, s);
-  if (all.empty()) return std::nullopt;
-  if (all.size() > 1) {
-    sink_.emit(kind::invalid_interpolation, s.span, "a list can be inserted in patterns only");
+  if (!all) return std::nullopt;
+  if (all->size() != 1) {
+    sink_.emit(kind::invalid_interpolation, s.span, "a list can be inserted in patterns only")
+        .note(fmt::format("its elements give {} texts here, and one is needed", all->size()));
     return std::nullopt;
   }
   std::string out;
-  for (const Char c : all[0]) out += c.c;
+  for (const Char c : all->front()) out += c.c;
   return out;
 }
 
@@ -205,24 +249,28 @@ std::optional<std::string> Evaluator::path(const Scope& scope, const syntax::Str
   return out;
 }
 
-std::optional<std::string> Evaluator::glob(const Scope& scope, const syntax::String& s) {
+std::vector<std::string> Evaluator::globs(const Scope& scope, const syntax::String& s) {
+  std::vector<std::string> out;
   const auto all = expand(scope, s);
-  if (all.size() != 1) return std::nullopt;
-  std::string out;
-  for (const Char c : all[0]) {
-    if (c.c == '\\' || (c.literal && (c.c == '*' || c.c == '?'))) out += '\\';
-    out += c.c;
-  }
-  if (out.empty()) {
+  if (!all) return out;
+  for (const auto& chars : *all) {
+    std::string& glob = out.emplace_back();
+    for (const Char c : chars) {
+      if (c.c == '\\' || (c.literal && (c.c == '*' || c.c == '?'))) glob += '\\';
+      glob += c.c;
+    }
+    if (!glob.empty()) continue;
     sink_.emit(kind::invalid_pattern, s.span, "the pattern is empty");
-    return std::nullopt;
+    return {};
   }
   return out;
 }
 
 std::vector<model::PathPattern> Evaluator::path_patterns(const Scope& scope, const syntax::String& s) {
   std::vector<model::PathPattern> out;
-  for (const auto& chars : expand(scope, s)) {
+  const auto all = expand(scope, s);
+  if (!all) return out;
+  for (const auto& chars : *all) {
     auto pattern = to_pattern(chars, s.span);
     if (!pattern) return {};
     out.push_back(std::move(*pattern));
@@ -273,13 +321,16 @@ std::optional<model::PathPattern> Evaluator::to_pattern(const std::vector<Char>&
         } else if (meta && c.c == '}' && in_brace) {
           in_brace = false;
           open.clear();
+          if (choices.size() > limits::alternatives)
+            return fail(fmt::format("has more than {} alternatives in one component", limits::alternatives));
           for (const auto& prefix : done)
             for (const auto& choice : choices) {
               open.push_back(prefix);
               open.back().insert(open.back().end(), choice.begin(), choice.end());
             }
           done = std::move(open);
-          if (done.size() > max_alternatives) return fail(fmt::format("has more than {} alternatives in one component", max_alternatives));
+          if (done.size() > limits::alternatives)
+            return fail(fmt::format("has more than {} alternatives in one component", limits::alternatives));
         } else if (meta && c.c == ',' && in_brace) {
           choices.emplace_back();
         } else {
@@ -290,8 +341,10 @@ std::optional<model::PathPattern> Evaluator::to_pattern(const std::vector<Char>&
                                 : c.c == '*'                        ? PathToken::Kind::AnyRun
                                                                     : PathToken::Kind::AnyChar,
                                 !meta || (c.c != '*' && c.c != '?') ? c.c : '\0'};
-          if (in_brace) choices.back().push_back(token);
-          else for (auto& d : done) d.push_back(token);
+          if (in_brace)
+            choices.back().push_back(token);
+          else
+            for (auto& d : done) d.push_back(token);
         }
       }
       if (in_brace) return fail("has a `{` without `}`: a brace may not contain `/`");
@@ -312,8 +365,10 @@ std::string pattern_text(const model::PathPattern& pattern) {
   const auto tokens = [](const std::vector<model::PathToken>& list, bool in_brace) {
     std::string text;
     for (const auto& t : list) {
-      if (t.kind == model::PathToken::Kind::AnyRun) text += '*';
-      else if (t.kind == model::PathToken::Kind::AnyChar) text += '?';
+      if (t.kind == model::PathToken::Kind::AnyRun)
+        text += '*';
+      else if (t.kind == model::PathToken::Kind::AnyChar)
+        text += '?';
       else {
         if (t.byte == '*' || t.byte == '?' || t.byte == '{' || t.byte == '}' || t.byte == '$' || t.byte == '\\' ||
             t.byte == '"' || (in_brace && t.byte == ','))
@@ -325,8 +380,10 @@ std::string pattern_text(const model::PathPattern& pattern) {
   };
   for (const auto& c : pattern.components) {
     out += '/';
-    if (c.any_depth) out += "**";
-    else if (c.alternatives.size() == 1) out += tokens(c.alternatives[0], false);
+    if (c.any_depth)
+      out += "**";
+    else if (c.alternatives.size() == 1)
+      out += tokens(c.alternatives[0], false);
     else {
       out += '{';
       for (std::size_t i = 0; i < c.alternatives.size(); ++i) out += (i ? "," : "") + tokens(c.alternatives[i], true);

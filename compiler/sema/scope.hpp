@@ -37,13 +37,18 @@ class Evaluator {
   std::optional<std::string> path(const Scope& scope, const syntax::String& s);
   /// Path patterns; a list in an interpolation gives one for each element. Empty when a diagnostic was emitted.
   std::vector<model::PathPattern> path_patterns(const Scope& scope, const syntax::String& s);
-  /// Glob text of env and tool patterns with `\` before literal pattern characters.
-  std::optional<std::string> glob(const Scope& scope, const syntax::String& s);
+  /// Glob texts of env and tool patterns with `\` before literal pattern characters, one for each element of a list.
+  std::vector<std::string> globs(const Scope& scope, const syntax::String& s);
 
  private:
   /// A character and whether it is literal for sure.
-  struct Char { char c; bool literal; };
-  std::vector<std::vector<Char>> expand(const Scope& scope, const syntax::String& s);
+  struct Char {
+    char c;
+    bool literal;
+  };
+  /// One text for each combination of the lists in it: none where a list is empty. Nothing when a diagnostic was
+  /// emitted.
+  std::optional<std::vector<std::vector<Char>>> expand(const Scope& scope, const syntax::String& s);
   std::optional<model::PathPattern> to_pattern(const std::vector<Char>& chars, Span span);
 
   const Module& root_;
@@ -51,6 +56,7 @@ class Evaluator {
   diagnostics::Sink& sink_;
   std::map<std::pair<const Module*, std::string>, std::optional<Value>> known_;
   std::set<std::pair<const Module*, std::string>> evaluating_;
+  bool too_deep_ = false;  ///< reported once
 };
 
 /// Canonical spelling of a pattern: literal pattern characters escaped.

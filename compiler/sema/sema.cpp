@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/sema/policy_builder.hpp"
 
-// The pipeline of one file, in order: load modules -> values of `--set` -> types of parameters -> each policy -> each test.
+// The pipeline of one file, in order: load modules -> values of `--set` -> types of parameters -> each policy -> each
+// test.
 namespace agp::sema {
 namespace {
 
@@ -15,7 +18,8 @@ namespace kind = diagnostics::kind;
 
 using Overrides = std::map<std::string, Value>;
 
-/// `--set K=V` by the root file's parameters. A name that no parameter has is an error: a misspelt one must not be silent.
+/// `--set K=V` by the root file's parameters. A name that no parameter has is an error: a misspelt one must not be
+/// silent.
 Overrides set_values(const Module& root, const Options& options, diagnostics::Sink& sink) {
   Overrides out;
   for (const auto& [name, text] : options.set) {
@@ -31,66 +35,70 @@ Overrides set_values(const Module& root, const Options& options, diagnostics::Si
     }
     const auto type = find_type(parameter->type.name.text);
     if (!type) continue;
-    if (auto value = parse_value(text, *type, parameter->type.list)) out[name] = std::move(*value);
-    else
-      sink.emit(kind::invalid_parameter, parameter->type.span, fmt::format("`--set {}={}`: `{}` is not {}{}", name, text, text,
-                                                                       parameter->type.list ? "a list of " : "a ", to_string(*type)));
+    if (auto value = parse_value(text, *type, parameter->type.list)) {
+      out[name] = std::move(*value);
+      continue;
+    }
+    const bool vowel = *type == Value::Type::Int || *type == Value::Type::Address;
+    std::string why;
+    if (*type == Value::Type::Path && !parameter->type.list) why = ": the path " + path_fault(text);
+    if (*type == Value::Type::Host && !parameter->type.list) why = ": the host " + host_fault(text);
+    sink.emit(kind::invalid_parameter, parameter->type.span,
+              fmt::format("`--set {}={}`: `{}` is not {}{}{}", name, text, text,
+                          parameter->type.list ? "a list of "
+                          : vowel              ? "an "
+                                               : "a ",
+                          to_string(*type), why));
   }
   return out;
 }
 
-void check_parameters(const Module& module, Evaluator& eval, diagnostics::Sink& sink) {
+/// The parameters and constants of a module, used or not: a mistake in them is reported. An unknown type that nobody
+/// reported would let an `include` vanish.
+void check_definitions(const Module& module, Evaluator& eval, diagnostics::Sink& sink) {
+  const Scope own{&module, nullptr};
   const auto check = [&](const syntax::Parameter& p) {
-    if (find_type(p.type.name.text)) return;
+    if (find_type(p.type.name.text)) {
+      if (p.fallback) eval.evaluate_as(own, *p.fallback, p.type);
+      return;
+    }
     sink.emit(kind::unknown_type, p.type.name.span, fmt::format("`{}` is no type", p.type.name.text))
         .helped("types are path, string, int, size, duration, address, host and port; `[path]` is a list");
   };
   for (const auto& item : module.ast.items) {
-    // every constant and every default is evaluated, used or not: a mistake in it is reported
-    if (const auto* p = std::get_if<syntax::Parameter>(&item)) {
-      check(*p);
-      if (p->fallback) eval.lookup({&module, nullptr}, p->name.text, p->name.span);
-    }
+    if (const auto* p = std::get_if<syntax::Parameter>(&item)) check(*p);
     if (const auto* f = std::get_if<syntax::Fragment>(&item))
-      for (const auto& p : f->parameters) {
-        check(p);
-        if (p.fallback) eval.evaluate_as({&module, nullptr}, *p.fallback, p.type);
-      }
-    if (const auto* l = std::get_if<syntax::Let>(&item)) eval.lookup({&module, nullptr}, l->name.text, l->name.span);
+      for (const auto& p : f->parameters) check(p);
+    if (const auto* l = std::get_if<syntax::Let>(&item)) eval.lookup(own, l->name.text, l->name.span);
   }
 }
 
-/// Rules of a fragment that no policy includes are checked too, with the defaults of its parameters where all have one.
-void check_unused_fragments(Modules& modules, const Module& root, Evaluator& eval, const Options& options) {
-  bool any_policy = false;
-  for (const auto& item : root.ast.items) any_policy = any_policy || std::holds_alternative<syntax::Policy>(item);
-  if (any_policy) return;
+/// Rules of a fragment that no policy includes are checked too, where all its parameters have defaults.
+void check_unused_fragments(Modules& modules, const Module& root, Evaluator& eval, const Options& options,
+                            std::set<const syntax::Item*> visited) {
   for (const auto& item : root.ast.items) {
     const auto* f = std::get_if<syntax::Fragment>(&item);
-    if (!f) continue;
-    bool defaults = true;
-    for (const auto& p : f->parameters) defaults = defaults && p.fallback.has_value();
-    if (!defaults) continue;
-    syntax::Policy wrapper;
-    wrapper.name = f->name;
-    wrapper.span = f->span;
-    syntax::Include include;
-    include.name.parts = {f->name};
-    include.name.span = include.span = f->name.span;
-    wrapper.body.emplace_back(std::move(include));
-    PolicyBuilder(modules, root, eval, options).build(wrapper);
+    if (!f || visited.count(&item)) continue;
+    if (!std::all_of(f->parameters.begin(), f->parameters.end(), [](const auto& p) { return p.fallback.has_value(); }))
+      continue;
+    PolicyBuilder builder(modules, root, eval, options);
+    builder.check_fragment(*f);
+    visited.insert(builder.visited().begin(), builder.visited().end());
   }
 }
 
 model::Decision to_model(syntax::Effect e) {
-  return e == syntax::Effect::Deny ? model::Decision::Deny : e == syntax::Effect::Ask ? model::Decision::Ask : model::Decision::Allow;
+  return e == syntax::Effect::Deny  ? model::Decision::Deny
+         : e == syntax::Effect::Ask ? model::Decision::Ask
+                                    : model::Decision::Allow;
 }
 
-void add_test(Modules& modules, const Module& root, const syntax::Test& test, const Overrides& set, const Options& options,
-              diagnostics::Sink& sink, Unit& unit) {
+void add_test(Modules& modules, const Module& root, const syntax::Test& test, const Overrides& set,
+              const Options& options, diagnostics::Sink& sink, Unit& unit) {
   const Found found = find_item(root, test.policy);
   const auto* policy = found.item && found.module == &root ? std::get_if<syntax::Policy>(found.item) : nullptr;
   if (!policy) {
+    if (!found.item && is_lost(root, test.policy)) return;
     std::vector<std::string_view> names;
     for (const auto& [n, i] : root.items)
       if (std::get_if<syntax::Policy>(i)) names.push_back(n);
@@ -100,11 +108,20 @@ void add_test(Modules& modules, const Module& root, const syntax::Test& test, co
   }
   Overrides values = set;
   Evaluator arguments(root, set, sink);
+  std::set<std::string> given;
   for (const auto& a : test.arguments) {
     const auto item = root.items.find(a.name.text);
     const auto* parameter = item == root.items.end() ? nullptr : std::get_if<syntax::Parameter>(item->second);
     if (!parameter) {
-      sink.emit(kind::unknown_parameter, a.name.span, fmt::format("the file has no parameter `{}`", a.name.text));
+      std::vector<std::string_view> names;
+      for (const auto& [n, i] : root.items)
+        if (std::get_if<syntax::Parameter>(i)) names.push_back(n);
+      sink.emit(kind::unknown_parameter, a.name.span, fmt::format("the file has no parameter `{}`", a.name.text))
+          .helped(diagnostics::did_you_mean(a.name.text, names));
+      continue;
+    }
+    if (!given.insert(a.name.text).second) {
+      sink.emit(kind::duplicate_name, a.name.span, fmt::format("`{}` is given twice", a.name.text));
       continue;
     }
     if (auto v = arguments.evaluate_as({&root, nullptr}, a.value, parameter->type)) values[a.name.text] = std::move(*v);
@@ -112,42 +129,54 @@ void add_test(Modules& modules, const Module& root, const syntax::Test& test, co
   Evaluator eval(root, values, sink);
   Test out;
   out.span = test.span;
-  // what is wrong in the policy itself was reported when it was built for its own sake
-  diagnostics::Sink quiet;
-  Evaluator quiet_eval(root, values, quiet);
-  out.policy = PolicyBuilder(modules, root, quiet_eval, options).build(*policy);
+  // what is wrong in the policy itself is repeated here and dropped at the end
+  out.policy = PolicyBuilder(modules, root, eval, options).build(*policy);
   Patterns patterns(modules, eval, options);
   for (const auto& line : test.lines)
     if (auto resolved = actions(patterns, {&root, nullptr}, line.action))
-      out.lines.push_back({to_model(line.expected), std::move(resolved->actions), std::move(resolved->text), line.span});
+      out.lines.push_back(
+          {to_model(line.expected), std::move(resolved->actions), std::move(resolved->text), line.span});
   unit.tests.push_back(std::move(out));
 }
 
 }  // namespace
 
-Unit analyse(source::Files& files, source::FileId root_file, ModuleSource& source, const Options& options, diagnostics::Sink& sink) {
+Unit analyse(source::Files& files, source::FileId root_file, ModuleSource& source, const Options& options,
+             diagnostics::Sink& sink) {
   Unit unit;
+  const std::size_t before = sink.errors();
   Modules modules(files, source, options.limits, sink);
   const Module& root = *modules.load_root(root_file);
   const Overrides set = set_values(root, options, sink);
   Evaluator eval(root, set, sink);
-  check_parameters(root, eval, sink);
-  for (const auto& item : root.ast.items) {
-    if (const auto* policy = std::get_if<syntax::Policy>(&item))
-      unit.policies.push_back(PolicyBuilder(modules, root, eval, options).build(*policy));
-    if (const auto* invariant = std::get_if<syntax::Invariant>(&item))
-      sink.emit(kind::invariant_unchecked, invariant->name.span, fmt::format("the invariant `{}` is not checked by this version", invariant->name.text))
-          .note("an invariant that is written down and not enforced must not pass in silence");
-  }
-  check_unused_fragments(modules, root, eval, options);
+  for (const Module& module : modules.all()) check_definitions(module, eval, sink);
+  std::set<const syntax::Item*> visited;
+  for (const auto& item : root.ast.items)
+    if (const auto* policy = std::get_if<syntax::Policy>(&item)) {
+      PolicyBuilder builder(modules, root, eval, options);
+      unit.policies.push_back(builder.build(*policy));
+      visited.insert(builder.visited().begin(), builder.visited().end());
+    }
+  for (const Module& module : modules.all())
+    for (const auto& item : module.ast.items)
+      if (const auto* invariant = std::get_if<syntax::Invariant>(&item))
+        sink.emit(kind::invariant_unchecked, invariant->name.span,
+                  fmt::format("the invariant `{}` is not checked by this version", invariant->name.text))
+            .note("an invariant that is written down and not enforced must not pass in silence");
+  check_unused_fragments(modules, root, eval, options, visited);
   for (const auto& item : root.ast.items)
     if (const auto* test = std::get_if<syntax::Test>(&item)) add_test(modules, root, *test, set, options, sink, unit);
+  unit.failed = sink.errors() > before;
+  sink.drop_repeated();
   return unit;
 }
 
-std::optional<ResolvedAction> resolve_action(const syntax::ActionPattern& action, const Options& options, diagnostics::Sink& sink) {
+std::optional<ResolvedAction> resolve_action(const syntax::ActionPattern& action, const Options& options,
+                                             diagnostics::Sink& sink) {
   struct Nothing final : ModuleSource {
-    std::optional<source::FileId> load(source::FileId, std::string_view, Span, diagnostics::Sink&) override { return std::nullopt; }
+    std::optional<source::FileId> load(source::FileId, std::string_view, Span, diagnostics::Sink&) override {
+      return std::nullopt;
+    }
   } nothing;
   source::Files files;
   Modules modules(files, nothing, options.limits, sink);
@@ -166,7 +195,8 @@ std::optional<model::Day> to_day(int year, int month, int day) {
 
 std::string day_text(model::Day day) {
   const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(day))};
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()));
 }
 
 }  // namespace agp::sema

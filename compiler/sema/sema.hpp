@@ -11,18 +11,18 @@
 #include "compiler/syntax/ast.hpp"
 #include "compiler/syntax/parse.hpp"
 
-/// AST -> model. In: one parsed file and what it uses. Out: its policies with every name resolved, every include unioned
-/// in, every value checked; and its tests. What is wrong is reported, once a mistake, and left out: a policy that comes
-/// out of a run with errors must not be compiled.
+/// AST -> model. In: one parsed file and what it uses. Out: its policies with every name resolved, every include
+/// unioned in, every value checked; and its tests. What is wrong is reported, once a mistake, and left out: a policy
+/// that comes out of a run with errors must not be compiled.
 namespace agp::sema {
 
 inline constexpr int language_version = 1;
 inline constexpr int library_edition = 1;
 
 struct Options {
-  std::map<std::string, std::string> set;                        ///< --set
-  model::Day today = 0;                                          ///< what `until` is compared with
-  std::vector<linux::Arch> archs = {linux::Arch::x86_64};        ///< the target's
+  std::map<std::string, std::string> set;                  ///< --set
+  model::Day today = 0;                                    ///< what `until` is compared with
+  std::vector<linux::Arch> archs = {linux::Arch::x86_64};  ///< the target's
   syntax::Limits limits;
 };
 
@@ -30,11 +30,11 @@ struct Options {
 struct TestLine {
   model::Decision expected = model::Decision::Deny;
   std::vector<model::Action> actions;
-  std::string text;                                              ///< normal form
+  std::string text;  ///< normal form
   source::Span span;
 };
 struct Test {
-  model::Policy policy;                                          ///< with the test's own arguments
+  model::Policy policy;  ///< with the test's own arguments
   std::vector<TestLine> lines;
   source::Span span;
 };
@@ -42,10 +42,13 @@ struct Test {
 struct Unit {
   std::vector<model::Policy> policies;
   std::vector<Test> tests;
+  bool failed =
+      false;  ///< a mistake was found in the file or in what it uses, perhaps one that another file had already
 };
 
 /// `source` answers `use "./file.agp"`. Library modules come from the binary.
-Unit analyse(source::Files& files, source::FileId root, ModuleSource& source, const Options& options, diagnostics::Sink& sink);
+Unit analyse(source::Files& files, source::FileId root, ModuleSource& source, const Options& options,
+             diagnostics::Sink& sink);
 
 /// The atomic actions of one action as written on a command line; empty when a diagnostic was emitted.
 struct ResolvedAction {
@@ -57,7 +60,7 @@ std::optional<ResolvedAction> resolve_action(const syntax::ActionPattern& action
 
 /// Days since 1970-01-01 of a date, or nothing when there is no such day.
 std::optional<model::Day> to_day(int year, int month, int day);
-std::string day_text(model::Day day);   ///< "2027-03-01"
+std::string day_text(model::Day day);  ///< "2027-03-01"
 
 /// The library's modules, by path ("std/runtime/python.agp"); for `agp version` and tests.
 std::vector<std::string> library_modules();

@@ -16,20 +16,28 @@ using Op = syntax::Condition::Op;
 std::string constant_text(const syntax::Constant& c) {
   std::vector<std::string> terms;
   for (const auto& t : c.terms) {
-    if (const auto* n = std::get_if<syntax::Name>(&t)) terms.push_back(n->text);
-    else terms.push_back(fmt::format("{}", std::get<syntax::Number>(t).value));
+    if (const auto* n = std::get_if<syntax::Name>(&t))
+      terms.push_back(n->text);
+    else
+      terms.push_back(fmt::format("{}", std::get<syntax::Number>(t).value));
   }
   return terms.size() == 1 ? terms[0] : fmt::format("({})", fmt::join(terms, " | "));
 }
 
 std::string_view op_text(Op op) {
   switch (op) {
-    case Op::Ne: return "!=";
-    case Op::Lt: return "<";
-    case Op::Le: return "<=";
-    case Op::Gt: return ">";
-    case Op::Ge: return ">=";
-    default: return "==";
+    case Op::Ne:
+      return "!=";
+    case Op::Lt:
+      return "<";
+    case Op::Le:
+      return "<=";
+    case Op::Gt:
+      return ">";
+    case Op::Ge:
+      return ">=";
+    default:
+      return "==";
   }
 }
 
@@ -40,21 +48,30 @@ std::string condition_text(const syntax::Condition& c) {
     for (const auto& v : c.values) values.push_back(constant_text(v));
     return fmt::format("{} in [{}]", c.argument.text, fmt::join(values, ", "));
   }
-  const std::string left = c.op == Op::Masked && c.mask ? fmt::format("{} & {}", c.argument.text, constant_text(*c.mask)) : c.argument.text;
+  const std::string left =
+      c.op == Op::Masked && c.mask ? fmt::format("{} & {}", c.argument.text, constant_text(*c.mask)) : c.argument.text;
   return fmt::format("{} {} {}", left, op_text(c.op), c.values.empty() ? "" : constant_text(c.values[0]));
 }
 
 model::ArgTest::Op to_model(Op op) {
   using M = model::ArgTest::Op;
   switch (op) {
-    case Op::Ne: return M::Ne;
-    case Op::Lt: return M::Lt;
-    case Op::Le: return M::Le;
-    case Op::Gt: return M::Gt;
-    case Op::Ge: return M::Ge;
-    case Op::In: return M::In;
-    case Op::Masked: return M::Masked;
-    default: return M::Eq;
+    case Op::Ne:
+      return M::Ne;
+    case Op::Lt:
+      return M::Lt;
+    case Op::Le:
+      return M::Le;
+    case Op::Gt:
+      return M::Gt;
+    case Op::Ge:
+      return M::Ge;
+    case Op::In:
+      return M::In;
+    case Op::Masked:
+      return M::Masked;
+    default:
+      return M::Eq;
   }
 }
 
@@ -83,22 +100,23 @@ const linux::Syscall* Patterns::find_call(const syntax::Name& name, bool quiet) 
     sink().emit(std::move(d));
     return found;
   }
-  if (linux::known_anywhere(name.text)) {
-    sink().emit(kind::unknown_system_call, name.span,
-                fmt::format("no selected architecture ({}) has the system call `{}`", fmt::join(missing, ", "), name.text));
-    return nullptr;
-  }
   std::vector<std::string_view> names;
   for (const auto arch : options_.archs)
     for (const auto& call : linux::syscalls(arch)) names.push_back(call.name);
-  std::string help = diagnostics::did_you_mean(name.text, names);
+  const bool elsewhere = linux::known_anywhere(name.text);
+  std::string help = elsewhere ? "" : diagnostics::did_you_mean(name.text, names);
   // names of the C library that are another call in the kernel
   static constexpr std::pair<std::string_view, std::string_view> libc[] = {
-      {"fstatat", "newfstatat"}, {"pread", "pread64"}, {"pwrite", "pwrite64"}, {"umount", "umount2"}, {"send", "sendto"},
-      {"recv", "recvfrom"},      {"waitpid", "wait4"}, {"exit_thread", "exit"}, {"sigaction", "rt_sigaction"}};
+      {"fstatat", "newfstatat"}, {"pread", "pread64"}, {"pwrite", "pwrite64"}, {"umount", "umount2"},
+      {"send", "sendto"},        {"recv", "recvfrom"}, {"waitpid", "wait4"},   {"sigaction", "rt_sigaction"}};
   for (const auto& [wrong, right] : libc)
     if (wrong == name.text) help = fmt::format("the kernel calls it `{}`", right);
-  sink().emit(kind::unknown_system_call, name.span, fmt::format("`{}` is no system call", name.text)).helped(help);
+  sink()
+      .emit(kind::unknown_system_call, name.span,
+            elsewhere ? fmt::format("no selected architecture ({}) has the system call `{}`", fmt::join(missing, ", "),
+                                    name.text)
+                      : fmt::format("`{}` is no system call", name.text))
+      .helped(help);
   return nullptr;
 }
 
@@ -114,41 +132,63 @@ std::optional<std::uint64_t> Patterns::constant(const Scope& scope, const syntax
       continue;
     }
     const auto& name = std::get<syntax::Name>(term);
-    if (const auto value = linux::find_constant(name.text)) { out |= *value; continue; }
-    const bool declared = (scope.locals && scope.locals->count(name.text)) || (scope.module && scope.module->items.count(name.text));
+    if (const auto value = linux::find_constant(name.text)) {
+      out |= *value;
+      continue;
+    }
+    const bool declared =
+        (scope.locals && scope.locals->count(name.text)) || (scope.module && scope.module->items.count(name.text));
     if (declared) {
       const auto value = eval_.lookup(scope, name.text, name.span);
-      if (value && value->type == Value::Type::Int) { out |= value->number; continue; }
-      if (value) sink().emit(kind::type_mismatch, name.span, fmt::format("expected a number, found {}", to_string(value->type)));
+      if (value && value->type == Value::Type::Int) {
+        out |= value->number;
+        continue;
+      }
+      if (value)
+        sink().emit(kind::type_mismatch, name.span, fmt::format("expected a number, found {}", to_string(value->type)));
       return std::nullopt;
     }
-    sink().emit(kind::unknown_constant, name.span, fmt::format("`{}` is no constant of the kernel that agp knows", name.text))
-        .helped(diagnostics::did_you_mean(name.text, linux::constant_names()));
+    sink()
+        .emit(kind::unknown_constant, name.span,
+              fmt::format("`{}` is no constant of the kernel that agp knows", name.text))
+        .helped(suggest_capitals(name.text, linux::constant_names()));
     return std::nullopt;
   }
   return out;
 }
 
-std::optional<model::ArgTest> Patterns::test(const Scope& scope, const linux::Syscall& call, const syntax::Condition& c) {
+std::optional<int> Patterns::argument(const linux::Syscall& call, const syntax::Name& name) {
+  if (const auto index = linux::find_argument(call, name.text)) return index;
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < call.argument_count; ++i)
+    names.push_back(linux::argument_name(call, static_cast<int>(i)));
+  std::string help = diagnostics::did_you_mean(name.text, names);
+  if (help.empty())
+    help = names.empty() ? fmt::format("`{}` takes no arguments; `arg0` to `arg5` are the registers", call.name)
+                         : fmt::format("its arguments are {}", fmt::join(names, ", "));
+  sink()
+      .emit(kind::unknown_argument, name.span, fmt::format("`{}` has no argument `{}`", call.name, name.text))
+      .helped(help);
+  return std::nullopt;
+}
+
+std::optional<model::ArgTest> Patterns::test(const Scope& scope, const linux::Syscall& call,
+                                             const syntax::Condition& c) {
   if (c.op == Op::Bare) {
-    sink().emit(kind::unknown_argument, c.span, "a condition of a rule names its argument")
+    sink()
+        .emit(kind::unknown_argument, c.span, "a condition of a rule names its argument")
         .helped(fmt::format("write `{} == {}`", linux::argument_name(call, 0),
                             c.values.empty() ? "…" : constant_text(c.values[0])));
     return std::nullopt;
   }
-  const auto index = linux::find_argument(call, c.argument.text);
-  if (!index) {
-    std::vector<std::string_view> names;
-    for (std::size_t i = 0; i < call.argument_count; ++i) names.push_back(linux::argument_name(call, static_cast<int>(i)));
-    sink().emit(kind::unknown_argument, c.argument.span, fmt::format("`{}` has no argument `{}`", call.name, c.argument.text))
-        .helped(names.empty() ? fmt::format("`{}` takes no arguments; `arg0` to `arg5` are the registers", call.name)
-                              : fmt::format("its arguments are {}", fmt::join(names, ", ")));
-    return std::nullopt;
-  }
+  const auto index = argument(call, c.argument);
+  if (!index) return std::nullopt;
   const linux::Argument& argument = call.arguments[static_cast<std::size_t>(*index)];
   if (argument.pointer) {
-    sink().emit(kind::pointer_argument, c.argument.span,
-                fmt::format("`{}` of `{}` is a pointer: a filter sees the address, not what it points to", c.argument.text, call.name))
+    sink()
+        .emit(kind::pointer_argument, c.argument.span,
+              fmt::format("`{}` of `{}` is a pointer: a filter sees the address, not what it points to",
+                          c.argument.text, call.name))
         .helped("a path, an address or a structure behind a pointer is held by `file` and `net` rules");
     return std::nullopt;
   }
@@ -168,13 +208,24 @@ std::optional<model::ArgTest> Patterns::test(const Scope& scope, const linux::Sy
     }
     out.values.push_back(*fitting);
   }
-  if (out.values.empty()) return std::nullopt;
+  if (out.values.empty()) {
+    sink().emit(kind::invalid_value, c.span, "the list is empty: the condition is never true");
+    return std::nullopt;
+  }
   if (c.mask) {
     const auto mask = constant(scope, *c.mask);
     if (!mask) return std::nullopt;
-    out.mask = *mask & argument.effective_mask;
+    const auto seen = linux::at_width(*mask, argument.effective_mask);
+    if (!seen) {
+      sink().emit(kind::value_out_of_range, c.mask->span,
+                  fmt::format("{:#x} has bits that the kernel does not see in `{}`: it looks at {} of them", *mask,
+                              c.argument.text, std::popcount(argument.effective_mask)));
+      return std::nullopt;
+    }
+    out.mask = *seen;
     if ((out.values[0] & ~*mask) != 0) {
-      sink().emit(kind::value_out_of_range, c.span, fmt::format("{:#x} has bits outside the mask {:#x}: never equal", out.values[0], *mask));
+      sink().emit(kind::value_out_of_range, c.span,
+                  fmt::format("{:#x} has bits outside the mask {:#x}: never equal", out.values[0], *mask));
       return std::nullopt;
     }
   }
@@ -194,8 +245,10 @@ std::optional<model::SyscallPattern> Patterns::call(const Scope& scope, const sy
   if (p.conditions)
     for (const auto& c : *p.conditions) {
       auto t = test(scope, *found, c);
-      if (t) out.tests.push_back(std::move(*t));
-      else ok = false;
+      if (t)
+        out.tests.push_back(std::move(*t));
+      else
+        ok = false;
     }
   return ok ? std::optional(std::move(out)) : std::nullopt;
 }
@@ -218,7 +271,8 @@ Patterns::List<model::SyscallPattern> Patterns::group(const syntax::SyscallPatte
     std::vector<std::string> names;
     for (const std::string& path : library_modules())
       if (path.starts_with("std/syscalls/")) names.push_back(path.substr(13, path.size() - 17));
-    sink().emit(kind::unknown_group, p.span, fmt::format("the library has no group `@{}`", name))
+    sink()
+        .emit(kind::unknown_group, p.span, fmt::format("the library has no group `@{}`", name))
         .helped(fmt::format("groups are @{}", fmt::join(names, ", @")));
     return {};
   }
@@ -233,7 +287,8 @@ Patterns::List<model::SyscallPattern> Patterns::group(const syntax::SyscallPatte
   return groups_[name] = out;
 }
 
-Patterns::List<model::SyscallPattern> Patterns::syscalls(const Scope& scope, const std::vector<syntax::SyscallPattern>& list,
+Patterns::List<model::SyscallPattern> Patterns::syscalls(const Scope& scope,
+                                                         const std::vector<syntax::SyscallPattern>& list,
                                                          bool in_group) {
   List<model::SyscallPattern> out;
   for (const auto& p : list) {

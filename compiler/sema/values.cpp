@@ -53,7 +53,8 @@ AddressText prefix_set(std::string_view text, bool v6) {
   const unsigned host_bits = width - static_cast<unsigned>(*length);
   const Bits128 mask = host_bits == 0 ? 0 : host_bits == 128 ? ~Bits128{0} : (Bits128{1} << host_bits) - 1;
   if ((address->bits & mask) != 0)
-    return {std::nullopt, fmt::format("host bits are set: the prefix is `{}/{}`", to_string(Address{address->bits & ~mask}), *length)};
+    return {std::nullopt, fmt::format("host bits are set: the prefix is `{}/{}`",
+                                      to_string(Address{address->bits & ~mask}), *length)};
   AddressSet set = AddressSet::range(*address, {address->bits | mask});
   // a prefix that holds the mapped block as a part is about IPv6 alone (`[::/0]`)
   if (v6 && *length < 96) set = set.v6();
@@ -80,19 +81,21 @@ AddressText range_set(std::string_view first, std::string_view last, bool v6) {
 }  // namespace
 
 std::string_view to_string(Value::Type type) {
-  static constexpr std::string_view names[] = {"string", "path", "int", "size", "duration", "address", "host", "port", "list"};
+  static constexpr std::string_view names[] = {"string",  "path", "int",  "size", "duration",
+                                               "address", "host", "port", "list"};
   return names[static_cast<std::size_t>(type)];
 }
 
 std::optional<Value::Type> find_type(std::string_view name) {
-  for (const auto t : {Value::Type::String, Value::Type::Path, Value::Type::Int, Value::Type::Size, Value::Type::Duration,
-                       Value::Type::Address, Value::Type::Host, Value::Type::Port})
+  for (const auto t : {Value::Type::String, Value::Type::Path, Value::Type::Int, Value::Type::Size,
+                       Value::Type::Duration, Value::Type::Address, Value::Type::Host, Value::Type::Port})
     if (to_string(t) == name) return t;
   return std::nullopt;
 }
 
 std::optional<std::uint64_t> size_unit(std::string_view unit) {
-  static constexpr std::pair<std::string_view, int> units[] = {{"B", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+  static constexpr std::pair<std::string_view, int> units[] = {
+      {"B", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
   for (const auto& [name, shift] : units)
     if (name == unit) return std::uint64_t{1} << shift;
   return std::nullopt;
@@ -120,6 +123,12 @@ std::string host_fault(std::string_view text) {
   if (text.size() > 253) return "is longer than 253 characters";
   if (text.back() == '.') return "ends in a dot";
   if (model::parse_v4(text) || model::parse_v6(text)) return "is an address, not a name";
+  // inet_aton(3) and the URL standard take a name that ends in a number for an address: `10.1`, `010.0.0.1`, `0x7f.1`
+  std::string_view last = text.substr(text.rfind('.') + 1);
+  const bool hex = last.starts_with("0x");
+  if (hex) last.remove_prefix(2);
+  if (last.find_first_not_of(hex ? "0123456789abcdef" : "0123456789") == std::string_view::npos)
+    return "ends in a number: some programs read it as an address";
   while (!text.empty()) {
     const std::string_view label = text.substr(0, text.find('.'));
     if (label.empty()) return "has an empty label";
@@ -141,12 +150,27 @@ std::optional<AddressSet> to_addresses(const syntax::Address& a, diagnostics::Si
   using Kind = syntax::Address::Kind;
   AddressText result;
   switch (a.kind) {
-    case Kind::V4: case Kind::V4Prefix: result = address_text(a.text, false); break;
-    case Kind::V6: case Kind::V6Prefix: result = address_text(a.text, true); break;
-    case Kind::V4Range: result = range_set(a.text, a.text2, false); break;
-    case Kind::V6Range: result = range_set(a.text, a.text2, true); break;
-    case Kind::Any: return AddressSet::all();
-    case Kind::Host: case Kind::Text: case Kind::Reference: result.fault = "a name stands where an address is needed"; break;
+    case Kind::V4:
+    case Kind::V4Prefix:
+      result = address_text(a.text, false);
+      break;
+    case Kind::V6:
+    case Kind::V6Prefix:
+      result = address_text(a.text, true);
+      break;
+    case Kind::V4Range:
+      result = range_set(a.text, a.text2, false);
+      break;
+    case Kind::V6Range:
+      result = range_set(a.text, a.text2, true);
+      break;
+    case Kind::Any:
+      return AddressSet::all();
+    case Kind::Host:
+    case Kind::Text:
+    case Kind::Reference:
+      result.fault = "a name stands where an address is needed";
+      break;
   }
   if (!result.set) sink.emit(kind::invalid_address, a.span, result.fault);
   return result.set;
@@ -160,10 +184,15 @@ std::optional<Value> parse_one(std::string_view text, Value::Type type) {
   out.text = text;
   using Type = Value::Type;
   switch (type) {
-    case Type::String: return out;
-    case Type::Path: return path_fault(text).empty() ? std::optional(out) : std::nullopt;
-    case Type::Host: return host_fault(text).empty() ? std::optional(out) : std::nullopt;
-    case Type::Int: case Type::Size: case Type::Duration: {
+    case Type::String:
+      return out;
+    case Type::Path:
+      return path_fault(text).empty() ? std::optional(out) : std::nullopt;
+    case Type::Host:
+      return host_fault(text).empty() ? std::optional(out) : std::nullopt;
+    case Type::Int:
+    case Type::Size:
+    case Type::Duration: {
       const auto n = type == Type::Int    ? parse_number(text)
                      : type == Type::Size ? with_unit(text, size_unit)
                                           : with_unit(text, duration_unit);
@@ -183,13 +212,20 @@ std::optional<Value> parse_one(std::string_view text, Value::Type type) {
     case Type::Address: {
       std::string_view bare = text;
       if (bare.size() > 2 && bare.front() == '[' && bare.back() == ']') bare = bare.substr(1, bare.size() - 2);
-      const auto result = address_text(bare, bare.find(':') != std::string_view::npos);
+      const std::size_t dash = bare.find('-');
+      const bool v6 = bare.find(':') != std::string_view::npos;
+      std::string_view end = bare.substr(dash == std::string_view::npos ? bare.size() : dash + 1);
+      if (end.size() > 2 && end.front() == '[') end.remove_prefix(1);
+      std::string_view begin = bare.substr(0, dash);
+      if (begin.size() > 2 && begin.back() == ']') begin.remove_suffix(1);
+      const auto result = dash == std::string_view::npos ? address_text(bare, v6) : range_set(begin, end, v6);
       if (!result.set) return std::nullopt;
       out.addresses = *result.set;
       out.spelling = text;
       return out;
     }
-    case Type::List: return std::nullopt;
+    case Type::List:
+      return std::nullopt;
   }
   return std::nullopt;
 }
@@ -207,6 +243,13 @@ std::optional<Value> parse_value(std::string_view text, Value::Type type, bool l
     out.items.push_back(*value);
     text.remove_prefix(std::min(text.size(), item.size() + 1));
   }
+  return out;
+}
+
+std::string identity(const Value& v) {
+  std::string out = fmt::format("{}:{}:{}:{}:{}", static_cast<int>(v.type), v.text.size(), v.text, v.number, v.last);
+  for (const auto& r : v.addresses.ranges()) out += fmt::format("|{}-{}", to_string(r.first), to_string(r.last));
+  for (const Value& item : v.items) out += fmt::format("[{}]", identity(item));
   return out;
 }
 

@@ -74,6 +74,7 @@ TEST(Emit, NoX32NumberRuns) {
 TEST(Emit, UnknownAndNewerNumbersAreEnosys) {
   const Filter f(allows({call("read")}));
   EXPECT_EQ(f("fchmodat2"), enosys);   // 6.6, the target is 6.1
+  EXPECT_EQ(f("openat2"), enosys);     // 5.6, but libraries fall back to openat after ENOSYS only
   EXPECT_EQ(f("cachestat"), enosys);   // 6.5
   EXPECT_EQ(f("futex_waitv"), eperm);  // 5.16
   EXPECT_EQ(f.number(400), enosys);    // a hole of the table
