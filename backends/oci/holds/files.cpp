@@ -46,7 +46,7 @@ Difference lost_by_allow(const Context& c, const model::Fact& f) {
   const Difference lost = lost_by(c, cause_of(f));
   if (lost.action || lost.undecided) return lost;
   return c.comparison.find(pattern_of(c, f), body_of(c, f).verbs, [&](const Point& p) {
-    if (p.decision != Decision::Allow || p.grant != Grant::No || !(*p.rules)[f.rule]) return false;
+    if (p.decision != Decision::Allow || p.grant != Grant::No || !p.matches(f.rule)) return false;
     return p.mount == Cause::none || !answered_by_causes(c.tree.mounts[p.mount], p.at_root);
   });
 }
@@ -204,16 +204,17 @@ Capability slipped(const Context& c, const model::Fact& f, const model::FileActi
 
 Capability hold_refusal(const Context& c, const model::Fact& f) {
   const bool asks = c.policy.rules[f.rule].effect == model::Effect::Ask;
-  const Difference slip = c.comparison.find(pattern_of(c, f), body_of(c, f).verbs, [&](const Point& p) {
-    return p.grant == Grant::Yes && (*p.rules)[f.rule] && p.decision != Decision::Allow;
-  });
+  const Question slips = [&](const Point& p) {
+    return p.grant == Grant::Yes && p.matches(f.rule) && p.decision != Decision::Allow;
+  };
+  const Difference slip = c.comparison.find(pattern_of(c, f), body_of(c, f).verbs, slips, {true, Cause::none});
   if (slip.undecided) return undecided(f);
   const bool in_proc = !slip.action || slip.action->path == "/proc";
   if (const auto proc = in_proc ? slips_in_proc(c, f) : std::nullopt) return slipped(c, f, *proc);
   if (slip.action) return slipped(c, f, *slip.action);
   if (asks) {
     const Difference asked = c.comparison.find(pattern_of(c, f), body_of(c, f).verbs, [&](const Point& p) {
-      return p.decision == Decision::Ask && (*p.rules)[f.rule];
+      return p.decision == Decision::Ask && p.matches(f.rule);
     });
     if (asked.undecided) return undecided(f);
     if (asked.action)

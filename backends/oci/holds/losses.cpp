@@ -13,9 +13,9 @@ Difference in_mounts(const Context& c, const std::function<bool(const TreeMount&
   for (std::size_t i = 0; i < c.tree.mounts.size(); ++i) {
     const TreeMount& m = c.tree.mounts[i];
     if (!which(m)) continue;
-    const Question here = [&](const Point& p) { return p.mount == i && question(p); };
-    Difference d = c.comparison.find(model::path_subtree(m.target), model::verbs_all, here);
-    if (!d.action && !d.undecided) d = c.comparison.find(model::path_node(m.target), model::verbs_all, here);
+    const Within here{true, i};
+    Difference d = c.comparison.find(model::path_subtree(m.target), model::verbs_all, question, here);
+    if (!d.action && !d.undecided) d = c.comparison.find(model::path_node(m.target), model::verbs_all, question, here);
     if (d.action || d.undecided) return d;
   }
   return {};

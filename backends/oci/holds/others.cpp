@@ -61,15 +61,13 @@ Capability hold_allowed_socket(const Context& c, const model::Fact& fact, const 
             path.empty() ? fact.text : unix_action(direction, sample), ""};
   }
   // A directory is mounted for its sockets: its other files can be read.
-  for (const TreeMount& m : c.tree.mounts) {
-    if (!contains(m.grants, {fact.rule, fact.pattern, Cause::none})) continue;
-    const Difference d = c.comparison.find(
-        m.directory ? model::path_subtree(m.target) : model::path_node(m.target), model::verbs_all,
-        [](const Point& p) { return p.grant == Grant::Yes && p.decision != model::Decision::Allow && !p.by_rule; });
-    if (d.action)
-      return {Holds::Wider, "a mount that shows sockets shows every other file beside them", action_text(*d.action),
-              "name the sockets one by one"};
-  }
+  const Cause cause{fact.rule, fact.pattern, Cause::none};
+  const Difference d = in_mounts(
+      c, [&](const TreeMount& m) { return contains(m.grants, cause); },
+      [](const Point& p) { return p.grant == Grant::Yes && p.decision != model::Decision::Allow && !p.by_rule; });
+  if (d.action || d.undecided)
+    return {Holds::Wider, "a mount that shows sockets shows every other file beside them",
+            d.action ? action_text(*d.action) : fact.text, "name the sockets one by one"};
   return {Holds::Exact, "", "", ""};
 }
 

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <set>
+
+#include "backends/oci/mounts/shaped_rules.hpp"
 
 namespace agp::backends::oci {
 namespace {
@@ -73,66 +77,100 @@ std::string action_text(const model::FileAction& action) {
   return "read" + listed.substr(listed.find(' '));
 }
 
+bool Point::matches(std::size_t rule) const { return std::binary_search(rules->begin(), rules->end(), rule); }
+
 Comparison::Comparison(const model::Policy& policy, const MountTree& tree) : policy_(policy), tree_(tree) {
-  std::vector<const PathPattern*> all;
-  std::set<std::string> paths;
   for (std::size_t i = 0; i < policy.rules.size(); ++i) {
     const auto* file = std::get_if<model::FileBody>(&policy.rules[i].body);
     if (policy.rules[i].expired || !file) continue;
     for (const auto* list : {&file->patterns, &file->except})
       for (const auto& p : *list) {
-        patterns_.push_back({&p.pattern, i, list == &file->except});
-        all.push_back(&p.pattern);
-        if (p.pattern.shape() != PathPattern::Shape::Other) paths.insert(p.pattern.base());
+        const bool except = list == &file->except, other = p.pattern.shape() == PathPattern::Shape::Other;
+        patterns_.push_back({&p.pattern, i, except, other, except || policy.rules[i].effect == model::Effect::Allow});
       }
   }
-  std::set<std::string> scaffold;
-  for (const TreeMount& m : tree.mounts) {
-    paths.insert(m.target);
-    for (std::string d = model::parent_path(m.target);; d = model::parent_path(d)) {
-      if (governing(tree, d) == Cause::none) scaffold.insert(d);
-      if (d == "/") break;
+  collect_places();
+  make_samples();
+  match_samples(false, &Sample::rules);
+  match_samples(true, &Sample::rules_listing);
+}
+
+void Comparison::collect_places() {
+  std::map<std::string, Place, PathOrder> places;
+  for (std::size_t i = 0; i < tree_.mounts.size(); ++i) places[tree_.mounts[i].target].mount = i;
+  for (const TreeMount& m : tree_.mounts)
+    for (std::string d = m.target; d != "/";) {
+      d = model::parent_path(d);
+      if (governing(tree_, d) == Cause::none) places[d].scaffold = true;
     }
+  for (auto& [path, place] : places) {
+    place.node = model::path_node(path);
+    place.subtree = model::path_subtree(path);
+    places_.push_back(std::move(place));
   }
-  for (std::size_t i = 0; i < tree.mounts.size(); ++i) places_.push_back({tree.mounts[i].target, i, false});
-  for (const std::string& d : scaffold) places_.push_back({d, Cause::none, true});
-  std::sort(places_.begin(), places_.end(), [](const Place& a, const Place& b) { return path_less(a.path, b.path); });
-  paths.insert(scaffold.begin(), scaffold.end());
+}
 
+void Comparison::make_samples() {
+  std::set<std::string, PathOrder> paths;
+  std::vector<const PathPattern*> all;
+  for (const Pattern& p : patterns_) {
+    all.push_back(p.pattern);
+    if (p.pattern->shape() != PathPattern::Shape::Other) paths.insert(p.pattern->base());
+  }
+  for (const Place& p : places_) paths.insert(p.node.base());
   const std::string fresh = fresh_name(all);
-  std::vector<std::string> ordered(paths.begin(), paths.end());
-  std::sort(ordered.begin(), ordered.end(), path_less);
-  for (const std::string& base : ordered)
-    for (const std::string& path : {base, (base == "/" ? "" : base) + "/" + fresh}) {
-      const Place place = place_of(path);
-      samples_.push_back({path, place, place.path == path, match(path, false), match(path, true)});
+  for (const std::string& base : std::vector<std::string>(paths.begin(), paths.end()))
+    paths.insert((base == "/" ? "" : base) + "/" + fresh);
+  std::vector<const Place*> around;  // the places that hold the current path, the innermost last
+  std::size_t next = 0;
+  for (const std::string& path : paths) {
+    for (; next < places_.size() && !path_less(path, places_[next].node.base()); ++next)
+      around.push_back(&places_[next]);
+    while (!around.empty() && around.back()->node.base() != path &&
+           !model::is_beneath(path, around.back()->node.base()))
+      around.pop_back();
+    Sample s;
+    s.path = path;
+    s.at_root = !around.empty() && around.back()->node.base() == path;
+    if (!around.empty() && (s.at_root || !around.back()->scaffold)) s.place = around.back();
+    samples_.push_back(std::move(s));
+  }
+}
+
+void Comparison::match_samples(bool list, std::vector<std::size_t> Sample::*rules) {
+  std::vector<std::vector<std::size_t>> excepted(samples_.size());
+  for (const bool except : {true, false})
+    for (const Pattern& p : patterns_) {
+      if (p.except != except) continue;
+      const auto [first, last] = range(*p.pattern);
+      for (std::size_t i = first; i < last; ++i) {
+        if (!(list ? p.pattern->matches_list(samples_[i].path) : p.pattern->matches(samples_[i].path))) continue;
+        samples_[i].cut = samples_[i].cut || p.other;
+        auto& into = except ? excepted[i] : samples_[i].*rules;
+        const auto& out = excepted[i];
+        const bool known = !into.empty() && into.back() == p.rule;  // patterns stand in the order of their rules
+        if (!known && (except || !std::binary_search(out.begin(), out.end(), p.rule))) into.push_back(p.rule);
+      }
     }
 }
 
-Comparison::Place Comparison::place_of(const std::string& path) const {
-  for (std::size_t i = places_.size(); i-- > 0;)
-    if (places_[i].path == path || (!places_[i].scaffold && model::is_beneath(path, places_[i].path)))
-      return places_[i];
-  return {"", Cause::none, false};
+std::pair<std::size_t, std::size_t> Comparison::range(const PathPattern& region) const {
+  const std::string base = literal_prefix(region);
+  const auto first =
+      std::partition_point(samples_.begin(), samples_.end(), [&](const Sample& s) { return path_less(s.path, base); });
+  const auto last = std::partition_point(
+      first, samples_.end(), [&](const Sample& s) { return s.path == base || model::is_beneath(s.path, base); });
+  return {static_cast<std::size_t>(first - samples_.begin()), static_cast<std::size_t>(last - samples_.begin())};
 }
 
-std::vector<bool> Comparison::match(const std::string& path, bool list) const {
-  std::vector<bool> in(policy_.rules.size()), out(policy_.rules.size());
-  for (const Pattern& p : patterns_)
-    if (list ? p.pattern->matches_list(path) : p.pattern->matches(path)) (p.except ? out : in)[p.rule] = true;
-  for (std::size_t i = 0; i < in.size(); ++i) in[i] = in[i] && !out[i];
-  return in;
-}
-
-Point Comparison::point(Verb verb, const std::vector<bool>& rules, const Place& place, bool at_root) const {
+Point Comparison::point(Verb verb, const std::vector<std::size_t>& rules, const Place* place, bool at_root) const {
   Point p;
   p.verb = verb;
   p.rules = &rules;
-  p.mount = place.mount;
   p.at_root = at_root;
   bool allowed = false, asked = false, denied = false;
-  for (std::size_t i = 0; i < rules.size(); ++i) {
-    if (!rules[i] || !model::has(std::get<model::FileBody>(policy_.rules[i].body).verbs, verb)) continue;
+  for (const std::size_t i : rules) {
+    if (!model::has(std::get<model::FileBody>(policy_.rules[i].body).verbs, verb)) continue;
     const model::Effect effect = policy_.rules[i].effect;
     (effect == model::Effect::Allow ? allowed : effect == model::Effect::Ask ? asked : denied) = true;
   }
@@ -141,78 +179,95 @@ Point Comparison::point(Verb verb, const std::vector<bool>& rules, const Place& 
                : asked   ? model::Decision::Ask
                : allowed ? model::Decision::Allow
                          : model::Decision::Deny;
-  if (place.mount != Cause::none)
-    p.grant = granted(tree_.mounts[place.mount], at_root, verb);
-  else if (place.scaffold)
+  if (!place) return p;
+  p.mount = place->mount;
+  if (place->scaffold)
     p.grant = verb == Verb::List ? Grant::Yes : verb == Verb::Read || verb == Verb::Exec ? Grant::Any : Grant::No;
+  else
+    p.grant = granted(tree_.mounts[place->mount], at_root, verb);
   return p;
 }
 
-/// A sample speaks for its cell unless a pattern with a wildcard cuts the cell: then the automata must be asked.
-bool Comparison::needs_automata(const PathPattern& region) const {
-  if (region.shape() == PathPattern::Shape::Other) return true;
-  return std::any_of(patterns_.begin(), patterns_.end(), [&](const Pattern& p) {
-    return p.pattern->shape() == PathPattern::Shape::Other && may_intersect(*p.pattern, region);
-  });
+Difference Comparison::find(const PathPattern& region, Verbs verbs, const Question& question, Within within) const {
+  Difference found = find_sample(region, verbs, question, within);
+  for (const Place& p : places_) {
+    if (found.action || found.undecided) return found;
+    const bool here = within.mount == Cause::none || within.mount == p.mount;
+    if (!p.scaffold && here && is_cut(region, &p)) found = search(region, verbs, question, &p);
+  }
+  if (found.action || found.undecided || within.mounted || within.mount != Cause::none) return found;
+  return is_cut(region, nullptr) ? search(region, verbs, question, nullptr) : found;
 }
 
-Difference Comparison::find(const PathPattern& region, Verbs verbs, const Question& question) const {
+Difference Comparison::find_sample(const PathPattern& region, Verbs verbs, const Question& question,
+                                   Within within) const {
+  const auto [first, last] = range(region);
   for (const bool list : {false, true})
-    for (const Sample& s : samples_) {
+    for (std::size_t i = first; i < last; ++i) {
+      const Sample& s = samples_[i];
+      if (within.mount != Cause::none && (!s.place || s.place->mount != within.mount)) continue;
       if (!(list ? region.matches_list(s.path) : region.matches(s.path))) continue;
       for (const Verb v : all_verbs)
         if (model::has(verbs, v) && (v == Verb::List) == list &&
             question(point(v, list ? s.rules_listing : s.rules, s.place, s.at_root)))
           return {model::FileAction{v, s.path}, false};
     }
-  if (!needs_automata(region)) return {};
-  const Verbs listing = static_cast<Verbs>(Verb::List);
-  Difference found = search(region, verbs & static_cast<Verbs>(~listing), question, false);
-  if (!found.action && !found.undecided && (verbs & listing) != 0) found = search(region, listing, question, true);
-  return found;
+  return {};
 }
 
-Difference Comparison::search(const PathPattern& region, Verbs verbs, const Question& question, bool list) const {
+bool Comparison::is_cut(const PathPattern& region, const Place* place) const {
+  if (place && !may_intersect(region, place->subtree)) return false;
+  if (region.shape() == PathPattern::Shape::Other) return true;
+  for (const Pattern& p : patterns_)
+    if (p.other && p.opens && may_intersect(*p.pattern, region) &&
+        (!place || may_intersect(*p.pattern, place->subtree)))
+      return true;
+  const auto [first, last] = range(region);
+  return std::any_of(samples_.begin() + static_cast<std::ptrdiff_t>(first),
+                     samples_.begin() + static_cast<std::ptrdiff_t>(last),
+                     [&](const Sample& s) { return s.cut && s.place == place; });
+}
+
+Difference Comparison::search(const PathPattern& region, Verbs verbs, const Question& question,
+                              const Place* place) const {
+  const Verbs listing = static_cast<Verbs>(Verb::List);
+  const Difference found = search(region, verbs & static_cast<Verbs>(~listing), question, place, false);
+  if (found.action || found.undecided || (verbs & listing) == 0) return found;
+  return search(region, listing, question, place, true);
+}
+
+/// One product automaton: the region, the rules that meet it, and either the place with what is mounted deeper, or
+/// everything mounted. Roots of mounts and directories that lead to them are samples already.
+Difference Comparison::search(const PathPattern& region, Verbs verbs, const Question& question, const Place* place,
+                              bool list) const {
   std::vector<const PathPattern*> asked{&region};
   std::vector<const Pattern*> rules;
   for (const Pattern& p : patterns_)
-    if (may_intersect(*p.pattern, region)) {
+    if (may_intersect(*p.pattern, region) && (!place || may_intersect(*p.pattern, place->subtree))) {
       rules.push_back(&p);
       asked.push_back(p.pattern);
     }
-  struct Near {
-    const Place* place;
-    PathPattern node, subtree;
-  };
-  std::vector<Near> near;
+  const std::size_t excluded = asked.size() + (place ? 1 : 0);
+  if (place) asked.push_back(&place->subtree);
   for (const Place& p : places_) {
-    Near n{&p, model::path_node(p.path), model::path_subtree(p.path)};
-    if (may_intersect(n.node, region) || (!p.scaffold && may_intersect(n.subtree, region)))
-      near.push_back(std::move(n));
-  }
-  for (const Near& n : near) {
-    asked.push_back(&n.node);
-    asked.push_back(&n.subtree);
+    if (place && !model::is_beneath(p.node.base(), place->node.base())) continue;
+    if (may_intersect(p.node, region)) asked.push_back(&p.node);
+    if (!p.scaffold && may_intersect(p.subtree, region)) asked.push_back(&p.subtree);
   }
   const auto as_list = std::make_unique<bool[]>(asked.size());
   if (list) std::fill_n(as_list.get(), 1 + rules.size(), true);
   Verb found_verb = Verb::Read;
   const auto accept = [&](const std::vector<bool>& hits) {
-    if (!hits[0]) return false;
-    std::vector<bool> in(policy_.rules.size()), out(policy_.rules.size());
+    if (!hits[0] || (place && !hits[excluded - 1])) return false;
+    for (std::size_t i = excluded; i < hits.size(); ++i)
+      if (hits[i]) return false;
+    std::set<std::size_t> in, out;
     for (std::size_t i = 0; i < rules.size(); ++i)
-      if (hits[1 + i]) (rules[i]->except ? out : in)[rules[i]->rule] = true;
-    for (std::size_t i = 0; i < in.size(); ++i) in[i] = in[i] && !out[i];
-    Place place{"", Cause::none, false};
-    bool at_root = false;
-    for (std::size_t i = 0; i < near.size(); ++i) {  // in path order: the last that matches is the deepest
-      const bool node = hits[1 + rules.size() + 2 * i], beneath = hits[2 + rules.size() + 2 * i];
-      if (!node && (!beneath || near[i].place->scaffold)) continue;
-      place = *near[i].place;
-      at_root = node;
-    }
+      if (hits[1 + i]) (rules[i]->except ? out : in).insert(rules[i]->rule);
+    std::vector<std::size_t> matching;
+    std::set_difference(in.begin(), in.end(), out.begin(), out.end(), std::back_inserter(matching));
     for (const Verb v : all_verbs)
-      if (model::has(verbs, v) && question(point(v, in, place, at_root))) {
+      if (model::has(verbs, v) && question(point(v, matching, place, false))) {
         found_verb = v;
         return true;
       }

@@ -2,6 +2,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backends/oci/mounts/mount_tree.hpp"
@@ -19,7 +20,9 @@ struct Point {
   std::size_t mount = Cause::none;  ///< the mount that shows the path
   bool at_root = false;             ///< the path is that mount's own root
   Grant grant = Grant::No;
-  const std::vector<bool>* rules = nullptr;  ///< which rules match the path (indices of policy.rules), verbs aside
+  const std::vector<std::size_t>* rules = nullptr;  ///< the file rules that match the path, ascending, verbs aside
+
+  bool matches(std::size_t rule) const;
 };
 using Question = std::function<bool(const Point&)>;
 
@@ -28,37 +31,57 @@ struct Difference {
   bool undecided = false;  ///< too many patterns overlap: to be taken as a difference
 };
 
+/// Where to look: everywhere, only where something is mounted, or only in one mount.
+struct Within {
+  bool mounted = false;
+  std::size_t mount = Cause::none;
+};
+
 class Comparison {
  public:
   /// Both must outlive the comparison.
   Comparison(const model::Policy& policy, const MountTree& tree);
   /// An action with one of `verbs` on a path of `region` (for the verb `list`, a subtree includes its root) for which
   /// the question holds. The path that comes first in the tree is preferred.
-  Difference find(const model::PathPattern& region, model::Verbs verbs, const Question& question) const;
+  Difference find(const model::PathPattern& region, model::Verbs verbs, const Question& question,
+                  Within within = {}) const;
 
  private:
   struct Pattern {
     const model::PathPattern* pattern;
     std::size_t rule;
     bool except;
+    bool other;  ///< neither one node nor one subtree
+    bool opens;  ///< can turn a refused path into a permitted one, or the other way round, within a cell
   };
   struct Place {
-    std::string path;
-    std::size_t mount;
-    bool scaffold;
+    std::size_t mount = Cause::none;
+    bool scaffold = false;
+    model::PathPattern node, subtree;
   };
   struct Sample {
     std::string path;
-    Place place;
-    bool at_root;
-    std::vector<bool> rules, rules_listing;
+    const Place* place = nullptr;
+    bool at_root = false;
+    bool cut = false;  ///< a pattern that is `other` matches: the sample does not speak for its cell
+    std::vector<std::size_t> rules, rules_listing;
   };
 
-  std::vector<bool> match(const std::string& path, bool list) const;
-  Point point(model::Verb verb, const std::vector<bool>& rules, const Place& place, bool at_root) const;
-  Place place_of(const std::string& path) const;
-  bool needs_automata(const model::PathPattern& region) const;
-  Difference search(const model::PathPattern& region, model::Verbs verbs, const Question& question, bool list) const;
+  void collect_places();
+  void make_samples();
+  void match_samples(bool list, std::vector<std::size_t> Sample::*rules);
+  /// The samples that `region` may hold: a contiguous part, since they are in path order.
+  std::pair<std::size_t, std::size_t> range(const model::PathPattern& region) const;
+  Point point(model::Verb verb, const std::vector<std::size_t>& rules, const Place* place, bool at_root) const;
+  Difference find_sample(const model::PathPattern& region, model::Verbs verbs, const Question& question,
+                         Within within) const;
+  /// Whether a sample can't speak for what `region` has beneath the place, or, without a place, where nothing is
+  /// mounted.
+  bool is_cut(const model::PathPattern& region, const Place* place) const;
+  Difference search(const model::PathPattern& region, model::Verbs verbs, const Question& question,
+                    const Place* place) const;
+  Difference search(const model::PathPattern& region, model::Verbs verbs, const Question& question, const Place* place,
+                    bool list) const;
 
   const model::Policy& policy_;
   const MountTree& tree_;

@@ -38,10 +38,6 @@ struct Anchor {
   std::size_t run_mount = Cause::none;
 };
 
-struct PathOrder {
-  bool operator()(const std::string& a, const std::string& b) const { return path_less(a, b); }
-};
-
 const format::Device* find_device(std::string_view path) {
   for (const format::Device& d : format::devices)
     if (d.path == path) return &d;

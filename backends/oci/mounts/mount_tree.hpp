@@ -73,6 +73,9 @@ bool is_scaffold(const MountTree& tree, std::string_view path);
 
 /// Order by component, so that a directory stands before what it holds and nothing stands between them.
 bool path_less(std::string_view a, std::string_view b);
+struct PathOrder {
+  bool operator()(const std::string& a, const std::string& b) const { return path_less(a, b); }
+};
 /// The mount of `run` that `path` is or lies in, the innermost; Cause::none when it belongs to `run.rootfs`.
 std::size_t run_mount_of(const model::Policy& policy, std::string_view path);
 /// Does some rule let connections go to a name? Then the generated resolver's address is mounted at /etc/resolv.conf.

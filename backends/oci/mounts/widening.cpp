@@ -17,7 +17,7 @@ std::vector<Cause> to_widen(const model::Policy& policy, const MountTree& tree) 
       if (pattern.shape() != model::PathPattern::Shape::Other || literal_prefix(pattern) == "/") continue;
       if (!comparison) comparison.emplace(policy, tree);
       const Difference lost = comparison->find(pattern, file->verbs, [&](const Point& p) {
-        return (*p.rules)[i] && p.decision == model::Decision::Allow && p.grant == Grant::No &&
+        return p.matches(i) && p.decision == model::Decision::Allow && p.grant == Grant::No &&
                (p.mount == Cause::none || !answered_by_causes(tree.mounts[p.mount], p.at_root));
       });
       if (lost.action || lost.undecided) out.push_back({i, k, Cause::none});
