@@ -60,7 +60,11 @@ void add_proc(Suite& suite) {
 void add_hooks(Suite& suite) {
   for (const std::string& w : writable_directories(suite.policy())) {
     const std::string hook = w + "/.git/hooks/agp-probe-new", moved = w + "/agp-probe-moved";
-    add_path(suite, Verb::Create, "create", hook, "a hook of git");
+    Attempt create = file_attempt("create", hook);
+    create.parameters.emplace_back("parents", "make");
+    suite.add(fmt::format("mkdir -p; create {}", hook), "a hook of git",
+              {FileAction{Verb::Create, w + "/.git"}, FileAction{Verb::Create, w + "/.git/hooks"}, FileAction{Verb::Create, hook}},
+              std::move(create));
     suite.add(fmt::format("mv {0}/.git {1}; mkdir -p; create {2}", w, moved, hook), "a hook of git, its directory moved away",
               {FileAction{Verb::Delete, w + "/.git"}, FileAction{Verb::Create, moved}, FileAction{Verb::Create, w + "/.git"},
                FileAction{Verb::Delete, hook}, FileAction{Verb::Create, hook}},

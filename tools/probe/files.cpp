@@ -168,6 +168,8 @@ Outcome attempt_file(std::string_view kind, const Arguments& arguments) {
   const bool make = arguments.text("needs") == "make";
   if (make)
     if (const int error = make_file(path, kind == "exec")) return unprepared("make " + path + ": " + refused(error).outcome);
+  if (arguments.text("parents") == "make")
+    if (const int error = make_directories(parent(path))) return refused(error, "the directory above");
   Outcome result;
   if (kind == "read") result = read_node(path);
   else if (kind == "list") result = list_node(path);

@@ -131,8 +131,9 @@ TEST(Probes, ADenialIsTriedAfterMovingEachDirectoryOnTheWay) {
 TEST(Probes, WithoutTheRuleTheSameAttemptsAreExpectedToSucceed) {
   Policy p = base();
   p.rules.erase(p.rules.begin() + 1);
+  EXPECT_EQ(expected(probes(base(), target(), {}), "mkdir -p; create /workspace/.git/hooks/agp-probe-new"), "denied");
   const auto suite = probes(p, target(), {});
-  EXPECT_EQ(expected(suite, "create \"/workspace/.git/hooks/agp-probe-new\""), "permitted");
+  EXPECT_EQ(expected(suite, "mkdir -p; create /workspace/.git/hooks/agp-probe-new"), "permitted");
   EXPECT_EQ(expected(suite, "mv /workspace/.git /workspace/agp-probe-moved; mkdir -p; create /workspace/.git/hooks/agp-probe-new"),
             "permitted");
 }
