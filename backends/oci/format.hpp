@@ -11,7 +11,7 @@ inline constexpr std::string_view profile_artifact = "seccomp/profile.json";
 
 // Files of the bundle beside config.json, made by the stack's `prepare`.
 inline constexpr std::string_view root = "rootfs";
-inline constexpr std::string_view dev = "dev";                            ///< an empty directory
+inline constexpr std::string_view dev = "dev";                            ///< a directory with mount points only
 inline constexpr std::string_view denied_directory = "denied-directory";  ///< empty, of mode 0
 inline constexpr std::string_view denied_file = "denied-file";            ///< empty, of mode 0
 inline constexpr std::string_view empty_file = "empty-file";              ///< of mode 0444

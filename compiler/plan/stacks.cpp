@@ -27,13 +27,16 @@ void append(Command& command, const std::vector<std::string>& words) {
   command.insert(command.end(), words.begin(), words.end());
 }
 
-/// The empty root with its mount points. That they exist, as a directory or as a file, is what stops the start when a
-/// source is the other of the two: runc alone makes them to fit, and a rule on one file would show a whole directory.
+/// The empty root and the empty /dev with their mount points. That they exist, as a directory or as a file, is what
+/// stops the start when a source is the other of the two: runc alone makes them to fit, and a rule on one file would
+/// show a whole directory.
 void make_root(const MountTree& tree, std::vector<Command>& out) {
   std::vector<std::string> directories{in_run(format::root), in_run(format::dev), in_run("state")}, own, files;
   for (const TreeMount& m : tree.mounts) {
-    if (m.around != backends::oci::Cause::none) continue;  // its mount point lies in another mount
-    const std::string point = in_run(format::root) + m.target;
+    const TreeMount* around = m.around == backends::oci::Cause::none ? nullptr : &tree.mounts[m.around];
+    if (around && around->from != TreeMount::From::Bundle) continue;  // its mount point lies in what is mounted
+    const std::string point =
+        around ? in_run(around->source) + m.target.substr(around->target.size()) : in_run(format::root) + m.target;
     if (m.directory) {
       (m.from == TreeMount::From::Tmpfs && m.writable ? own : directories).push_back(point);
     } else {

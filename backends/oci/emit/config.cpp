@@ -62,9 +62,7 @@ Json options(const TreeMount& m, const model::User& user) {
     out.push_back("bind");
     out.push_back("rprivate");  // what the host mounts later does not appear
   }
-  // runc makes the mount points in /dev after it is mounted, so it is write-protected by readonlyPaths.
-  const bool dev = m.from == From::Bundle && m.directory;
-  out.push_back(m.writable || m.from == From::Device || dev ? "rw" : "ro");
+  out.push_back(m.writable || m.from == From::Device ? "rw" : "ro");
   out.push_back("nosuid");
   if (m.from != From::Device) out.push_back("nodev");
   if (!m.exec) out.push_back("noexec");
@@ -128,13 +126,11 @@ Json linux_section(const model::Policy& policy, const MountTree& tree) {
   Json namespaces = Json::array();
   for (const char* type : {"pid", "ipc", "uts", "mount", "cgroup"}) namespaces.push_back({{"type", type}});
   namespaces.push_back({{"type", "network"}, {"path", "/run/netns/" + netns_name(policy)}});
-  Json readonly = Json::array({"/dev"});
-  for (const auto path : format::readonly_paths) readonly.push_back(path);
   return {{"namespaces", std::move(namespaces)},
           {"cgroupsPath", "/agp-" + policy.name},
           {"resources", resources(policy, tree)},
           {"maskedPaths", format::masked_paths},
-          {"readonlyPaths", std::move(readonly)}};
+          {"readonlyPaths", format::readonly_paths}};
 }
 
 /// Rule -> JSON pointers. A refusal without a mount is held by what `/mounts` does not name.
