@@ -10,27 +10,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cctype>
 #include <cerrno>
 #include <filesystem>
 #include <set>
-#include <system_error>
 
 #include "compiler/bundle/bundle.hpp"
+#include "compiler/bundle/output.hpp"
 #include "compiler/bundle/ownership.hpp"
 #include "compiler/bundle/signals.hpp"
+#include "compiler/source/disk.hpp"
 
 namespace agp::bundle {
 namespace {
 
 namespace kind = diagnostics::kind;
 namespace fs = std::filesystem;
-
-std::string reason(int error) {
-  std::string text = std::generic_category().message(error);
-  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-  return text;
-}
 
 /// Where a directory really is. The name itself may be missing; everything above it must exist.
 struct Target {
@@ -50,7 +44,7 @@ Target find_target(const std::string& directory) {
   } else if (const fs::path parent = fs::canonical(path.parent_path(), error); !error) {
     path = parent / path.filename();
   } else {
-    target.fault = fmt::format("the directory above it can't be used: {}", reason(error.value()));
+    target.fault = fmt::format("the directory above it can't be used: {}", source::reason_of(error.value()));
   }
   if (directory.empty() || path == path.root_path()) target.fault = "it can't be replaced";
   target.path = path.string();
@@ -70,16 +64,6 @@ bool check(const std::string& directory, const Target& target, diagnostics::Sink
       .helped("name another directory, or remove this one first");
   return false;
 }
-
-struct Descriptor {
-  explicit Descriptor(int number) : fd(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-  int fd = -1;
-};
 
 /// The new tree under a name of its own beside the target; gone with the object unless it was put in place.
 class Staged {
@@ -105,13 +89,7 @@ class Staged {
       if (directories_.insert(directory).second && ::mkdir((path_ + '/' + directory).c_str(), 0755) != 0) return fail();
     }
     const Descriptor out(::open((path_ + '/' + name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-    if (out.fd < 0) return fail();
-    while (!bytes.empty()) {
-      const ssize_t count = ::write(out.fd, bytes.data(), bytes.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return fail();
-      bytes.remove_prefix(static_cast<std::size_t>(count));
-    }
+    if (out.fd < 0 || !write_all(out.fd, bytes)) return fail();
     return ::fchmod(out.fd, 0644) == 0 && ::fsync(out.fd) == 0 ? true : fail();
   }
 
@@ -190,19 +168,19 @@ bool write(const std::string& directory, std::span<const backends::Artifact> tre
   };
   SignalGuard signals;
   const Descriptor parent(::open(target.parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (parent.fd < 0) return failed(reason(errno));
+  if (parent.fd < 0) return failed(source::reason_of(errno));
   if (!lock(parent.fd, signals)) return failed("another build is writing there");
   Staged staged(target.parent);
-  if (staged.error() != 0) return failed(reason(staged.error()));
+  if (staged.error() != 0) return failed(source::reason_of(staged.error()));
   for (const backends::Artifact& artifact : tree) {
     if (!plain(artifact.path)) return failed(fmt::format("`{}` is not a path of an artifact", artifact.path));
     if (signals.interrupted()) return failed("interrupted");
-    if (!staged.file(artifact.path, artifact.bytes)) return failed(reason(staged.error()));
+    if (!staged.file(artifact.path, artifact.bytes)) return failed(source::reason_of(staged.error()));
   }
-  if (!staged.finish()) return failed(reason(staged.error()));
+  if (!staged.finish()) return failed(source::reason_of(staged.error()));
   if (!check(directory, target, sink)) return false;  // while the lock was waited for
   if (signals.interrupted()) return failed("interrupted");
-  if (!staged.put(target.path, look_at(target.path).state == Place::State::Ours)) return failed(reason(staged.error()));
+  if (!staged.put(target.path, look_at(target.path).state == Place::State::Ours)) return failed(source::reason_of(staged.error()));
   signals.finished();
   ::fsync(parent.fd);
   return true;

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
+#include "compiler/bundle/replace.hpp"
 #include "compiler/cli/commands.hpp"
-#include "compiler/cli/replace.hpp"
 #include "compiler/cli/session.hpp"
 #include "compiler/cli/unified_diff.hpp"
 #include "compiler/diagnostics/formats.hpp"
@@ -35,7 +35,7 @@ int run_fmt(Context& context) {
     if (*after == before) continue;
     if (settings.fmt_check) output += name + '\n';
     else if (settings.fmt_diff) output += unified_diff(name, before, *after);
-    else if (const std::string fault = replace_file(disk, before, *after); !fault.empty())
+    else if (const std::string fault = bundle::replace_file(disk, before, *after); !fault.empty())
       sink.emit(diagnostics::kind::output_failed, {id, 0, 0}, fmt::format("`{}` can't be written: {}", files.get(id).path, fault));
     else
       output += name + '\n';

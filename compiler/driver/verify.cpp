@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compiler/driver/session.hpp"
-#include "compiler/project/disk.hpp"
+#include "compiler/source/disk.hpp"
 #include "compiler/source/digest.hpp"
 
 // Artifacts as files, whoever wrote them, against the policy: read -> decode -> compare. The manifest is output: its
@@ -22,16 +22,16 @@ constexpr std::size_t max_file_bytes = 64u << 20;
 constexpr std::size_t max_files = 1000;
 
 bool read_file(Session& session, const fs::path& path, const std::string& shown, std::vector<Artifact>& out) {
-  const project::Resolved real = project::resolve(path.string());
-  project::DiskRead read = real.path ? project::read_disk(*real.path, max_file_bytes)
-                                     : project::DiskRead{project::DiskRead::Outcome::Failed, {}, real.reason};
-  if (read.outcome == project::DiskRead::Outcome::TooLarge)
+  const source::Resolved real = source::resolve(path.string());
+  source::DiskRead read = real.path ? source::read_disk(*real.path, max_file_bytes)
+                                     : source::DiskRead{source::DiskRead::Outcome::Failed, {}, real.reason};
+  if (read.outcome == source::DiskRead::Outcome::TooLarge)
     session.sink.emit(kind::file_too_large, {}, fmt::format("`{}` is larger than 64 MiB", shown));
-  else if (read.outcome == project::DiskRead::Outcome::Failed)
+  else if (read.outcome == source::DiskRead::Outcome::Failed)
     session.sink.emit(kind::unreadable_file, {}, fmt::format("`{}` can't be read: {}", shown, read.reason));
   else
     out.push_back({shown, std::move(read.text)});
-  return read.outcome == project::DiskRead::Outcome::Read;
+  return read.outcome == source::DiskRead::Outcome::Read;
 }
 
 /// Every regular file below the directory, paths relative to it, sorted. Links are not followed.

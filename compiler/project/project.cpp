@@ -13,14 +13,21 @@
 
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/project/config.hpp"
-#include "compiler/project/disk.hpp"
 #include "compiler/project/exclude.hpp"
+#include "compiler/source/disk.hpp"
 
 namespace agp::project {
 namespace {
 
 namespace kind = diagnostics::kind;
+using source::DiskRead;
 using source::FileId;
+using source::node_kind;
+using source::NodeKind;
+using source::read_disk;
+using source::reason_of;
+using source::resolve;
+using source::Resolved;
 
 std::string directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');

@@ -10,13 +10,15 @@ SUITE is one of
              `!append FILE TEXT` change a file between them), input/ (the working directory), made.json (files of it whose
              names not every system can hold), stdin, env; expected: exit, out, err, and, where the folder exists, after/
              (exactly the files that must be there afterwards)
-  artifacts  tests/artifacts/NAME/: policy.agp, perhaps args; beside them the artifacts that `agp build` must write
+  artifacts  tests/artifacts/NAME/: policy.agp, or its path from the root of the checkout in `source`; perhaps args; beside
+             them the artifacts that `agp build` must write
   pages      docs/reference/diagnostics: the examples of each page that has a wrong and a corrected one
 
 With --update the expectations are written instead of compared: read the difference before you commit it.
 """
 import argparse
 import difflib
+import functools
 import json
 import os
 import pathlib
@@ -137,9 +139,13 @@ def tree(folder):
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
 
 
+@functools.cache
+def version_of(agp):
+    return json.loads(run(agp, ["version", "--format", "json"], TESTS)[1])["version"].encode()
+
+
 def cli_case(agp, folder, update):
-    version = run(agp, ["version", "--format", "json"], folder)[1]
-    version = json.loads(version)["version"].encode()
+    version = version_of(agp)
     with tempfile.TemporaryDirectory() as scratch:
         home = pathlib.Path(scratch).resolve() / "home"
         if (folder / "input").is_dir():
@@ -190,13 +196,15 @@ def cli_case(agp, folder, update):
 
 def artifacts_case(agp, folder, update):
     words = shlex.split((folder / "args").read_text()) if (folder / "args").exists() else []
+    source = folder / "source"
+    policy = TESTS.parent / source.read_text().strip() if source.exists() else folder / "policy.agp"
     with tempfile.TemporaryDirectory() as scratch:
         out = pathlib.Path(scratch) / "out"
-        code, _, err = run(agp, ["build", "policy.agp", "-o", str(out), "--project-root", ".", "--no-config", "--at", DAY, *words], folder)
+        code, _, err = run(agp, ["build", str(policy), "-o", str(out), "--project-root", str(policy.parent), "--no-config", "--at", DAY, *words], folder)
         if code != 0:
             return f"exit status {code}\n{err.decode(errors='replace')}"
         faults = []
-        kept = [n for n in tree(folder) if n not in ("policy.agp", "args")]
+        kept = [n for n in tree(folder) if n not in ("policy.agp", "source", "args")]
         # A raw filter is compared by its listing; manifest and report have tests of their own.
         made = [n for n in tree(out) if not n.endswith(".bpf") and n not in ("manifest.json", "report.json")]
         for name in sorted(set(kept) | set(made)):
@@ -253,7 +261,7 @@ SUITES = {
     "cli": (cli_case, lambda: sorted(p.parent for p in (TESTS / "cli").glob("*/args"))),
     "pages": (page_case, lambda: sorted(p for p in (TESTS.parent / "docs/reference/diagnostics").glob("AGP*.md")
                                         if p.read_text(encoding="utf-8").count("\n```agp\n") > 1)),
-    "artifacts": (artifacts_case, lambda: sorted(p.parent for p in (TESTS / "artifacts").glob("*/policy.agp"))),
+    "artifacts": (artifacts_case, lambda: sorted({p.parent for name in ("policy.agp", "source") for p in (TESTS / "artifacts").glob(f"*/{name}")})),
 }
 
 

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-namespace agp::project {
+namespace agp::source {
 
 /// A regular file read whole, or why not. Never waits on a pipe or a device, never reads past the limit.
 struct DiskRead {
@@ -29,4 +29,4 @@ enum class NodeKind { Missing, File, Directory, Other };
 /// Of what the path names; `follow`: after links.
 NodeKind node_kind(const std::string& path, bool follow);
 
-}  // namespace agp::project
+}  // namespace agp::source

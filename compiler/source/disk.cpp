@@ -1,4 +1,4 @@
-#include "compiler/project/disk.hpp"
+#include "compiler/source/disk.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include <memory>
 #include <system_error>
 
-namespace agp::project {
+namespace agp::source {
 
 std::string reason_of(int error) {
   if (error == ELOOP) return "too many symbolic links";  // the C library's own text names levels
@@ -80,4 +80,4 @@ NodeKind node_kind(const std::string& path, bool follow) {
   return S_ISDIR(info.st_mode) ? NodeKind::Directory : NodeKind::Other;
 }
 
-}  // namespace agp::project
+}  // namespace agp::source

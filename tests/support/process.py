@@ -1,0 +1,163 @@
+#!/usr/bin/python3
+"""agp as a process: pipes that close, disks that are full, files that are no files, modes and links. What needs root or
+a private mount is skipped, counted, and says why."""
+import os
+import pathlib
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+
+AGP = os.path.abspath(sys.argv[1])
+LIMIT = 60
+GOOD = """agp 1
+
+policy sample {
+  file { allow read "/task/**" }
+  run {
+    command "/usr/bin/true"
+    user 1000:1000
+    mount "/srv/task" at "/task" readonly
+  }
+}
+"""
+LOOSE = GOOD.replace("  file { allow", "  file {   allow")
+WRONG = GOOD.replace('"/task/**"', '"${task}/**"')
+
+
+class Skip(Exception):
+    pass
+
+
+def agp(*words, cwd, **more):
+    more.setdefault("capture_output", "stdout" not in more)
+    return subprocess.run([AGP, *words], cwd=cwd, timeout=LIMIT, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, **more)
+
+
+def expect(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+def a_closed_pipe_ends_the_run_without_a_message(home):
+    (home / "x.agp").write_text(WRONG)
+    for ignored in (False, True):  # also where the caller ignores SIGPIPE, as some build servers do
+        read, write = os.pipe()
+        os.close(read)
+        before = (lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN)) if ignored else None
+        done = agp("check", "x.agp", cwd=home, stdout=write, stderr=subprocess.PIPE, preexec_fn=before)
+        os.close(write)
+        expect(done.returncode == -signal.SIGPIPE, f"ended with {done.returncode}")
+        expect(done.stderr == b"" or b"pipe" not in done.stderr.lower(), done.stderr)
+
+
+def a_full_standard_output_is_exit_2(home):
+    (home / "x.agp").write_text(GOOD)
+    with open("/dev/full", "wb") as full:
+        done = agp("check", "x.agp", cwd=home, stdout=full, stderr=subprocess.PIPE)
+    expect(done.returncode == 2 and b"standard output" in done.stderr, (done.returncode, done.stderr))
+
+
+def pipes_and_devices_are_not_waited_for(home):
+    os.mkfifo(home / "pipe.agp")
+    (home / "good.agp").write_text(GOOD)
+    expect(agp("check", "pipe.agp", cwd=home).returncode == 2, "a pipe as a policy")
+    expect(agp("verify", "good.agp", "--seccomp", "pipe.agp", cwd=home).returncode == 2, "a pipe as an artifact")
+    expect(agp("check", "/dev/zero", "--project-root", "/", "--no-config", cwd=home).returncode == 2, "a device")
+    walked = agp("check", "--format", "concise", cwd=home)
+    expect(walked.returncode == 0, walked.stdout)
+
+
+def formatting_keeps_mode_and_links(home):
+    real = home / "real.agp"
+    real.write_text(LOOSE)
+    real.chmod(0o751)
+    (home / "link.agp").symlink_to("real.agp")
+    done = agp("fmt", "link.agp", cwd=home)
+    expect(done.returncode == 0, done.stderr)
+    expect(real.read_text() != LOOSE and not real.is_symlink(), "the file behind the link is formatted")
+    expect((home / "link.agp").is_symlink(), "the link stays one")
+    expect(stat.S_IMODE(real.stat().st_mode) == 0o751, oct(real.stat().st_mode))
+    expect(sorted(os.listdir(home)) == ["link.agp", "real.agp"], os.listdir(home))
+
+
+def formatting_a_file_that_is_in_order_does_not_touch_it(home):
+    (home / "x.agp").write_text(GOOD)
+    os.utime(home / "x.agp", (1, 1))
+    agp("fmt", "x.agp", cwd=home)
+    expect((home / "x.agp").stat().st_mtime == 1, "written without need")
+
+
+def a_full_disk_leaves_the_old_output(home):
+    if os.geteuid() != 0:
+        raise Skip("mounting a small file system needs root")
+    (home / "small").mkdir()
+    (home / "x.agp").write_text(GOOD)
+    (home / "y.agp").write_text(GOOD.replace("policy sample {", "policy sample {\n  owner \"x\""))
+    script = """mount -t tmpfs -o size=160k,mode=755 tmpfs small || exit 99
+"$0" build -q x.agp -o small/out || exit 98
+before=$(cd small && find . -type f | sort | xargs sha256sum)
+"$0" build -q y.agp -o small/out; code=$?
+after=$(cd small && find . -type f | sort | xargs sha256sum)
+[ "$before" = "$after" ] || exit 97
+exit $code"""
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script, AGP], cwd=home, capture_output=True, timeout=LIMIT)
+    if done.returncode == 99:
+        raise Skip("a tmpfs can't be mounted here")
+    expect(done.returncode == 2 and b"AGP0009" in done.stderr, (done.returncode, done.stderr))
+
+
+def a_size_limit_on_files_is_a_failed_write(home):
+    (home / "x.agp").write_text(GOOD)
+    done = subprocess.run(["sh", "-c", 'ulimit -f 1; exec "$0" build -q x.agp -o out', AGP], cwd=home, capture_output=True, timeout=LIMIT)
+    expect(done.returncode == 2, (done.returncode, done.stderr))
+    expect(sorted(os.listdir(home)) == ["x.agp"], os.listdir(home))
+
+
+def a_directory_that_may_not_be_written_is_exit_2(home):
+    (home / "x.agp").write_text(GOOD)
+    home.chmod(0o555)
+    drop = None
+    if os.geteuid() == 0:
+        os.chown(home, 65534, 65534)
+        drop = lambda: (os.setgid(65534), os.setuid(65534))  # noqa: E731
+    done = agp("build", "-q", "x.agp", "-o", "out", cwd=home, preexec_fn=drop)
+    home.chmod(0o755)
+    expect(done.returncode == 2 and b"AGP0009" in done.stderr, (done.returncode, done.stderr))
+
+
+def hundreds_of_findings_and_long_lines_stay_quick(home):
+    rules = "".join(f'    allow read "${{missing{i}}}/**"\n' for i in range(3000))
+    (home / "many.agp").write_text("agp 1\n\npolicy sample {\n  file {\n" + rules + "  }\n}\n")
+    done = agp("check", "many.agp", "--format", "concise", cwd=home)
+    expect(done.returncode == 1 and done.stdout.count(b"AGP1050") == 3000, done.stdout[:300])
+    line = " ".join(f'allow read "${{missing{i}}}/**"' for i in range(20000))
+    (home / "long.agp").write_text("agp 1\n\npolicy sample {\n  file { " + line + " }\n}\n")
+    done = agp("check", "long.agp", cwd=home)
+    expect(done.returncode == 1 and len(done.stdout) < 40_000_000, (done.returncode, len(done.stdout)))
+
+
+def main():
+    cases = [f for f in globals().values() if callable(f) and getattr(f, "__code__", None) and f.__code__.co_varnames[:1] == ("home",)]
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    for case in cases:
+        with tempfile.TemporaryDirectory() as scratch:
+            home = pathlib.Path(scratch).resolve() / "home"
+            home.mkdir()
+            os.chmod(scratch, 0o755)
+            try:
+                case(home)
+                counts["passed"] += 1
+            except Skip as reason:
+                counts["skipped"] += 1
+                print(f"skipped {case.__name__}: {reason}")
+            except (AssertionError, subprocess.TimeoutExpired) as fault:
+                counts["failed"] += 1
+                print(f"FAILED {case.__name__}: {fault}")
+    print(f"process: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    sys.exit(1 if counts["failed"] else 0)
+
+
+if __name__ == "__main__":
+    main()
