@@ -176,6 +176,12 @@ void connect_to_addresses(Suite& suite, const Rule& rule, const NetBody& body, c
   for (const Protocol p : all_protocols)
     if (has(body.protocols, p) && (p != Protocol::Icmp || e.icmp)) add_connect(suite, {}, p, range.first, port, allow ? "inside" : "inside the denial");
   const Protocol p = has(body.protocols, Protocol::Tcp) ? Protocol::Tcp : Protocol::Udp;
+  if (allow && has(body.protocols, p)) {
+    add_connect(suite, Expected::Permitted, p, last, port, "the last address");
+    for (const PortRange& r : e.ports.ranges())
+      for (const std::uint16_t end : {r.first, r.last})
+        add_connect(suite, Expected::Permitted, p, range.first, end, "the end of a port range");
+  }
   for (const std::uint16_t other : ports_beside(e.ports)) add_connect(suite, outside, p, range.first, other, "the next port");
   if (range.first.bits != 0) add_connect(suite, outside, p, {range.first.bits - 1}, port, "the address before");
   if (last.bits != ~Bits128{0}) add_connect(suite, outside, p, {last.bits + 1}, port, "the address after");

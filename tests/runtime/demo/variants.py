@@ -62,7 +62,8 @@ class Variants(unittest.TestCase):
 
     def test_with_a_wider_port(self):
         got = self.changed(("api_gateway:443 ", "api_gateway:443-444 "))
-        self.assertEqual(got, {"connect tcp 10.0.1.50:444": (self.DENIED, None), "connect tcp 10.0.1.50:445": (None, self.DENIED)})
+        self.assertEqual(got, {"connect tcp 10.0.1.50:444": (self.DENIED, self.PERMITTED),
+                               "connect tcp 10.0.1.50:445": (None, self.DENIED)})
 
     def test_with_one_more_address(self):
         got = self.changed(("api_gateway:443 ", "[api_gateway, 10.0.1.51]:443 "))

@@ -154,7 +154,7 @@ TEST(Probes, AWiderPortMovesTheBoundary) {
   Policy p = base();
   std::get<NetBody>(p.rules[2].body).endpoints[0].pattern.ports = PortSet::range(443, 444);
   const auto suite = probes(p, target(), {});
-  EXPECT_EQ(expected(suite, "connect tcp 10.0.1.50:444"), "none");
+  EXPECT_EQ(expected(suite, "connect tcp 10.0.1.50:444"), "permitted");
   EXPECT_EQ(expected(suite, "connect tcp 10.0.1.50:445"), "denied");
   EXPECT_EQ(expected(suite, "connect tcp 10.0.1.50:442"), "denied");
 }
