@@ -138,8 +138,8 @@ PIPE   : '|' ;
 
 // ---- white space and comments
 WS            : [ \t\r\n]+ -> channel(HIDDEN) ;
-DOC_COMMENT   : '///' (~[/\r\n] ~[\r\n]*)? -> channel(HIDDEN) ;
-LINE_COMMENT  : '//' ~[\r\n]* -> channel(HIDDEN) ;
+DOC_COMMENT   : '///' (~[/\n] ~[\n]*)? -> channel(HIDDEN) ;
+LINE_COMMENT  : '//' ~[\n]* -> channel(HIDDEN) ;
 BLOCK_COMMENT : '/*' BlockPart* '*'+ '/' -> channel(HIDDEN) ;
 
 // ---- what can't be part of a policy

@@ -4,10 +4,8 @@
 #include <vector>
 
 namespace agp::diagnostics {
-namespace {
 
-/// Optimal string alignment distance.
-std::size_t distance(std::string_view a, std::string_view b) {
+std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), now(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -22,15 +20,13 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
-}  // namespace
-
 std::optional<std::string> closest(std::string_view word, std::span<const std::string_view> candidates) {
   if (word.size() > 64) return std::nullopt;
   std::size_t best = word.size() / 3 + 1;
   std::optional<std::string> found;
   for (const std::string_view c : candidates) {
     if (c == word || c.size() > word.size() + best || word.size() > c.size() + best) continue;
-    const std::size_t d = distance(word, c);
+    const std::size_t d = edit_distance(word, c);
     if (d < best || (d == best && !found)) {
       best = d;
       found = c;

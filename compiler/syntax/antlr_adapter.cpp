@@ -227,10 +227,9 @@ T Scanner::next(std::uint32_t begin, std::uint32_t& end) {
 
 struct Parser::Impl {
   explicit Impl(const std::vector<Token>& tokens) : stream(tokens), recorder(&stream) {}
-  bool run(R rule, std::uint32_t begin, std::uint32_t end, Tree& tree, antlr4::atn::PredictionMode mode) {
+  bool run(R rule, std::uint32_t begin, std::uint32_t end, Tree& tree) {
     recorder.reset();
     stream.limit(begin, end);
-    recorder.getInterpreter<antlr4::atn::ParserATNSimulator>()->setPredictionMode(mode);
     recorder.start(tree);
     bool good = true;
     try {
@@ -249,9 +248,8 @@ Parser::Parser(const std::vector<Token>& tokens) : impl_(std::make_unique<Impl>(
 Parser::~Parser() = default;
 
 std::uint32_t Parser::parse(R rule, std::uint32_t begin, std::uint32_t end, Tree& tree) {
-  if (!impl_->run(rule, begin, end, tree, antlr4::atn::PredictionMode::SLL) &&
-      !impl_->run(rule, begin, end, tree, antlr4::atn::PredictionMode::LL))
-    return failed;
+  // Full LL throughout: this grammar has no decision that would need more than SLL's caches, so it costs nothing.
+  if (!impl_->run(rule, begin, end, tree)) return failed;
   const auto at = static_cast<std::uint32_t>(impl_->stream.index());
   impl_->recorder.reset();
   return at;

@@ -49,8 +49,7 @@ class Parser {
   explicit Parser(const std::vector<Token>& tokens);
   ~Parser();
   /// Parses `rule` from token `begin`, seeing nothing from token `end` on. The index behind the last token taken, and
-  /// the tree in `tree` (node 0 is `rule`); `failed` when the tokens do not begin with such a phrase. Tries the fast
-  /// SLL prediction first and full LL when that fails.
+  /// the tree in `tree` (node 0 is `rule`); `failed` when the tokens do not begin with such a phrase.
   std::uint32_t parse(R rule, std::uint32_t begin, std::uint32_t end, Tree& tree);
   static constexpr std::uint32_t failed = 0xffffffffu;
 

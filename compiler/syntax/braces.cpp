@@ -2,13 +2,12 @@
 // paired, never deeper than a block in an item, and a diagnostic for each brace put in or left out.
 //
 // Counting alone finds the end of the file; a person looks at the indentation, and so does this pass. Where the layout
-// tells nothing (more repairs than braces are out of balance), it falls back to counting between items.
+// asks for more repairs than counting does, it tells nothing, and counting between items decides.
 #include "compiler/syntax/braces.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 
 namespace agp::syntax::detail {
@@ -26,7 +25,8 @@ std::uint32_t indentation(std::string_view text, const Token& token) {
 namespace {
 
 constexpr std::uint32_t none = 0xffffffffu;
-constexpr std::size_t most_reported = 20;
+/// More than these are no slip of the hand: the first ones are told, and nothing is put right.
+constexpr std::size_t most_fixes = 20;
 
 struct Fix {
   enum class What { Close, Open, Drop };
@@ -54,7 +54,7 @@ class Matcher {
   bool in_order() const {
     int depth = 0;
     for (std::uint32_t i = 0; i < t_.size(); ++i) {
-      if (t_[i].type == T::LBRACE && (++depth > 2 || (i > 0 && t_[i - 1].type == T::LBRACE))) return false;
+      if (t_[i].type == T::LBRACE && (++depth > 2 || doubled(i))) return false;
       if (t_[i].type == T::RBRACE && --depth < 0) return false;
     }
     return depth == 0;
@@ -62,7 +62,8 @@ class Matcher {
 
   std::vector<Fix> run() {
     std::vector<Fix> fixes = by_layout();
-    if (fixes.size() > static_cast<std::size_t>(std::abs(surplus_)) + 2) fixes = by_count();
+    if (std::vector<Fix> counted = by_count(); counted.size() < fixes.size()) fixes = std::move(counted);
+    if (fixes.size() > most_fixes) fixes.resize(most_fixes);
     std::stable_sort(fixes.begin(), fixes.end(), [](const Fix& a, const Fix& b) { return a.at < b.at; });
     return fixes;
   }
@@ -73,6 +74,9 @@ class Matcher {
     std::uint32_t line;    ///< index of the first token of its line
     std::uint32_t indent;  ///< of that line
   };
+
+  /// A `{` right behind another; on a line of its own it has lost its header instead.
+  bool doubled(std::uint32_t i) const { return i > 0 && t_[i - 1].type == T::LBRACE && !t_[i].first; }
 
   std::uint32_t last_token() const { return static_cast<std::uint32_t>(t_.size() - 1); }
 
@@ -86,7 +90,7 @@ class Matcher {
       open.pop_back();
       ++surplus;
     };
-    for (std::uint32_t i = 0; i < last_token(); ++i) {
+    for (std::uint32_t i = 0; i < last_token() && fixes.size() <= most_fixes; ++i) {
       const Token& token = t_[i];
       if (token.first) {
         const std::uint32_t indent = indentation(text_, token);
@@ -97,7 +101,7 @@ class Matcher {
         lines.push_back({i, indent});
       }
       if (token.type == T::LBRACE) {
-        if (i > 0 && t_[i - 1].type == T::LBRACE) {
+        if (doubled(i)) {
           fixes.push_back({Fix::What::Drop, i, none, none});
           ++surplus;
         } else {
@@ -121,7 +125,7 @@ class Matcher {
         open.pop_back();
       }
     }
-    while (!open.empty()) close(last_token());
+    while (!open.empty() && fixes.size() <= most_fixes) close(last_token());
     return fixes;
   }
 
@@ -160,11 +164,12 @@ class Matcher {
   std::vector<Fix> by_count() const {
     std::vector<Fix> fixes;
     std::vector<std::uint32_t> open;
-    for (std::uint32_t i = 0; i < last_token(); ++i) {
+    for (std::uint32_t i = 0; i < last_token() && fixes.size() <= most_fixes; ++i) {
       if (item_word(t_[i].type) && begins_item(i))
-        for (; !open.empty(); open.pop_back()) fixes.push_back({Fix::What::Close, i, open.back(), none});
+        for (; !open.empty() && fixes.size() <= most_fixes; open.pop_back())
+          fixes.push_back({Fix::What::Close, i, open.back(), none});
       if (t_[i].type == T::LBRACE) {
-        if (i > 0 && t_[i - 1].type == T::LBRACE) {
+        if (doubled(i)) {
           fixes.push_back({Fix::What::Drop, i, none, none});
         } else {
           open.push_back(i);
@@ -177,7 +182,8 @@ class Matcher {
         open.pop_back();
       }
     }
-    for (; !open.empty(); open.pop_back()) fixes.push_back({Fix::What::Close, last_token(), open.back(), none});
+    for (; !open.empty() && fixes.size() <= most_fixes; open.pop_back())
+      fixes.push_back({Fix::What::Close, last_token(), open.back(), none});
     return fixes;
   }
 
@@ -201,8 +207,8 @@ class Matcher {
 
 class Reporter {
  public:
-  Reporter(std::string_view text, source::FileId file, const std::vector<Token>& tokens, diagnostics::Sink& sink)
-      : text_(text), file_(file), t_(tokens), sink_(sink) {}
+  Reporter(std::string_view text, source::FileId file, const std::vector<Token>& tokens, Reports& reports)
+      : text_(text), file_(file), t_(tokens), reports_(reports) {}
 
   void operator()(const Fix& fix) const {
     switch (fix.what) {
@@ -211,7 +217,7 @@ class Reporter {
       case Fix::What::Drop: break;
     }
     const bool closing = t_[fix.at].type == T::RBRACE;
-    sink_.emit(kind::unmatched_brace, span(fix.at), closing ? "`}` closes nothing" : "`{` opens no block")
+    reports_.emit(kind::unmatched_brace, span(fix.at), closing ? "`}` closes nothing" : "`{` opens no block")
         .labelled(closing ? "nothing is open here" : "a block is open already")
         .helped("remove it")
         .edit(span(fix.at), "");
@@ -230,7 +236,7 @@ class Reporter {
     std::uint32_t line = fix.other;
     while (line > 0 && !t_[line].first) --line;
     const std::string what = line < fix.other ? fmt::format("`{}`", header(line, fix.other)) : std::string("a block");
-    auto& d = sink_.emit(kind::unclosed_brace, span(fix.other), fmt::format("{} is not closed", what));
+    auto& d = reports_.emit(kind::unclosed_brace, span(fix.other), fmt::format("{} is not closed", what));
     d.labelled("opened here");
     const bool at_end = t_[fix.at].type == T::END;
     const std::uint32_t behind = t_[fix.at - 1].end;
@@ -245,7 +251,7 @@ class Reporter {
 
   void unopened(const Fix& fix) const {
     const std::string words = header(fix.other, fix.at);
-    auto& d = sink_.emit(kind::unmatched_brace, {file_, t_[fix.other].begin, t_[fix.at - 1].end},
+    auto& d = reports_.emit(kind::unmatched_brace, {file_, t_[fix.other].begin, t_[fix.at - 1].end},
                          fmt::format("`{}` has no `{{`", words));
     d.labelled("expected `{` after this");
     d.relate(span(fix.third), "this closes nothing without it");
@@ -256,18 +262,22 @@ class Reporter {
   std::string_view text_;
   source::FileId file_;
   const std::vector<Token>& t_;
-  diagnostics::Sink& sink_;
+  Reports& reports_;
 };
 
 }  // namespace
 
-std::vector<std::uint32_t> mend_braces(std::string_view text, source::FileId file, Lexed& lexed,
-                                       diagnostics::Sink& sink) {
+std::optional<std::vector<std::uint32_t>> mend_braces(std::string_view text, source::FileId file, Lexed& lexed,
+                                                      Reports& reports) {
   std::vector<std::uint32_t> places;
   Matcher matcher(text, lexed.tokens);
   if (matcher.in_order()) return places;
   const std::vector<Fix> fixes = matcher.run();
-  const Reporter report(text, file, lexed.tokens, sink);
+  const Reporter report(text, file, lexed.tokens, reports);
+  if (fixes.size() == most_fixes) {
+    for (const Fix& fix : fixes) report(fix);
+    return std::nullopt;
+  }
   std::vector<Token> mended;
   mended.reserve(lexed.tokens.size() + fixes.size());
   auto fix = fixes.begin();
@@ -275,7 +285,7 @@ std::vector<std::uint32_t> mend_braces(std::string_view text, source::FileId fil
   for (std::uint32_t i = 0; i < lexed.tokens.size(); ++i) {
     bool keep = true;
     for (; fix != fixes.end() && fix->at == i; ++fix) {
-      if (places.size() < most_reported) report(*fix);
+      report(*fix);
       const std::uint32_t behind = i > 0 ? lexed.tokens[i - 1].end : 0;
       places.push_back(fix->what == Fix::What::Drop ? lexed.tokens[i].begin : behind);
       if (fix->what == Fix::What::Close) mended.push_back({behind, behind, T::RBRACE, false, true});

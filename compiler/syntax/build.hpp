@@ -18,10 +18,10 @@ struct Phrase {
 };
 
 /// Tree -> AST. Each function takes the index of a node of the rule in its name; the tree is one that the parser
-/// accepted, so nothing is missing. Mistakes inside literals go to the sink.
+/// accepted, so nothing is missing. Mistakes inside literals go to the reports.
 class Builder {
  public:
-  Builder(const Phrase& phrase, diagnostics::Sink& sink) : p_(phrase), sink_(sink) {}
+  Builder(const Phrase& phrase, Reports& reports) : p_(phrase), reports_(reports) {}
 
   Item item(std::uint32_t node);
   Statement statement(std::uint32_t node);
@@ -108,7 +108,7 @@ class Builder {
   std::vector<Port> port_part(std::uint32_t node);
 
   const Phrase& p_;
-  diagnostics::Sink& sink_;
+  Reports& reports_;
 };
 
 }  // namespace agp::syntax::detail

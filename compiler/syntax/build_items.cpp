@@ -241,7 +241,7 @@ void Builder::run_entry(std::uint32_t node, RunBlock& out) {
   const std::uint32_t word = only_child(node);
   const auto once = [&](auto& place, auto made) {
     if (place)
-      sink_.emit(diagnostics::kind::repeated_entry, span(node), fmt::format("`{}` stands twice in this block", raw(word)))
+      reports_.emit(diagnostics::kind::repeated_entry, span(node), fmt::format("`{}` stands twice in this block", raw(word)))
           .labelled("the second one")
           .helped("remove one of them");
     place = std::move(made);

@@ -28,6 +28,11 @@ Span Builder::span(std::uint32_t node) const {
 
 std::string_view Builder::raw(std::uint32_t node) const {
   const Span s = span(node);
+  // Of a keyword what it means: a misspelt one was put right, and the text has it as it was typed.
+  const Node& n = p_.tree[node];
+  if (n.end == n.begin + 1)
+    if (const std::string_view word = token_spellings[static_cast<std::size_t>(p_.tokens[n.begin].type)]; !word.empty())
+      return word;
   return p_.text.substr(s.begin, s.end - s.begin);
 }
 
@@ -44,7 +49,8 @@ std::string Builder::doc(std::uint32_t node) const {
     if (it->type != T::DOC_COMMENT) continue;
     std::string_view line = p_.text.substr(it->begin + 3, it->end - it->begin - 3);
     if (!line.empty() && line.front() == ' ') line.remove_prefix(1);
-    while (!line.empty() && (line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
+    while (!line.empty() && std::string_view(" \t\r").find(line.back()) != std::string_view::npos)
+      line.remove_suffix(1);
     if (!out.empty()) out += '\n';
     out += line;
   }
@@ -63,8 +69,8 @@ std::vector<Name> Builder::names(std::uint32_t node) const {
 QualifiedName Builder::qualified(std::uint32_t node) const { return dotted_literal(raw(node), span(node)); }
 
 String Builder::string(std::uint32_t node) {
-  diagnostics::Sink unheard;  // a damaged literal has its diagnostic
-  return string_literal(raw(node), span(node), p_.tokens[p_.tree[node].begin].damaged ? unheard : sink_);
+  Reports unheard;  // a damaged literal has its diagnostic
+  return string_literal(raw(node), span(node), p_.tokens[p_.tree[node].begin].damaged ? unheard : reports_);
 }
 
 std::vector<String> Builder::strings(std::uint32_t node) {
@@ -184,7 +190,7 @@ void Builder::net_targets(std::uint32_t node, bool unix_socket, std::vector<Endp
     if (is(target, R::abstractSocket)) {
       const std::uint32_t word = find(target, R::name);
       if (raw(word) != "abstract")
-        sink_.emit(diagnostics::kind::syntax_error, span(c), "`" + std::string(raw(c)) + "` is no kind of socket")
+        reports_.emit(diagnostics::kind::syntax_error, span(c), "`" + std::string(raw(c)) + "` is no kind of socket")
             .labelled("expected `@abstract`")
             .helped("a socket is `@abstract` or a path in quotes")
             .edit(span(c), "@abstract");
@@ -219,7 +225,7 @@ SyscallRule Builder::syscall_rule(std::uint32_t node) {
     if (is(c, R::exceptSyscalls)) append(out.except, syscall_patterns(find(c, R::syscallPatterns)));
     if (!is(c, R::denial)) continue;
     if (out.denial)
-      sink_.emit(diagnostics::kind::repeated_entry, span(c), "a rule has two denials")
+      reports_.emit(diagnostics::kind::repeated_entry, span(c), "a rule has two denials")
           .labelled("the second one")
           .relate(out.denial->span, "the first one")
           .helped("keep one of `errno`, `trap` and `kill`");

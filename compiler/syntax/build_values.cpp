@@ -30,12 +30,12 @@ Value Builder::value(std::uint32_t node) {
     case T::RANGE: return {range_literal(text, at), at};
     case T::ANY: return {Address{Address::Kind::Any, std::string(text), {}, std::nullopt, at}, at};
     case T::NUMBER:
-      if (const auto unit = find(node, T::UNIT); has(unit)) return quantity(number(first), raw(unit), at, sink_);
+      if (const auto unit = find(node, T::UNIT); has(unit)) return quantity(number(first), raw(unit), at, reports_);
       return {number(first), at};
     case T::QUANTITY: {
       const std::size_t split = digits(text);
       const Span number_span{at.file, at.begin, at.begin + static_cast<std::uint32_t>(split)};
-      return quantity(number_literal(text.substr(0, split), number_span), text.substr(split), at, sink_);
+      return quantity(number_literal(text.substr(0, split), number_span), text.substr(split), at, reports_);
     }
     case T::DOTTED: {
       QualifiedName dotted = qualified(first);

@@ -112,7 +112,7 @@ std::string hidden_name(char32_t code) {
 /// Most of a policy; nothing to decode.
 bool printable(char c) { return c >= ' ' && c < 0x7f; }
 
-bool check_utf8(std::string_view text, source::FileId id, diagnostics::Sink& sink) {
+bool check_utf8(std::string_view text, source::FileId id, Reports& reports) {
   for (std::uint32_t at = 0; at < text.size();) {
     if (printable(text[at])) {
       ++at;
@@ -120,7 +120,7 @@ bool check_utf8(std::string_view text, source::FileId id, diagnostics::Sink& sin
     }
     const Decoded c = decode(text, at);
     if (!c.valid) {
-      sink.emit(kind::invalid_utf8, {id, at, at + 1},
+      reports.emit(kind::invalid_utf8, {id, at, at + 1},
                 fmt::format("the byte 0x{:02x} at offset {} is not UTF-8", static_cast<std::uint32_t>(c.code), at))
           .labelled("not UTF-8 from here")
           .helped("save the file as UTF-8");
@@ -131,7 +131,7 @@ bool check_utf8(std::string_view text, source::FileId id, diagnostics::Sink& sin
   return true;
 }
 
-void check_hidden(std::string_view text, source::FileId id, diagnostics::Sink& sink) {
+void check_hidden(std::string_view text, source::FileId id, Reports& reports) {
   constexpr std::size_t shown = 10;
   std::size_t count = 0;
   for (std::uint32_t at = 0; at < text.size();) {
@@ -142,7 +142,7 @@ void check_hidden(std::string_view text, source::FileId id, diagnostics::Sink& s
     const Decoded c = decode(text, at);
     const bool lone_return = c.code == '\r' && text.substr(at, 2) != "\r\n";
     if ((hidden(c.code) || lone_return) && ++count <= shown) {
-      auto& d = sink.emit(kind::hidden_character, {id, at, c.end},
+      auto& d = reports.emit(kind::hidden_character, {id, at, c.end},
                           fmt::format("{} ({}) in the text", hidden_name(c.code), code_point_text(c.code)));
       d.labelled("here, at byte " + std::to_string(at));
       d.helped(c.code == 0xfeff && at == 0 ? "save the file without a byte order mark"
@@ -151,21 +151,21 @@ void check_hidden(std::string_view text, source::FileId id, diagnostics::Sink& s
     }
     at = c.end;
   }
-  if (count > shown) sink.all().back().note(fmt::format("{} more of them follow in this file", count - shown));
+  if (count > shown) reports.all().back().note(fmt::format("{} more of them follow in this file", count - shown));
 }
 
 }  // namespace
 
-bool check_characters(const source::Files& files, source::FileId id, diagnostics::Sink& sink, const Limits& limits) {
+bool check_characters(const source::Files& files, source::FileId id, Reports& reports, const Limits& limits) {
   const std::string_view text = files.get(id).text;
   if (text.size() > limits.file_bytes) {
-    sink.emit(kind::file_too_large, {id, 0, 0},
+    reports.emit(kind::file_too_large, {id, 0, 0},
               fmt::format("`{}` has {} bytes, the limit is {}", files.get(id).path, text.size(), limits.file_bytes))
         .helped("split the file with `use`, or raise `file-size` under `[limits]` in agp.toml");
     return false;
   }
-  if (!check_utf8(text, id, sink)) return false;
-  check_hidden(text, id, sink);
+  if (!check_utf8(text, id, reports)) return false;
+  check_hidden(text, id, reports);
   return true;
 }
 

@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include "compiler/diagnostics/diagnostic.hpp"
 #include "compiler/syntax/parse.hpp"
+#include "compiler/syntax/reports.hpp"
 
 /// Bytes and characters, before there are tokens. Internal to compiler/syntax.
 namespace agp::syntax::detail {
@@ -32,6 +32,6 @@ std::string code_point_text(char32_t code);
 
 /// Size, UTF-8, hidden characters. False when the text must not be parsed; hidden characters are reported and leave it
 /// parseable.
-bool check_characters(const source::Files& files, source::FileId id, diagnostics::Sink& sink, const Limits& limits);
+bool check_characters(const source::Files& files, source::FileId id, Reports& reports, const Limits& limits);
 
 }  // namespace agp::syntax::detail

@@ -241,20 +241,21 @@ std::vector<std::string> wanted(const Failure& f) {
   for (const Option& option : f.viability.options) {
     const std::string noun = option.phrase ? std::string(phrase_noun(option.rule, option.inside))
                                            : token_noun(option.token, option.inside);
-    // A list could always go on, and a rule could always carry another modifier.
+    // A list could always go on, a number have a unit, a rule carry another modifier.
     const bool more = option.phrase ? option.rule == R::modifier || option.rule == R::mountOption
-                                    : option.token == T::COMMA || option.token == T::EXCEPT;
+                                    : option.token == T::COMMA || option.token == T::EXCEPT || option.token == T::UNIT;
     auto& list = more ? optional : required;
     if (std::find(list.begin(), list.end(), noun) == list.end()) list.push_back(noun);
   }
   if (f.viability.complete) {
-    if (f.viability.options.empty()) required.clear();
     if (required.empty()) required = optional.size() > 2 ? std::vector<std::string>{"a modifier"} : optional;
-    if (f.rule != R::actionPattern) required.push_back(fmt::format("the next {}", unit_noun(f.rule)));
-    if (required.empty()) required.push_back("nothing more");
+    if (f.rule == R::actionPattern) return {"the end of the action"};
+    required.push_back(fmt::format("the next {}", unit_noun(f.rule)));
   }
   return required.empty() ? optional : required;
 }
+
+bool effect(T type) { return type == T::ALLOW || type == T::ASK || type == T::DENY; }
 
 /// A help line for places where people write something particular.
 std::string particular(const Failure& f) {
@@ -266,8 +267,13 @@ std::string particular(const Failure& f) {
     return "the system call is written `kill()`; `kill` alone is what a denied call gets";
   if (here == T::ANY && can(T::STAR) && before == T::COLON) return "every port is written `*`";
   if (here == T::LBRACE && f.rule == R::statement) return "name the block: `file {`";
-  if (here == T::COLON && f.rule == R::netEntry && before == T::V6)
-    return "a port follows the address: `[fd00::7]:443`";
+  if (f.viability.at > 0) return {};
+  const bool statement = (here >= T::FILE && here <= T::ISOLATION) || here == T::MODE || here == T::ACCEPT;
+  if (f.rule == R::item && statement) return "it stands in a policy or a fragment: `policy code-execution { … }`";
+  if (f.rule == R::item && effect(here)) return "a rule stands in a block of a policy: `policy code-execution { file { … } }`";
+  if (f.rule == R::statement && effect(here)) return "a rule stands in a block: `file { allow read \"/task/**\" }`";
+  if (f.rule == R::statement && here >= T::AGP && here <= T::TEST)
+    return "it stands outside of policies and fragments: move it before this one";
   return {};
 }
 

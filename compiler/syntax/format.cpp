@@ -1,9 +1,10 @@
 // Text -> the same text in canonical layout. In: a text without mistakes. Out: one statement a line, two spaces a level,
-// single spaces between tokens, at most one blank line in a row, one around every item with braces. A line is broken
-// only when it is longer than `width`, after a comma or before a modifier, and goes on four columns deeper. A block that
+// single spaces between tokens, at most one blank line in a row, one around every item with braces. A statement goes on
+// in a second line, two columns deeper, after a comma, before a modifier, at the start of a list or inside brackets: where
+// the author broke it there, and after a comma or before a modifier where it would be longer than `width`. A block that
 // stood on one line stays there while it fits, its entries three spaces apart. Comments stay between the tokens where
-// they stood: on their own line, or at the end of one. The result depends on the input's line breaks only in that: so a
-// second run changes nothing.
+// they stood: on their own line, or at the end of one. Every break that is made is one that is kept, so a second run
+// changes nothing.
 #include "compiler/syntax/format.hpp"
 
 #include <algorithm>
@@ -21,8 +22,8 @@ using detail::Mark;
 using detail::T;
 using detail::Token;
 
-constexpr std::size_t width = 100;
-constexpr std::size_t level = 2, continued = 4;
+constexpr std::size_t width = 120;
+constexpr std::size_t level = 2, continued = 2;
 constexpr std::string_view entry_gap = "   ";
 
 /// Columns, counted in code points.
@@ -37,8 +38,12 @@ class Line {
   explicit Line(std::string& out) : out_(out) {}
 
   void begin(std::size_t depth) { indent_ = depth * level; }
-  void add(std::string text, bool glued, bool breakable) { put({std::move(text), glued, breakable, false, false}); }
-  void add_comment(std::string text) { put({std::move(text), false, false, false, true}); }
+  void add(std::string text, bool glued) { put({std::move(text), glued}); }
+  void add(std::string text, const Mark& mark, bool first) {
+    hard_ = hard_ || (first && (mark.breakable || mark.keeps_break || mark.closes));
+    put({std::move(text), mark.glued, mark.breakable, false, mark.closes});
+  }
+  void add_comment(std::string text) { put({std::move(text), false, false, true}); }
   /// What comes next on this line begins a new one in the text.
   void break_here() { hard_ = true; }
   /// How wide the line is with this behind it; more than `width` when it is broken anyway.
@@ -59,7 +64,7 @@ class Line {
       const bool over = part.breakable && column + 1 + stretch(i) > width;
       if (first || part.hard || over) {
         if (!first) out_ += '\n';
-        column = indent_ + (first ? 0 : continued);
+        column = indent_ + (first || part.closes ? 0 : continued);
         out_.append(column, ' ');
       } else if (!part.glued) {
         out_ += ' ';
@@ -76,7 +81,7 @@ class Line {
  private:
   struct Part {
     std::string text;
-    bool glued, breakable, hard, comment;
+    bool glued = false, breakable = false, comment = false, closes = false, hard = false;
   };
   void put(Part part) {
     part.hard = hard_;
@@ -134,20 +139,23 @@ class Printer {
     return std::string(all);
   }
 
+  /// A comma before a bracket that closes on the same line.
+  bool idle_comma(std::size_t i) const { return t_[i].type == T::COMMA && marks_[i + 1].closes && !t_[i + 1].first; }
+
   void token(std::size_t i) {
     const T type = t_[i].type;
     if (type == T::RBRACE) {
       if (i > 0 && t_[i - 1].type == T::LBRACE && !comment_between_) {
-        line_.add("}", true, false);
+        line_.add("}", true);
         --depth_;
       } else {
         line_.finish();
         line_.begin(--depth_);
-        line_.add("}", false, false);
+        line_.add("}", false);
       }
     } else {
       if (marks_[i].starts) start_line(i);
-      line_.add(spelled(t_[i]), marks_[i].glued, marks_[i].breakable);
+      if (!idle_comma(i)) line_.add(spelled(t_[i]), marks_[i], t_[i].first && !marks_[i].starts);
     }
     if (type == T::LBRACE) ++depth_;
     last_end_ = t_[i].end;
@@ -235,6 +243,7 @@ class Printer {
     if (comment || inside.find('\n') != std::string_view::npos) return 0;
     std::string block = "{";
     for (std::size_t k = i + 1; k < close; ++k) {
+      if (idle_comma(k)) continue;
       if (k > i + 1 && marks_[k].starts) {
         block += entry_gap;
       } else if (k == i + 1 || !marks_[k].glued) {
@@ -244,7 +253,7 @@ class Printer {
     }
     block += " }";
     if (line_.columns_with(block) > width) return 0;
-    line_.add(std::move(block), false, false);
+    line_.add(std::move(block), false);
     last_end_ = t_[close].end;
     return close;
   }
@@ -269,7 +278,7 @@ std::optional<std::string> format(const source::Files& files, source::FileId id,
   const std::size_t errors = sink.errors();
   parse(files, id, sink);
   if (sink.errors() != errors) return std::nullopt;
-  diagnostics::Sink unheard;
+  detail::Reports unheard;
   const Lexed lexed = detail::lex(files, id, unheard);
   return Printer(files.get(id).text, lexed).run();
 }

@@ -30,6 +30,11 @@ bool may_wrap(R rule) {
          rule == R::exceptSyscalls;
 }
 
+/// The first element of a long list may stand on a line of its own.
+bool lists(R rule) {
+  return rule == R::strings || rule == R::netTargets || rule == R::syscallPatterns || rule == R::addresses;
+}
+
 class Marker {
  public:
   explicit Marker(const std::vector<Token>& tokens) : t_(tokens), marks_(tokens.size()) {}
@@ -63,6 +68,7 @@ class Marker {
       }
       if (starts_line(node.rule)) marks_[node.begin].starts = true;
       if (may_wrap(node.rule)) marks_[node.begin].breakable = true;
+      if (lists(node.rule)) marks_[node.begin].keeps_break = true;
       open.push_back(i);
     }
   }
@@ -87,6 +93,8 @@ class Marker {
         before == T::ATSIGN)
       marks_[i].glued = true;
     if (before == T::COMMA) marks_[i].breakable = true;
+    if (before == T::LPAREN || before == T::LBRACKET) marks_[i].keeps_break = true;
+    marks_[i].closes = type == T::RPAREN || type == T::RBRACKET;
   }
 
   const std::vector<Token>& t_;

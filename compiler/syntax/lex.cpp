@@ -17,8 +17,8 @@ namespace {
 
 class Lexer {
  public:
-  Lexer(const source::Files& files, source::FileId id, diagnostics::Sink& sink, bool action)
-      : text_(files.get(id).text), file_(id), sink_(sink), action_(action), scanner_(text_) {}
+  Lexer(const source::Files& files, source::FileId id, Reports& reports, bool action)
+      : text_(files.get(id).text), file_(id), reports_(reports), action_(action), scanner_(text_) {}
 
   Lexed run() {
     const auto size = static_cast<std::uint32_t>(text_.size());
@@ -42,8 +42,8 @@ class Lexer {
         default: add(type, end); break;
       }
     }
-    if (foreign_spaces_ > 1)
-      sink_.all()[foreign_space_at_].note(fmt::format("{} more of these spaces follow in this file", foreign_spaces_ - 1));
+    if (foreign_spaces_ > 1 && foreign_space_at_ < reports_.all().size())
+      reports_.all()[foreign_space_at_].note(fmt::format("{} more of these spaces follow in this file", foreign_spaces_ - 1));
     out_.tokens.push_back({size, size, T::END, true, false});
     return std::move(out_);
   }
@@ -73,7 +73,7 @@ class Lexer {
   }
 
   void unclosed_comment(std::uint32_t end) {
-    sink_.emit(kind::unterminated_comment, span(at_ + 2), "a block comment has no end")
+    reports_.emit(kind::unterminated_comment, span(at_ + 2), "a block comment has no end")
         .labelled("begins here")
         .helped("close it with `*/`");
     drop(end);
@@ -81,7 +81,7 @@ class Lexer {
 
   void unclosed_string(std::uint32_t end) {
     while (end > at_ + 1 && (text_[end - 1] == ' ' || text_[end - 1] == '\t')) --end;
-    sink_.emit(kind::unterminated_string, span(end), "a string has no closing quote on its line")
+    reports_.emit(kind::unterminated_string, span(end), "a string has no closing quote on its line")
         .labelled("begins here")
         .helped("close it with `\"`; a string can't go on in the next line")
         .edit({file_, end, end}, "\"");
@@ -95,7 +95,7 @@ class Lexer {
   /// Numbers with dots that are no address: the lexer takes them for a host.
   void dotted(std::uint32_t end) {
     if (raw(end).find_first_not_of("0123456789.-") != std::string_view::npos) return add(T::DOTTED, end);
-    sink_.emit(kind::malformed_number, span(end), fmt::format("`{}` is no number and no address", raw(end)))
+    reports_.emit(kind::malformed_number, span(end), fmt::format("`{}` is no number and no address", raw(end)))
         .labelled("not an address")
         .helped("an IPv4 address has four numbers, `10.0.1.50`; a prefix is written `10.0.0.0/8`");
     add(T::V4, end, true);
@@ -104,28 +104,25 @@ class Lexer {
   // ---- words that are none -------------------------------------------------------------------------------------
 
   void bad_word(std::uint32_t end) {
-    // A foreign space or quote ends the word before it.
-    for (std::uint32_t i = at_; i < end;) {
-      const Decoded c = decode(text_, i);
-      if (foreign_space(c.code) || foreign_quote(c.code)) {
-        if (i > at_) {
-          word(i);
-        } else if (foreign_space(c.code)) {
-          odd_space(c);
-        } else {
-          odd_quote(c);
-        }
-        return;
+    // A foreign space or quote ends the word before it; a string in foreign quotes may go on behind `end`.
+    while (at_ < end) {
+      std::uint32_t stop = at_;
+      Decoded c = decode(text_, stop);
+      while (stop < end && !foreign_space(c.code) && !foreign_quote(c.code)) c = decode(text_, stop = c.end);
+      if (stop > at_) {
+        word(std::min(stop, end));
+      } else if (foreign_space(c.code)) {
+        odd_space(c);
+      } else {
+        odd_quote(c);
       }
-      i = c.end;
     }
-    word(end);
   }
 
   void odd_space(Decoded c) {
     if (foreign_spaces_++ == 0) {
-      foreign_space_at_ = sink_.all().size();
-      sink_.emit(kind::foreign_character, span(c.end),
+      foreign_space_at_ = reports_.all().size();
+      reports_.emit(kind::foreign_character, span(c.end),
                  fmt::format("a space that is not ASCII ({}) between words", code_point_text(c.code)))
           .labelled("not an ordinary space")
           .helped("type an ordinary space")
@@ -145,7 +142,7 @@ class Lexer {
       }
       i = c.end;
     }
-    auto& d = sink_.emit(kind::foreign_character, span(open.end),
+    auto& d = reports_.emit(kind::foreign_character, span(open.end),
                          fmt::format("`{}` ({}) does not open a string", raw(open.end), code_point_text(open.code)));
     d.labelled("not the ASCII quote");
     d.helped("quote with `\"`");
@@ -175,7 +172,7 @@ class Lexer {
     }
     if (plain.empty()) return drop(end);
     if (foreign.end != 0) {
-      auto& d = sink_.emit(kind::foreign_character, {file_, foreign_at, foreign.end},
+      auto& d = reports_.emit(kind::foreign_character, {file_, foreign_at, foreign.end},
                            fmt::format("`{}` contains `{}` ({}), which is not ASCII", raw(end),
                                        text_.substr(foreign_at, foreign.end - foreign_at), code_point_text(foreign.code)));
       d.labelled(all_twins ? fmt::format("looks like `{}`", ascii_twin(foreign.code)) : "not ASCII");
@@ -199,7 +196,7 @@ class Lexer {
 
   void odd_ascii_word(std::string_view plain, std::uint32_t end) {
     if (plain == "-") {
-      sink_.emit(kind::syntax_error, span(end), "a `-` stands alone")
+      reports_.emit(kind::syntax_error, span(end), "a `-` stands alone")
           .labelled("not part of a range")
           .helped("a range is written without spaces: `8000-8999`, `10.0.0.1-10.0.0.9`");
       return drop(end);
@@ -207,12 +204,12 @@ class Lexer {
     const bool number = plain.front() >= '0' && plain.front() <= '9';
     const bool tail = plain.back() == '-' || plain.back() == '.';
     if (number) {
-      sink_.emit(kind::malformed_number, span(end), fmt::format("`{}` is no number, address or date", plain))
+      reports_.emit(kind::malformed_number, span(end), fmt::format("`{}` is no number, address or date", plain))
           .labelled("not a number")
           .helped("numbers are `443` or `0x1bb`, ranges `8000-8999`, dates `2027-01-31`, addresses `10.0.1.50`");
       return add(T::NUMBER, end, true);
     }
-    auto& d = sink_.emit(kind::syntax_error, span(end),
+    auto& d = reports_.emit(kind::syntax_error, span(end),
                          tail ? fmt::format("the name `{}` ends with `{}`", plain, plain.back())
                               : fmt::format("`{}` is no name", plain));
     d.labelled("not a name");
@@ -238,7 +235,7 @@ class Lexer {
       const std::size_t close = text_.find('\'', next);
       if (close < line) return single_quoted(static_cast<std::uint32_t>(close) + 1);
     }
-    auto& d = sink_.emit(kind::syntax_error, span(next), fmt::format("`{}` is no part of the language", c));
+    auto& d = reports_.emit(kind::syntax_error, span(next), fmt::format("`{}` is no part of the language", c));
     d.labelled("unexpected character");
     if (c == ';') {
       d.helped("remove it: a statement ends where the next begins").edit(span(next), "");
@@ -257,7 +254,7 @@ class Lexer {
   void bare_path() {
     std::uint32_t end = at_;
     while (end < text_.size() && std::string_view(" \t\r\n\",").find(text_[end]) == std::string_view::npos) ++end;
-    sink_.emit(kind::syntax_error, span(end), fmt::format("the path `{}` has no quotes", raw(end)))
+    reports_.emit(kind::syntax_error, span(end), fmt::format("the path `{}` has no quotes", raw(end)))
         .labelled("not in quotes")
         .helped(fmt::format("write `\"{}\"`", raw(end)))
         .edit(span(end), fmt::format("\"{}\"", raw(end)));
@@ -266,7 +263,7 @@ class Lexer {
 
   void single_quoted(std::uint32_t end) {
     const std::string_view inside = text_.substr(at_ + 1, end - at_ - 2);
-    sink_.emit(kind::syntax_error, span(end), "a string is quoted with `'`")
+    reports_.emit(kind::syntax_error, span(end), "a string is quoted with `'`")
         .labelled("not a string")
         .helped(fmt::format("write `\"{}\"`", inside))
         .edit(span(end), fmt::format("\"{}\"", inside));
@@ -275,7 +272,7 @@ class Lexer {
 
   std::string_view text_;
   source::FileId file_;
-  diagnostics::Sink& sink_;
+  Reports& reports_;
   bool action_;
   Scanner scanner_;
   Lexed out_;
@@ -286,8 +283,8 @@ class Lexer {
 
 }  // namespace
 
-Lexed lex(const source::Files& files, source::FileId id, diagnostics::Sink& sink, bool action) {
-  return Lexer(files, id, sink, action).run();
+Lexed lex(const source::Files& files, source::FileId id, Reports& reports, bool action) {
+  return Lexer(files, id, reports, action).run();
 }
 
 }  // namespace agp::syntax::detail

@@ -1,8 +1,9 @@
 #pragma once
 #include <vector>
 
-#include "compiler/diagnostics/diagnostic.hpp"
+#include "compiler/source/files.hpp"
 #include "compiler/syntax/antlr_adapter.hpp"
+#include "compiler/syntax/reports.hpp"
 
 namespace agp::syntax::detail {
 
@@ -16,8 +17,8 @@ struct Lexed {
 };
 
 /// Text -> tokens. `action` takes a bare word that starts with `/` as a STRING without quotes. What is no part of the
-/// language is reported to `sink` and then either dropped or taken for what it resembles (marked `damaged`), so that
+/// language is reported to `reports` and then either dropped or taken for what it resembles (marked `damaged`), so that
 /// it costs one diagnostic.
-Lexed lex(const source::Files& files, source::FileId id, diagnostics::Sink& sink, bool action = false);
+Lexed lex(const source::Files& files, source::FileId id, Reports& reports, bool action = false);
 
 }  // namespace agp::syntax::detail

@@ -44,7 +44,7 @@ void append_utf8(std::string& out, std::uint32_t c) {
 /// Reads one string literal from left to right.
 class StringReader {
  public:
-  StringReader(std::string_view raw, Span span, diagnostics::Sink& sink) : raw_(raw), sink_(sink) { out_.span = span; }
+  StringReader(std::string_view raw, Span span, Reports& reports) : raw_(raw), reports_(reports) { out_.span = span; }
 
   String read() {
     std::size_t end = raw_.size();
@@ -100,7 +100,7 @@ class StringReader {
       if (at_ < raw_.size()) ++at_;
       while (at_ < raw_.size() && (static_cast<unsigned char>(raw_[at_]) & 0xc0) == 0x80) ++at_;
       const std::string typed(raw_.substr(begin, at_ - begin));
-      auto& d = sink_.emit(kind::unknown_escape, at(begin, at_), fmt::format("`{}` is no escape", typed));
+      auto& d = reports_.emit(kind::unknown_escape, at(begin, at_), fmt::format("`{}` is no escape", typed));
       d.labelled("unknown escape");
       d.note("the escapes are `\\\"` `\\\\` `\\n` `\\t` `\\u{…}`, and `\\*` `\\?` `\\{` `\\}` `\\$` in patterns");
       d.helped(fmt::format("for a backslash, write `\\\\{}`", typed.substr(1)));
@@ -124,7 +124,7 @@ class StringReader {
     good = good && close < raw_.size() && raw_[close] == '}' && close > first;
     if (!good) {
       at_ = std::max(at_, std::min(close, raw_.size()));
-      sink_.emit(kind::unknown_escape, at(begin, at_), fmt::format("`{}` is no escape", raw_.substr(begin, at_ - begin)))
+      reports_.emit(kind::unknown_escape, at(begin, at_), fmt::format("`{}` is no escape", raw_.substr(begin, at_ - begin)))
           .labelled("expected hexadecimal digits in braces")
           .helped("a code point is written `\\u{41}`");
       return;
@@ -132,11 +132,11 @@ class StringReader {
     at_ = close + 1;
     const std::string typed(raw_.substr(begin, at_ - begin));
     if (value == 0) {
-      sink_.emit(kind::unknown_escape, at(begin, at_), fmt::format("`{}` is a NUL, which no string may hold", typed))
+      reports_.emit(kind::unknown_escape, at(begin, at_), fmt::format("`{}` is a NUL, which no string may hold", typed))
           .labelled("NUL")
           .helped("remove it: paths, names, variables and arguments end at a NUL");
     } else if (value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) {
-      sink_.emit(kind::unknown_escape, at(begin, at_), fmt::format("`{}` is no Unicode character", typed))
+      reports_.emit(kind::unknown_escape, at(begin, at_), fmt::format("`{}` is no Unicode character", typed))
           .labelled("not a code point")
           .helped("code points are `\\u{1}` to `\\u{10FFFF}` without `\\u{D800}` to `\\u{DFFF}`");
     } else {
@@ -158,7 +158,7 @@ class StringReader {
     }
     const std::size_t close = raw_.find('}', begin);
     at_ = close == std::string_view::npos ? raw_.size() : close + 1;
-    auto& d = sink_.emit(kind::malformed_interpolation, at(begin, at_),
+    auto& d = reports_.emit(kind::malformed_interpolation, at(begin, at_),
                          close == std::string_view::npos
                              ? std::string("`${` has no closing `}`")
                              : fmt::format("`{}` does not hold a name", raw_.substr(begin, at_ - begin)));
@@ -176,7 +176,7 @@ class StringReader {
   }
 
   std::string_view raw_;
-  diagnostics::Sink& sink_;
+  Reports& reports_;
   String out_;
   std::size_t at_ = 0;
 };
@@ -204,8 +204,8 @@ bool is_identifier(std::string_view text) {
   return true;
 }
 
-String string_literal(std::string_view raw, Span span, diagnostics::Sink& sink) {
-  return StringReader(raw, span, sink).read();
+String string_literal(std::string_view raw, Span span, Reports& reports) {
+  return StringReader(raw, span, reports).read();
 }
 
 Number number_literal(std::string_view raw, Span span) {
@@ -271,9 +271,9 @@ QualifiedName dotted_literal(std::string_view raw, Span span) {
   }
 }
 
-Value quantity(Number number, std::string_view unit, Span span, diagnostics::Sink& sink) {
+Value quantity(Number number, std::string_view unit, Span span, Reports& reports) {
   if (number.overflow)
-    sink.emit(kind::malformed_number, number.span, "the number does not fit 64 bits")
+    reports.emit(kind::malformed_number, number.span, "the number does not fit 64 bits")
         .labelled("larger than 18446744073709551615")
         .helped("use a larger unit");
   const bool time = unit == "s" || unit == "min" || unit == "h" || unit == "d";

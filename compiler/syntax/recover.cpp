@@ -20,30 +20,32 @@ namespace kind = diagnostics::kind;
 
 namespace {
 
-/// After this many a reader gets no wiser.
-constexpr std::size_t most_diagnostics = 100;
 /// Longer phrases are not analysed token by token.
 constexpr std::uint32_t longest_analysed = 20000;
 
 class Recovery {
  public:
-  Recovery(std::string_view text, source::FileId file, const Lexed& lexed, diagnostics::Sink& sink)
-      : text_(text), file_(file), t_(lexed.tokens), comments_(lexed.comments), sink_(sink), parser_(lexed.tokens) {}
+  Recovery(std::string_view text, source::FileId file, const Lexed& lexed, Reports& reports)
+      : text_(text), file_(file), t_(lexed.tokens), comments_(lexed.comments), reports_(reports), parser_(lexed.tokens) {}
 
   std::vector<Item> items(const std::vector<std::uint32_t>& mended) {
     std::vector<Item> out;
     const auto end = static_cast<std::uint32_t>(t_.size() - 1);
     auto brace = mended.begin();
     const std::vector<Slice> slices = split(Pieces::Items, text_, t_, 0, end);
-    for (std::size_t i = 0; i < slices.size(); ++i) {
-      // A brace put in or left out is a guess: what follows from a wrong one is told once an item.
-      const std::uint32_t until = i + 1 < slices.size() ? t_[slices[i + 1].begin].begin : 0xffffffffu;
-      bool guessed = false;
-      for (; brace != mended.end() && *brace < until; ++brace) guessed = true;
-      left_ = guessed ? 1 : most_diagnostics;
-      item(slices, i, out);
+    for (std::size_t i = 0; i < slices.size() && !reports_.full();) {
+      // A brace put in or left out is a guess: what follows from a wrong one, up to the next item that begins as one, is
+      // told once.
+      if (i == 0 || begins_item(slices[i])) {
+        const auto next = std::find_if(slices.begin() + static_cast<std::ptrdiff_t>(i) + 1, slices.end(),
+                                       [this](Slice s) { return begins_item(s); });
+        const std::uint32_t until = next != slices.end() ? t_[next->begin].begin : 0xffffffffu;
+        const auto from = brace;
+        while (brace != mended.end() && *brace < until) ++brace;
+        left_ = brace != from ? 1 : Reports::most;
+      }
+      i = item(slices, i, out);
     }
-    if (unreported_ > 0) sink_.all().back().note(fmt::format("{} more mistakes are not shown", unreported_));
     return out;
   }
 
@@ -51,7 +53,7 @@ class Recovery {
     std::optional<ActionPattern> out;
     const Slice all{0, static_cast<std::uint32_t>(t_.size() - 1)};
     if (all.end == 0) {
-      emit({kind::syntax_error, {file_, 0, 0}, "there is no action"});
+      if (reports_.empty()) emit({kind::syntax_error, {file_, 0, 0}, "there is no action"});
       return out;
     }
     read(R::actionPattern, all, [&](Builder& b) { out = b.action_pattern(0); });
@@ -59,16 +61,39 @@ class Recovery {
   }
 
  private:
+  bool begins_item(Slice s) const { return t_[s.begin].type >= T::AGP && t_[s.begin].type <= T::TEST; }
+
   // ---- one phrase ---------------------------------------------------------------------------------------------------
 
   template <typename Take>
   bool parse(R rule, Slice s, Take take) {
     Tree tree;
     if (parser_.parse(rule, s.begin, s.end, tree) != s.end) return false;
-    const Phrase phrase{text_, file_, t_, comments_, tree};
-    Builder builder(phrase, sink_);
-    take(builder);
+    build(tree, take);
     return true;
+  }
+  template <typename Take>
+  void build(const Tree& tree, Take take) {
+    const Phrase phrase{text_, file_, t_, comments_, tree};
+    Builder builder(phrase, reports_);
+    take(builder);
+  }
+
+  /// Parses the slice with that number, or several that belong together after all: where the phrase ends with the last
+  /// of them. The number of the slice behind; the same number when it does not parse.
+  template <typename Take>
+  std::size_t parse_slices(R rule, const std::vector<Slice>& slices, std::size_t i, Take take) {
+    Tree tree;
+    const std::uint32_t behind = parser_.parse(rule, slices[i].begin, slices.back().end, tree);
+    if (behind != Parser::failed) {
+      const auto last = std::lower_bound(slices.begin() + static_cast<std::ptrdiff_t>(i), slices.end(), behind,
+                                         [](const Slice& s, std::uint32_t end) { return s.end < end; });
+      if (last != slices.end() && last->end == behind) {
+        build(tree, take);
+        return static_cast<std::size_t>(last - slices.begin()) + 1;
+      }
+    }
+    return parse(rule, slices[i], take) ? i + 1 : i;
   }
 
   /// Parses tokens that are not those of the text; `before` is the token before them.
@@ -81,7 +106,7 @@ class Recovery {
     Tree tree;
     if (parser.parse(rule, 1, size + 1, tree) != size + 1) return false;
     const Phrase phrase{text_, file_, tokens, comments_, tree};
-    Builder builder(phrase, sink_);
+    Builder builder(phrase, reports_);
     take(builder);
     return true;
   }
@@ -89,18 +114,22 @@ class Recovery {
   /// Parses a slice, or says what is wrong with it and parses it as it was probably meant.
   template <typename Take>
   void read(R rule, Slice s, Take take) {
-    if (parse(rule, s, take)) return;
+    if (!parse(rule, s, take)) explain_failed(rule, s, take);
+  }
+
+  template <typename Take>
+  void explain_failed(R rule, Slice s, Take take) {
     if (damaged(s)) return;
     Failure failure = fail(rule, t_, s);
     const std::uint32_t cut = s.begin + failure.viability.at;
-    // A whole phrase, and behind it a new line, or a word that is nearly the first of another phrase: cut there.
+    // A whole phrase, and behind it a new line, or a word that begins another phrase or nearly does: cut there.
     if (failure.viability.complete && cut > s.begin && cut < s.end && !mended(failure) &&
-        (t_[cut].first || mended(fail(rule, t_, {cut, s.end})) == &kind::misspelt_keyword)) {
+        (t_[cut].first || begins(fail(rule, t_, {cut, s.end})))) {
       parse(rule, {s.begin, cut}, take);
       return read(rule, {cut, s.end}, take);
     }
-    if (const std::optional<Repair> repair = report(std::move(failure)))
-      parse_changed(rule, repair->tokens, s.begin, take);
+    const std::optional<Repair> repair = report(std::move(failure));
+    if (repair && !repair->tokens.empty()) parse_changed(rule, repair->tokens, s.begin, take);
   }
 
   Failure fail(R rule, const std::vector<Token>& tokens, Slice s) const {
@@ -124,19 +153,18 @@ class Recovery {
     diagnostics::Diagnostic unheard = explain(failure);
     return find_repair(failure, unheard) ? unheard.kind : nullptr;
   }
+  static bool begins(const Failure& failure) {
+    return failure.viability.accepted || failure.viability.at > 0 || mended(failure) == &kind::misspelt_keyword;
+  }
 
   bool damaged(Slice s) const {
     return std::any_of(t_.begin() + s.begin, t_.begin() + s.end, [](const Token& token) { return token.damaged; });
   }
 
   void emit(diagnostics::Diagnostic d) {
-    if (left_ == 0 || emitted_ == most_diagnostics) {
-      if (emitted_ == most_diagnostics) ++unreported_;
-      return;
-    }
+    if (left_ == 0) return;
     --left_;
-    ++emitted_;
-    sink_.emit(std::move(d));
+    reports_.emit(std::move(d));
   }
 
   std::optional<Repair> report(Failure failure) {
@@ -153,24 +181,20 @@ class Recovery {
 
   // ---- pieces ---------------------------------------------------------------------------------------------------------
 
-  /// Every slice of a row of pieces: `one` reads it. A slice that is no phrase but is one together with the next was cut
-  /// wrongly.
+  /// Every slice of a row of pieces: `take` gets what parses, `fallback` what does not.
   template <typename Take, typename Fallback>
   void pieces(R rule, const std::vector<Slice>& slices, Take take, Fallback fallback) {
-    for (std::size_t i = 0; i < slices.size(); ++i) {
-      if (parse(rule, slices[i], take)) continue;
-      if (i + 1 < slices.size() && parse(rule, {slices[i].begin, slices[i + 1].end}, take)) {
-        ++i;
-        continue;
-      }
-      fallback(slices[i]);
+    for (std::size_t i = 0; i < slices.size() && !reports_.full();) {
+      const std::size_t next = parse_slices(rule, slices, i, take);
+      if (next == i) fallback(slices[i]);
+      i = std::max(next, i + 1);
     }
   }
 
   template <typename Take>
   void lines(R rule, Pieces kind_of_pieces, Slice inside, Take take) {
     pieces(rule, split(kind_of_pieces, text_, t_, inside.begin, inside.end), take,
-           [&](Slice s) { read(rule, s, take); });
+           [&](Slice s) { explain_failed(rule, s, take); });
   }
 
   /// `header { … }`: where the braces are. Only when the closing one ends the slice.
@@ -191,20 +215,27 @@ class Recovery {
     if (parse_changed(rule, tokens, s.begin, take)) return first;
     if (std::any_of(tokens.begin(), tokens.end(), [](const Token& token) { return token.damaged; })) return first;
     const std::optional<Repair> repair = report(fail(rule, tokens, {0, static_cast<std::uint32_t>(tokens.size())}));
-    if (!repair) return first;
+    if (!repair || repair->tokens.empty()) return first;
     parse_changed(rule, repair->tokens, s.begin, take);
     return repair->tokens.front().type;
   }
 
-  void item(const std::vector<Slice>& slices, std::size_t i, std::vector<Item>& out) {
-    const Slice s = slices[i];
+  /// Reads the slice with that number and gives the number of the next one.
+  std::size_t item(const std::vector<Slice>& slices, std::size_t i, std::vector<Item>& out) {
     const auto take = [&](Builder& b) { out.push_back(b.item(0)); };
-    if (parse(R::item, s, take)) return;
-    const std::optional<Slice> inside = braces(s);
-    if (!inside) return read(R::item, s, take);
+    if (const std::size_t next = parse_slices(R::item, slices, i, take); next != i) return next;
+    if (const std::optional<Slice> inside = braces(slices[i])) {
+      braced_item(slices[i], *inside, out);
+    } else {
+      explain_failed(R::item, slices[i], take);
+    }
+    return i + 1;
+  }
+
+  void braced_item(Slice s, Slice inside, std::vector<Item>& out) {
     std::optional<Item> made;
-    const T first = header(R::item, s, *inside, [&](Builder& b) { made = b.item(0); });
-    const Slice body{inside->begin + 1, inside->end};
+    const T first = header(R::item, s, inside, [&](Builder& b) { made = b.item(0); });
+    const Slice body{inside.begin + 1, inside.end};
     if (first == T::POLICY || first == T::FRAGMENT) {
       std::vector<Statement> found;
       statements(body, found);
@@ -229,7 +260,7 @@ class Recovery {
       if (const std::optional<Slice> between = braces(s)) {
         block(s, *between, out);
       } else {
-        read(R::statement, s, take);
+        explain_failed(R::statement, s, take);
       }
     });
   }
@@ -275,22 +306,22 @@ class Recovery {
   source::FileId file_;
   const std::vector<Token>& t_;
   const std::vector<Token>& comments_;
-  diagnostics::Sink& sink_;
+  Reports& reports_;
   Parser parser_;
-  std::size_t left_ = most_diagnostics;
-  std::size_t emitted_ = 0, unreported_ = 0;
+  std::size_t left_ = Reports::most;  ///< how many this item may still have
 };
 
 }  // namespace
 
-std::vector<Item> recover(std::string_view text, source::FileId file, Lexed& lexed, diagnostics::Sink& sink) {
-  const std::vector<std::uint32_t> mended = mend_braces(text, file, lexed, sink);
-  return Recovery(text, file, lexed, sink).items(mended);
+std::vector<Item> recover(std::string_view text, source::FileId file, Lexed& lexed, Reports& reports) {
+  const auto mended = mend_braces(text, file, lexed, reports);
+  if (!mended) return {};
+  return Recovery(text, file, lexed, reports).items(*mended);
 }
 
 std::optional<ActionPattern> read_action(std::string_view text, source::FileId file, const Lexed& lexed,
-                                         diagnostics::Sink& sink) {
-  return Recovery(text, file, lexed, sink).action();
+                                         Reports& reports) {
+  return Recovery(text, file, lexed, reports).action();
 }
 
 }  // namespace agp::syntax::detail

@@ -7,10 +7,10 @@ namespace agp::syntax::detail {
 
 /// Reads a text that did not parse as a whole: piece by piece, one diagnostic at most for each. Out: the items of what
 /// could be understood. `lexed` gets its braces mended.
-std::vector<Item> recover(std::string_view text, source::FileId file, Lexed& lexed, diagnostics::Sink& sink);
+std::vector<Item> recover(std::string_view text, source::FileId file, Lexed& lexed, Reports& reports);
 
 /// Reads one action; nothing, with a diagnostic, when it is none.
 std::optional<ActionPattern> read_action(std::string_view text, source::FileId file, const Lexed& lexed,
-                                         diagnostics::Sink& sink);
+                                         Reports& reports);
 
 }  // namespace agp::syntax::detail

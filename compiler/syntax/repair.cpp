@@ -50,6 +50,7 @@ class Search {
     if ((known && first_missing()) || misspelt() || doubled() || missing() || (!known && first_missing()) || replaced() ||
         superfluous())
       return Repair{std::move(tokens_)};
+    if (partly_misspelt()) return Repair{};
     return std::nullopt;
   }
 
@@ -90,18 +91,39 @@ class Search {
     if (!here() || !word(original_[at()].type)) return false;
     const std::string_view typed = raw(at());
     std::vector<std::string_view> candidates;
-    for (unsigned i = 1; i < token_types; ++i)
-      if (f_.viability.tokens[i] && word(static_cast<T>(i)) && !spelling(static_cast<T>(i)).empty())
-        candidates.push_back(spelling(static_cast<T>(i)));
+    for (unsigned i = 1; i <= static_cast<unsigned>(T::UNIT); ++i) {
+      const T type = static_cast<T>(i);
+      // Where any name could stand, a keyword that is one there is no likelier than another.
+      if (can(type) && !spelling(type).empty() && (!can(T::IDENT) || f_.itself(type))) candidates.push_back(spelling(type));
+    }
     if (const std::string_view unit = unit_for(typed); can(T::UNIT) && !unit.empty())
       return with_type(at(), T::UNIT) && propose(std::string(unit));
     // The nearest word that makes the phrase whole; the nearest of all may not.
-    while (const auto near = diagnostics::closest(typed, candidates)) {
-      const auto it = std::find(candidates.begin(), candidates.end(), *near);
-      if (with_type(at(), type_of(*near))) return propose(*near);
-      candidates.erase(it);
-    }
+    const std::vector<std::string_view> near = nearest(typed, candidates);
+    for (const std::string_view meant : near)
+      if (with_type(at(), type_of(meant))) return propose(std::string(meant));
+    if (!near.empty()) nearest_ = near.front();
     return false;
+  }
+
+  /// The candidates that are few letters away, nearest first. Short words have many neighbours, so they need to be close.
+  static std::vector<std::string_view> nearest(std::string_view typed, const std::vector<std::string_view>& candidates) {
+    const std::size_t most = typed.size() < 4 ? 1 : typed.size() < 8 ? 2 : 3;
+    std::vector<std::string_view> out;
+    if (typed.size() > 32) return out;
+    for (std::size_t distance = 1; distance <= most; ++distance)
+      for (const std::string_view candidate : candidates)
+        if (diagnostics::edit_distance(typed, candidate) == distance) out.push_back(candidate);
+    return out;
+  }
+
+  /// The phrase has another mistake behind the misspelt word.
+  bool partly_misspelt() {
+    if (!nearest_) return false;
+    std::vector<T> types;
+    for (const Token& token : original_) types.push_back(token.type);
+    types[at()] = type_of(*nearest_);
+    return viability(f_.rule, types).at > at() + 1 && propose(std::string(*nearest_));
   }
 
   static T type_of(std::string_view word) {
@@ -114,10 +136,10 @@ class Search {
     const std::string small = lower(typed);
     for (const UnitAlias& alias : unit_aliases)
       if (alias.word == small) return alias.unit;
-    constexpr std::array<std::string_view, 5> longer = {"kib", "mib", "gib", "tib", "min"};
-    const auto near = typed.size() > 2 ? diagnostics::closest(small, longer) : std::nullopt;
     for (const std::string_view unit : units)
-      if (lower(unit) == small || (near && lower(unit) == *near)) return unit;
+      if (lower(unit) == small) return unit;
+    for (const std::string_view unit : units)
+      if (typed.size() > 2 && unit.size() > 2 && diagnostics::edit_distance(small, lower(unit)) == 1) return unit;
     return {};
   }
 
@@ -178,7 +200,7 @@ class Search {
     const Token& token = original_[at()];
     const bool modifier = token.type >= T::EXCEPT && token.type <= T::RISK;
     const bool prose = token.type == T::STRING && raw(at()).find(' ') != std::string_view::npos;
-    return !token.first && !modifier && !prose;
+    return !token.first && !modifier && !prose && f_.rule != R::actionPattern;
   }
 
   bool missing() {
@@ -236,6 +258,7 @@ class Search {
   const Failure& f_;
   diagnostics::Diagnostic& d_;
   std::vector<Token> original_, tokens_;
+  std::optional<std::string_view> nearest_;  ///< keyword, when no misspelling alone explains the failure
 };
 
 }  // namespace

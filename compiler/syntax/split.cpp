@@ -3,6 +3,8 @@
 // the layout; a wrong guess can only change how many diagnostics a wrong text gets.
 #include "compiler/syntax/split.hpp"
 
+#include <algorithm>
+
 #include "compiler/syntax/braces.hpp"
 
 namespace agp::syntax::detail {
@@ -23,12 +25,12 @@ class Splitter {
   std::vector<Slice> run(std::uint32_t begin) {
     std::vector<Slice> out;
     int depth = 0;
+    measure(begin);
     for (std::uint32_t i = begin; i < end_; ++i) {
       const bool after_block = depth == 0 && i > begin && t_[i - 1].type == T::RBRACE;
       if (i == begin || after_block || (depth == 0 && begins(out.back().begin, i))) {
         if (!out.empty()) out.back().end = i;
         out.push_back({i, end_});
-        indent_ = line_indent(begin, i);
         brackets_ = 0;
       }
       if (t_[i].type == T::LPAREN || t_[i].type == T::LBRACKET) ++brackets_;
@@ -42,19 +44,27 @@ class Splitter {
  private:
   T at(std::uint32_t i) const { return i < end_ ? t_[i].type : T::END; }
 
-  /// Of the line on which token i stands.
-  std::uint32_t line_indent(std::uint32_t begin, std::uint32_t i) const {
-    while (i > begin && !t_[i].first) --i;
-    return t_[i].first ? indentation(text_, t_[i]) : 0;
+  /// How deep the pieces stand: the least indented line outside of braces.
+  void measure(std::uint32_t begin) {
+    int depth = 0;
+    indent_ = 0xffffffffu;
+    for (std::uint32_t i = begin; i < end_; ++i) {
+      if (t_[i].type == T::RBRACE) --depth;
+      if (t_[i].first && depth == 0) indent_ = std::min(indent_, indentation(text_, t_[i]));
+      if (t_[i].type == T::LBRACE) ++depth;
+    }
+  }
+
+  bool same_text(std::uint32_t a, std::uint32_t b) const {
+    const auto raw = [&](std::uint32_t i) { return text_.substr(t_[i].begin, t_[i].end - t_[i].begin); };
+    return t_[a].type == t_[b].type && raw(a) == raw(b);
   }
 
   /// Does a piece begin at `i`, when the one before began at `start`?
   bool begins(std::uint32_t start, std::uint32_t i) const {
     const Token& token = t_[i];
     // A doubled first word is a mistake of this piece, not a piece of its own.
-    if (i == start + 1 && !token.first && token.type == t_[start].type && text_.substr(token.begin, token.end - token.begin) ==
-                                                              text_.substr(t_[start].begin, t_[start].end - t_[start].begin))
-      return false;
+    if (i == start + 1 && !token.first && same_text(start, i)) return false;
     if (token.type == T::LBRACE) {
       const T before = t_[i - 1].type;
       return pieces_ == Pieces::Statements && !block_word(before) && before != T::DENY && before != T::IDENT &&
@@ -69,7 +79,8 @@ class Splitter {
   bool new_line(std::uint32_t i) const {
     const T before = t_[i - 1].type;
     if (before == T::COMMA || before == T::LBRACKET || before == T::LPAREN) return false;
-    if (pieces_ == Pieces::Items) return before != T::COLON && before != T::ASSIGN && brackets_ == 0;
+    if (pieces_ == Pieces::Items)
+      return before != T::COLON && before != T::ASSIGN && brackets_ == 0 && t_[i].type != T::AS && t_[i].type != T::FOR;
     return indentation(text_, t_[i]) < indent_ + 2;
   }
 
@@ -84,7 +95,7 @@ class Splitter {
         return effect(type) || (type == T::RESOLVER && next != T::COLON && (t_[i].first || next >= T::V4));
       case Pieces::EnvEntries: return effect(type) || (type == T::SET && next == T::STRING);
       case Pieces::LimitEntries:
-        return word(type) && before != T::COMMA && (number(next) || (type != T::UNIT && (number(before) || before == T::UNIT)));
+        return word(type) && before != T::COMMA && (number(next) || (i + 1 < end_ && same_text(i, i + 1)));
       case Pieces::RunEntries:
         switch (type) {
           case T::COMMAND:
@@ -137,8 +148,8 @@ class Splitter {
   std::string_view text_;
   const std::vector<Token>& t_;
   std::uint32_t end_;
-  std::uint32_t indent_ = 0;  ///< of the line on which the piece began
-  int brackets_ = 0;          ///< open since then
+  std::uint32_t indent_ = 0;  ///< of the pieces
+  int brackets_ = 0;          ///< open since the piece began
 };
 
 }  // namespace
