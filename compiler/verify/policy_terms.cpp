@@ -17,15 +17,45 @@ CallVariables call_variables(solver::Terms& terms) {
 }
 
 PolicyTerms::PolicyTerms(const model::Policy& policy, const plan::Plan& plan, solver::Terms& terms, const CallVariables& variables)
-    : policy_(policy), plan_(plan), terms_(terms), variables_(variables) {}
+    : policy_(policy), plan_(plan), terms_(terms), variables_(variables) {
+  index();
+}
+
+void PolicyTerms::index() {
+  for (const model::Rule& rule : policy_.rules) {
+    const auto* body = std::get_if<model::SyscallBody>(&rule.body);
+    if (!body || rule.expired) continue;
+    std::map<std::string_view, Mention> by_call;
+    for (const auto& p : body->patterns) {
+      Mention& m = by_call.try_emplace(p.pattern.name, Mention{&rule, {}, {}}).first->second;
+      m.patterns.push_back(&p.pattern);
+    }
+    for (const auto& p : body->except)
+      if (const auto it = by_call.find(p.pattern.name); it != by_call.end()) it->second.except.push_back(&p.pattern);
+    for (auto& [name, mention] : by_call) mentions_[name].push_back(std::move(mention));
+  }
+  for (const plan::Row& row : plan_.rows) {
+    if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "syscall") continue;
+    const model::Rule& rule = policy_.rules[row.fact.rule];
+    const auto* body = std::get_if<model::SyscallBody>(&rule.body);
+    if (!body || row.fact.pattern >= body->patterns.size()) continue;
+    const model::SyscallPattern& p = body->patterns[row.fact.pattern].pattern;
+    gaps_[p.name].push_back({&p, rule.effect != Effect::Allow, row.holds == plan::Holds::Narrower});
+  }
+}
 
 /// model::holds under one mask.
-Term PolicyTerms::under(const ArgTest& t, std::uint64_t mask) {
+Term PolicyTerms::under(const ArgTest& t, std::uint64_t mask, const Facts* facts) {
+  if (facts)
+    if (const auto known = decide(*facts, t, mask)) return terms_.boolean(*known);
   const auto number = [&](std::uint64_t v) { return terms_.constant(64, v); };
   const Term x = terms_.binary(Op::BvAnd, variables_.arguments[static_cast<std::size_t>(t.index)], number(mask));
   if (t.op == ArgTest::Op::In) {
     Term any = terms_.boolean(false);
-    for (const std::uint64_t v : t.values) any = terms_.either(any, terms_.equal(x, number(v)));
+    for (const std::uint64_t v : t.values) {
+      const ArgTest one{t.index, ArgTest::Op::Eq, ~0ull, {v}};
+      if (!facts || decide(*facts, one, mask) != false) any = terms_.either(any, terms_.equal(x, number(v)));
+    }
     return any;
   }
   if (t.values.empty()) return terms_.boolean(false);
@@ -44,59 +74,49 @@ Term PolicyTerms::under(const ArgTest& t, std::uint64_t mask) {
 }
 
 /// An argument of unknown width: a refusal under either reading, a grant only under both.
-Term PolicyTerms::test(const ArgTest& t, const linux::Syscall& call, bool refuses) {
+Term PolicyTerms::test(const ArgTest& t, const linux::Syscall& call, bool refuses, const Facts* facts) {
   const linux::Argument& argument = call.arguments[static_cast<std::size_t>(t.index)];
-  const Term all = under(t, argument.effective_mask);
+  const Term all = under(t, argument.effective_mask, facts);
   if (argument.classified) return all;
-  const Term low = under(t, argument.effective_mask & 0xffffffff);
+  const Term low = under(t, argument.effective_mask & 0xffffffff, facts);
   return refuses ? terms_.either(all, low) : terms_.both(all, low);
 }
 
-Term PolicyTerms::pattern(const model::SyscallPattern& p, const linux::Syscall& call, bool refuses) {
-  Term all = terms_.boolean(p.name == call.name);
+Term PolicyTerms::pattern(const model::SyscallPattern& p, const linux::Syscall& call, bool refuses, const Facts* facts) {
+  Term all = terms_.boolean(true);
   for (const ArgTest& t : p.tests)
-    if (!terms_.is_false(all)) all = terms_.both(all, test(t, call, refuses));
+    if (!terms_.is_false(all)) all = terms_.both(all, test(t, call, refuses, facts));
   return all;
 }
 
-Term PolicyTerms::any(const std::vector<model::Placed<model::SyscallPattern>>& patterns, const linux::Syscall& call, bool refuses) {
+Term PolicyTerms::any(const Patterns& patterns, const linux::Syscall& call, bool refuses, const Facts* facts) {
   Term out = terms_.boolean(false);
-  for (const auto& p : patterns) out = terms_.either(out, pattern(p.pattern, call, refuses));
+  for (const auto* p : patterns) out = terms_.either(out, pattern(*p, call, refuses, facts));
   return out;
 }
 
-PolicyOnCall PolicyTerms::on(const linux::Syscall& call) {
+PolicyOnCall PolicyTerms::on(const linux::Syscall& call, const Facts* facts) {
   const Term no = terms_.boolean(false);
   PolicyOnCall out{no, no, no, no, no, no};
-  for (const model::Rule& rule : policy_.rules) {
-    const auto* body = std::get_if<model::SyscallBody>(&rule.body);
-    if (!body || rule.expired) continue;
-    const bool refuses = rule.effect != Effect::Allow;
-    const Term in = any(body->patterns, call, refuses);
-    if (terms_.is_false(in)) continue;
-    const Term matches = terms_.both(in, terms_.negate(any(body->except, call, !refuses)));
-    if (rule.effect == Effect::Allow) out.allow = terms_.either(out.allow, matches);
-    if (rule.effect == Effect::Ask) out.ask = terms_.either(out.ask, matches);
-    if (rule.effect != Effect::Deny) continue;
-    out.deny = terms_.either(out.deny, matches);
-    if (body->denial.kind != model::Denial::Kind::Errno || body->denial.errno_value != 0)
-      out.named_denial = terms_.either(out.named_denial, matches);
-  }
-  accepted(call, out);
+  if (const auto it = mentions_.find(call.name); it != mentions_.end())
+    for (const Mention& m : it->second) {
+      const bool refuses = m.rule->effect != Effect::Allow;
+      const Term in = any(m.patterns, call, refuses, facts);
+      if (terms_.is_false(in)) continue;
+      const Term matches = terms_.both(in, terms_.negate(any(m.except, call, !refuses, facts)));
+      Term& sort = m.rule->effect == Effect::Allow ? out.allow : m.rule->effect == Effect::Ask ? out.ask : out.deny;
+      sort = terms_.either(sort, matches);
+      const model::Denial& denial = std::get<model::SyscallBody>(m.rule->body).denial;
+      if (m.rule->effect == Effect::Deny && (denial.kind != model::Denial::Kind::Errno || denial.errno_value != 0))
+        out.named_denial = terms_.either(out.named_denial, matches);
+    }
+  // `accept wider|narrower|unenforced` of a pattern takes that pattern's region out, and no more.
+  if (const auto it = gaps_.find(call.name); it != gaps_.end())
+    for (const Gap& gap : it->second) {
+      Term& region = gap.narrower ? out.may_lack : out.may_exceed;
+      region = terms_.either(region, pattern(*gap.pattern, call, gap.refuses, facts));
+    }
   return out;
-}
-
-/// `accept wider|narrower|unenforced` of a pattern about this call takes that pattern's region out, and no more.
-void PolicyTerms::accepted(const linux::Syscall& call, PolicyOnCall& out) {
-  for (const plan::Row& row : plan_.rows) {
-    if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "syscall") continue;
-    const auto* body = std::get_if<model::SyscallBody>(&policy_.rules[row.fact.rule].body);
-    if (!body || row.fact.pattern >= body->patterns.size()) continue;
-    const bool refuses = policy_.rules[row.fact.rule].effect != Effect::Allow;
-    const Term region = pattern(body->patterns[row.fact.pattern].pattern, call, refuses);
-    Term& gap = row.holds == plan::Holds::Narrower ? out.may_lack : out.may_exceed;
-    gap = terms_.either(gap, region);
-  }
 }
 
 }  // namespace agp::verify

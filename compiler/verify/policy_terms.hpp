@@ -8,6 +8,7 @@
 #include "compiler/model/policy.hpp"
 #include "compiler/plan/plan.hpp"
 #include "compiler/solver/terms.hpp"
+#include "compiler/verify/facts.hpp"
 
 /// The policy's side of the comparison: what LANGUAGE.md says about one system call, as formulas over its six registers.
 /// Written from model::holds and model::decide, not from what any backend emits.
@@ -33,19 +34,34 @@ class PolicyTerms {
  public:
   /// The references must outlive this object.
   PolicyTerms(const model::Policy& policy, const plan::Plan& plan, solver::Terms& terms, const CallVariables& variables);
-  PolicyOnCall on(const linux::Syscall& call);
+  /// With facts: formulas that are right for every call that agrees with them, and as small as they permit.
+  PolicyOnCall on(const linux::Syscall& call, const Facts* facts = nullptr);
 
  private:
-  solver::Term test(const model::ArgTest& test, const linux::Syscall& call, bool refuses);
-  solver::Term under(const model::ArgTest& test, std::uint64_t mask);
-  solver::Term pattern(const model::SyscallPattern& pattern, const linux::Syscall& call, bool refuses);
-  solver::Term any(const std::vector<model::Placed<model::SyscallPattern>>& patterns, const linux::Syscall& call, bool refuses);
-  void accepted(const linux::Syscall& call, PolicyOnCall& out);
+  using Patterns = std::vector<const model::SyscallPattern*>;
+  /// What one rule says about one call.
+  struct Mention {
+    const model::Rule* rule;
+    Patterns patterns, except;
+  };
+  /// The pattern of an accepted gap.
+  struct Gap {
+    const model::SyscallPattern* pattern;
+    bool refuses, narrower;
+  };
+
+  solver::Term test(const model::ArgTest& test, const linux::Syscall& call, bool refuses, const Facts* facts);
+  solver::Term under(const model::ArgTest& test, std::uint64_t mask, const Facts* facts);
+  solver::Term pattern(const model::SyscallPattern& pattern, const linux::Syscall& call, bool refuses, const Facts* facts);
+  solver::Term any(const Patterns& patterns, const linux::Syscall& call, bool refuses, const Facts* facts);
+  void index();
 
   const model::Policy& policy_;
   const plan::Plan& plan_;
   solver::Terms& terms_;
   const CallVariables& variables_;
+  std::map<std::string_view, std::vector<Mention>> mentions_;
+  std::map<std::string_view, std::vector<Gap>> gaps_;
 };
 
 }  // namespace agp::verify

@@ -7,6 +7,7 @@
 
 #include "compiler/linux/loader_needs.hpp"
 #include "compiler/verify/filter_terms.hpp"
+#include "compiler/verify/paths.hpp"
 #include "compiler/verify/policy_terms.hpp"
 #include "compiler/verify/witness.hpp"
 
@@ -90,21 +91,33 @@ class FilterCheck {
     return model::KernelVersion{call.since.major, call.since.minor} <= target_.kernel;
   }
 
+  /// Path by path where the filter has few enough of them, else in one question.
   void check_call(const linux::Syscall& call) {
-    const PolicyOnCall p = policy_terms_.on(call);
-    const FilterOnCall f = filter_terms(filter_.graph, terms_, variables_, call.number, linux::audit_arch(linux::Arch::x86_64));
+    const auto on_path = [&](const FilterPath& path) { compare(call, policy_terms_.on(call, &path.facts), path.answer, path.condition); };
+    if (!each_path(filter_.graph, terms_, variables_, call.number, path_limit, on_path))
+      compare(call, policy_terms_.on(call),
+              filter_terms(filter_.graph, terms_, variables_, call.number, linux::audit_arch(linux::Arch::x86_64)), terms_.boolean(true));
+    if (call.name == "clone") {
+      const PolicyOnCall p = policy_terms_.on(call);
+      clone_ = terms_.both(p.allow, terms_.negate(terms_.either(p.ask, p.deny)));
+    }
+  }
+
+  /// The questions about one call where `where` holds; `p` and `f` need be right only there.
+  void compare(const linux::Syscall& call, const PolicyOnCall& p, const FilterOnCall& f, Term where) {
     const Term refused = terms_.either(p.ask, p.deny);
     const Term allowed = terms_.both(p.allow, terms_.negate(refused));
     const Term may_run = terms_.both(terms_.either(p.allow, needed(call)), terms_.negate(refused));
-    const Term excess = terms_.both(f.permitted, terms_.negate(terms_.either(may_run, p.may_exceed)));
-    ask(excess_, excess, &call, Direction::Excess);
+    const auto question = [&](Finding& finding, Term difference, Direction direction) {
+      if (!terms_.is_false(difference)) ask(finding, terms_.both(where, difference), &call, direction);
+    };
+    question(excess_, terms_.both(f.permitted, terms_.negate(terms_.either(may_run, p.may_exceed))), Direction::Excess);
     // On a kernel without the call nothing can be lost.
-    if (exists(call)) ask(loss_, terms_.both(allowed, terms_.negate(terms_.either(f.runs, p.may_lack))), &call, Direction::Loss);
-    if (call.name == "clone") clone_ = allowed;
-    if (call.name == "clone3") {
-      const Term by_default = terms_.negate(terms_.either(p.named_denial, may_run));
-      clone3_wrong_ = terms_.both(by_default, terms_.both(terms_.negate(f.permitted), terms_.negate(f.enosys)));
-    }
+    if (exists(call)) question(loss_, terms_.both(allowed, terms_.negate(terms_.either(f.runs, p.may_lack))), Direction::Loss);
+    if (call.name != "clone3") return;
+    const Term by_default = terms_.negate(terms_.either(p.named_denial, may_run));
+    const Term wrong = terms_.both(by_default, terms_.both(terms_.negate(f.permitted), terms_.negate(f.enosys)));
+    clone3_wrong_ = terms_.either(clone3_wrong_, terms_.both(where, wrong));
   }
 
   /// Numbers outside the table, the x32 range among them, and every other architecture: nothing of it is an action of the
@@ -184,6 +197,8 @@ class FilterCheck {
     if (!number_fixed) input.number = static_cast<std::uint32_t>(value(variables_.number));
     if (!arch_fixed) input.arch = static_cast<std::uint32_t>(value(variables_.arch));
   }
+
+  static constexpr std::size_t path_limit = 20'000;
 
   const model::Policy& policy_;
   const model::Target& target_;

@@ -1,5 +1,7 @@
 #include "backends/seccomp/emit/conditions.hpp"
 
+#include <map>
+
 // Comes in: a comparison of up to 64 bits on one argument. Goes out: a diagram over its two 32-bit words, each under its
 // part of the effective mask. Bits outside the mask are never looked at (VERIFICATION.md: two calls equal under the mask
 // are one action).
@@ -39,6 +41,19 @@ Ref at_most(Diagram& d, const Words& w, std::uint64_t v) {
   return d.either(below, tie);
 }
 
+/// A long list at once: one node for the low words that go with each high word. `values` ascend.
+Ref one_of(Diagram& d, const Words& w, const std::vector<std::uint64_t>& values) {
+  std::map<std::uint32_t, std::vector<std::uint32_t>> by_high;
+  for (const std::uint64_t v : values)
+    if ((v & ~w.mask) == 0) by_high[static_cast<std::uint32_t>(v >> 32)].push_back(static_cast<std::uint32_t>(v));
+  Ref any = Diagram::no;
+  for (const auto& [high, lows] : by_high) {
+    const Ref low = w.low.mask == 0 ? Diagram::yes : d.member(w.low, lows);
+    any = d.either(any, d.both(word_equal(d, w.high, high), low));
+  }
+  return any;
+}
+
 Ref under(Diagram& d, const model::ArgTest& test, std::uint64_t effective) {
   using Op = model::ArgTest::Op;
   const Words w(test.index, effective);
@@ -54,9 +69,7 @@ Ref under(Diagram& d, const model::ArgTest& test, std::uint64_t effective) {
     case Op::Masked: return equal(d, Words(test.index, effective & test.mask), v);
     case Op::In: break;
   }
-  Ref any = Diagram::no;
-  for (const std::uint64_t value : test.values) any = d.either(any, equal(d, w, value));
-  return any;
+  return one_of(d, w, test.values);
 }
 
 }  // namespace

@@ -57,6 +57,16 @@ Diagram::Ref Diagram::interval(const View& view, std::uint32_t first, std::uint3
   return make(view, std::move(edges));
 }
 
+Diagram::Ref Diagram::member(const View& view, const std::vector<std::uint32_t>& values) {
+  std::vector<Edge> edges;
+  for (const std::uint32_t v : values) {
+    if (v > 0 && (edges.empty() || edges.back().last != v - 1)) edges.push_back({v - 1, no});
+    edges.push_back({v, yes});
+  }
+  if (values.empty() || values.back() < 0xffffffff) edges.push_back({0xffffffff, no});
+  return make(view, std::move(edges));
+}
+
 Diagram::Ref Diagram::choose(Ref condition, Ref then, Ref otherwise) {
   if (condition == yes || then == otherwise) return then;
   if (condition == no) return otherwise;

@@ -40,6 +40,8 @@ class Diagram {
   const Node& node(Ref r) const { return nodes_[r]; }
   /// `view` lies in [first, last].
   Ref interval(const View& view, std::uint32_t first, std::uint32_t last);
+  /// `view` is one of the values: ascending, without duplicates, none with a bit outside the mask.
+  Ref member(const View& view, const std::vector<std::uint32_t>& values);
   /// `condition` (leaves 0 and 1) ? then : otherwise.
   Ref choose(Ref condition, Ref then, Ref otherwise);
   Ref both(Ref a, Ref b) { return choose(a, b, no); }
