@@ -147,6 +147,7 @@ class Sandbox:
     def __init__(self, built, world, change=None, after=None, commands=None):
         self.built, self.world = pathlib.Path(built), world
         self.change, self.after, self.edit = change, after, commands
+        self.process = None
         self.id = f"agp-demo-{os.getpid()}-{time.monotonic_ns() % 1000000000}"
 
     def fill(self, words):
@@ -192,11 +193,13 @@ class Sandbox:
     def finish(self):
         """The manifest's own last commands, each whatever the others said."""
         self.world.leave()
+        self.end_run()
         self.finish_commands()
 
     def finish_commands(self):
         for words in self.commands["finally"]:
-            subprocess.run(self.fill(words), capture_output=True, timeout=60, check=False)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run(self.fill(words), capture_output=True, timeout=60, check=False)
 
     def run_dir_rootfs(self):
         """The root directory that the run's copy of the bundle names, as `prepare` made it."""
@@ -209,8 +212,17 @@ class Sandbox:
         *first, last = self.commands["run"]
         for words in first:
             command(*self.fill(words))
-        return subprocess.Popen(self.fill(last), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, env={**os.environ, **SECRETS}, start_new_session=True)
+        self.process = subprocess.Popen(self.fill(last), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True, env={**os.environ, **SECRETS}, start_new_session=True)
+        return self.process
+
+    def end_run(self):
+        """`finally` comes after the run command has ended: runc's state names processes as its own pid namespace numbers
+        them, so only the end of that namespace ends the container. KILL on the whole session is what timeout(1) gives."""
+        if self.process is not None and self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.communicate()
 
     def run(self, patience):
         """Exit status and output of the stack's run command; killed with its session when it takes too long."""
@@ -218,8 +230,6 @@ class Sandbox:
         try:
             out, err = process.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
             raise Failed(f"no end within {patience} s") from None
         return process.returncode, out, err
 
