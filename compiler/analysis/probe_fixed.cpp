@@ -158,6 +158,16 @@ void add_calls(Suite& suite) {
   suite.add_call("open_by_handle_at", {}, "open_by_handle_at()", "files by their number");
 }
 
+/// The same kernel's other doors: numbers of x32 (bit 30) and calls of i386 through `int 0x80`. No rule names them.
+void add_other_numbers(Suite& suite) {
+  const linux::Syscall* call = linux::find_syscall(linux::Arch::x86_64, "getpid");
+  if (suite.arch() != linux::Arch::x86_64 || call == nullptr) return;
+  suite.add_stated("filter getpid() by its x32 number", "another table of calls", "x32 getpid()",
+                   {"filter", {{"number", std::uint64_t{call->number | linux::x32_bit}}}}, Expected::Denied, "seccomp", "");
+  suite.add_stated("getpid() by int 0x80", "another table of calls", "i386 getpid()", {"call-i386", {{"number", std::uint64_t{20}}}},
+                   Expected::Denied, "seccomp", "");
+}
+
 void add_net(Suite& suite) {
   const auto connect = [&](Protocol p, const char* address, std::uint16_t port, const char* about) {
     const auto a = parse_v4(address) ? parse_v4(address) : parse_v6(address);
@@ -248,6 +258,7 @@ void add_fixed(Suite& suite) {
   add_hooks(suite);
   add_modes(suite);
   add_calls(suite);
+  add_other_numbers(suite);
   add_capabilities(suite);
   add_net(suite);
 }

@@ -5,7 +5,7 @@
 // stricter than USER_NOTIF (seccomp(2)). So a denial shows through, and a call that every inner filter permits arrives
 // at our own listener, which answers with an errno that no filter uses. Exact also where a filter denies with ENOSYS.
 //
-// `call` makes the call for real.
+// `call` makes the call for real, `call-i386` as a 32-bit program would.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -41,6 +41,13 @@ void* answer(void* data) {
   int fd = -1;
   while ((fd = listener.fd.load()) < 0) usleep(100);
   for (bool first = true;; first = false) {
+    pollfd events{fd, POLLIN, 0};
+    if (poll(&events, 1, -1) == 1 && (events.revents & POLLIN) == 0 && (events.revents & POLLHUP) != 0) {
+      // Nobody is left who could notify: an inner filter ended the calling thread alone (SECCOMP_RET_KILL_THREAD), whose
+      // status this thread would replace by its own (kernel/exit.c, synchronize_group_exit).
+      std::signal(SIGSYS, SIG_DFL);
+      raise(SIGSYS);
+    }
     seccomp_notif request{};
     if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0) {
       if (errno == EINTR) continue;
@@ -118,6 +125,18 @@ Outcome call(std::uint32_t number, const std::array<std::uint64_t, 6>& a) {
   return result == -1 ? refused(error) : ok();
 }
 
+/// A call without arguments by the i386 table: `int 0x80` enters the kernel as that architecture, whatever the program is.
+Outcome call_i386(std::uint32_t number) {
+#ifdef __x86_64__
+  long result = 0;
+  asm volatile("int $0x80" : "=a"(result) : "0"(static_cast<long>(number)) : "memory", "r8", "r9", "r10", "r11");
+  const int value = static_cast<int>(result);
+  return value < 0 && value > -4096 ? refused(-value) : ok();
+#else
+  return unprepared("no i386 on this architecture: " + std::to_string(number));
+#endif
+}
+
 }  // namespace
 
 Outcome attempt_call(std::string_view kind, const Arguments& arguments) {
@@ -132,6 +151,7 @@ Outcome attempt_call(std::string_view kind, const Arguments& arguments) {
   }
   if (!arguments.has("number")) return unprepared("no number");
   const auto number = static_cast<std::uint32_t>(arguments.number("number"));
+  if (kind == "call-i386") return call_i386(number);
   return kind == "filter" ? ask_filter(number, values) : call(number, values);
 }
 

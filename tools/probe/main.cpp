@@ -62,6 +62,7 @@ constexpr Kind kinds[] = {
     {"exec", attempt_file},        {"rename-create", attempt_file}, {"connect", attempt_net}, {"connect-name", attempt_net},
     {"resolve", attempt_net},      {"forward", attempt_net},       {"listen", attempt_net},   {"connect-unix", attempt_net},
     {"filter", attempt_call},      {"call", attempt_call},         {"memory", attempt_limit}, {"pids", attempt_limit},
+    {"call-i386", attempt_call},
     {"files", attempt_limit},      {"time", attempt_limit},        {"env", attempt_limit},    {"capability", attempt_limit},
 };
 

@@ -17,7 +17,7 @@ import unittest
 
 PROBE = sys.argv.pop(1)
 
-ALLOW, KILL, TRAP = 0x7FFF0000, 0x80000000, 0x00030000
+ALLOW, KILL, KILL_THREAD, TRAP = 0x7FFF0000, 0x80000000, 0x00000000, 0x00030000
 EPERM, ENOSYS, EACCES = 1, 38, 13
 NR = {"getppid": 110, "socket": 41, "ioctl": 16, "clone3": 435, "ptrace": 101, "write": 1, "unshare": 272}
 
@@ -77,6 +77,9 @@ class Executor(unittest.TestCase):
     def test_kill_and_trap_are_signals_and_the_next_attempt_still_runs(self):
         self.assertEqual(self.filters({NR["ptrace"]: KILL, NR["getppid"]: TRAP}, (NR["ptrace"],), (NR["getppid"],), (NR["ioctl"],)),
                          ["SIGSYS", "SIGSYS", "ok"])
+
+    def test_the_end_of_the_calling_thread_alone_is_a_signal_too(self):
+        self.assertEqual(self.filters({NR["ptrace"]: KILL_THREAD}, (NR["ptrace"],), (NR["ioctl"],)), ["SIGSYS", "ok"])
 
     def test_a_call_is_made_with_all_64_bits_of_its_arguments(self):
         # The kernel reads 32 bits of the family: AF_UNIX with a high bit is a socket, family 2^31 is not.
@@ -140,7 +143,8 @@ class Executor(unittest.TestCase):
             libc.capset(struct.pack("II", 0x20080522, 0), struct.pack("IIIIII", 0, 0, 0, 0, 0, 0))
         (before,) = self.outcomes([{"kind": "capability", "number": 13}], drop)
         # Nothing effective is left, but the bounding set still has what it had.
-        bounded = int(next(l.split()[1] for l in open("/proc/self/status") if l.startswith("CapBnd")), 16) >> 13 & 1
+        status = pathlib.Path("/proc/self/status").read_text()
+        bounded = int(next(l.split()[1] for l in status.splitlines() if l.startswith("CapBnd")), 16) >> 13 & 1
         self.assertEqual(before, "ok" if bounded else "ABSENT")
 
     def test_what_is_no_line_of_the_format_is_refused(self):

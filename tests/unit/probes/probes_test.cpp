@@ -229,7 +229,8 @@ TEST(Probes, TheFixedListNamesTheWaysOutOfTheIssue) {
         "ptrace(PTRACE_SEIZE, another process)", "unshare(CLONE_NEWUSER)", "clone(CLONE_NEWUSER | SIGCHLD)", "bpf(BPF_MAP_CREATE)",
         "io_uring_setup(8)", "filter ioctl(TIOCSTI)", "filter ioctl(TIOCSTI + 2^32)", "chmod /workspace/agp-probe-mode 04755",
         "open /workspace/agp-probe-mode O_CREAT 04755", "mknod /workspace/agp-probe-mode 04755", "filter chmod(mode 04755 + 2^16)",
-        "connect tcp 169.254.169.254:80", "env AWS_SECRET_ACCESS_KEY", "capability CAP_NET_RAW"})
+        "connect tcp 169.254.169.254:80", "env AWS_SECRET_ACCESS_KEY", "capability CAP_NET_RAW", "filter getpid() by its x32 number",
+        "getpid() by int 0x80"})
     EXPECT_EQ(expected(suite, id), "denied") << id;
 }
 
