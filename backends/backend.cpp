@@ -61,9 +61,7 @@ std::string log_prefix(const model::Policy& policy, std::optional<std::string_vi
                      rule_id ? log_rule(policy, *rule_id) : std::string(log_default));
 }
 
-model::User agent_user(const model::Policy& policy) {
-  return policy.run.user.value_or(model::User{65534, 65534, {}});
-}
+model::User agent_user(const model::Policy& policy) { return policy.run.user.value_or(model::User{65534, 65534, {}}); }
 
 bool needs_resolver(const model::Policy& policy) {
   return std::any_of(policy.rules.begin(), policy.rules.end(), [](const model::Rule& rule) {

@@ -16,8 +16,8 @@
 /// `format.hpp`, the constants of the format.
 namespace agp::backends {
 
-/// How a layer holds a fact (VERIFICATION.md). Exact; Wider: permits more; Narrower: permits less; Not: can't express it
-/// at all; Elsewhere: not this layer's business.
+/// How a layer holds a fact (VERIFICATION.md). Exact; Wider: permits more; Narrower: permits less; Not: can't express
+/// it at all; Elsewhere: not this layer's business.
 enum class Holds { Exact, Wider, Narrower, Not, Elsewhere };
 
 struct Capability {
@@ -29,16 +29,16 @@ struct Capability {
 
 /// What a loader or a layer needs beyond the policy; named in check, query, diff and every report.
 struct DerivedGrant {
-  std::string grant;   ///< `list "/workspace"`, `execve`
-  std::string layer;   ///< "oci", "runc 1.1", "dns"
+  std::string grant;  ///< `list "/workspace"`, `execve`
+  std::string layer;  ///< "oci", "runc 1.1", "dns"
   std::string reason;
 };
 
 struct Capabilities {
-  std::vector<Capability> facts;           ///< one for each fact given, in order
+  std::vector<Capability> facts;  ///< one for each fact given, in order
   std::vector<DerivedGrant> derived;
-  std::vector<std::string> assumptions;    ///< "A1", "A6", …
-  std::vector<std::string> reports;        ///< blocks whose refusals this layer can report: "net"
+  std::vector<std::string> assumptions;  ///< "A1", "A6", …
+  std::vector<std::string> reports;      ///< blocks whose refusals this layer can report: "net"
 };
 
 /// One file of the output. `path` is relative to the policy's directory: `seccomp/profile.json`.
@@ -49,7 +49,7 @@ struct Artifact {
 
 /// Where a rule went: `place` is "insn 12-15", "rule 3", "set n_…", a JSON pointer.
 struct MapEntry {
-  std::string rule;      ///< Rule::id
+  std::string rule;  ///< Rule::id
   std::string artifact;
   std::string place;
 };
@@ -64,27 +64,27 @@ struct Problem {
 struct Emitted {
   std::vector<Artifact> artifacts;
   std::vector<MapEntry> map;
-  std::vector<Problem> problems;   ///< not empty: nothing may be written
+  std::vector<Problem> problems;  ///< not empty: nothing may be written
 };
 
 /// What a loader of the artifacts permits, as far as this backend's artifacts decide it. One graph for each alternative
 /// form of a layer: each is proved alone.
 struct DecodedFilter {
-  std::string artifact;            ///< path, and JSON pointer where it is a section
-  std::string arch;                ///< what it was decoded for
+  std::string artifact;  ///< path, and JSON pointer where it is a section
+  std::string arch;      ///< what it was decoded for
   model::FilterGraph graph;
 };
 struct Decoded {
   std::vector<DecodedFilter> filters;
-  std::vector<std::string> not_verified;   ///< artifacts without a decoder, by path: never "proved"
-  std::vector<Problem> problems;           ///< refused input, by name
+  std::vector<std::string> not_verified;  ///< artifacts without a decoder, by path: never "proved"
+  std::vector<Problem> problems;          ///< refused input, by name
 };
 
 class Backend {
  public:
   virtual ~Backend() = default;
-  virtual std::string_view name() const = 0;      ///< "seccomp", "oci", …
-  virtual std::string_view summary() const = 0;   ///< one line for `agp backends`
+  virtual std::string_view name() const = 0;     ///< "seccomp", "oci", …
+  virtual std::string_view summary() const = 0;  ///< one line for `agp backends`
   /// Does a stack load this backend's artifacts? One that no stack loads is advisory.
   virtual bool in_stack(std::string_view stack) const = 0;
   /// How this layer holds each fact. O(facts) calls into the model.

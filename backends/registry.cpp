@@ -8,7 +8,7 @@
 namespace agp::backends {
 
 std::span<const Backend* const> all() {
-  static const Backend* const list[] = {&seccomp::backend(), &nftables::backend(), &dns::backend(),
+  static const Backend* const list[] = {&seccomp::backend(), &nftables::backend(),  &dns::backend(),
                                         &oci::backend(),     &approvals::backend(), &alerts::backend()};
   return list;
 }

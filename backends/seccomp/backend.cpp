@@ -10,7 +10,9 @@ namespace {
 class Seccomp final : public Backend {
  public:
   std::string_view name() const override { return "seccomp"; }
-  std::string_view summary() const override { return "system calls and their arguments: a raw BPF filter and an OCI profile"; }
+  std::string_view summary() const override {
+    return "system calls and their arguments: a raw BPF filter and an OCI profile";
+  }
   bool in_stack(std::string_view) const override { return true; }
 
   Capabilities capabilities(const model::Policy& policy, std::span<const model::Fact> facts,

@@ -19,11 +19,12 @@ struct VerbKind {
 constexpr VerbKind verb_kinds[] = {{Verb::Read, "read"},     {Verb::List, "list"},     {Verb::Modify, "modify"},
                                    {Verb::Create, "create"}, {Verb::Delete, "delete"}, {Verb::Exec, "exec"}};
 
-/// What must be there before the attempt: the executor makes it where the policy lets it, else whoever starts the sandbox.
+/// What must be there before the attempt: the executor makes it where the policy lets it, else whoever starts the
+/// sandbox.
 const char* needs(const Suite& suite, const VerbKind& v, const std::string& path) {
   if (v.verb == Verb::Create || v.verb == Verb::List) return nullptr;
-  const bool can_make = suite.permits(FileAction{Verb::Create, path}) && suite.permits(FileAction{Verb::Delete, path}) &&
-                        suite.permits(FileAction{Verb::Modify, path});
+  const bool can_make = suite.permits(FileAction{Verb::Create, path}) &&
+                        suite.permits(FileAction{Verb::Delete, path}) && suite.permits(FileAction{Verb::Modify, path});
   return can_make ? "make" : "file";
 }
 
@@ -32,11 +33,14 @@ std::string file_text(const VerbKind& v, const std::string& path) {
   return v.kind + text.substr(text.find(' '));
 }
 
-void add_file(Suite& suite, std::optional<Expected> only, const VerbKind& v, const std::string& path, const char* about) {
+void add_file(Suite& suite, std::optional<Expected> only, const VerbKind& v, const std::string& path,
+              const char* about) {
   const std::vector<Action> actions{FileAction{v.verb, path}};
   Attempt attempt = file_attempt(v.kind, path, needs(suite, v, path));
-  if (only) suite.add_if(*only, file_text(v, path), about, actions, std::move(attempt));
-  else suite.add(file_text(v, path), about, actions, std::move(attempt));
+  if (only)
+    suite.add_if(*only, file_text(v, path), about, actions, std::move(attempt));
+  else
+    suite.add(file_text(v, path), about, actions, std::move(attempt));
 }
 
 /// Names of the suite's own: what is created must not be there before, what is read must.
@@ -50,7 +54,8 @@ std::optional<std::string> sample(const Suite& suite, const Rule& rule, const Pa
   };
   if (pattern.shape() != PathPattern::Shape::Other) {
     const std::string base = pattern.base();
-    const std::string path = pattern.shape() == PathPattern::Shape::Node ? base : (base == "/" ? "" : base) + node_name(verb);
+    const std::string path =
+        pattern.shape() == PathPattern::Shape::Node ? base : (base == "/" ? "" : base) + node_name(verb);
     if (decided(path)) return path;
   }
   // For a deny: first where an allow rule would permit it, since elsewhere it is refused without the rule as well.
@@ -70,7 +75,8 @@ std::optional<std::string> sample(const Suite& suite, const Rule& rule, const Pa
     return hit[0] && !denied && (!through_allow || allowed);
   };
   for (const bool through_allow : {rule.effect == Effect::Deny, false}) {
-    const PathSearch found = find_path(patterns, [&](const std::vector<bool>& hit) { return wants(hit, through_allow); });
+    const PathSearch found =
+        find_path(patterns, [&](const std::vector<bool>& hit) { return wants(hit, through_allow); });
     if (found.witness && decided(*found.witness)) return found.witness;
   }
   return {};
@@ -78,7 +84,8 @@ std::optional<std::string> sample(const Suite& suite, const Rule& rule, const Pa
 
 /// A denied place beneath a writable directory, reached by moving a directory between them out of the way.
 void add_renames(Suite& suite, const std::string& base, const std::string& inside) {
-  for (std::string move = base; move != "/" && suite.permits(FileAction{Verb::Create, move}); move = parent_path(move)) {
+  for (std::string move = base; move != "/" && suite.permits(FileAction{Verb::Create, move});
+       move = parent_path(move)) {
     const std::string to = (parent_path(move) == "/" ? "" : parent_path(move)) + "/agp-probe-moved";
     suite.add(fmt::format("mv {} {}; mkdir -p; create {}", move, to, inside), "a directory on the way moved away",
               {FileAction{Verb::Delete, move}, FileAction{Verb::Create, to}, FileAction{Verb::Create, move},
@@ -98,14 +105,16 @@ void allowed_path(Suite& suite, const Rule& rule, const FileBody& body, const Pa
     }
     // No file beneath a directory of the library is known by name, and none may be made there.
     if ((library && !node) || (v.verb == Verb::Exec && !node)) continue;
-    if (const auto path = sample(suite, rule, pattern, v.verb)) add_file(suite, Expected::Permitted, v, *path, "inside");
+    if (const auto path = sample(suite, rule, pattern, v.verb))
+      add_file(suite, Expected::Permitted, v, *path, "inside");
   }
   if (!shaped || pattern.base() == "/") return;
-  const VerbKind& strongest = has(body.verbs, Verb::Create)  ? verb_kinds[3]
+  const VerbKind& strongest = has(body.verbs, Verb::Create) ? verb_kinds[3]
                               : has(body.verbs, Verb::Read) ? verb_kinds[0]
                                                             : verb_kinds[5];
   const std::string base = pattern.base(), up = parent_path(base) == "/" ? "" : parent_path(base);
-  add_file(suite, Expected::Denied, strongest, base + (node ? "2" : "2" + node_name(strongest.verb)), "the same prefix");
+  add_file(suite, Expected::Denied, strongest, base + (node ? "2" : "2" + node_name(strongest.verb)),
+           "the same prefix");
   if (!library) add_file(suite, Expected::Denied, strongest, up + node_name(strongest.verb), "beside the directory");
   for (const VerbKind& v : {verb_kinds[0], verb_kinds[3], verb_kinds[5]})
     if (!has(body.verbs, v.verb) && !(library && v.verb == Verb::Exec) && !(node && v.verb == Verb::Create))
@@ -118,7 +127,8 @@ void denied_path(Suite& suite, const Rule& rule, const FileBody& body, const Pat
     const auto path = sample(suite, rule, pattern, v.verb);
     if (!path) continue;
     add_file(suite, Expected::Denied, v, *path, "inside the denial");
-    if (v.verb == Verb::Create && pattern.shape() != PathPattern::Shape::Other) add_renames(suite, pattern.base(), *path);
+    if (v.verb == Verb::Create && pattern.shape() != PathPattern::Shape::Other)
+      add_renames(suite, pattern.base(), *path);
   }
   if (pattern.shape() == PathPattern::Shape::Other || pattern.base() == "/" || !has(body.verbs, Verb::Create)) return;
   add_file(suite, Expected::Permitted, verb_kinds[3], pattern.base() + "2", "beside the denial");
@@ -128,12 +138,15 @@ void denied_path(Suite& suite, const Rule& rule, const FileBody& body, const Pat
 
 std::string host(Address a) { return to_string(a); }
 
-void add_connect(Suite& suite, std::optional<Expected> only, Protocol protocol, Address a, std::uint16_t port, const char* about) {
+void add_connect(Suite& suite, std::optional<Expected> only, Protocol protocol, Address a, std::uint16_t port,
+                 const char* about) {
   const NetAction action{Direction::Connect, protocol, a, protocol == Protocol::Icmp ? std::uint16_t{0} : port, {}, {}};
   const auto actions = connect_actions(protocol, !a.is_v4(), action);
   Attempt attempt = connect_attempt(protocol, host(a), action.port);
-  if (only) suite.add_if(*only, to_string(action), about, actions, std::move(attempt));
-  else suite.add(to_string(action), about, actions, std::move(attempt));
+  if (only)
+    suite.add_if(*only, to_string(action), about, actions, std::move(attempt));
+  else
+    suite.add(to_string(action), about, actions, std::move(attempt));
 }
 
 /// The same IPv4 endpoint through an IPv6 socket (RFC 4291, 2.5.5.2).
@@ -141,7 +154,8 @@ void add_mapped(Suite& suite, Protocol protocol, Address a, std::uint16_t port) 
   const NetAction action{Direction::Connect, protocol, a, port, {}, {}};
   const std::string mapped = "::ffff:" + host(a);
   suite.add(fmt::format("connect {} [{}]:{}", protocols_text(static_cast<Protocols>(protocol)), mapped, port),
-            "the same address, mapped", connect_actions(protocol, true, action), connect_attempt(protocol, mapped, port));
+            "the same address, mapped", connect_actions(protocol, true, action),
+            connect_attempt(protocol, mapped, port));
 }
 
 std::uint16_t a_port(const PortSet& ports) {
@@ -162,9 +176,7 @@ std::vector<std::uint16_t> ports_beside(const PortSet& ports) {
 constexpr Protocol all_protocols[] = {Protocol::Tcp, Protocol::Udp, Protocol::Icmp};
 
 /// 2001:db8::/32 is for documentation (RFC 3849): no real host has it.
-Address documentation_v6(std::uint32_t low) {
-  return {static_cast<Bits128>(0x20010db8) << 96 | low};
-}
+Address documentation_v6(std::uint32_t low) { return {static_cast<Bits128>(0x20010db8) << 96 | low}; }
 
 void connect_to_addresses(Suite& suite, const Rule& rule, const NetBody& body, const EndpointPattern& e) {
   if (e.addresses.empty()) return;
@@ -174,7 +186,8 @@ void connect_to_addresses(Suite& suite, const Rule& rule, const NetBody& body, c
   const std::uint16_t port = a_port(e.ports);
   const Expected outside = allow ? Expected::Denied : Expected::Permitted;
   for (const Protocol p : all_protocols)
-    if (has(body.protocols, p) && (p != Protocol::Icmp || e.icmp)) add_connect(suite, {}, p, range.first, port, allow ? "inside" : "inside the denial");
+    if (has(body.protocols, p) && (p != Protocol::Icmp || e.icmp))
+      add_connect(suite, {}, p, range.first, port, allow ? "inside" : "inside the denial");
   const Protocol p = has(body.protocols, Protocol::Tcp) ? Protocol::Tcp : Protocol::Udp;
   if (allow && has(body.protocols, p)) {
     add_connect(suite, Expected::Permitted, p, last, port, "the last address");
@@ -182,7 +195,8 @@ void connect_to_addresses(Suite& suite, const Rule& rule, const NetBody& body, c
       for (const std::uint16_t end : {r.first, r.last})
         add_connect(suite, Expected::Permitted, p, range.first, end, "the end of a port range");
   }
-  for (const std::uint16_t other : ports_beside(e.ports)) add_connect(suite, outside, p, range.first, other, "the next port");
+  for (const std::uint16_t other : ports_beside(e.ports))
+    add_connect(suite, outside, p, range.first, other, "the next port");
   if (range.first.bits != 0) add_connect(suite, outside, p, {range.first.bits - 1}, port, "the address before");
   if (last.bits != ~Bits128{0}) add_connect(suite, outside, p, {last.bits + 1}, port, "the address after");
   if (!allow) return;
@@ -210,13 +224,14 @@ Attempt connect_name_attempt(const std::string& name, Protocol p, std::uint16_t 
   return a;
 }
 
-void add_name(Suite& suite, const std::string& name, Protocol p, std::uint16_t port, const std::optional<Address>& answer,
-              const char* about) {
+void add_name(Suite& suite, const std::string& name, Protocol p, std::uint16_t port,
+              const std::optional<Address>& answer, const char* about) {
   const NameAction action{p, name, port};
   std::vector<Action> actions{ResolveAction{name}};
   // With the address in hand the decision is about it too: an address rule may permit what no name rule does.
   Action connection = answer ? Action{NetAction{Direction::Connect, p, *answer, port, name, {}}} : Action{action};
-  for (Action& a : connect_actions(p, answer && !answer->is_v4(), std::move(connection))) actions.push_back(std::move(a));
+  for (Action& a : connect_actions(p, answer && !answer->is_v4(), std::move(connection)))
+    actions.push_back(std::move(a));
   Attempt attempt = connect_name_attempt(name, p, port, "A");
   // What a stand-in for the resolver is to answer; the executor takes what it is given.
   if (answer) attempt.parameters.emplace_back("answer", host(*answer));
@@ -251,18 +266,21 @@ void connect_to_name(Suite& suite, const Rule& rule, const NetBody& body, const 
                                      std::pair{"agp-" + name, "a name with the same end"}}) {
     if (suite.permits(ResolveAction{other})) continue;
     suite.add(to_string(ResolveAction{other}), about, {ResolveAction{other}}, name_attempt("resolve", other));
-    suite.add("forward " + other, "does the question leave the sandbox", {ResolveAction{other}}, name_attempt("forward", other));
+    suite.add("forward " + other, "does the question leave the sandbox", {ResolveAction{other}},
+              name_attempt("forward", other));
   }
   // Only addresses are answered; that a question of another type is asked upstream is a channel the dns layer reports.
   suite.add_stated(fmt::format("resolve TXT {}", name), "another record type", fmt::format("resolve TXT {}", name),
                    name_attempt("resolve", name, "TXT"), Expected::Denied, "dns", "");
   suite.add_stated(fmt::format("forward TXT {}", name), "a reported channel", fmt::format("resolve TXT {}", name),
-                   name_attempt("forward", name, "TXT"), Expected::Derived, "dns", "questions of other types are forwarded");
+                   name_attempt("forward", name, "TXT"), Expected::Derived, "dns",
+                   "questions of other types are forwarded");
 }
 
 void listen_on(Suite& suite, const Rule& rule, const NetBody& body, const EndpointPattern& e) {
   if (rule.effect != Effect::Allow || e.addresses.empty()) return;
-  const Address a = e.addresses.contains(*parse_v4("0.0.0.0")) ? *parse_v4("0.0.0.0") : e.addresses.ranges().front().first;
+  const Address a =
+      e.addresses.contains(*parse_v4("0.0.0.0")) ? *parse_v4("0.0.0.0") : e.addresses.ranges().front().first;
   for (const Protocol p : {Protocol::Tcp, Protocol::Udp}) {
     if (!has(body.protocols, p)) continue;
     std::vector<std::uint16_t> ports = ports_beside(e.ports);
@@ -280,9 +298,12 @@ void listen_on(Suite& suite, const Rule& rule, const NetBody& body, const Endpoi
 
 void net_rule(Suite& suite, const Rule& rule, const NetBody& body) {
   for (const auto& e : body.endpoints) {
-    if (body.direction == Direction::Listen) listen_on(suite, rule, body, e.pattern);
-    else if (e.pattern.name) connect_to_name(suite, rule, body, e.pattern);
-    else connect_to_addresses(suite, rule, body, e.pattern);
+    if (body.direction == Direction::Listen)
+      listen_on(suite, rule, body, e.pattern);
+    else if (e.pattern.name)
+      connect_to_name(suite, rule, body, e.pattern);
+    else
+      connect_to_addresses(suite, rule, body, e.pattern);
   }
 }
 
@@ -294,7 +315,8 @@ std::vector<std::uint64_t> boundary_values(const ArgTest& test, std::uint64_t ma
   const auto put = [&](std::uint64_t v) {
     if (std::find(out.begin(), out.end(), v) == out.end()) out.push_back(v);
   };
-  const std::uint64_t first = test.values.empty() ? 0 : test.values.front(), last = test.values.empty() ? 0 : test.values.back();
+  const std::uint64_t first = test.values.empty() ? 0 : test.values.front(),
+                      last = test.values.empty() ? 0 : test.values.back();
   put(first);
   if (test.op == ArgTest::Op::Masked) {
     put(first ^ (test.mask & (~test.mask + 1)));
@@ -342,7 +364,8 @@ void syscall_rule(Suite& suite, const Rule& rule, const SyscallBody& body) {
   constexpr std::size_t plain_calls = 4;
   std::size_t plain = 0;
   for (const auto& p : body.patterns)
-    if (!p.pattern.tests.empty() || plain++ < (rule.effect == Effect::Deny ? plain_calls : 1)) syscall_pattern(suite, p.pattern);
+    if (!p.pattern.tests.empty() || plain++ < (rule.effect == Effect::Deny ? plain_calls : 1))
+      syscall_pattern(suite, p.pattern);
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ class Suite {
   /// An attempt that is these actions. An attempt with the same id is added once.
   void add(std::string id, std::string about, const std::vector<model::Action>& actions, Attempt attempt);
   /// The same, if the model's answer is the one named: a boundary is one only where the decision differs.
-  void add_if(Expected expected, std::string id, std::string about, const std::vector<model::Action>& actions, Attempt attempt);
+  void add_if(Expected expected, std::string id, std::string about, const std::vector<model::Action>& actions,
+              Attempt attempt);
   /// An attempt that the notation of actions has no word for: a bound of `limit`, another record type.
   void add_stated(std::string id, std::string about, std::string action, Attempt attempt, Expected expected,
                   std::string layer, std::string part);
@@ -64,9 +65,9 @@ Attempt file_attempt(const char* kind, const std::string& path, const char* need
 Attempt connect_attempt(model::Protocol protocol, const std::string& address, std::uint16_t port);
 Attempt name_attempt(const char* kind, const std::string& name, const char* type = "A");
 
-void add_rules(Suite& suite);   ///< per rule one attempt inside and one at each boundary outside
-void add_limits(Suite& suite);  ///< each bound of `limit` and the environment
-void add_derived(Suite& suite); ///< what the stack needs beyond the policy: shown to be as wide as it is stated
-void add_fixed(Suite& suite);   ///< the ways out that are tried whatever the policy says
+void add_rules(Suite& suite);    ///< per rule one attempt inside and one at each boundary outside
+void add_limits(Suite& suite);   ///< each bound of `limit` and the environment
+void add_derived(Suite& suite);  ///< what the stack needs beyond the policy: shown to be as wide as it is stated
+void add_fixed(Suite& suite);    ///< the ways out that are tried whatever the policy says
 
 }  // namespace agp::analysis

@@ -22,7 +22,8 @@ Suite::Suite(const Policy& policy, const Target& target, std::span<const ProbeGr
       derived_(derived) {}
 
 bool Suite::permits(const Action& action) const {
-  if (const auto* env = std::get_if<EnvAction>(&action); env != nullptr && policy_.env_set.count(env->name) != 0) return true;
+  if (const auto* env = std::get_if<EnvAction>(&action); env != nullptr && policy_.env_set.count(env->name) != 0)
+    return true;
   return decide(policy_, action).decision == Decision::Allow;
 }
 
@@ -56,8 +57,10 @@ bool covers(const std::string& grant, const FileAction& action) {
     const std::string base = beneath ? path.substr(0, path.size() - 3) : path;
     const bool hit = beneath ? is_beneath(action.path, base) || (action.verb == Verb::List && action.path == base)
                              : action.path == base;
-    if (at == open) granted = hit;
-    else if (hit) return false;
+    if (at == open)
+      granted = hit;
+    else if (hit)
+      return false;
     at = end;
   }
   return granted;
@@ -87,7 +90,9 @@ void Suite::holder(const Action& action, Judged& judged) const {
     std::pair<const char*, const char*> operator()(const CapabilityAction&) const {
       return {launcher ? "launcher" : "oci", "capabilities"};
     }
-    std::pair<const char*, const char*> operator()(const EnvAction&) const { return {launcher ? "launcher" : "oci", "environment"}; }
+    std::pair<const char*, const char*> operator()(const EnvAction&) const {
+      return {launcher ? "launcher" : "oci", "environment"};
+    }
     std::pair<const char*, const char*> operator()(const ToolAction&) const { return {"", ""}; }
   };
   const auto [layer, part] = std::visit(Holder{stack_ == "launcher"}, action);
@@ -126,19 +131,36 @@ void Suite::put(Probe probe) {
 
 void Suite::add(std::string id, std::string about, const std::vector<Action>& actions, Attempt attempt) {
   Judged judged = judge(actions);
-  Probe probe{std::move(id), std::move(about), {}, std::move(attempt), judged.expected, "", "", std::move(judged.decided_by),
-              std::move(judged.layer), std::move(judged.part)};
+  Probe probe{std::move(id),
+              std::move(about),
+              {},
+              std::move(attempt),
+              judged.expected,
+              "",
+              "",
+              std::move(judged.decided_by),
+              std::move(judged.layer),
+              std::move(judged.part)};
   for (const Action& a : actions) probe.actions.push_back(to_string(a));
   put(std::move(probe));
 }
 
-void Suite::add_if(Expected expected, std::string id, std::string about, const std::vector<Action>& actions, Attempt attempt) {
+void Suite::add_if(Expected expected, std::string id, std::string about, const std::vector<Action>& actions,
+                   Attempt attempt) {
   if (judge(actions).expected == expected) add(std::move(id), std::move(about), actions, std::move(attempt));
 }
 
 void Suite::add_stated(std::string id, std::string about, std::string action, Attempt attempt, Expected expected,
                        std::string layer, std::string part) {
-  put({std::move(id), std::move(about), {std::move(action)}, std::move(attempt), expected, "", "", {}, std::move(layer),
+  put({std::move(id),
+       std::move(about),
+       {std::move(action)},
+       std::move(attempt),
+       expected,
+       "",
+       "",
+       {},
+       std::move(layer),
        std::move(part)});
 }
 
@@ -149,7 +171,8 @@ void Suite::add_call(const char* name, std::vector<std::uint64_t> values, std::s
   const bool executed = !args.empty();
   for (std::size_t i = args.size(); i < values.size(); ++i) args.push_back(std::to_string(values[i]));
   add(executed ? text : "filter " + text, std::move(about), {call_action(name, values)},
-      {executed ? "call" : "filter", {{"number", static_cast<std::uint64_t>(call->number)}, {"args", std::move(args)}}});
+      {executed ? "call" : "filter",
+       {{"number", static_cast<std::uint64_t>(call->number)}, {"args", std::move(args)}}});
 }
 
 SyscallAction call_action(const char* name, const std::vector<std::uint64_t>& values) {
@@ -172,8 +195,10 @@ Attempt file_attempt(const char* kind, const std::string& path, const char* need
 }
 
 Attempt connect_attempt(Protocol protocol, const std::string& address, std::uint16_t port) {
-  return {"connect", {{"protocol", protocols_text(static_cast<Protocols>(protocol))}, {"address", address},
-                      {"port", static_cast<std::uint64_t>(port)}}};
+  return {"connect",
+          {{"protocol", protocols_text(static_cast<Protocols>(protocol))},
+           {"address", address},
+           {"port", static_cast<std::uint64_t>(port)}}};
 }
 
 Attempt name_attempt(const char* kind, const std::string& name, const char* type) {
@@ -192,15 +217,24 @@ std::vector<Probe> probes(const Policy& policy, const Target& target, std::span<
 
 std::string to_json_lines(const Policy& policy, const Target& target, std::span<const Probe> probes) {
   using nlohmann::ordered_json;
-  const auto line = [](const ordered_json& j) { return j.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + "\n"; };
-  std::string out = line({{"schema", "agp-probe/1"}, {"policy", policy.name}, {"target", target.name},
-                          {"stack", target.stack}, {"attempts", probes.size()}});
+  const auto line = [](const ordered_json& j) {
+    return j.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + "\n";
+  };
+  std::string out = line({{"schema", "agp-probe/1"},
+                          {"policy", policy.name},
+                          {"target", target.name},
+                          {"stack", target.stack},
+                          {"attempts", probes.size()}});
   for (const Probe& p : probes) {
     ordered_json attempt = {{"kind", p.attempt.kind}};
     for (const auto& [name, value] : p.attempt.parameters)
       std::visit([&, &key = name](const auto& v) { attempt[key] = v; }, value);
-    ordered_json j = {{"id", p.id}, {"about", p.about}, {"actions", p.actions}, {"attempt", std::move(attempt)},
-                      {"expected", std::string(to_string(p.expected))}, {"layer", p.layer}};
+    ordered_json j = {{"id", p.id},
+                      {"about", p.about},
+                      {"actions", p.actions},
+                      {"attempt", std::move(attempt)},
+                      {"expected", std::string(to_string(p.expected))},
+                      {"layer", p.layer}};
     if (!p.part.empty()) j["part"] = p.part;
     if (!p.rule.empty()) {
       j["rule"] = p.rule;

@@ -1,5 +1,5 @@
-// In: a policy, its plan and its artifacts. Out: `manifest.json`, which says what each layer holds, what was assumed and
-// accepted, how the stack is started and where each rule went; and `report.json`, which says how it was checked.
+// In: a policy, its plan and its artifacts. Out: `manifest.json`, which says what each layer holds, what was assumed
+// and accepted, how the stack is started and where each rule went; and `report.json`, which says how it was checked.
 // The manifest is a function of its input: no time, no user, no path outside the project.
 #include <fmt/format.h>
 
@@ -34,7 +34,8 @@ std::string date_text(model::Day day) {
                      static_cast<unsigned>(date.day()));
 }
 
-/// Does the day of the build matter? Only then it is part of the manifest: two builds of one source on two days are equal.
+/// Does the day of the build matter? Only then it is part of the manifest: two builds of one source on two days are
+/// equal.
 bool dated(const model::Policy& policy) {
   const auto has_until = [](const auto& one) { return one.until.has_value(); };
   return std::any_of(policy.rules.begin(), policy.rules.end(), has_until) ||
@@ -44,34 +45,47 @@ bool dated(const model::Policy& policy) {
 /// E exact, O permits more, U permits less, N not at all, - not this layer's business (BACKENDS.md).
 std::string_view letter(backends::Holds holds) {
   switch (holds) {
-    case backends::Holds::Exact: return "E";
-    case backends::Holds::Wider: return "O";
-    case backends::Holds::Narrower: return "U";
-    case backends::Holds::Not: return "N";
-    case backends::Holds::Elsewhere: return "-";
+    case backends::Holds::Exact:
+      return "E";
+    case backends::Holds::Wider:
+      return "O";
+    case backends::Holds::Narrower:
+      return "U";
+    case backends::Holds::Not:
+      return "N";
+    case backends::Holds::Elsewhere:
+      return "-";
   }
   return "N";
 }
 
 std::string_view word(model::Isolation isolation) {
   switch (isolation) {
-    case model::Isolation::Process: return "process";
-    case model::Isolation::Container: return "container";
-    case model::Isolation::MicroVm: return "microvm";
+    case model::Isolation::Process:
+      return "process";
+    case model::Isolation::Container:
+      return "container";
+    case model::Isolation::MicroVm:
+      return "microvm";
   }
   return "process";
 }
 
 std::string_view word(model::Accept::Kind kind) {
   switch (kind) {
-    case model::Accept::Kind::Unenforced: return "unenforced";
-    case model::Accept::Kind::Wider: return "wider";
-    case model::Accept::Kind::Narrower: return "narrower";
+    case model::Accept::Kind::Unenforced:
+      return "unenforced";
+    case model::Accept::Kind::Wider:
+      return "wider";
+    case model::Accept::Kind::Narrower:
+      return "narrower";
   }
   return "unenforced";
 }
 
-std::string version_text(const model::KernelVersion& version) { return fmt::format("{}.{}", version.major, version.minor); }
+std::string version_text(const model::KernelVersion& version) {
+  return fmt::format("{}.{}", version.major, version.minor);
+}
 
 Json target_record(const model::Target& target) {
   return {{"schema", "agp-target/1"},
@@ -94,7 +108,8 @@ Json policy_record(const model::Policy& policy) {
 }
 
 Json obligations_record(const model::Policy& policy) {
-  return {{"owner", maybe(policy.owner)}, {"satisfies", texts(policy.satisfies)}, {"isolation", word(policy.isolation)}};
+  return {
+      {"owner", maybe(policy.owner)}, {"satisfies", texts(policy.satisfies)}, {"isolation", word(policy.isolation)}};
 }
 
 /// Argument arrays, never shell text. What stands in braces is the starter's to fill in.
@@ -205,7 +220,8 @@ Json artifacts(const Content& content) {
   std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->path < b->path; });
   Json list = Json::array();
   for (const backends::Artifact* artifact : sorted)
-    list.push_back({{"path", artifact->path}, {"bytes", artifact->bytes.size()}, {"sha256", source::sha256(artifact->bytes)}});
+    list.push_back(
+        {{"path", artifact->path}, {"bytes", artifact->bytes.size()}, {"sha256", source::sha256(artifact->bytes)}});
   return list;
 }
 
@@ -233,27 +249,26 @@ std::string manifest(const Content& content) {
     modules.push_back({{"name", text(module.name)}, {"sha256", module.sha256}});
   Json parameters = Json::object();
   for (const auto& [name, value] : content.parameters) parameters[text(name)] = text(value);
-  const Json value = {
-      {"schema", "agp-manifest/1"},
-      {"agp", {{"version", version}, {"language", language_version}, {"library", library_edition}}},
-      {"policy", policy_record(policy)},
-      {"obligations", obligations_record(policy)},
-      {"options",
-       {{"date", dated(policy) ? Json(date_text(content.date)) : Json(nullptr)},
-        {"parameters", parameters},
-        {"verify", !content.proofs_skipped}}},
-      {"target", target_record(*content.target)},
-      {"stack", stack_record(content)},
-      {"modules", modules},
-      {"files", file_names(content)},
-      {"artifacts", artifacts(content)},
-      {"not_verified", texts(content.not_verified)},
-      {"advisory", texts(content.plan->advisory)},
-      {"plan", plan_rows(content)},
-      {"assumptions", texts(content.plan->assumptions)},
-      {"derived", derived_grants(*content.plan)},
-      {"accepted", accepted(content)},
-      {"rules", rules(content)}};
+  const Json value = {{"schema", "agp-manifest/1"},
+                      {"agp", {{"version", version}, {"language", language_version}, {"library", library_edition}}},
+                      {"policy", policy_record(policy)},
+                      {"obligations", obligations_record(policy)},
+                      {"options",
+                       {{"date", dated(policy) ? Json(date_text(content.date)) : Json(nullptr)},
+                        {"parameters", parameters},
+                        {"verify", !content.proofs_skipped}}},
+                      {"target", target_record(*content.target)},
+                      {"stack", stack_record(content)},
+                      {"modules", modules},
+                      {"files", file_names(content)},
+                      {"artifacts", artifacts(content)},
+                      {"not_verified", texts(content.not_verified)},
+                      {"advisory", texts(content.plan->advisory)},
+                      {"plan", plan_rows(content)},
+                      {"assumptions", texts(content.plan->assumptions)},
+                      {"derived", derived_grants(*content.plan)},
+                      {"accepted", accepted(content)},
+                      {"rules", rules(content)}};
   return dump(value);
 }
 

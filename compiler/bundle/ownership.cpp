@@ -1,5 +1,5 @@
-// In: a path. Out: whether a build may put its output there. agp replaces only what its own manifest says it wrote: there
-// is no --force, so this question has to be answered exactly. A symbolic link or a special file is never ours.
+// In: a path. Out: whether a build may put its output there. agp replaces only what its own manifest says it wrote:
+// there is no --force, so this question has to be answered exactly. A symbolic link or a special file is never ours.
 #include "compiler/bundle/ownership.hpp"
 
 #include <fmt/format.h>
@@ -72,11 +72,13 @@ Place look_at(const std::string& directory) {
   fs::directory_iterator entries(directory, error);
   if (error) return foreign(fmt::format("it can't be read: {}", error.message()));
   if (entries == fs::directory_iterator()) return {Place::State::Empty, {}};
-  if (fs::exists(fs::symlink_status(fs::path(directory) / "manifest.json", error))) return policy_directory(directory, "");
+  if (fs::exists(fs::symlink_status(fs::path(directory) / "manifest.json", error)))
+    return policy_directory(directory, "");
   // `build --all`: one directory for each policy, and nothing else.
   for (const fs::directory_entry& entry : entries) {
     const std::string name = entry.path().filename().string();
-    if (!fs::is_directory(entry.symlink_status(error))) return foreign(fmt::format("`{}` is in it, and no manifest", name));
+    if (!fs::is_directory(entry.symlink_status(error)))
+      return foreign(fmt::format("`{}` is in it, and no manifest", name));
     if (Place place = policy_directory(entry.path(), name + '/'); place.state != Place::State::Ours) return place;
   }
   return {Place::State::Ours, {}};

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <string_view>
 #include <cstdlib>
+#include <string_view>
 
 #include "compiler/bundle/output.hpp"
 #include "compiler/bundle/signals.hpp"
@@ -16,7 +16,8 @@ namespace agp::bundle {
 
 std::string replace_file(const std::string& path, const std::string& before, const std::string& after) {
   const source::DiskRead now = source::read_disk(path, before.size());
-  if (now.outcome != source::DiskRead::Outcome::Read || now.text != before) return "it changed while it was being formatted";
+  if (now.outcome != source::DiskRead::Outcome::Read || now.text != before)
+    return "it changed while it was being formatted";
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return source::reason_of(errno);
   SignalGuard signals;

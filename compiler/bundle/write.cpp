@@ -39,8 +39,10 @@ Target find_target(const std::string& directory) {
   if (!path.has_filename()) path = path.parent_path();  // a trailing slash
   if (fs::exists(fs::symlink_status(path, error))) {
     const fs::path real = fs::canonical(path, error);
-    if (error) target.fault = "it is a symbolic link to nothing";
-    else path = real;
+    if (error)
+      target.fault = "it is a symbolic link to nothing";
+    else
+      path = real;
   } else if (const fs::path parent = fs::canonical(path.parent_path(), error); !error) {
     path = parent / path.filename();
   } else {
@@ -59,7 +61,8 @@ bool check(const std::string& directory, const Target& target, diagnostics::Sink
   }
   const Place place = look_at(target.path);
   if (place.state != Place::State::Foreign) return true;
-  sink.emit(kind::output_refused, {}, fmt::format("`{}` holds something that agp did not write: {}", directory, place.reason))
+  sink.emit(kind::output_refused, {},
+            fmt::format("`{}` holds something that agp did not write: {}", directory, place.reason))
       .note("agp replaces a directory that is empty, or whose `manifest.json` lists exactly the files in it")
       .helped("name another directory, or remove this one first");
   return false;
@@ -88,7 +91,8 @@ class Staged {
       const std::string directory = name.substr(0, slash);
       if (directories_.insert(directory).second && ::mkdir((path_ + '/' + directory).c_str(), 0755) != 0) return fail();
     }
-    const Descriptor out(::open((path_ + '/' + name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    const Descriptor out(
+        ::open((path_ + '/' + name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
     if (out.fd < 0 || !write_all(out.fd, bytes)) return fail();
     return ::fchmod(out.fd, 0644) == 0 && ::fsync(out.fd) == 0 ? true : fail();
   }
@@ -141,7 +145,8 @@ class Staged {
 bool lock(int fd, const SignalGuard& signals) {
   for (int tries = 0; tries < 300 && !signals.interrupted(); ++tries) {
     if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
-    if (errno != EWOULDBLOCK && errno != EINTR) return true;  // a file system without locks: the exchange is still whole
+    if (errno != EWOULDBLOCK && errno != EINTR)
+      return true;  // a file system without locks: the exchange is still whole
     const timespec pause{0, 100'000'000};
     ::nanosleep(&pause, nullptr);
   }
@@ -180,7 +185,8 @@ bool write(const std::string& directory, std::span<const backends::Artifact> tre
   if (!staged.finish()) return failed(source::reason_of(staged.error()));
   if (!check(directory, target, sink)) return false;  // while the lock was waited for
   if (signals.interrupted()) return failed("interrupted");
-  if (!staged.put(target.path, look_at(target.path).state == Place::State::Ours)) return failed(source::reason_of(staged.error()));
+  if (!staged.put(target.path, look_at(target.path).state == Place::State::Ours))
+    return failed(source::reason_of(staged.error()));
   signals.finished();
   ::fsync(parent.fd);
   return true;

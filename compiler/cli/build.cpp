@@ -12,7 +12,8 @@ namespace {
 /// What a reader of the build's end must not miss: what was proved, and what was not.
 std::string outcome_text(const driver::BuiltPolicy& built) {
   using diagnostics::visible;
-  std::string out = fmt::format("  {}: {}, ", visible(built.policy.name), counted(built.artifacts.size(), "artifact", "artifacts"));
+  std::string out =
+      fmt::format("  {}: {}, ", visible(built.policy.name), counted(built.artifacts.size(), "artifact", "artifacts"));
   if (built.proofs_skipped) return out + "proofs skipped: --no-verify\n";
   out += obligations_summary(built.obligations, built.not_verified);
   if (!built.not_verified.empty()) {
@@ -26,8 +27,7 @@ std::string outcome_text(const driver::BuiltPolicy& built) {
 
 int run_build(Context& context) {
   const Settings& settings = context.settings;
-  if (settings.build.directory.empty())
-    return context.usage({"no output directory is named", "add `-o DIR`"});
+  if (settings.build.directory.empty()) return context.usage({"no output directory is named", "add `-o DIR`"});
   if (!settings.build.all)
     if (const auto wrong = one_file(context, "FILE -o DIR")) return context.usage(*wrong);
   driver::Session session(settings.driver);
@@ -35,7 +35,8 @@ int run_build(Context& context) {
   say_what_was_read(context, session);
   nlohmann::ordered_json policies = nlohmann::ordered_json::array();
   for (const driver::BuiltPolicy& built : report.policies) {
-    nlohmann::ordered_json one = {{"policy", diagnostics::valid_utf8(built.policy.name)}, {"artifacts", built.artifacts}};
+    nlohmann::ordered_json one = {{"policy", diagnostics::valid_utf8(built.policy.name)},
+                                  {"artifacts", built.artifacts}};
     one.update(obligations_json(built.obligations, built.not_verified));
     one["proofs_skipped"] = built.proofs_skipped;
     policies.push_back(std::move(one));

@@ -10,9 +10,9 @@ namespace agp::cli {
 struct CommandRow {
   Command command;
   std::string_view name;
-  std::string_view usage;      ///< what follows the name: "[PATH…]"
-  std::string_view summary;    ///< one line
-  std::string_view details;    ///< a paragraph or two
+  std::string_view usage;    ///< what follows the name: "[PATH…]"
+  std::string_view summary;  ///< one line
+  std::string_view details;  ///< a paragraph or two
   int (*run)(Context& context);
 };
 std::span<const CommandRow> command_table();

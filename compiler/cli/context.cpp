@@ -20,9 +20,10 @@ using diagnostics::Diagnostic;
 namespace kind = diagnostics::kind;
 
 /// Findings that mean "this input or output can't be used": exit 2.
-constexpr std::array unusable_kinds = {
-    &kind::unreadable_file, &kind::invalid_utf8,     &kind::invalid_config,  &kind::outside_project,  &kind::output_refused,
-    &kind::output_failed,   &kind::nothing_to_do,    &kind::policy_not_named, &kind::unknown_target, &kind::invalid_parameter};
+constexpr std::array unusable_kinds = {&kind::unreadable_file,  &kind::invalid_utf8,     &kind::invalid_config,
+                                       &kind::outside_project,  &kind::output_refused,   &kind::output_failed,
+                                       &kind::nothing_to_do,    &kind::policy_not_named, &kind::unknown_target,
+                                       &kind::invalid_parameter};
 /// Findings that mean "a stated limit was reached" or "not decided": exit 3.
 constexpr std::array undecided_kinds = {&kind::file_too_large, &kind::nesting_too_deep, &kind::too_many_files,
                                         &kind::artifact_unknown};
@@ -36,9 +37,12 @@ bool set_and_not_zero(const char* name) {
 
 void Outcome::consider(const Diagnostic& d, const std::optional<diagnostics::Severity>& fail_on) {
   const auto among = [&](const auto& kinds) { return std::find(kinds.begin(), kinds.end(), d.kind) != kinds.end(); };
-  if (among(unusable_kinds)) unusable();
-  else if (among(undecided_kinds)) undecided();
-  else if (fail_on && d.severity >= *fail_on) finding();
+  if (among(unusable_kinds))
+    unusable();
+  else if (among(undecided_kinds))
+    undecided();
+  else if (fail_on && d.severity >= *fail_on)
+    finding();
 }
 
 void Context::put(std::FILE* stream, std::string_view text) {
@@ -65,9 +69,12 @@ diagnostics::RenderOptions Context::render_options(std::FILE* stream) const {
   const char* term = std::getenv("TERM");
   const bool capable = terminal && (term == nullptr || std::string_view(term) != "dumb");
   const char* no_color = std::getenv("NO_COLOR");
-  if (settings.color != Color::Auto) options.color = settings.color == Color::Always;
-  else if (no_color != nullptr && *no_color != '\0') options.color = false;
-  else options.color = set_and_not_zero("CLICOLOR_FORCE") || capable;
+  if (settings.color != Color::Auto)
+    options.color = settings.color == Color::Always;
+  else if (no_color != nullptr && *no_color != '\0')
+    options.color = false;
+  else
+    options.color = set_and_not_zero("CLICOLOR_FORCE") || capable;
   winsize size{};
   if (terminal && ::ioctl(fd, TIOCGWINSZ, &size) == 0) options.width = size.ws_col;
   return options;
@@ -93,7 +100,8 @@ void Context::findings(const source::Files& files, diagnostics::Sink& sink, std:
     std::FILE* file = std::fopen(path.c_str(), "wbe");
     const std::string text = rendered(format, {});
     const bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-    if ((file != nullptr && std::fclose(file) != 0) || !written) usage({fmt::format("`{}` can't be written", path), {}});
+    if ((file != nullptr && std::fclose(file) != 0) || !written)
+      usage({fmt::format("`{}` can't be written", path), {}});
   }
   for (const Diagnostic& d : list) outcome.consider(d, settings.fail_on);
   summary_ = diagnostics::summary(list);

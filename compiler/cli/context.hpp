@@ -29,19 +29,20 @@ class Context {
  public:
   Context(std::string_view command, Settings& chosen) : name(command), settings(chosen) {}
 
-  const std::string_view name;   ///< "check"
+  const std::string_view name;  ///< "check"
   Settings& settings;
   Outcome outcome;
 
-  void out(std::string_view text);    ///< what the command is for
-  void err(std::string_view text);    ///< about the run; nothing with -q
+  void out(std::string_view text);  ///< what the command is for
+  void err(std::string_view text);  ///< about the run; nothing with -q
 
   /// Reports a mistake on the command line; always printed. Returns the exit code.
   int usage(const UsageError& error);
 
   /// Renders the findings in the run's format to `stream`, writes every --report, and considers each for the outcome.
   /// `extra` has members that the JSON form gets beside the findings; null: none.
-  void findings(const source::Files& files, diagnostics::Sink& sink, std::FILE* stream, const nlohmann::ordered_json& extra);
+  void findings(const source::Files& files, diagnostics::Sink& sink, std::FILE* stream,
+                const nlohmann::ordered_json& extra);
   void findings(const source::Files& files, diagnostics::Sink& sink, std::FILE* stream);
 
   /// The closing line "agp check: TEXT: 1 error", to standard error.

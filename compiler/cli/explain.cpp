@@ -40,14 +40,17 @@ int run_explain(Context& context) {
     std::vector<std::string_view> names;
     for (const diagnostics::Kind* one : diagnostics::all_kinds()) names.push_back(one->name);
     const std::string meant = diagnostics::did_you_mean(words[0], names);
-    return context.usage({fmt::format("there is no diagnostic `{}`", words[0]),
-                          meant.empty() ? "`agp explain` lists them" : meant});
+    return context.usage(
+        {fmt::format("there is no diagnostic `{}`", words[0]), meant.empty() ? "`agp explain` lists them" : meant});
   }
   const auto pages = embedded::explanations();
   const std::string path = diagnostics::code_text(*kind) + ".md";
-  const auto page = std::find_if(pages.begin(), pages.end(), [&](const embedded::File& file) { return file.path == path; });
-  if (page != pages.end()) context.out(page->bytes);
-  else context.out(fmt::format("# {} {}\n\n{}\n", diagnostics::code_text(*kind), kind->name, kind->title));
+  const auto page =
+      std::find_if(pages.begin(), pages.end(), [&](const embedded::File& file) { return file.path == path; });
+  if (page != pages.end())
+    context.out(page->bytes);
+  else
+    context.out(fmt::format("# {} {}\n\n{}\n", diagnostics::code_text(*kind), kind->name, kind->title));
   return 0;
 }
 

@@ -18,7 +18,8 @@ int run_fmt(Context& context) {
   auto project = project::Project::open(settings.arguments, settings.driver.project, files, sink);
   const auto ids = project ? project->collect(settings.arguments, sink) : std::vector<source::FileId>{};
   if (project && ids.empty() && sink.errors() == 0)
-    sink.emit(diagnostics::kind::nothing_to_do, {}, "no `.agp` file was found").helped("name a file or a directory that has one");
+    sink.emit(diagnostics::kind::nothing_to_do, {}, "no `.agp` file was found")
+        .helped("name a file or a directory that has one");
   std::size_t differ = 0;
   std::string output;
   for (const source::FileId id : ids) {
@@ -33,10 +34,13 @@ int run_fmt(Context& context) {
       continue;
     }
     if (*after == before) continue;
-    if (settings.fmt_check) output += name + '\n';
-    else if (settings.fmt_diff) output += unified_diff(name, before, *after);
+    if (settings.fmt_check)
+      output += name + '\n';
+    else if (settings.fmt_diff)
+      output += unified_diff(name, before, *after);
     else if (const std::string fault = bundle::replace_file(disk, before, *after); !fault.empty())
-      sink.emit(diagnostics::kind::output_failed, {id, 0, 0}, fmt::format("`{}` can't be written: {}", files.get(id).path, fault));
+      sink.emit(diagnostics::kind::output_failed, {id, 0, 0},
+                fmt::format("`{}` can't be written: {}", files.get(id).path, fault));
     else
       output += name + '\n';
   }
@@ -44,7 +48,8 @@ int run_fmt(Context& context) {
   context.findings(files, sink, stderr);
   const bool only_asked = settings.fmt_check || settings.fmt_diff;
   if (only_asked && differ > 0) context.outcome.finding();
-  context.closing(fmt::format("{}, {} {}", counted(ids.size(), "file", "files"), differ, only_asked ? "to change" : "changed"));
+  context.closing(
+      fmt::format("{}, {} {}", counted(ids.size(), "file", "files"), differ, only_asked ? "to change" : "changed"));
   return context.outcome.code();
 }
 

@@ -25,14 +25,18 @@ std::string option_line(const OptionRow& row) {
 }  // namespace
 
 std::string overview() {
-  std::string out = "agp compiles and proves policies for the sandboxes of AI agents\n\nusage: agp COMMAND [OPTIONS] [ARGUMENTS]\n\n";
+  std::string out =
+      "agp compiles and proves policies for the sandboxes of AI agents\n\nusage: agp COMMAND [OPTIONS] [ARGUMENTS]\n\n";
   for (const CommandRow& row : command_table()) out += fmt::format("  {:<10}{}\n", row.name, row.summary);
-  return out + "\n`agp help COMMAND` says more about one. The exit status is 0 without findings, 1 with findings, 2 when the "
-               "input,\nthe options or the output can't be used, 3 when something was not decided, and 70 for a bug in agp.\n";
+  return out +
+         "\n`agp help COMMAND` says more about one. The exit status is 0 without findings, 1 with findings, 2 when the "
+         "input,\nthe options or the output can't be used, 3 when something was not decided, and 70 for a bug in "
+         "agp.\n";
 }
 
 std::string command_help(const CommandRow& row) {
-  std::string out = fmt::format("{}\n\nusage: agp {}{}{}\n", row.summary, row.name, row.usage.empty() ? "" : " ", row.usage);
+  std::string out =
+      fmt::format("{}\n\nusage: agp {}{}{}\n", row.summary, row.name, row.usage.empty() ? "" : " ", row.usage);
   if (!row.details.empty()) out += fmt::format("\n{}\n", row.details);
   out += "\noptions:\n";
   for (const OptionRow& option : option_table())

@@ -8,7 +8,8 @@
 namespace agp::cli {
 namespace {
 
-constexpr std::size_t largest_stdin = std::size_t{1} << 30;  ///< offsets in spans have 32 bits; the file limit comes later
+constexpr std::size_t largest_stdin = std::size_t{1}
+                                      << 30;  ///< offsets in spans have 32 bits; the file limit comes later
 
 std::optional<std::string> read_stream(std::FILE* stream) {
   std::string text;
@@ -44,7 +45,8 @@ std::optional<UsageError> read_input(Settings& settings) {
     if (!text) return UsageError{fmt::format("`{}` can't be read", *settings.files_from), {}};
     const std::size_t before = settings.arguments.size();
     add_paths(*text, settings.arguments);
-    if (settings.arguments.size() == before) return UsageError{fmt::format("`{}` names no path", *settings.files_from), {}};
+    if (settings.arguments.size() == before)
+      return UsageError{fmt::format("`{}` names no path", *settings.files_from), {}};
   }
   if (std::find(settings.arguments.begin(), settings.arguments.end(), "-") == settings.arguments.end()) {
     if (settings.driver.project.stdin_name) return UsageError{"`--stdin-name` is given and `-` is not", {}};

@@ -85,27 +85,40 @@ std::string add_report(Settings& s, const std::string& text) {
 }
 
 std::string set_color(Settings& s, const std::string& text) {
-  if (text == "auto") s.color = Color::Auto;
-  else if (text == "always") s.color = Color::Always;
-  else if (text == "never") s.color = Color::Never;
-  else return "it is auto, always or never";
+  if (text == "auto")
+    s.color = Color::Auto;
+  else if (text == "always")
+    s.color = Color::Always;
+  else if (text == "never")
+    s.color = Color::Never;
+  else
+    return "it is auto, always or never";
   return {};
 }
 
 std::string set_fail_on(Settings& s, const std::string& text) {
-  if (text == "error") s.fail_on = Severity::Error;
-  else if (text == "warning") s.fail_on = Severity::Warning;
-  else if (text == "note") s.fail_on = Severity::Note;
-  else if (text == "never") s.fail_on.reset();
-  else return "it is error, warning, note or never";
+  if (text == "error")
+    s.fail_on = Severity::Error;
+  else if (text == "warning")
+    s.fail_on = Severity::Warning;
+  else if (text == "note")
+    s.fail_on = Severity::Note;
+  else if (text == "never")
+    s.fail_on.reset();
+  else
+    return "it is error, warning, note or never";
   return {};
 }
 
 std::string set_expect(Settings& s, const std::string& text) {
-  if (text == "allow") s.expect = model::Decision::Allow;
-  else if (text == "ask") s.expect = model::Decision::Ask;
-  else if (text == "deny") s.expect = model::Decision::Deny;
-  else return "it is allow, ask or deny";
+  if (text == "allow")
+    s.expect = model::Decision::Allow;
+  else if (text == "ask")
+    s.expect = model::Decision::Ask;
+  else if (text == "deny")
+    s.expect = model::Decision::Deny;
+  else
+    return "it is allow, ask or deny";
   return {};
 }
 
@@ -126,15 +139,15 @@ std::string set_emit(Settings& s, const std::string& text) {
 }
 
 /// Rows that only store their value.
-#define AGP_STORE(place)                          \
+#define AGP_STORE(place)                                 \
   [](Settings& s, const std::string& v) -> std::string { \
-    s.place = v;                                  \
-    return {};                                    \
+    s.place = v;                                         \
+    return {};                                           \
   }
-#define AGP_FLAG(place, value)                    \
+#define AGP_FLAG(place, value)                         \
   [](Settings& s, const std::string&) -> std::string { \
-    s.place = value;                              \
-    return {};                                    \
+    s.place = value;                                   \
+    return {};                                         \
   }
 
 const OptionRow rows[] = {
@@ -158,7 +171,8 @@ const OptionRow rows[] = {
 
     {"--set", "NAME=VALUE", "the value of a parameter; repeatable", reads_policies, set_parameter},
     {"--policy", "NAME", "which policy of the file", reads_policies, AGP_STORE(driver.policy)},
-    {"--target", "NAME", "where it will run; default: agp.toml's, else debian-12", reads_policies, AGP_STORE(driver.target)},
+    {"--target", "NAME", "where it will run; default: agp.toml's, else debian-12", reads_policies,
+     AGP_STORE(driver.target)},
     {"--arch", "LIST", "architectures, separated by commas; default: the target's", reads_policies, set_archs},
     {"--at", "DATE", "the day that `until` is compared with; default: SOURCE_DATE_EPOCH, else today", reads_policies,
      [](Settings& s, const std::string& v) -> std::string {
@@ -166,7 +180,8 @@ const OptionRow rows[] = {
        s.at = v;
        return {};
      }},
-    {"--solver-timeout", "DURATION", "for one query of the solver, such as 30s; default 10s", Check | Build | Verify | Test,
+    {"--solver-timeout", "DURATION", "for one query of the solver, such as 30s; default 10s",
+     Check | Build | Verify | Test,
      [](Settings& s, const std::string& v) -> std::string {
        const auto time = milliseconds(v);
        if (!time) return "it is not a duration such as 500ms, 30s or 2min";
@@ -236,7 +251,8 @@ std::optional<UsageError> parse_options(Command command, std::span<const std::st
       const std::string fault = row.apply(settings, value);
       if (!fault.empty() && !wrong)
         wrong = UsageError{fmt::format("`{}` can't be {}: {}", row.names.substr(row.names.find("--")),
-                                       value.empty() ? "empty" : "`" + value + "`", fault), {}};
+                                       value.empty() ? "empty" : "`" + value + "`", fault),
+                           {}};
     };
     if (row.value.empty())
       app.add_flag_callback(std::string(row.names), [use] { use(""); });
@@ -276,8 +292,8 @@ std::optional<UsageError> choose_date(Settings& settings) {
     settings.driver.today = *day(*settings.at);
     return std::nullopt;
   }
-  std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(
-                             std::chrono::system_clock::now().time_since_epoch()).count();
+  std::int64_t seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   if (const char* epoch = std::getenv("SOURCE_DATE_EPOCH"); epoch != nullptr && *epoch != '\0') {
     const auto value = number(epoch);
     if (!value || *value > 253'402'300'799)  // the last second of the year 9999

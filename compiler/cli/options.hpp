@@ -11,7 +11,16 @@ namespace agp::cli {
 
 /// The commands that an option belongs to, as bits.
 enum Command : std::uint32_t {
-  Check = 1, Build = 2, Verify = 4, Query = 8, Test = 16, Probe = 32, Fmt = 64, Explain = 128, Version = 256, Help = 512,
+  Check = 1,
+  Build = 2,
+  Verify = 4,
+  Query = 8,
+  Test = 16,
+  Probe = 32,
+  Fmt = 64,
+  Explain = 128,
+  Version = 256,
+  Help = 512,
 };
 inline constexpr std::uint32_t reads_policies = Check | Build | Verify | Query | Test | Probe;
 inline constexpr std::uint32_t has_findings = reads_policies | Fmt;
@@ -20,10 +29,10 @@ inline constexpr std::uint32_t every_command = 1023;
 /// One option. The table is the only place that knows an option's name, commands and meaning: parsing, help and the
 /// reference page come from it.
 struct OptionRow {
-  std::string_view names;      ///< "-o,--output"
-  std::string_view value;      ///< "DIR"; empty: a flag
-  std::string_view help;       ///< one clause, lower case
-  std::uint32_t commands;      ///< bits of Command
+  std::string_view names;  ///< "-o,--output"
+  std::string_view value;  ///< "DIR"; empty: a flag
+  std::string_view help;   ///< one clause, lower case
+  std::uint32_t commands;  ///< bits of Command
   /// Takes one use of the option; says what is wrong with the value, or nothing.
   std::string (*apply)(Settings& settings, const std::string& value);
 };

@@ -17,11 +17,16 @@ constexpr unsigned widest_fact = 60, line_width = 100;
 
 std::string_view word(backends::Holds holds) {
   switch (holds) {
-    case backends::Holds::Exact: return "exact";
-    case backends::Holds::Wider: return "wider";
-    case backends::Holds::Narrower: return "narrower";
-    case backends::Holds::Not: return "not held";
-    case backends::Holds::Elsewhere: return "elsewhere";
+    case backends::Holds::Exact:
+      return "exact";
+    case backends::Holds::Wider:
+      return "wider";
+    case backends::Holds::Narrower:
+      return "narrower";
+    case backends::Holds::Not:
+      return "not held";
+    case backends::Holds::Elsewhere:
+      return "elsewhere";
   }
   return "not held";
 }
@@ -56,8 +61,10 @@ std::vector<Line> lines_of(const model::Policy& policy, const plan::Plan& plan) 
   for (const plan::Row& row : plan.rows) {
     Line line{fact_text(policy, row.fact), std::string(word(row.holds)), row.layer, reason(row),
               row.accept ? policy.accepts[*row.accept].because : std::string()};
-    if (!lines.empty() && lines.back().same(line)) ++lines.back().count;
-    else lines.push_back(std::move(line));
+    if (!lines.empty() && lines.back().same(line))
+      ++lines.back().count;
+    else
+      lines.push_back(std::move(line));
   }
   return lines;
 }
@@ -103,7 +110,8 @@ nlohmann::ordered_json derived_json(std::span<const backends::DerivedGrant> deri
 }
 
 std::string plan_text(const model::Policy& policy, const plan::Plan& plan, const model::Target& target) {
-  std::string out = fmt::format("plan of `{}` for {}, stack {}\n", visible(policy.name), visible(target.name), visible(target.stack));
+  std::string out =
+      fmt::format("plan of `{}` for {}, stack {}\n", visible(policy.name), visible(target.name), visible(target.stack));
   std::vector<Line> lines = lines_of(policy, plan);
   unsigned widest = 0;
   for (Line& line : lines) {
@@ -111,13 +119,15 @@ std::string plan_text(const model::Policy& policy, const plan::Plan& plan, const
     widest = std::max(widest, std::min(widest_fact, display_width(line.fact)));
   }
   for (const Line& line : lines) {
-    out += fmt::format("  {:<9} {}  {}\n", line.holds, padded(line.fact, widest), line.layer.empty() ? "-" : visible(line.layer));
+    out += fmt::format("  {:<9} {}  {}\n", line.holds, padded(line.fact, widest),
+                       line.layer.empty() ? "-" : visible(line.layer));
     if (!line.reason.empty()) out += fmt::format("              {}\n", visible(line.reason));
     if (!line.accepted.empty()) out += fmt::format("              accepted: {}\n", visible(line.accepted));
   }
   out += derived_text(plan.derived);
   if (!plan.assumptions.empty()) out += fmt::format("assumptions {}\n", fmt::join(in_order(plan.assumptions), ", "));
-  if (!plan.advisory.empty()) out += fmt::format("advisory, loaded by no layer of this stack: {}\n", fmt::join(plan.advisory, ", "));
+  if (!plan.advisory.empty())
+    out += fmt::format("advisory, loaded by no layer of this stack: {}\n", fmt::join(plan.advisory, ", "));
   return out;
 }
 
@@ -125,8 +135,13 @@ nlohmann::ordered_json plan_json(const model::Policy& policy, const plan::Plan& 
   using Json = nlohmann::ordered_json;
   const auto text = [](std::string_view raw) { return diagnostics::valid_utf8(raw); };
   const auto maybe = [&](const std::string& raw) { return raw.empty() ? Json(nullptr) : Json(text(raw)); };
-  Json value = {{"policy", text(policy.name)},  {"target", target.name}, {"stack", target.stack}, {"facts", Json::array()},
-                {"derived", derived_json(plan.derived)},     {"assumptions", in_order(plan.assumptions)}, {"advisory", plan.advisory}};
+  Json value = {{"policy", text(policy.name)},
+                {"target", target.name},
+                {"stack", target.stack},
+                {"facts", Json::array()},
+                {"derived", derived_json(plan.derived)},
+                {"assumptions", in_order(plan.assumptions)},
+                {"advisory", plan.advisory}};
   for (const Line& line : lines_of(policy, plan))
     value["facts"].push_back({{"fact", text(line.fact)},
                               {"count", line.count},

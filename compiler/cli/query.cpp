@@ -28,11 +28,13 @@ std::string rule_text(Context& context, const source::Files& files, const model:
   if (rule.implied) out += "  (implied)";
   out += '\n';
   if (const std::string at = place(files, rule.span); !at.empty()) out += fmt::format("      at {}\n", at);
-  for (const source::Span& include : rule.included_by) out += fmt::format("      included at {}\n", place(files, include));
+  for (const source::Span& include : rule.included_by)
+    out += fmt::format("      included at {}\n", place(files, include));
   if (context.settings.why && rule.span.known()) {
     const diagnostics::RenderOptions render = context.render_options(stdout);
-    diagnostics::SnippetOptions options{render.color, render.width,
-                                        static_cast<unsigned>(std::to_string(files.position(rule.span.file, rule.span.end).line).size())};
+    diagnostics::SnippetOptions options{
+        render.color, render.width,
+        static_cast<unsigned>(std::to_string(files.position(rule.span.file, rule.span.end).line).size())};
     const diagnostics::Mark mark{rule.span, {}, true, diagnostics::Style::Note};
     out += diagnostics::snippet(files, {&mark, 1}, options);
   }
@@ -99,9 +101,12 @@ int run_query(Context& context) {
     context.closing("");
     return settle(context, session);
   }
-  if (settings.format == Format::Json) context.out(diagnostics::json_text(json(session.files, *report)));
-  else if (settings.format == Format::Concise) context.out(fmt::format("{}\n", model::to_string(report->decision)));
-  else context.out(text(context, session.files, *report));
+  if (settings.format == Format::Json)
+    context.out(diagnostics::json_text(json(session.files, *report)));
+  else if (settings.format == Format::Concise)
+    context.out(fmt::format("{}\n", model::to_string(report->decision)));
+  else
+    context.out(text(context, session.files, *report));
   if (settings.expect && *settings.expect != report->decision) {
     context.err(fmt::format("agp query: expected {}, and it is {}\n", model::to_string(*settings.expect),
                             model::to_string(report->decision)));

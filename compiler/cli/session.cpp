@@ -18,7 +18,8 @@ void say_what_was_read(Context& context, const driver::Session& session) {
   if (!context.settings.verbose || !session.project) return;
   const project::Config& config = session.project->config();
   context.err(fmt::format("agp {}: project root {}\n", context.name, visible(session.project->root())));
-  context.err(fmt::format("agp {}: configuration {}\n", context.name, config.path.empty() ? "none" : visible(config.path)));
+  context.err(
+      fmt::format("agp {}: configuration {}\n", context.name, config.path.empty() ? "none" : visible(config.path)));
   for (source::FileId id = 0; id < session.files.size(); ++id)
     context.err(fmt::format("agp {}: read {}{}\n", context.name, visible(session.files.get(id).path),
                             session.files.get(id).library ? " of the library" : ""));
@@ -38,27 +39,36 @@ std::optional<UsageError> one_file(const Context& context, std::string_view usag
 
 ProofWords words(const verify::Verdict& verdict) {
   return verdict.match(
-      [](const solver::Proved&) { return ProofWords{"proved", {}, {}}; },
+      [](const solver::Proved&) {
+        return ProofWords{"proved", {}, {}};
+      },
       [](const verify::Witness& w) {
         return ProofWords{"refuted", w.action, w.observed + (w.place.empty() ? "" : ", at " + w.place)};
       },
-      [](const solver::Unknown& unknown) { return ProofWords{"unknown", {}, unknown.reason}; });
+      [](const solver::Unknown& unknown) {
+        return ProofWords{"unknown", {}, unknown.reason};
+      });
 }
 
-std::string obligations_text(std::span<const verify::Obligation> obligations, std::span<const std::string> not_verified) {
+std::string obligations_text(std::span<const verify::Obligation> obligations,
+                             std::span<const std::string> not_verified) {
   std::string out;
   for (const verify::Obligation& one : obligations) {
     const ProofWords said = words(one.verdict);
-    out += fmt::format("{:<12}  {} ({}): {}", said.verdict, visible(one.artifact), visible(one.arch), verify::to_string(one.direction));
-    if (!said.witness.empty()) out += fmt::format(": `{}` is {}", visible(said.witness), visible(said.reason));
-    else if (!said.reason.empty()) out += fmt::format(": {}", visible(said.reason));
+    out += fmt::format("{:<12}  {} ({}): {}", said.verdict, visible(one.artifact), visible(one.arch),
+                       verify::to_string(one.direction));
+    if (!said.witness.empty())
+      out += fmt::format(": `{}` is {}", visible(said.witness), visible(said.reason));
+    else if (!said.reason.empty())
+      out += fmt::format(": {}", visible(said.reason));
     out += '\n';
   }
   for (const std::string& path : not_verified) out += fmt::format("{:<12}  {}\n", "not verified", visible(path));
   return out;
 }
 
-std::string obligations_summary(std::span<const verify::Obligation> obligations, std::span<const std::string> not_verified) {
+std::string obligations_summary(std::span<const verify::Obligation> obligations,
+                                std::span<const std::string> not_verified) {
   std::size_t proved = 0, refuted = 0, unknown = 0;
   for (const verify::Obligation& one : obligations)
     one.verdict.match([&](const solver::Proved&) { ++proved; }, [&](const verify::Witness&) { ++refuted; },
@@ -73,7 +83,9 @@ std::string obligations_summary(std::span<const verify::Obligation> obligations,
 nlohmann::ordered_json obligations_json(std::span<const verify::Obligation> obligations,
                                         std::span<const std::string> not_verified) {
   using Json = nlohmann::ordered_json;
-  const auto maybe = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(diagnostics::valid_utf8(text)); };
+  const auto maybe = [](const std::string& text) {
+    return text.empty() ? Json(nullptr) : Json(diagnostics::valid_utf8(text));
+  };
   Json list = Json::array();
   for (const verify::Obligation& one : obligations) {
     const ProofWords said = words(one.verdict);

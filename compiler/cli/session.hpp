@@ -24,9 +24,11 @@ struct ProofWords {
 ProofWords words(const verify::Verdict& verdict);
 
 /// Obligations as text lines and as JSON.
-std::string obligations_text(std::span<const verify::Obligation> obligations, std::span<const std::string> not_verified);
+std::string obligations_text(std::span<const verify::Obligation> obligations,
+                             std::span<const std::string> not_verified);
 /// "9 proved, 3 not verified", with what was refuted and what is unknown where there is some.
-std::string obligations_summary(std::span<const verify::Obligation> obligations, std::span<const std::string> not_verified);
+std::string obligations_summary(std::span<const verify::Obligation> obligations,
+                                std::span<const std::string> not_verified);
 nlohmann::ordered_json obligations_json(std::span<const verify::Obligation> obligations,
                                         std::span<const std::string> not_verified);
 

@@ -14,17 +14,17 @@ enum class Color { Auto, Always, Never };
 
 /// What the command line said, options of all commands together; `options.cpp` fills it.
 struct Settings {
-  std::vector<std::string> arguments;   ///< what is no option, in order
-  driver::Options driver;               ///< `today` is set by `finish`
+  std::vector<std::string> arguments;  ///< what is no option, in order
+  driver::Options driver;              ///< `today` is set by `finish`
   std::optional<std::string> files_from;
-  std::optional<std::string> at;        ///< --at, a valid date
+  std::optional<std::string> at;  ///< --at, a valid date
 
   diagnostics::Format format = diagnostics::Format::Text;
   std::vector<std::pair<diagnostics::Format, std::string>> reports;  ///< --report FORMAT=FILE
   Color color = Color::Auto;
   std::optional<diagnostics::Severity> fail_on = diagnostics::Severity::Error;  ///< nothing: never
   bool quiet = false, verbose = false, help = false;
-  unsigned jobs = 0;                    ///< --jobs: threads at most; 0: as many as processors
+  unsigned jobs = 0;  ///< --jobs: threads at most; 0: as many as processors
 
   driver::BuildOptions build;
   driver::VerifyInput verify;

@@ -5,13 +5,18 @@ namespace {
 
 const CommandRow rows[] = {
     {Check, "check", "[PATH…]", "report every finding: syntax, names, conflicts, and what the target can't hold",
-     "PATH is a policy file, or a directory that is searched for *.agp; default: the project's root. Prints the plan of\n"
+     "PATH is a policy file, or a directory that is searched for *.agp; default: the project's root. Prints the plan "
+     "of\n"
      "each policy: fact by fact, which layer of the target's stack holds it.",
      run_check},
-    {Build, "build", "FILE -o DIR, or --all [PATH…] -o DIR", "check, emit the artifacts, prove them, and put them in place",
-     "DIR must not exist, be empty, or be an earlier output of agp; it is replaced as a whole or not at all.", run_build},
-    {Verify, "verify", "FILE DIR, or FILE with one of the artifact options", "prove artifacts against a policy, both ways",
-     "Exit status 1: an artifact is refuted, with one call as a witness. 3: something could not be decided or verified.",
+    {Build, "build", "FILE -o DIR, or --all [PATH…] -o DIR",
+     "check, emit the artifacts, prove them, and put them in place",
+     "DIR must not exist, be empty, or be an earlier output of agp; it is replaced as a whole or not at all.",
+     run_build},
+    {Verify, "verify", "FILE DIR, or FILE with one of the artifact options",
+     "prove artifacts against a policy, both ways",
+     "Exit status 1: an artifact is refuted, with one call as a witness. 3: something could not be decided or "
+     "verified.",
      run_verify},
     {Query, "query", "FILE 'ACTION'", "the decision for one action, and the rules behind it",
      "ACTION is written as in a policy: `write \"/etc/passwd\"`, `connect tcp 10.0.1.50:443`, `syscall bpf()`,\n"
@@ -20,10 +25,13 @@ const CommandRow rows[] = {
     {Test, "test", "[PATH…]", "run the `test` blocks", "", run_test},
     {Probe, "probe", "FILE", "the escape suite of a policy, as JSON lines for tools/probe", "", run_probe},
     {Fmt, "fmt", "[--check|--diff] [PATH…]", "put policy files into canonical layout",
-     "Files are replaced one by one, each as a whole, keeping their mode. `-` formats standard input to standard output.",
+     "Files are replaced one by one, each as a whole, keeping their mode. `-` formats standard input to standard "
+     "output.",
      run_fmt},
-    {Explain, "explain", "[CODE|NAME]", "the documentation of a diagnostic; without argument, the list", "", run_explain},
-    {Version, "version", "", "the versions of agp, its language, its library, its schemas and its solver", "", run_version},
+    {Explain, "explain", "[CODE|NAME]", "the documentation of a diagnostic; without argument, the list", "",
+     run_explain},
+    {Version, "version", "", "the versions of agp, its language, its library, its schemas and its solver", "",
+     run_version},
     {Help, "help", "[COMMAND]", "this overview, or the options of a command", "", run_help},
 };
 

@@ -29,7 +29,8 @@ int run_test(Context& context) {
   }
   if (context.text_format()) context.out(lines + (lines.empty() ? "" : "\n"));
   context.findings(session.files, session.sink, stdout, {{"tests", results}});
-  const auto passed = std::count_if(report.results.begin(), report.results.end(), [](const auto& one) { return one.passed(); });
+  const auto passed =
+      std::count_if(report.results.begin(), report.results.end(), [](const auto& one) { return one.passed(); });
   const auto failed = static_cast<std::ptrdiff_t>(report.results.size()) - passed;
   if (failed > 0) context.outcome.finding();
   context.closing(fmt::format("{} passed, {} failed", passed, failed));

@@ -40,13 +40,16 @@ std::vector<Step> script(const Lines& a, const Lines& b) {
   const int n = static_cast<int>(a.size() - head - tail), m = static_cast<int>(b.size() - head - tail);
   // reach[d][k + d]: how far in `a` the furthest path with d changes on diagonal k comes.
   std::vector<std::vector<int>> reach;
-  const auto at = [&](int d, int k) { return k < -d || k > d ? -1 : reach[static_cast<std::size_t>(d)][static_cast<std::size_t>(k + d)]; };
+  const auto at = [&](int d, int k) {
+    return k < -d || k > d ? -1 : reach[static_cast<std::size_t>(d)][static_cast<std::size_t>(k + d)];
+  };
   int found = -1;
   for (int d = 0; d <= std::min(n + m, longest_script) && found < 0; ++d) {
     reach.emplace_back(2 * d + 1, 0);
     for (int k = -d; k <= d && found < 0; k += 2) {
       int x = 0;
-      if (d > 0) x = k == -d || (k != d && at(d - 1, k - 1) < at(d - 1, k + 1)) ? at(d - 1, k + 1) : at(d - 1, k - 1) + 1;
+      if (d > 0)
+        x = k == -d || (k != d && at(d - 1, k - 1) < at(d - 1, k + 1)) ? at(d - 1, k + 1) : at(d - 1, k - 1) + 1;
       while (x < n && x - k < m && x - k >= 0 && a[head + x] == b[head + (x - k)]) ++x;
       reach.back()[static_cast<std::size_t>(k + d)] = x;
       if (x >= n && x - k >= m) found = d;
@@ -113,8 +116,8 @@ std::string unified_diff(std::string_view name, std::string_view before, std::st
       if (steps[s].sign != '-') ++count_b;
       body += shown(steps[s].sign, steps[s].sign == '+' ? b[steps[s].line] : a[steps[s].line]);
     }
-    out += fmt::format("@@ -{},{} +{},{} @@\n{}", line_a + (count_a > 0 ? 1 : 0), count_a, line_b + (count_b > 0 ? 1 : 0),
-                       count_b, body);
+    out += fmt::format("@@ -{},{} +{},{} @@\n{}", line_a + (count_a > 0 ? 1 : 0), count_a,
+                       line_b + (count_b > 0 ? 1 : 0), count_b, body);
     line_a += count_a;
     line_b += count_b;
     i = end;

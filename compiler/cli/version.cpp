@@ -1,3 +1,5 @@
+#include "compiler/source/version.hpp"
+
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -6,13 +8,12 @@
 #include "compiler/cli/commands.hpp"
 #include "compiler/diagnostics/json.hpp"
 #include "compiler/solver/solver.hpp"
-#include "compiler/source/version.hpp"
 
 namespace agp::cli {
 namespace {
 
-constexpr std::string_view schemas[] = {"agp-diagnostics/1", "agp-manifest/1", "agp-probe/1", "agp-query/1", "agp-report/1",
-                                        "agp-target/1"};
+constexpr std::string_view schemas[] = {"agp-diagnostics/1", "agp-manifest/1", "agp-probe/1",
+                                        "agp-query/1",       "agp-report/1",   "agp-target/1"};
 
 /// Loads the solver: the only way to know which one the other commands will use.
 std::string solver_version() {
@@ -35,8 +36,8 @@ int run_version(Context& context) {
     return 0;
   }
   if (!context.text_format()) return context.usage({"`version` has the formats text and json", {}});
-  context.out(fmt::format("agp {} (commit {})\nlanguage {}, library edition {}\nschemas {}\nsolver {}\n", version, commit,
-                          language_version, library_edition, fmt::join(schemas, ", "), solver_version()));
+  context.out(fmt::format("agp {} (commit {})\nlanguage {}, library edition {}\nschemas {}\nsolver {}\n", version,
+                          commit, language_version, library_edition, fmt::join(schemas, ", "), solver_version()));
   return 0;
 }
 

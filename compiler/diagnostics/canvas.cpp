@@ -7,14 +7,22 @@ namespace {
 
 std::string_view ansi(Style style) {
   switch (style) {
-    case Style::Plain: return "";
-    case Style::Bold: return "\033[1m";
-    case Style::Error: return "\033[1;31m";
-    case Style::Warning: return "\033[1;33m";
-    case Style::Note: return "\033[1;36m";
-    case Style::Frame: return "\033[1;34m";
-    case Style::Added: return "\033[32m";
-    case Style::Removed: return "\033[31m";
+    case Style::Plain:
+      return "";
+    case Style::Bold:
+      return "\033[1m";
+    case Style::Error:
+      return "\033[1;31m";
+    case Style::Warning:
+      return "\033[1;33m";
+    case Style::Note:
+      return "\033[1;36m";
+    case Style::Frame:
+      return "\033[1;34m";
+    case Style::Added:
+      return "\033[32m";
+    case Style::Removed:
+      return "\033[31m";
   }
   return "";
 }

@@ -47,26 +47,47 @@ struct Diagnostic {
   const Kind* kind = nullptr;
   Severity severity = Severity::Error;
   std::string message;
-  source::Span primary;               ///< may be unknown (a missing file, say)
-  std::string label;                  ///< stands beside the primary span; may be empty
+  source::Span primary;  ///< may be unknown (a missing file, say)
+  std::string label;     ///< stands beside the primary span; may be empty
   std::vector<Label> related;
-  std::string witness;                ///< a concrete action, where a solver or an engine found one
+  std::string witness;  ///< a concrete action, where a solver or an engine found one
   std::vector<std::string> notes;
-  std::string help;                   ///< what to type
+  std::string help;  ///< what to type
   std::vector<Edit> edits;
-  std::string policy;                 ///< the policy concerned; empty for a whole file
+  std::string policy;  ///< the policy concerned; empty for a whole file
 
   Diagnostic() = default;
   Diagnostic(const Kind& k, source::Span span, std::string text)
       : kind(&k), severity(k.severity), message(std::move(text)), primary(span) {}
 
-  Diagnostic& labelled(std::string text) { label = std::move(text); return *this; }
-  Diagnostic& relate(source::Span span, std::string text) { related.push_back({span, std::move(text)}); return *this; }
-  Diagnostic& witnessed(std::string text) { witness = std::move(text); return *this; }
-  Diagnostic& note(std::string text) { notes.push_back(std::move(text)); return *this; }
-  Diagnostic& helped(std::string text) { help = std::move(text); return *this; }
-  Diagnostic& edit(source::Span span, std::string text) { edits.push_back({span, std::move(text)}); return *this; }
-  Diagnostic& about(std::string name) { policy = std::move(name); return *this; }
+  Diagnostic& labelled(std::string text) {
+    label = std::move(text);
+    return *this;
+  }
+  Diagnostic& relate(source::Span span, std::string text) {
+    related.push_back({span, std::move(text)});
+    return *this;
+  }
+  Diagnostic& witnessed(std::string text) {
+    witness = std::move(text);
+    return *this;
+  }
+  Diagnostic& note(std::string text) {
+    notes.push_back(std::move(text));
+    return *this;
+  }
+  Diagnostic& helped(std::string text) {
+    help = std::move(text);
+    return *this;
+  }
+  Diagnostic& edit(source::Span span, std::string text) {
+    edits.push_back({span, std::move(text)});
+    return *this;
+  }
+  Diagnostic& about(std::string name) {
+    policy = std::move(name);
+    return *this;
+  }
 };
 
 /// Collects what the passes find. Not thread-safe: one per file, joined afterwards.

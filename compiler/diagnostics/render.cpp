@@ -22,9 +22,7 @@ constexpr int first_of_meaning = 1050, first_of_conflicts = 2000;  ///< codes.de
 
 /// Everything that a reader could tell two findings apart by. The policy is left out: a mistake in a file that several
 /// policies use is one mistake.
-auto content(const Diagnostic& d) {
-  return std::tie(d.message, d.label, d.witness, d.notes, d.help);
-}
+auto content(const Diagnostic& d) { return std::tie(d.message, d.label, d.witness, d.notes, d.help); }
 
 bool same(const Diagnostic& a, const Diagnostic& b) {
   const auto same_label = [](const Label& x, const Label& y) { return x.span == y.span && x.message == y.message; };
@@ -35,7 +33,8 @@ bool same(const Diagnostic& a, const Diagnostic& b) {
 /// One mistake is one finding: where the text itself is wrong, what its meaning would be is not judged.
 void drop_consequences(std::vector<Diagnostic>& list) {
   const auto about_text = [](const Diagnostic& d) {
-    return d.kind == &kind::hidden_character || (d.kind->number >= kind::syntax_error.number && d.kind->number < first_of_meaning);
+    return d.kind == &kind::hidden_character ||
+           (d.kind->number >= kind::syntax_error.number && d.kind->number < first_of_meaning);
   };
   std::map<source::FileId, std::vector<source::Span>> wrong;
   for (const Diagnostic& d : list)
@@ -66,12 +65,18 @@ std::string_view to_string(Format format) { return formats[static_cast<std::size
 std::string render(Format format, const source::Files& files, std::span<const Diagnostic> list,
                    const RenderOptions& options) {
   switch (format) {
-    case Format::Text: return render_text(files, list, options);
-    case Format::Concise: return render_concise(files, list);
-    case Format::Json: return render_json(files, list);
-    case Format::Sarif: return render_sarif(files, list);
-    case Format::Github: return render_github(files, list);
-    case Format::Markdown: return render_markdown(files, list);
+    case Format::Text:
+      return render_text(files, list, options);
+    case Format::Concise:
+      return render_concise(files, list);
+    case Format::Json:
+      return render_json(files, list);
+    case Format::Sarif:
+      return render_sarif(files, list);
+    case Format::Github:
+      return render_github(files, list);
+    case Format::Markdown:
+      return render_markdown(files, list);
   }
   return {};
 }
@@ -94,7 +99,8 @@ void arrange(const source::Files& files, std::vector<Diagnostic>& list) {
 std::string summary(std::span<const Diagnostic> list) {
   std::string text;
   for (const Severity severity : {Severity::Error, Severity::Warning, Severity::Note}) {
-    const auto count = std::count_if(list.begin(), list.end(), [&](const Diagnostic& d) { return d.severity == severity; });
+    const auto count =
+        std::count_if(list.begin(), list.end(), [&](const Diagnostic& d) { return d.severity == severity; });
     if (count == 0) continue;
     text += fmt::format("{}{} {}{}", text.empty() ? "" : ", ", count, severity_word(severity), count == 1 ? "" : "s");
   }
@@ -103,9 +109,12 @@ std::string summary(std::span<const Diagnostic> list) {
 
 std::string_view severity_word(Severity severity) {
   switch (severity) {
-    case Severity::Error: return "error";
-    case Severity::Warning: return "warning";
-    case Severity::Note: return "note";
+    case Severity::Error:
+      return "error";
+    case Severity::Warning:
+      return "warning";
+    case Severity::Note:
+      return "note";
   }
   return "error";
 }

@@ -21,13 +21,14 @@ struct RenderOptions {
 };
 
 /// The findings as one report of the format: text that ends with a line end, or nothing where there is nothing to say.
-/// `list` is rendered in the order given by `arrange`. Whatever bytes a policy or a path holds, the report is valid UTF-8
-/// without control or bidirectional characters, and no line of it is a command to a build server but `github`'s own.
+/// `list` is rendered in the order given by `arrange`. Whatever bytes a policy or a path holds, the report is valid
+/// UTF-8 without control or bidirectional characters, and no line of it is a command to a build server but `github`'s
+/// own.
 std::string render(Format format, const source::Files& files, std::span<const Diagnostic> list,
                    const RenderOptions& options = {});
 
-/// Puts findings in the order of reports, by place (path, offset), then severity and code. Drops exact repeats, and what
-/// names and values (AGP1050 to AGP1999) have wrong where the text itself is wrong (AGP0007, AGP1001 to AGP1049).
+/// Puts findings in the order of reports, by place (path, offset), then severity and code. Drops exact repeats, and
+/// what names and values (AGP1050 to AGP1999) have wrong where the text itself is wrong (AGP0007, AGP1001 to AGP1049).
 void arrange(const source::Files& files, std::vector<Diagnostic>& list);
 
 /// "2 errors, 1 warning"; empty when there is nothing.

@@ -14,8 +14,10 @@ constexpr int shown_per_level = 10;
 std::string escape(std::string_view text, std::string_view also) {
   std::string out;
   for (const char c : text) {
-    if (c == '%' || also.find(c) != std::string_view::npos) out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    else out += c;
+    if (c == '%' || also.find(c) != std::string_view::npos)
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    else
+      out += c;
   }
   return out;
 }

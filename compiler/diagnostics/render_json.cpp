@@ -1,5 +1,5 @@
-// `agp-diagnostics/1`: everything a finding has. The strings are escaped by JSON itself, and everything outside ASCII as
-// \uXXXX, so that a terminal or a build log that prints the report obeys nothing in it.
+// `agp-diagnostics/1`: everything a finding has. The strings are escaped by JSON itself, and everything outside ASCII
+// as \uXXXX, so that a terminal or a build log that prints the report obeys nothing in it.
 #include <nlohmann/json.hpp>
 
 #include "compiler/diagnostics/formats.hpp"
@@ -39,7 +39,8 @@ Json finding(const source::Files& files, Locator& locator, const Diagnostic& d) 
               {"edits", Json::array()},
               {"policy", d.policy.empty() ? Json(nullptr) : Json(valid_utf8(d.policy))}};
   for (const Label& label : d.related)
-    one["related"].push_back({{"location", location(files, locator, label.span)}, {"message", valid_utf8(label.message)}});
+    one["related"].push_back(
+        {{"location", location(files, locator, label.span)}, {"message", valid_utf8(label.message)}});
   for (const std::string& note : d.notes) one["notes"].push_back(valid_utf8(note));
   for (const Edit& edit : d.edits)
     one["edits"].push_back(

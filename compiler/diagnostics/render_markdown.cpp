@@ -1,5 +1,5 @@
-// A report for pull requests and job summaries. Text of a policy stands in code spans or fences, or with everything that
-// Markdown, HTML or a forge would act on (tags, links, mentions, issue numbers) as character references.
+// A report for pull requests and job summaries. Text of a policy stands in code spans or fences, or with everything
+// that Markdown, HTML or a forge would act on (tags, links, mentions, issue numbers) as character references.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,10 +14,12 @@ std::string plain(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     const bool www = c == '.' && i >= 3 && (text.substr(i - 3, 3) == "www" || text.substr(i - 3, 3) == "WWW");
-    if (c == '@' || c == '#') out += fmt::format("&#{};&#8203;", static_cast<int>(c));  // no mention, no issue number
+    if (c == '@' || c == '#')
+      out += fmt::format("&#{};&#8203;", static_cast<int>(c));  // no mention, no issue number
     else if (www || std::string_view("\\`*_{}[]<>&!|~:$^").find(c) != std::string_view::npos)
       out += fmt::format("&#{};", static_cast<int>(c));
-    else out += c;
+    else
+      out += c;
   }
   return out;
 }
@@ -30,7 +32,8 @@ std::size_t longest_run(std::string_view text, char c) {
 
 std::string code(std::string_view text) {
   const std::string ticks(longest_run(text, '`') + 1, '`');
-  const bool pad = text.empty() || text.front() == '`' || text.back() == '`' || text.front() == ' ' || text.back() == ' ';
+  const bool pad =
+      text.empty() || text.front() == '`' || text.back() == '`' || text.front() == ' ' || text.back() == ' ';
   return fmt::format("{0}{1}{2}{1}{0}", ticks, pad ? " " : "", text);
 }
 

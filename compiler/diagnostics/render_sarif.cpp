@@ -1,5 +1,5 @@
-// SARIF 2.1.0 (OASIS): one run, most severe first. A result is recognised over time by `agp/v1`, a digest of code, policy,
-// text of the rule and its occurrence, so that moving a rule does not make it new.
+// SARIF 2.1.0 (OASIS): one run, most severe first. A result is recognised over time by `agp/v1`, a digest of code,
+// policy, text of the rule and its occurrence, so that moving a rule does not make it new.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,8 +22,10 @@ std::string uri(const source::File& file) {
   for (const char c : file.path) {
     const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
                             c == '.' || c == '_' || c == '~' || c == '/';
-    if (unreserved) out += c;
-    else out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    if (unreserved)
+      out += c;
+    else
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
 }
@@ -41,12 +43,9 @@ class Run {
     if (!d.witness.empty()) text += "\nwitness: " + visible(d.witness);
     for (const std::string& note : d.notes) text += "\nnote: " + visible(note);
     if (!d.help.empty()) text += "\nhelp: " + visible(d.help);
-    Json one = {{"ruleId", code_text(*d.kind)},
-                {"ruleIndex", rules.at(d.kind)},
-                {"level", level(d.severity)},
-                {"message", {{"text", text}}},
-                {"locations", Json::array()},
-                {"partialFingerprints", {{"agp/v1", fingerprint(d)}}}};
+    Json one = {{"ruleId", code_text(*d.kind)}, {"ruleIndex", rules.at(d.kind)},
+                {"level", level(d.severity)},   {"message", {{"text", text}}},
+                {"locations", Json::array()},   {"partialFingerprints", {{"agp/v1", fingerprint(d)}}}};
     if (d.primary.known()) one["locations"].push_back(location(d.primary, d.label));
     for (const Label& label : d.related) {
       if (!label.span.known()) continue;
@@ -69,8 +68,8 @@ class Run {
   Json region(source::Span span) {
     const source::Position from = locator_.position(span.file, span.begin);
     const source::Position to = locator_.position(span.file, span.end);
-    return {{"startLine", from.line},      {"startColumn", from.column},         {"endLine", to.line},
-            {"endColumn", to.column},      {"byteOffset", span.begin},           {"byteLength", span.end - span.begin}};
+    return {{"startLine", from.line}, {"startColumn", from.column}, {"endLine", to.line},
+            {"endColumn", to.column}, {"byteOffset", span.begin},   {"byteLength", span.end - span.begin}};
   }
 
   Json location(source::Span span, std::string_view label) {
@@ -103,8 +102,10 @@ class Run {
     const std::size_t end = std::min(all.find('\n', std::clamp<std::size_t>(span.end, at, all.size())), all.size());
     std::string out;
     for (const char c : all.substr(begin, std::min<std::size_t>(end - begin, 65536))) {
-      if (c != ' ' && c != '\t' && c != '\r' && c != '\n') out += c;
-      else if (!out.empty() && out.back() != ' ') out += ' ';
+      if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+        out += c;
+      else if (!out.empty() && out.back() != ' ')
+        out += ' ';
     }
     if (!out.empty() && out.back() == ' ') out.pop_back();
     return out;

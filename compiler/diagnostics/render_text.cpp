@@ -12,16 +12,20 @@ namespace {
 
 Style style_of(Severity severity) {
   switch (severity) {
-    case Severity::Error: return Style::Error;
-    case Severity::Warning: return Style::Warning;
-    case Severity::Note: return Style::Note;
+    case Severity::Error:
+      return Style::Error;
+    case Severity::Warning:
+      return Style::Warning;
+    case Severity::Note:
+      return Style::Note;
   }
   return Style::Error;
 }
 
 class Report {
  public:
-  Report(const source::Files& files, const RenderOptions& options) : files_(files), locator_(files), options_(options) {}
+  Report(const source::Files& files, const RenderOptions& options)
+      : files_(files), locator_(files), options_(options) {}
 
   std::string one(const Diagnostic& d) {
     std::string out = headline(d);
@@ -147,8 +151,10 @@ std::string render_text(const source::Files& files, std::span<const Diagnostic> 
     out += report.one(d) + '\n';
     codes.insert(code_text(*d.kind));
   }
-  if (codes.size() == 1) out += fmt::format("`agp explain {}` says more\n", *codes.begin());
-  else if (!codes.empty()) out += fmt::format("`agp explain CODE` says more, for one of {}\n", fmt::join(codes, ", "));
+  if (codes.size() == 1)
+    out += fmt::format("`agp explain {}` says more\n", *codes.begin());
+  else if (!codes.empty())
+    out += fmt::format("`agp explain CODE` says more, for one of {}\n", fmt::join(codes, ", "));
   return out;
 }
 

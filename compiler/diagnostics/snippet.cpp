@@ -11,8 +11,8 @@
 namespace agp::diagnostics {
 namespace {
 
-constexpr unsigned unlimited_width = 400;     ///< columns of a source line shown when no terminal limits them
-constexpr std::size_t longest_slice = 4096;   ///< bytes of a line that are looked at
+constexpr unsigned unlimited_width = 400;    ///< columns of a source line shown when no terminal limits them
+constexpr std::size_t longest_slice = 4096;  ///< bytes of a line that are looked at
 
 /// What one line has of one mark: display columns within the line's slice.
 struct Piece {
@@ -25,7 +25,7 @@ struct Piece {
 
 struct Line {
   std::vector<Glyph> glyphs;
-  std::uint32_t begin = 0;   ///< byte offset of the slice in the file
+  std::uint32_t begin = 0;  ///< byte offset of the slice in the file
   bool cut_left = false, cut_right = false;
   bool blank_before(unsigned column) const {
     unsigned at = 0;
@@ -64,8 +64,10 @@ class Drawing {
     std::uint32_t last = 0;
     std::vector<const Mark*> open(depths_, nullptr);
     for (auto& [number, line] : lines_) {
-      if (last != 0 && number == last + 2) out += source_row(last + 1, read(last + 1, 0), open, {});
-      else if (last != 0 && number > last + 2) out += elided(open);
+      if (last != 0 && number == last + 2)
+        out += source_row(last + 1, read(last + 1, 0), open, {});
+      else if (last != 0 && number > last + 2)
+        out += elided(open);
       out += draw(number, line, open);
       last = number;
     }
@@ -172,9 +174,12 @@ class Drawing {
     bool left = line.cut_left, right = line.cut_right;
     for (const Glyph& glyph : line.glyphs) {
       const unsigned next = at + glyph.width;
-      if (at < shift_) left = left || glyph.shown.find_first_not_of(' ') != std::string::npos;
-      else if (next - shift_ > available_) right = true;
-      else row.put(origin() + at - shift_, glyph.shown, Style::Plain);
+      if (at < shift_)
+        left = left || glyph.shown.find_first_not_of(' ') != std::string::npos;
+      else if (next - shift_ > available_)
+        right = true;
+      else
+        row.put(origin() + at - shift_, glyph.shown, Style::Plain);
       at = next;
     }
     if (left) row.put(origin(), "…", Style::Frame);
@@ -190,9 +195,12 @@ class Drawing {
   std::string draw(std::uint32_t number, const Line& line, std::vector<const Mark*>& open) {
     std::vector<Piece> whole, starts, slashes, ends;
     for (const Piece& piece : pieces_[number]) {
-      if (piece.kind == Piece::Kind::Whole) whole.push_back(piece);
-      else if (piece.kind == Piece::Kind::End) ends.push_back(piece);
-      else (line.blank_before(piece.from) ? slashes : starts).push_back(piece);
+      if (piece.kind == Piece::Kind::Whole)
+        whole.push_back(piece);
+      else if (piece.kind == Piece::Kind::End)
+        ends.push_back(piece);
+      else
+        (line.blank_before(piece.from) ? slashes : starts).push_back(piece);
     }
     std::string out = source_row(number, line, open, slashes);
     for (const Piece& piece : slashes) open[piece.depth] = piece.mark;
@@ -304,7 +312,8 @@ std::string edit_lines(const source::Files& files, std::vector<std::pair<source:
   const std::uint32_t last = files.position(edits.front().first.file, edits.back().first.end).line;
   const std::size_t begin = file.line_starts[first - 1];
   const std::size_t end = last < file.line_starts.size() ? file.line_starts[last] : file.text.size();
-  if (last - first > 12 || end - begin > longest_slice) return {};  // too much to show; the edit stands in json and sarif
+  if (last - first > 12 || end - begin > longest_slice)
+    return {};  // too much to show; the edit stands in json and sarif
 
   std::string changed;
   std::size_t at = begin;

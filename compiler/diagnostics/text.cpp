@@ -1,5 +1,6 @@
-// In: text that a policy, a path or a configuration brought. Out: text that a terminal, a log or a build server shows as
-// characters and never obeys. Every renderer but the JSON ones (whose strings are escaped by JSON) goes through here.
+// In: text that a policy, a path or a configuration brought. Out: text that a terminal, a log or a build server shows
+// as characters and never obeys. Every renderer but the JSON ones (whose strings are escaped by JSON) goes through
+// here.
 #include "compiler/diagnostics/text.hpp"
 
 #include <fmt/format.h>
@@ -24,7 +25,8 @@ CodePoint decode(std::string_view text, std::size_t at) {
   return {value, static_cast<std::size_t>(size)};
 }
 
-/// Characters of other categories that show as nothing (Default_Ignorable_Code_Point of the Unicode Character Database).
+/// Characters of other categories that show as nothing (Default_Ignorable_Code_Point of the Unicode Character
+/// Database).
 bool ignorable(std::int32_t c) {
   return c == 0x34f || (c >= 0x115f && c <= 0x1160) || (c >= 0x17b4 && c <= 0x17b5) || (c >= 0x180b && c <= 0x180f) ||
          c == 0x3164 || c == 0xffa0 || (c >= 0xfe00 && c <= 0xfe0f) || (c >= 0xe0100 && c <= 0xe01ef);
@@ -90,9 +92,12 @@ std::string visible(std::string_view text) {
   std::string out;
   for (const Glyph& glyph : glyphs(text)) {
     const char first = text[glyph.begin];
-    if (first == '\t') out += "\\t";
-    else if (first == '\n') out += "\\n";
-    else out += glyph.shown;
+    if (first == '\t')
+      out += "\\t";
+    else if (first == '\n')
+      out += "\\n";
+    else
+      out += glyph.shown;
   }
   return out;
 }
@@ -111,8 +116,10 @@ std::string valid_utf8(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
     const CodePoint c = decode(text, at);
-    if (c.value < 0) out += "\xef\xbf\xbd";
-    else out += text.substr(at, c.size);
+    if (c.value < 0)
+      out += "\xef\xbf\xbd";
+    else
+      out += text.substr(at, c.size);
     at += c.size;
   }
   return out;

@@ -12,15 +12,15 @@ namespace agp::diagnostics {
 
 /// One piece of text as it is shown: a character, or the escape that stands for it.
 struct Glyph {
-  std::string shown;        ///< printable UTF-8
-  unsigned width = 0;       ///< columns: 0 for combining marks, 2 for wide characters
-  std::size_t begin = 0;    ///< bytes of the text it stands for
+  std::string shown;      ///< printable UTF-8
+  unsigned width = 0;     ///< columns: 0 for combining marks, 2 for wide characters
+  std::size_t begin = 0;  ///< bytes of the text it stands for
   std::size_t end = 0;
 };
 
 /// Text -> what is shown of it, in order, without gaps. Control, bidirectional and other invisible characters become
-/// `\u{202e}`, bytes that are not UTF-8 become `\x{ff}`; a tab reaches to the next multiple of four columns. A `##` that
-/// would begin a build server's command (`##[…]`, `##vso[…]`) is broken by an escape. Linear.
+/// `\u{202e}`, bytes that are not UTF-8 become `\x{ff}`; a tab reaches to the next multiple of four columns. A `##`
+/// that would begin a build server's command (`##[…]`, `##vso[…]`) is broken by an escape. Linear.
 std::vector<Glyph> glyphs(std::string_view text);
 
 /// The same as one string. A tab and a line end become `\t` and `\n`: the result is one line.

@@ -16,7 +16,8 @@ using backends::Artifact;
 using Clock = std::chrono::steady_clock;
 
 std::uint64_t since(Clock::time_point start) {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count());
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count());
 }
 
 /// Reads every artifact back and compares. Anything that is not proved is a finding; what can't be read back is named.
@@ -25,7 +26,8 @@ void prove(Session& session, BuiltPolicy& built, std::span<const Artifact> artif
     const backends::Decoded decoded = backend->decode(artifacts, *session.target);
     built.not_verified.insert(built.not_verified.end(), decoded.not_verified.begin(), decoded.not_verified.end());
     verify::report_refused(built.policy, backend->name(), decoded, session.sink);
-    auto obligations = verify::verify_filters(built.policy, *session.target, built.plan, decoded, verify_options(session));
+    auto obligations =
+        verify::verify_filters(built.policy, *session.target, built.plan, decoded, verify_options(session));
     verify::report(built.policy, obligations, session.sink);
     for (auto& o : obligations) {
       if (o.verdict.word() == "unknown") session.undecided = true;
@@ -54,14 +56,16 @@ bool known_backends(Session& session, const std::vector<std::string>& names) {
     if (std::any_of(all.begin(), all.end(), [&](const backends::Backend* b) { return b->name() == name; })) continue;
     std::vector<std::string_view> known;
     for (const auto* b : all) known.push_back(b->name());
-    session.sink.emit(kind::nothing_to_do, {}, fmt::format("no backend is called `{}`", name)).helped(fmt::format("backends are {}", fmt::join(known, ", ")));
+    session.sink.emit(kind::nothing_to_do, {}, fmt::format("no backend is called `{}`", name))
+        .helped(fmt::format("backends are {}", fmt::join(known, ", ")));
     session.unusable = true;
     return false;
   }
   return true;
 }
 
-bundle::Content content(const Session& session, const BuiltPolicy& built, Emission emission, const BuildOptions& options) {
+bundle::Content content(const Session& session, const BuiltPolicy& built, Emission emission,
+                        const BuildOptions& options) {
   bundle::Content out;
   out.files = &session.files;
   out.policy = &built.policy;
@@ -90,12 +94,19 @@ std::vector<PolicyReport> to_build(Session& session, std::span<const std::string
     std::sort(names.begin(), names.end());
     const auto twice = std::adjacent_find(names.begin(), names.end());
     if (twice == names.end() && !names.empty()) return std::move(checked.policies);
-    session.sink.emit(kind::policy_not_named, {}, names.empty() ? "there is no policy to build" : fmt::format("two policies are called `{}`: their directories would be one", *twice));
+    session.sink.emit(kind::policy_not_named, {},
+                      names.empty()
+                          ? "there is no policy to build"
+                          : fmt::format("two policies are called `{}`: their directories would be one", *twice));
   } else if (names.size() == 1) {
     return std::move(checked.policies);
   } else {
-    session.sink.emit(kind::policy_not_named, {}, names.empty() ? "there is no policy to build" : fmt::format("there are {} policies", names.size()))
-        .helped(names.empty() ? "" : fmt::format("choose one with `--policy`, or build them all with `--all`: {}", fmt::join(names, ", ")));
+    session.sink
+        .emit(kind::policy_not_named, {},
+              names.empty() ? "there is no policy to build" : fmt::format("there are {} policies", names.size()))
+        .helped(names.empty() ? ""
+                              : fmt::format("choose one with `--policy`, or build them all with `--all`: {}",
+                                            fmt::join(names, ", ")));
   }
   session.unusable = true;
   return {};

@@ -12,7 +12,7 @@ CheckReport check(Session& session, std::span<const std::string> paths) {
   report.files = files.size();
   for (const source::FileId file : files) {
     sema::Unit unit = load(session, file);
-    if (unit.failed) continue;   // what was left out would make the plan a lie
+    if (unit.failed) continue;  // what was left out would make the plan a lie
     for (auto& policy : unit.policies) {
       if (session.options.policy && policy.name != *session.options.policy) continue;
       plan::Plan plan = plan::make_plan(policy, *session.target, session.sink);
@@ -22,7 +22,8 @@ CheckReport check(Session& session, std::span<const std::string> paths) {
     }
   }
   if (files.empty() && session.sink.errors() == 0)
-    session.sink.emit(diagnostics::kind::nothing_to_do, {}, "no `.agp` file was found").helped("name a file or a directory that has one");
+    session.sink.emit(diagnostics::kind::nothing_to_do, {}, "no `.agp` file was found")
+        .helped("name a file or a directory that has one");
   return report;
 }
 

@@ -21,16 +21,16 @@ namespace agp::driver {
 /// What every command that reads policies takes.
 struct Options {
   project::Options project;
-  std::map<std::string, std::string> set;     ///< --set K=V
-  std::optional<std::string> policy;          ///< --policy
-  std::optional<std::string> target;          ///< --target: a built-in name; else agp.toml's, else debian-12
-  std::vector<std::string> archs;             ///< --arch; empty: the target's
-  model::Day today = 0;                       ///< --at, else SOURCE_DATE_EPOCH, else today: the caller decides
-  std::uint64_t solver_timeout_ms = 10000;    ///< --solver-timeout, per query
+  std::map<std::string, std::string> set;   ///< --set K=V
+  std::optional<std::string> policy;        ///< --policy
+  std::optional<std::string> target;        ///< --target: a built-in name; else agp.toml's, else debian-12
+  std::vector<std::string> archs;           ///< --arch; empty: the target's
+  model::Day today = 0;                     ///< --at, else SOURCE_DATE_EPOCH, else today: the caller decides
+  std::uint64_t solver_timeout_ms = 10000;  ///< --solver-timeout, per query
 };
 
-/// One run: its texts, its findings. `unusable` is exit 2 (nothing to do, an output that can't be written, a policy that
-/// must be named), `undecided` exit 3; findings are in the sink.
+/// One run: its texts, its findings. `unusable` is exit 2 (nothing to do, an output that can't be written, a policy
+/// that must be named), `undecided` exit 3; findings are in the sink.
 struct Session {
   explicit Session(Options o) : options(std::move(o)) {}
   Options options;
@@ -56,22 +56,22 @@ struct CheckReport {
 CheckReport check(Session& session, std::span<const std::string> paths);
 
 struct BuildOptions {
-  std::string directory;                       ///< -o
-  bool all = false;                            ///< --all: DIR/POLICY/…
-  bool verify = true;                          ///< --no-verify
-  std::vector<std::string> emit;               ///< --emit: backend names; empty: all
+  std::string directory;          ///< -o
+  bool all = false;               ///< --all: DIR/POLICY/…
+  bool verify = true;             ///< --no-verify
+  std::vector<std::string> emit;  ///< --emit: backend names; empty: all
 };
 struct BuiltPolicy {
   model::Policy policy;
   plan::Plan plan;
-  std::vector<std::string> artifacts;          ///< paths below the policy's directory, sorted
+  std::vector<std::string> artifacts;  ///< paths below the policy's directory, sorted
   std::vector<std::string> not_verified;
   std::vector<verify::Obligation> obligations;
   bool proofs_skipped = false;
 };
 struct BuildReport {
   std::vector<BuiltPolicy> policies;
-  bool written = false;                        ///< only then something new is on disk
+  bool written = false;  ///< only then something new is on disk
 };
 /// check -> emit -> decode -> compare -> put in place. Anything but a clean run leaves the old directory untouched.
 BuildReport build(Session& session, std::span<const std::string> paths, const BuildOptions& options);
@@ -79,14 +79,14 @@ BuildReport build(Session& session, std::span<const std::string> paths, const Bu
 /// `agp verify FILE DIR` or `agp verify FILE --seccomp F …`: exactly one of them is set.
 struct VerifyInput {
   std::optional<std::string> directory;
-  std::optional<std::string> seccomp, oci_seccomp, oci;   ///< single artifacts; `arch` goes with `seccomp`
+  std::optional<std::string> seccomp, oci_seccomp, oci;  ///< single artifacts; `arch` goes with `seccomp`
   std::optional<std::string> nft, nft_json, landlock;
   std::string arch = "x86_64";
 };
 struct VerifyReport {
   std::optional<PolicyReport> policy;
   std::vector<verify::Obligation> obligations;
-  std::vector<std::string> not_verified;       ///< artifacts without a decoder: never "proved"; makes the run undecided
+  std::vector<std::string> not_verified;  ///< artifacts without a decoder: never "proved"; makes the run undecided
 };
 VerifyReport verify(Session& session, const std::string& file, const VerifyInput& input);
 
@@ -97,18 +97,18 @@ struct Decided {
 };
 struct QueryReport {
   model::Policy policy;
-  std::string action;                          ///< normal form of what was asked
+  std::string action;  ///< normal form of what was asked
   model::Decision decision = model::Decision::Deny;
-  std::vector<Decided> parts;                  ///< one at least
-  std::vector<backends::DerivedGrant> derived; ///< of the target's stack
+  std::vector<Decided> parts;                   ///< one at least
+  std::vector<backends::DerivedGrant> derived;  ///< of the target's stack
 };
 std::optional<QueryReport> query(Session& session, const std::string& file, const std::string& action);
 
 struct TestResult {
-  source::Span span;                           ///< the line of the test
+  source::Span span;  ///< the line of the test
   std::string policy, action;
   model::Decision expected = model::Decision::Allow, observed = model::Decision::Allow;
-  std::vector<source::Span> rules;             ///< behind the observed decision
+  std::vector<source::Span> rules;  ///< behind the observed decision
   bool passed() const { return expected == observed; }
 };
 struct TestReport {

@@ -63,7 +63,7 @@ TestReport test(Session& session, std::span<const std::string> paths) {
   if (!open(session, paths)) return report;
   for (const source::FileId file : session.project->collect(paths, session.sink)) {
     const sema::Unit unit = load(session, file);
-    if (session.sink.errors() > 0) continue;   // a test of a policy that does not resolve says nothing
+    if (session.sink.errors() > 0) continue;  // a test of a policy that does not resolve says nothing
     for (const auto& block : unit.tests) {
       if (session.options.policy && block.policy.name != *session.options.policy) continue;
       for (const auto& line : block.lines) report.results.push_back(run_line(block, line));
@@ -71,8 +71,12 @@ TestReport test(Session& session, std::span<const std::string> paths) {
   }
   for (const TestResult& r : report.results) {
     if (r.passed()) continue;
-    auto& d = session.sink.emit(kind::test_failed, r.span, fmt::format("`{}` is {}, expected {}", r.action, r.observed == model::Decision::Deny ? "denied" : r.observed == model::Decision::Ask ? "put to a person" : "allowed",
-                                                                       to_string(r.expected)));
+    auto& d = session.sink.emit(kind::test_failed, r.span,
+                                fmt::format("`{}` is {}, expected {}", r.action,
+                                            r.observed == model::Decision::Deny  ? "denied"
+                                            : r.observed == model::Decision::Ask ? "put to a person"
+                                                                                 : "allowed",
+                                            to_string(r.expected)));
     d.about(r.policy);
     for (const auto& rule : r.rules) d.relate(rule, "decided by this rule");
     if (r.rules.empty()) d.note("no rule matches it: what no rule allows is denied");

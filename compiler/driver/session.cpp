@@ -17,7 +17,8 @@ bool open(Session& session, std::span<const std::string> paths) {
     session.unusable = true;
     return false;
   }
-  const std::string name = session.options.target ? *session.options.target : session.project->config().target.value_or("debian-12");
+  const std::string name =
+      session.options.target ? *session.options.target : session.project->config().target.value_or("debian-12");
   const model::Target* target = plan::find_target(name);
   std::vector<std::string_view> names;
   for (const auto& t : plan::builtin_targets()) names.push_back(t.name);
@@ -33,7 +34,8 @@ bool open(Session& session, std::span<const std::string> paths) {
   for (const auto& arch : session.target->archs) {
     const auto known = linux::find_arch(arch);
     if (known && !linux::syscalls(*known).empty()) continue;
-    session.sink.emit(kind::unknown_target, {}, fmt::format("the architecture `{}` is not supported", arch)).helped("use `--arch x86_64`");
+    session.sink.emit(kind::unknown_target, {}, fmt::format("the architecture `{}` is not supported", arch))
+        .helped("use `--arch x86_64`");
     session.unusable = true;
     return false;
   }
@@ -72,13 +74,17 @@ std::optional<model::Policy> one_policy(Session& session, const std::string& fil
   if (session.options.policy) {
     const auto at = std::find(names.begin(), names.end(), *session.options.policy);
     if (at != names.end()) return std::move(unit.policies[static_cast<std::size_t>(at - names.begin())]);
-    session.sink.emit(kind::policy_not_named, {}, fmt::format("`{}` has no policy `{}`", session.files.get(*id).path, *session.options.policy))
+    session.sink
+        .emit(kind::policy_not_named, {},
+              fmt::format("`{}` has no policy `{}`", session.files.get(*id).path, *session.options.policy))
         .helped(names.empty() ? "" : fmt::format("it has {}", fmt::join(names, ", ")));
   } else if (names.size() == 1) {
     return std::move(unit.policies[0]);
   } else {
-    session.sink.emit(kind::policy_not_named, {}, names.empty() ? fmt::format("`{}` has no policy", session.files.get(*id).path)
-                                                               : fmt::format("`{}` has {} policies", session.files.get(*id).path, names.size()))
+    session.sink
+        .emit(kind::policy_not_named, {},
+              names.empty() ? fmt::format("`{}` has no policy", session.files.get(*id).path)
+                            : fmt::format("`{}` has {} policies", session.files.get(*id).path, names.size()))
         .helped(names.empty() ? "" : fmt::format("choose one with `--policy`: {}", fmt::join(names, ", ")));
   }
   session.unusable = true;

@@ -15,7 +15,8 @@ bool open(Session& session, std::span<const std::string> paths);
 sema::Unit load(Session& session, source::FileId file);
 sema::Options sema_options(const Session& session);
 
-/// The one policy of a file that a command means: `--policy`, or the only one. Nothing: unusable, and a finding lists them.
+/// The one policy of a file that a command means: `--policy`, or the only one. Nothing: unusable, and a finding lists
+/// them.
 std::optional<model::Policy> one_policy(Session& session, const std::string& file);
 
 /// The solver's bounds as `--solver-timeout` states them.

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "compiler/driver/session.hpp"
-#include "compiler/source/disk.hpp"
 #include "compiler/source/digest.hpp"
+#include "compiler/source/disk.hpp"
 
 // Artifacts as files, whoever wrote them, against the policy: read -> decode -> compare. The manifest is output: its
 // digests are compared and nothing else in it is believed.
@@ -24,7 +24,7 @@ constexpr std::size_t max_files = 1000;
 bool read_file(Session& session, const fs::path& path, const std::string& shown, std::vector<Artifact>& out) {
   const source::Resolved real = source::resolve(path.string());
   source::DiskRead read = real.path ? source::read_disk(*real.path, max_file_bytes)
-                                     : source::DiskRead{source::DiskRead::Outcome::Failed, {}, real.reason};
+                                    : source::DiskRead{source::DiskRead::Outcome::Failed, {}, real.reason};
   if (read.outcome == source::DiskRead::Outcome::TooLarge)
     session.sink.emit(kind::file_too_large, {}, fmt::format("`{}` is larger than 64 MiB", shown));
   else if (read.outcome == source::DiskRead::Outcome::Failed)
@@ -72,12 +72,15 @@ void check_present(Session& session, const model::Policy& policy, std::span<cons
   const bool names = std::any_of(policy.rules.begin(), policy.rules.end(), [](const model::Rule& r) {
     const auto* net = std::get_if<model::NetBody>(&r.body);
     return net && r.effect == model::Effect::Allow && !r.expired &&
-           std::any_of(net->endpoints.begin(), net->endpoints.end(), [](const auto& e) { return e.pattern.name.has_value(); });
+           std::any_of(net->endpoints.begin(), net->endpoints.end(),
+                       [](const auto& e) { return e.pattern.name.has_value(); });
   });
   if (names) needed.insert(needed.end(), {"dns/dnsmasq.conf", "dns/resolv.conf"});
   for (const auto& path : needed)
     if (!find(artifacts, path))
-      session.sink.emit(kind::missing_artifact, {}, fmt::format("the stack `{}` loads `{}`, which is not there", session.target->stack, path))
+      session.sink
+          .emit(kind::missing_artifact, {},
+                fmt::format("the stack `{}` loads `{}`, which is not there", session.target->stack, path))
           .about(policy.name);
 }
 
@@ -86,14 +89,20 @@ void check_digests(Session& session, const model::Policy& policy, std::span<cons
   if (!manifest) return;
   const auto json = nlohmann::json::parse(manifest->bytes, nullptr, false);
   if (!json.is_object() || !json.contains("artifacts") || !json["artifacts"].is_array()) {
-    session.sink.emit(kind::changed_artifact, {}, "`manifest.json` is not a manifest of agp: no digest could be compared").about(policy.name);
+    session.sink
+        .emit(kind::changed_artifact, {}, "`manifest.json` is not a manifest of agp: no digest could be compared")
+        .about(policy.name);
     return;
   }
   for (const auto& row : json["artifacts"]) {
-    if (!row.is_object() || !row.contains("path") || !row["path"].is_string() || !row.contains("sha256") || !row["sha256"].is_string()) continue;
+    if (!row.is_object() || !row.contains("path") || !row["path"].is_string() || !row.contains("sha256") ||
+        !row["sha256"].is_string())
+      continue;
     const Artifact* file = find(artifacts, row["path"].get<std::string>());
     if (file && source::sha256(file->bytes) != row["sha256"].get<std::string>())
-      session.sink.emit(kind::changed_artifact, {}, fmt::format("`{}` is not the file that the manifest names: its digest differs", file->path))
+      session.sink
+          .emit(kind::changed_artifact, {},
+                fmt::format("`{}` is not the file that the manifest names: its digest differs", file->path))
           .about(policy.name)
           .note("the proof is about the file as it is");
   }
@@ -104,7 +113,8 @@ void decide(Session& session, const PolicyReport& checked, std::span<const Artif
     const backends::Decoded decoded = backend->decode(artifacts, *session.target);
     report.not_verified.insert(report.not_verified.end(), decoded.not_verified.begin(), decoded.not_verified.end());
     verify::report_refused(checked.policy, backend->name(), decoded, session.sink);
-    auto obligations = verify::verify_filters(checked.policy, *session.target, checked.plan, decoded, verify_options(session));
+    auto obligations =
+        verify::verify_filters(checked.policy, *session.target, checked.plan, decoded, verify_options(session));
     verify::report(checked.policy, obligations, session.sink);
     for (auto& o : obligations) report.obligations.push_back(std::move(o));
   }
@@ -124,7 +134,7 @@ VerifyReport verify(Session& session, const std::string& file, const VerifyInput
   const auto single = [&](const std::optional<std::string>& path, const std::string& as) {
     std::vector<Artifact> one;
     if (!path || !read_file(session, *path, *path, one)) return;
-    artifacts.push_back({as, std::move(one[0].bytes)});   // decoders know an artifact by its place in the layout
+    artifacts.push_back({as, std::move(one[0].bytes)});  // decoders know an artifact by its place in the layout
   };
   single(input.seccomp, fmt::format("seccomp/filter.{}.bpf", input.arch));
   single(input.oci_seccomp, "seccomp/profile.json");

@@ -1,8 +1,8 @@
 #include "compiler/linux/loader_needs.hpp"
 
-// Found by `tools/find_loader_needs --runs 400` with runc 1.1.5 (Debian 12): what the thread that loads the filter calls
-// until its execve and can't go on without. It also calls getpid and epoll_ctl, and starts the command when they are
-// refused. futex (294 of 400 runs) and rt_sigreturn (156 of 400) are the Go runtime's and come by chance.
+// Found by `tools/find_loader_needs --runs 400` with runc 1.1.5 (Debian 12): what the thread that loads the filter
+// calls until its execve and can't go on without. It also calls getpid and epoll_ctl, and starts the command when they
+// are refused. futex (294 of 400 runs) and rt_sigreturn (156 of 400) are the Go runtime's and come by chance.
 namespace agp::linux {
 namespace {
 

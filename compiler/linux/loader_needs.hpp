@@ -9,8 +9,8 @@ namespace agp::linux {
 /// One system call that a loader makes between switching the filter on and starting the command.
 struct LoaderNeed {
   std::string_view call;
-  std::string_view reason;   ///< a clause: "starts the command"
-  int argument = -1;         ///< needed only where this argument & mask is 0; -1: whatever the arguments
+  std::string_view reason;  ///< a clause: "starts the command"
+  int argument = -1;        ///< needed only where this argument & mask is 0; -1: whatever the arguments
   std::uint64_t mask = 0;
 };
 

@@ -11,7 +11,7 @@
 namespace agp::linux {
 
 enum class Arch : std::uint8_t { x86_64, i386, x32, aarch64, riscv64 };
-std::optional<Arch> find_arch(std::string_view name);             ///< by the names that `to_string` gives
+std::optional<Arch> find_arch(std::string_view name);  ///< by the names that `to_string` gives
 std::string_view to_string(Arch arch);
 /// AUDIT_ARCH_* of `seccomp_data.arch`, include/uapi/linux/audit.h. x32 shares x86_64's.
 std::uint32_t audit_arch(Arch arch);
@@ -26,17 +26,17 @@ struct Argument {
   /// Lower case, as in section 2 of the manual where that page shows the same call, else as in the kernel's prototype.
   /// Empty for a register that has no name but its position: prctl's `arg2` is register 1, so only `arg1` means it.
   std::string_view name;
-  bool pointer = false;             ///< the kernel follows it: a filter can't see behind it
+  bool pointer = false;  ///< the kernel follows it: a filter can't see behind it
   /// The bits that can influence the kernel: 16 or 32 low bits, all, or none where the kernel never looks (`pos_h` of
   /// preadv, every register past `argument_count`).
   std::uint64_t effective_mask = ~0ull;
-  bool classified = true;           ///< false: the mask is not known for sure (a note says so)
+  bool classified = true;  ///< false: the mask is not known for sure (a note says so)
 };
 
 struct Syscall {
   std::string_view name;
   std::uint32_t number = 0;
-  Version since;                    ///< first kernel with this number on this architecture; {2,6} for older
+  Version since;  ///< first kernel with this number on this architecture; {2,6} for older
   std::uint8_t argument_count = 0;
   std::array<Argument, 6> arguments;
 };
@@ -44,8 +44,8 @@ struct Syscall {
 /// Ascending by number; empty for an architecture without a table. Names are the kernel's (`newfstatat`, not `fstatat`;
 /// `pread64`).
 std::span<const Syscall> syscalls(Arch arch);
-const Syscall* find_syscall(Arch arch, std::string_view name);    ///< O(log n)
-const Syscall* find_syscall(Arch arch, std::uint32_t number);     ///< O(log n)
+const Syscall* find_syscall(Arch arch, std::string_view name);  ///< O(log n)
+const Syscall* find_syscall(Arch arch, std::uint32_t number);   ///< O(log n)
 /// Index of an argument by its name in the table, by the other name it has in the kernel or the manual (`family` for
 /// socket's `domain`), or by `arg0` … `arg5`, which are the registers of every call.
 std::optional<int> find_argument(const Syscall& call, std::string_view name);
@@ -58,11 +58,11 @@ std::optional<std::uint64_t> find_constant(std::string_view name);
 /// What the kernel sees of `value` in an argument with `mask`: the value itself if it fits, a sign-extended negative
 /// one cut to the mask's width, else nothing, because no call can have it.
 std::optional<std::uint64_t> at_width(std::uint64_t value, std::uint64_t mask);
-std::span<const std::string_view> constant_names();               ///< sorted
-std::optional<int> find_errno(std::string_view name);             ///< `EPERM` -> 1
-std::optional<std::string_view> errno_name(int value);            ///< 11 -> `EAGAIN`, never its second name
-std::optional<int> find_capability(std::string_view name);        ///< `CAP_NET_RAW` -> 13
-std::span<const std::string_view> capability_names();             ///< by number
+std::span<const std::string_view> constant_names();         ///< sorted
+std::optional<int> find_errno(std::string_view name);       ///< `EPERM` -> 1
+std::optional<std::string_view> errno_name(int value);      ///< 11 -> `EAGAIN`, never its second name
+std::optional<int> find_capability(std::string_view name);  ///< `CAP_NET_RAW` -> 13
+std::span<const std::string_view> capability_names();       ///< by number
 
 /// Calls that exist on at least one supported architecture, for suggestions.
 bool known_anywhere(std::string_view name);

@@ -40,7 +40,8 @@ struct Writer {
   }
   std::string operator()(const NameAction& a) const {
     const std::string host = a.name.find('.') == std::string::npos || a.name[0] == '*' ? quoted(a.name) : a.name;
-    return fmt::format("connect {} {}", protocols_text(static_cast<Protocols>(a.protocol)), endpoint(host, a.protocol, a.port));
+    return fmt::format("connect {} {}", protocols_text(static_cast<Protocols>(a.protocol)),
+                       endpoint(host, a.protocol, a.port));
   }
   std::string operator()(const ResolveAction& a) const {
     return "resolve " + (a.name.find('.') == std::string::npos ? quoted(a.name) : a.name);
@@ -67,12 +68,17 @@ struct Writer {
 
 std::string verbs_text(Verbs set) {
   std::vector<std::string_view> words;
-  if ((set & verbs_read) == verbs_read) words.push_back("read");
-  else if (has(set, Verb::Read)) words.push_back("open");
-  else if (has(set, Verb::List)) words.push_back("list");
-  if ((set & verbs_write) == verbs_write) words.push_back("write");
+  if ((set & verbs_read) == verbs_read)
+    words.push_back("read");
+  else if (has(set, Verb::Read))
+    words.push_back("open");
+  else if (has(set, Verb::List))
+    words.push_back("list");
+  if ((set & verbs_write) == verbs_write)
+    words.push_back("write");
   else
-    for (const auto& [verb, name] : {std::pair{Verb::Modify, "modify"}, {Verb::Create, "create"}, {Verb::Delete, "delete"}})
+    for (const auto& [verb, name] :
+         {std::pair{Verb::Modify, "modify"}, {Verb::Create, "create"}, {Verb::Delete, "delete"}})
       if (has(set, verb)) words.push_back(name);
   if (has(set, Verb::Exec)) words.push_back("exec");
   return join(words);

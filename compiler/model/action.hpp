@@ -25,7 +25,10 @@ std::string protocols_text(Protocols set);  ///< "tcp", "tcp, udp", "any"
 enum class Direction { Connect, Listen };
 
 // One thing an agent can attempt.
-struct FileAction { Verb verb = Verb::Read; std::string path; };
+struct FileAction {
+  Verb verb = Verb::Read;
+  std::string path;
+};
 /// `name` is set when the address came from the policy's resolver for that name. Port 0 only for icmp.
 /// For Listen: the local endpoint, and `peer` if the question is about one.
 struct NetAction {
@@ -37,16 +40,34 @@ struct NetAction {
   std::optional<Address> peer;
 };
 /// A connection to a name, whatever address it resolves to.
-struct NameAction { Protocol protocol = Protocol::Tcp; std::string name; std::uint16_t port = 0; };
-struct ResolveAction { std::string name; };
-struct UnixAction { Direction direction = Direction::Connect; std::optional<std::string> path; };  ///< no path: @abstract
-struct SyscallAction { std::string name; std::array<std::uint64_t, 6> args{}; };
-struct CapabilityAction { std::string name; };
-struct EnvAction { std::string name; };
-struct ToolAction { std::string name; };
+struct NameAction {
+  Protocol protocol = Protocol::Tcp;
+  std::string name;
+  std::uint16_t port = 0;
+};
+struct ResolveAction {
+  std::string name;
+};
+struct UnixAction {
+  Direction direction = Direction::Connect;
+  std::optional<std::string> path;
+};  ///< no path: @abstract
+struct SyscallAction {
+  std::string name;
+  std::array<std::uint64_t, 6> args{};
+};
+struct CapabilityAction {
+  std::string name;
+};
+struct EnvAction {
+  std::string name;
+};
+struct ToolAction {
+  std::string name;
+};
 
-using Action = std::variant<FileAction, NetAction, NameAction, ResolveAction, UnixAction, SyscallAction, CapabilityAction,
-                            EnvAction, ToolAction>;
+using Action = std::variant<FileAction, NetAction, NameAction, ResolveAction, UnixAction, SyscallAction,
+                            CapabilityAction, EnvAction, ToolAction>;
 
 /// As it would be written in a policy or on the command line: `write "/workspace/a"`, `connect tcp 10.0.1.50:443`.
 std::string to_string(const Action& action);

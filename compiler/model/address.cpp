@@ -52,9 +52,12 @@ bool hex_group(std::string_view text, unsigned& out) {
   out = 0;
   for (char c : text) {
     if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
-    if (c >= '0' && c <= '9') out = out * 16 + static_cast<unsigned>(c - '0');
-    else if (c >= 'a' && c <= 'f') out = out * 16 + static_cast<unsigned>(c - 'a' + 10);
-    else return false;
+    if (c >= '0' && c <= '9')
+      out = out * 16 + static_cast<unsigned>(c - '0');
+    else if (c >= 'a' && c <= 'f')
+      out = out * 16 + static_cast<unsigned>(c - 'a' + 10);
+    else
+      return false;
   }
   return true;
 }
@@ -159,8 +162,8 @@ AddressSet AddressSet::range(Address first, Address last) {
 }
 
 bool AddressSet::contains(Address a) const {
-  const auto next = std::upper_bound(ranges_.begin(), ranges_.end(), a,
-                                     [](Address x, const AddressRange& r) { return x < r.first; });
+  const auto next =
+      std::upper_bound(ranges_.begin(), ranges_.end(), a, [](Address x, const AddressRange& r) { return x < r.first; });
   return next != ranges_.begin() && a <= (next - 1)->last;
 }
 
@@ -253,9 +256,12 @@ PortSet PortSet::range(std::uint16_t first, std::uint16_t last) {
   return to_set({{low, last}});
 }
 bool PortSet::contains(std::uint16_t port) const {
-  return std::any_of(ranges_.begin(), ranges_.end(), [&](const PortRange& r) { return r.first <= port && port <= r.last; });
+  return std::any_of(ranges_.begin(), ranges_.end(),
+                     [&](const PortRange& r) { return r.first <= port && port <= r.last; });
 }
-PortSet operator|(const PortSet& a, const PortSet& b) { return to_set(intervals::unite(plain(a.ranges_), plain(b.ranges_))); }
+PortSet operator|(const PortSet& a, const PortSet& b) {
+  return to_set(intervals::unite(plain(a.ranges_), plain(b.ranges_)));
+}
 PortSet operator&(const PortSet& a, const PortSet& b) {
   return to_set(intervals::intersect(plain(a.ranges_), plain(b.ranges_)));
 }

@@ -27,7 +27,8 @@ class Collector {
       add({Fact::Kind::Mount, 0, 0, i, "", fmt::format("mount \"{}\"", m.target), "run", m.span});
     }
     for (const char* block : {"file", "net", "syscall"})
-      if (policy_.audits(block)) add({Fact::Kind::Mode, 0, 0, 0, block, fmt::format("mode {}", block), "mode", policy_.mode_span});
+      if (policy_.audits(block))
+        add({Fact::Kind::Mode, 0, 0, 0, block, fmt::format("mode {}", block), "mode", policy_.mode_span});
     return std::move(out_);
   }
 

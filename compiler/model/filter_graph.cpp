@@ -44,15 +44,23 @@ class Evaluator {
   }
   std::uint32_t apply(Op op, std::uint32_t a, std::uint32_t b) {
     switch (op) {
-      case Op::Add: return a + b;
-      case Op::Sub: return a - b;
-      case Op::Mul: return a * b;
-      case Op::And: return a & b;
-      case Op::Or: return a | b;
-      case Op::Xor: return a ^ b;
+      case Op::Add:
+        return a + b;
+      case Op::Sub:
+        return a - b;
+      case Op::Mul:
+        return a * b;
+      case Op::And:
+        return a & b;
+      case Op::Or:
+        return a | b;
+      case Op::Xor:
+        return a ^ b;
       // The kernel's interpreter takes the low five bits of a shift count (kernel/bpf/core.c, SHT; x86 does the same).
-      case Op::Lsh: return a << (b & 31);
-      case Op::Rsh: return a >> (b & 31);
+      case Op::Lsh:
+        return a << (b & 31);
+      case Op::Rsh:
+        return a >> (b & 31);
       case Op::Div:
       case Op::Mod:
         if (b == 0) {
@@ -62,7 +70,8 @@ class Evaluator {
         return op == Op::Div ? a / b : a % b;
       case Op::Const:
       case Op::Load:
-      case Op::Neg: break;
+      case Op::Neg:
+        break;
     }
     return 0;
   }
@@ -86,15 +95,26 @@ Evaluated evaluate_at(const FilterGraph& graph, const std::uint32_t (&words)[16]
     const std::uint32_t rhs = node.kind == Kind::Leaf ? 0 : values.value(node.rhs);
     if (values.stopped()) return {0, at};
     switch (node.kind) {
-      case Kind::Leaf: return {lhs, at};
-      case Kind::Eq: at = lhs == rhs ? node.yes : node.no; break;
-      case Kind::Gt: at = lhs > rhs ? node.yes : node.no; break;
-      case Kind::Ge: at = lhs >= rhs ? node.yes : node.no; break;
-      case Kind::Set: at = (lhs & rhs) != 0 ? node.yes : node.no; break;
+      case Kind::Leaf:
+        return {lhs, at};
+      case Kind::Eq:
+        at = lhs == rhs ? node.yes : node.no;
+        break;
+      case Kind::Gt:
+        at = lhs > rhs ? node.yes : node.no;
+        break;
+      case Kind::Ge:
+        at = lhs >= rhs ? node.yes : node.no;
+        break;
+      case Kind::Set:
+        at = (lhs & rhs) != 0 ? node.yes : node.no;
+        break;
     }
   }
 }
 
-std::uint32_t evaluate(const FilterGraph& graph, const std::uint32_t (&words)[16]) { return evaluate_at(graph, words).word; }
+std::uint32_t evaluate(const FilterGraph& graph, const std::uint32_t (&words)[16]) {
+  return evaluate_at(graph, words).word;
+}
 
 }  // namespace agp::model

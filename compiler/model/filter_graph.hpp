@@ -14,8 +14,8 @@ struct FilterGraph {
   struct Expr {
     enum class Op : std::uint8_t { Const, Load, Add, Sub, Mul, Div, Mod, And, Or, Xor, Lsh, Rsh, Neg };
     Op op = Op::Const;
-    std::uint32_t a = 0, b = 0;   ///< operands, indices into `exprs`; smaller than this one's own index
-    std::uint32_t value = 0;      ///< Const, Load
+    std::uint32_t a = 0, b = 0;  ///< operands, indices into `exprs`; smaller than this one's own index
+    std::uint32_t value = 0;     ///< Const, Load
     friend bool operator==(const Expr&, const Expr&) = default;
   };
   /// Test: `lhs CMP rhs` (unsigned; Set: lhs & rhs != 0) ? yes : no. Leaf: returns the SECCOMP_RET_* word `lhs`.
@@ -24,7 +24,7 @@ struct FilterGraph {
     Kind kind = Kind::Leaf;
     std::uint32_t lhs = 0, rhs = 0;
     std::uint32_t yes = 0, no = 0;
-    std::uint32_t place = 0;      ///< where in the artifact: instruction index, entry of a profile; or `default_place`
+    std::uint32_t place = 0;  ///< where in the artifact: instruction index, entry of a profile; or `default_place`
     friend bool operator==(const Node&, const Node&) = default;
   };
   /// No place of its own: what the artifact's default, or its loader, answers.

@@ -37,7 +37,10 @@ std::vector<Interval<N>> intersect(const std::vector<Interval<N>>& a, const std:
   for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
     const N first = std::max(a[i].first, b[j].first), last = std::min(a[i].last, b[j].last);
     if (first <= last) out.push_back({first, last});
-    if (a[i].last < b[j].last) ++i; else ++j;
+    if (a[i].last < b[j].last)
+      ++i;
+    else
+      ++j;
   }
   return out;
 }
@@ -51,7 +54,10 @@ std::vector<Interval<N>> subtract(const std::vector<Interval<N>>& a, const std::
     bool open = true;
     for (std::size_t k = j; k < b.size() && b[k].first <= last; ++k) {
       if (b[k].first > first) out.push_back({first, static_cast<N>(b[k].first - 1)});
-      if (b[k].last >= last) { open = false; break; }
+      if (b[k].last >= last) {
+        open = false;
+        break;
+      }
       first = static_cast<N>(b[k].last + 1);
     }
     if (open) out.push_back({first, last});

@@ -36,8 +36,14 @@ std::vector<CodePoint> decode(std::string_view text) {
 }
 
 void encode(CodePoint c, std::string& out) {
-  if (c >= 0x110000) { out += static_cast<char>(c - 0x110000); return; }
-  if (c < 0x80) { out += static_cast<char>(c); return; }
+  if (c >= 0x110000) {
+    out += static_cast<char>(c - 0x110000);
+    return;
+  }
+  if (c < 0x80) {
+    out += static_cast<char>(c);
+    return;
+  }
   if (c >= 0x10000) out += static_cast<char>(0xf0 | c >> 18);
   if (c >= 0x800) out += static_cast<char>(c >= 0x10000 ? 0x80 | (c >> 12 & 0x3f) : 0xe0 | c >> 12);
   out += static_cast<char>(c >= 0x800 ? 0x80 | (c >> 6 & 0x3f) : 0xc0 | c >> 6);
@@ -72,8 +78,15 @@ class Automaton {
   }
 
  private:
-  struct Move { bool any; CodePoint c; std::uint32_t to; };
-  struct State { std::vector<Move> moves; std::vector<std::uint32_t> empty; };
+  struct Move {
+    bool any;
+    CodePoint c;
+    std::uint32_t to;
+  };
+  struct State {
+    std::vector<Move> moves;
+    std::vector<std::uint32_t> empty;
+  };
 
   static bool lists_base(const PathComponent& last) {
     return last.any_depth || (last.alternatives.size() == 1 && last.alternatives[0].size() == 1 &&
@@ -91,8 +104,10 @@ class Automaton {
       states_[before_[i]].moves.push_back({false, '/', deep});
       states_[deep].moves.push_back({true, 0, deep});
       states_[deep].empty.push_back(before_[i]);
-      if (last) states_[deep].empty.push_back(before_[i + 1]);
-      else states_[before_[i]].empty.push_back(before_[i + 1]);
+      if (last)
+        states_[deep].empty.push_back(before_[i + 1]);
+      else
+        states_[before_[i]].empty.push_back(before_[i + 1]);
       return;
     }
     for (const auto& alternative : c.alternatives) {
@@ -108,7 +123,10 @@ class Automaton {
         literal.clear();
       };
       for (const PathToken& token : alternative) {
-        if (token.kind == PathToken::Kind::Literal) { literal += token.byte; continue; }
+        if (token.kind == PathToken::Kind::Literal) {
+          literal += token.byte;
+          continue;
+        }
         flush();
         const std::uint32_t next = state();
         if (token.kind == PathToken::Kind::AnyChar) {
@@ -200,18 +218,24 @@ std::string PathPattern::base() const {
 
 bool PathPattern::matches(std::string_view path) const {
   switch (shape()) {  // the common shapes without an automaton
-    case Shape::Node: return base() == path;
-    case Shape::Subtree: return is_beneath(path, base());
-    case Shape::Other: break;
+    case Shape::Node:
+      return base() == path;
+    case Shape::Subtree:
+      return is_beneath(path, base());
+    case Shape::Other:
+      break;
   }
   return run(*this, path, false);
 }
 
 bool PathPattern::matches_list(std::string_view path) const {
   switch (shape()) {
-    case Shape::Node: return base() == path;
-    case Shape::Subtree: return base() == path || is_beneath(path, base());
-    case Shape::Other: break;
+    case Shape::Node:
+      return base() == path;
+    case Shape::Subtree:
+      return base() == path || is_beneath(path, base());
+    case Shape::Other:
+      break;
   }
   return run(*this, path, true);
 }
@@ -240,8 +264,9 @@ PathPattern path_subtree(std::string_view path) {
   return out;
 }
 
-PathSearch find_path(std::span<const PathPattern* const> patterns, const std::function<bool(const std::vector<bool>&)>& accept,
-                     std::size_t state_limit, std::span<const bool> as_list) {
+PathSearch find_path(std::span<const PathPattern* const> patterns,
+                     const std::function<bool(const std::vector<bool>&)>& accept, std::size_t state_limit,
+                     std::span<const bool> as_list) {
   std::vector<Automaton> automata;
   std::vector<CodePoint> alphabet = {'/', '.'};
   for (std::size_t i = 0; i < patterns.size(); ++i) {
@@ -252,9 +277,17 @@ PathSearch find_path(std::span<const PathPattern* const> patterns, const std::fu
   alphabet.erase(std::unique(alphabet.begin(), alphabet.end()), alphabet.end());
   // one readable character that no pattern names stands for all of them
   for (CodePoint c = 'x';; c = c == 'z' ? 'a' : c == 'w' ? 0x100 : c + 1)
-    if (!std::binary_search(alphabet.begin(), alphabet.end(), c)) { alphabet.push_back(c); break; }
+    if (!std::binary_search(alphabet.begin(), alphabet.end(), c)) {
+      alphabet.push_back(c);
+      break;
+    }
 
-  struct Product { std::vector<Automaton::Set> sets; Canon canon; std::size_t parent; CodePoint by; };
+  struct Product {
+    std::vector<Automaton::Set> sets;
+    Canon canon;
+    std::size_t parent;
+    CodePoint by;
+  };
   std::vector<Product> states;
   std::unordered_map<std::string, std::size_t> seen;
   const auto key = [](const Product& p) {
@@ -285,7 +318,10 @@ PathSearch find_path(std::span<const PathPattern* const> patterns, const std::fu
   for (const Automaton& a : automata) start.sets.push_back(a.start());
   if (visit(std::move(start))) return result;
   for (std::size_t at = 0; at < states.size(); ++at) {
-    if (states.size() > state_limit) { result.exhausted = true; return result; }
+    if (states.size() > state_limit) {
+      result.exhausted = true;
+      return result;
+    }
     for (const CodePoint c : alphabet) {
       Product next{{}, Root, at, c};
       if (!canon_step(states[at].canon, c, next.canon)) continue;
@@ -310,7 +346,8 @@ bool is_canonical_path(std::string_view path) {
 
 bool is_beneath(std::string_view path, std::string_view directory) {
   if (directory == "/") return path.size() > 1;
-  return path.size() > directory.size() && path.substr(0, directory.size()) == directory && path[directory.size()] == '/';
+  return path.size() > directory.size() && path.substr(0, directory.size()) == directory &&
+         path[directory.size()] == '/';
 }
 
 std::string parent_path(std::string_view path) {

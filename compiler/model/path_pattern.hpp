@@ -16,10 +16,10 @@ struct PathToken {
   friend bool operator==(const PathToken&, const PathToken&) = default;
 };
 struct PathComponent {
-  bool any_depth = false;                             ///< `**`
-  std::vector<std::vector<PathToken>> alternatives;   ///< after `{a,b}` is expanded; one at least unless any_depth
-  bool literal() const;                               ///< one alternative without wildcards
-  std::string literal_text() const;                   ///< precondition: literal()
+  bool any_depth = false;                            ///< `**`
+  std::vector<std::vector<PathToken>> alternatives;  ///< after `{a,b}` is expanded; one at least unless any_depth
+  bool literal() const;                              ///< one alternative without wildcards
+  std::string literal_text() const;                  ///< precondition: literal()
   friend bool operator==(const PathComponent&, const PathComponent&) = default;
 };
 
@@ -52,8 +52,9 @@ struct PathSearch {
   std::optional<std::string> witness;
   bool exhausted = false;
 };
-PathSearch find_path(std::span<const PathPattern* const> patterns, const std::function<bool(const std::vector<bool>&)>& accept,
-                     std::size_t state_limit = 200000, std::span<const bool> as_list = {});
+PathSearch find_path(std::span<const PathPattern* const> patterns,
+                     const std::function<bool(const std::vector<bool>&)>& accept, std::size_t state_limit = 200000,
+                     std::span<const bool> as_list = {});
 
 bool is_canonical_path(std::string_view path);
 /// True when `path` is strictly beneath `directory` ("/" has everything beneath it).

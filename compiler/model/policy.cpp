@@ -6,8 +6,8 @@
 
 #include "compiler/linux/syscalls.hpp"
 
-// The decision of LANGUAGE.md, "One idea", written as directly as it is stated there. Everything else in agp that claims
-// to know what a policy permits is compared with this file.
+// The decision of LANGUAGE.md, "One idea", written as directly as it is stated there. Everything else in agp that
+// claims to know what a policy permits is compared with this file.
 namespace agp::model {
 namespace {
 
@@ -31,7 +31,9 @@ struct Matcher {
 
   bool operator()(const FileBody& body, const FileAction& a) const {
     if (!has(body.verbs, a.verb)) return false;
-    const auto hit = [&](const PathPattern& p) { return a.verb == Verb::List ? p.matches_list(a.path) : p.matches(a.path); };
+    const auto hit = [&](const PathPattern& p) {
+      return a.verb == Verb::List ? p.matches_list(a.path) : p.matches(a.path);
+    };
     return any(body.patterns, hit) && !any(body.except, hit);
   }
   bool operator()(const NetBody& body, const NetAction& a) const {
@@ -80,7 +82,8 @@ struct Matcher {
       return [&, refuses](const SyscallPattern& p) {
         return p.name == a.name && std::all_of(p.tests.begin(), p.tests.end(), [&](const ArgTest& t) {
                  const auto i = static_cast<std::size_t>(t.index);
-                 return call ? holds(t, a.args[i], call->arguments[i].effective_mask, call->arguments[i].classified, refuses)
+                 return call ? holds(t, a.args[i], call->arguments[i].effective_mask, call->arguments[i].classified,
+                                     refuses)
                              : holds(t, a.args[i], ~0ull);
                });
       };
@@ -95,26 +98,35 @@ struct Matcher {
     const auto hit = [&](const std::string& glob) { return glob_matches(glob, name); };
     return any(body.patterns, hit) && !any(body.except, hit);
   }
-  bool operator()(const TextBody& body, const EnvAction& a) const { return body.sort == TextBody::Sort::Env && text(body, a.name); }
-  bool operator()(const TextBody& body, const ToolAction& a) const { return body.sort == TextBody::Sort::Tool && text(body, a.name); }
+  bool operator()(const TextBody& body, const EnvAction& a) const {
+    return body.sort == TextBody::Sort::Env && text(body, a.name);
+  }
+  bool operator()(const TextBody& body, const ToolAction& a) const {
+    return body.sort == TextBody::Sort::Tool && text(body, a.name);
+  }
   template <class Body, class Other>
-  bool operator()(const Body&, const Other&) const { return false; }
+  bool operator()(const Body&, const Other&) const {
+    return false;
+  }
 };
 
-/// A name without an address: every address that some rule of the effect reaches. Denied as well when no address is left.
+/// A name without an address: every address that some rule of the effect reaches. Denied as well when no address is
+/// left.
 Verdict decide_name(const Policy& policy, const NameAction& action, Verdict by_rules) {
   if (by_rules.decision == Decision::Deny) return by_rules;
   AddressSet reach;
   for (const std::size_t i : by_rules.rules)
     reach = reach | reachable_by_name(policy, policy.rules[i], action.protocol, action.port);
   if (!reach.empty()) {
-    by_rules.note = "for the addresses that the policy's resolver answers, within the rule's bounds and minus address denies";
+    by_rules.note =
+        "for the addresses that the policy's resolver answers, within the rule's bounds and minus address denies";
     return by_rules;
   }
   Verdict denied{Decision::Deny, {}, "address denies leave no address that the name may stand for"};
   for (std::size_t i = 0; i < policy.rules.size(); ++i) {
     const auto* body = std::get_if<NetBody>(&policy.rules[i].body);
-    if (policy.rules[i].effect == Effect::Deny && body && has(body->protocols, action.protocol)) denied.rules.push_back(i);
+    if (policy.rules[i].effect == Effect::Deny && body && has(body->protocols, action.protocol))
+      denied.rules.push_back(i);
   }
   return denied;
 }
@@ -143,8 +155,8 @@ bool matches(const Rule& rule, const Action& action) {
 
 Verdict decide(const Policy& policy, const Action& action) {
   Verdict verdict;
-  for (const auto& [effect, decision] : {std::pair{Effect::Deny, Decision::Deny}, {Effect::Ask, Decision::Ask},
-                                         {Effect::Allow, Decision::Allow}}) {
+  for (const auto& [effect, decision] :
+       {std::pair{Effect::Deny, Decision::Deny}, {Effect::Ask, Decision::Ask}, {Effect::Allow, Decision::Allow}}) {
     for (std::size_t i = 0; i < policy.rules.size(); ++i)
       if (policy.rules[i].effect == effect && matches(policy.rules[i], action)) verdict.rules.push_back(i);
     if (verdict.rules.empty()) continue;
@@ -180,10 +192,18 @@ AddressSet reachable_by_name(const Policy& policy, const Rule& rule, Protocol pr
 bool glob_matches(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0, star = std::string_view::npos, mark = 0;
   while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') { star = p++; mark = t; continue; }
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      mark = t;
+      continue;
+    }
     const bool literal = p + 1 < pattern.size() && pattern[p] == '\\';
     const char c = p < pattern.size() ? pattern[literal ? p + 1 : p] : '\0';
-    if (p < pattern.size() && ((!literal && c == '?') || c == text[t])) { p += literal ? 2 : 1; ++t; continue; }
+    if (p < pattern.size() && ((!literal && c == '?') || c == text[t])) {
+      p += literal ? 2 : 1;
+      ++t;
+      continue;
+    }
     if (star == std::string_view::npos) return false;
     p = star + 1;
     t = ++mark;

@@ -42,7 +42,7 @@ struct FileBody {
 
 /// `*.example.com` (any depth beneath, not the name itself) or one name; lower case.
 struct NamePattern {
-  std::string name;       ///< without `*.`
+  std::string name;  ///< without `*.`
   bool beneath = false;
   bool matches(std::string_view host) const;
   std::string to_string() const;
@@ -50,10 +50,10 @@ struct NamePattern {
 
 /// Addresses × ports, or a name × ports. `ports` is unused where the protocols are only icmp.
 struct EndpointPattern {
-  AddressSet addresses;               ///< of an address rule
-  std::optional<NamePattern> name;    ///< of a name rule; then `addresses` is empty
+  AddressSet addresses;             ///< of an address rule
+  std::optional<NamePattern> name;  ///< of a name rule; then `addresses` is empty
   PortSet ports;
-  bool icmp = false;                  ///< icmp is included (port `*` or no port)
+  bool icmp = false;  ///< icmp is included (port `*` or no port)
 };
 
 struct NetBody {
@@ -61,8 +61,8 @@ struct NetBody {
   Protocols protocols = 0;
   std::vector<Placed<EndpointPattern>> endpoints;
   std::vector<Placed<EndpointPattern>> except;
-  std::optional<AddressSet> within;   ///< what a name may resolve to
-  std::optional<AddressSet> from;     ///< the peers of a listen
+  std::optional<AddressSet> within;  ///< what a name may resolve to
+  std::optional<AddressSet> from;    ///< the peers of a listen
 };
 
 struct UnixBody {
@@ -78,7 +78,9 @@ struct SyscallBody {
   Denial denial;
 };
 
-struct CapabilityBody { std::vector<Placed<std::string>> names; };
+struct CapabilityBody {
+  std::vector<Placed<std::string>> names;
+};
 
 /// `*` in a name pattern of env and tool is any run of characters, dots too; `?` one character.
 struct TextBody {
@@ -98,24 +100,28 @@ struct Rule {
   std::string label, because;
   std::optional<Day> until;
   std::optional<Risk> risk;
-  Span span;                        ///< the whole rule
-  std::vector<Span> included_by;    ///< the `include` statements that brought it, outermost first
-  std::string module;               ///< the library module it stands in, or empty
-  std::string text;                 ///< normal form, one line: `allow connect tcp 10.0.1.50:443`
-  bool expired = false;             ///< past its `until` on the build's date: counts for nothing
-  bool implied = false;             ///< not written: what LANGUAGE.md adds where a `syscall` block is missing
+  Span span;                      ///< the whole rule
+  std::vector<Span> included_by;  ///< the `include` statements that brought it, outermost first
+  std::string module;             ///< the library module it stands in, or empty
+  std::string text;               ///< normal form, one line: `allow connect tcp 10.0.1.50:443`
+  bool expired = false;           ///< past its `until` on the build's date: counts for nothing
+  bool implied = false;           ///< not written: what LANGUAGE.md adds where a `syscall` block is missing
 };
 
 enum class Isolation { Process, Container, MicroVm };
 enum class Mode { Enforce, Audit };
 
-struct Limits {                     ///< absent: no bound was written
-  template <class T> struct Bound { T value; Span span; };
-  std::optional<Bound<std::uint64_t>> cpu_milli;      ///< thousandths of a core
-  std::optional<Bound<std::uint64_t>> memory_bytes;   ///< with swap
+struct Limits {  ///< absent: no bound was written
+  template <class T>
+  struct Bound {
+    T value;
+    Span span;
+  };
+  std::optional<Bound<std::uint64_t>> cpu_milli;     ///< thousandths of a core
+  std::optional<Bound<std::uint64_t>> memory_bytes;  ///< with swap
   std::optional<Bound<std::uint64_t>> pids;
-  std::optional<Bound<std::uint64_t>> time_ms;        ///< wall clock
-  std::optional<Bound<std::uint64_t>> files;          ///< open descriptors
+  std::optional<Bound<std::uint64_t>> time_ms;  ///< wall clock
+  std::optional<Bound<std::uint64_t>> files;    ///< open descriptors
 };
 
 struct Mount {
@@ -126,7 +132,10 @@ struct Mount {
   Span span;
 };
 
-struct User { std::uint32_t uid = 0, gid = 0; Span span; };
+struct User {
+  std::uint32_t uid = 0, gid = 0;
+  Span span;
+};
 
 struct Run {
   std::vector<std::string> command;
@@ -138,22 +147,34 @@ struct Run {
 };
 
 enum class Severity { P1, P2, P3, P4, P5 };
-struct Alert { Severity severity = Severity::P1; std::vector<std::string> targets; Span span; };  ///< verbs or blocks
-struct OnDeny { bool log = false; std::vector<Alert> alerts; Span span; };
+struct Alert {
+  Severity severity = Severity::P1;
+  std::vector<std::string> targets;
+  Span span;
+};  ///< verbs or blocks
+struct OnDeny {
+  bool log = false;
+  std::vector<Alert> alerts;
+  Span span;
+};
 
 /// `accept unenforced|wider|narrower FACT because "…"`.
 struct Accept {
   enum class Kind { Unenforced, Wider, Narrower };
   Kind kind = Kind::Unenforced;
-  std::string fact;     ///< normal text of the fact: a pattern (`write "/x/**"`), `limit cpu`, `user`, `mount /x`, `mode`, `tool`
-  bool block = false;   ///< the fact is a whole block (`tool`, `file`, `net`, `syscall`, `env`, `capability`)
+  std::string
+      fact;  ///< normal text of the fact: a pattern (`write "/x/**"`), `limit cpu`, `user`, `mount /x`, `mode`, `tool`
+  bool block = false;  ///< the fact is a whole block (`tool`, `file`, `net`, `syscall`, `env`, `capability`)
   std::string because;
   std::optional<Day> until;
   bool expired = false;
   Span span, fact_span;
 };
 
-struct ModuleRead { std::string name; std::string sha256; };  ///< a library module or a project file
+struct ModuleRead {
+  std::string name;
+  std::string sha256;
+};  ///< a library module or a project file
 
 struct Policy {
   std::string name;
@@ -164,7 +185,7 @@ struct Policy {
   Isolation isolation = Isolation::Container;
   bool ephemeral = false;
   Mode mode = Mode::Enforce;
-  std::vector<std::string> audit_for;   ///< blocks; empty with Audit: every block
+  std::vector<std::string> audit_for;  ///< blocks; empty with Audit: every block
   Span mode_span;
 
   std::vector<Rule> rules;
@@ -175,7 +196,7 @@ struct Policy {
   Run run;
   OnDeny on_deny;
   std::vector<Accept> accepts;
-  std::vector<ModuleRead> modules;      ///< sorted by name
+  std::vector<ModuleRead> modules;  ///< sorted by name
 
   bool audits(std::string_view block) const;
 };
@@ -196,6 +217,6 @@ bool matches(const Rule& rule, const Action& action);
 AddressSet reachable_by_name(const Policy& policy, const Rule& rule, Protocol protocol, std::uint16_t port);
 
 bool glob_matches(std::string_view pattern, std::string_view text);  ///< `*` and `?` of env and tool patterns
-std::string fact_block(const RuleBody& body);                        ///< "file", "net", "syscall", "capability", "env", "tool"
+std::string fact_block(const RuleBody& body);  ///< "file", "net", "syscall", "capability", "env", "tool"
 
 }  // namespace agp::model

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-// What a comparison on an argument means. Everything that compiles, decides or proves a condition is compared with this.
+// What a comparison on an argument means. Everything that compiles, decides or proves a condition is compared with
+// this.
 namespace agp::model {
 
 bool holds(const ArgTest& test, std::uint64_t argument, std::uint64_t effective_mask) {
@@ -11,14 +12,22 @@ bool holds(const ArgTest& test, std::uint64_t argument, std::uint64_t effective_
   if (test.values.empty()) return false;
   const std::uint64_t v = test.values.front();
   switch (test.op) {
-    case ArgTest::Op::Eq: return x == v;
-    case ArgTest::Op::Ne: return x != v;
-    case ArgTest::Op::Lt: return x < v;
-    case ArgTest::Op::Le: return x <= v;
-    case ArgTest::Op::Gt: return x > v;
-    case ArgTest::Op::Ge: return x >= v;
-    case ArgTest::Op::Masked: return (x & test.mask) == v;
-    case ArgTest::Op::In: break;
+    case ArgTest::Op::Eq:
+      return x == v;
+    case ArgTest::Op::Ne:
+      return x != v;
+    case ArgTest::Op::Lt:
+      return x < v;
+    case ArgTest::Op::Le:
+      return x <= v;
+    case ArgTest::Op::Gt:
+      return x > v;
+    case ArgTest::Op::Ge:
+      return x >= v;
+    case ArgTest::Op::Masked:
+      return (x & test.mask) == v;
+    case ArgTest::Op::In:
+      break;
   }
   return false;
 }

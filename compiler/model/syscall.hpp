@@ -10,10 +10,10 @@ namespace agp::model {
 /// kernel gives it (`compiler/linux/syscalls.hpp`): argument & effective_mask OP value.
 struct ArgTest {
   enum class Op { Eq, Ne, Lt, Le, Gt, Ge, In, Masked };
-  int index = 0;                       ///< 0 to 5
+  int index = 0;  ///< 0 to 5
   Op op = Op::Eq;
-  std::uint64_t mask = ~0ull;          ///< Masked: argument & mask == values[0]
-  std::vector<std::uint64_t> values;   ///< one; for In ascending without duplicates
+  std::uint64_t mask = ~0ull;         ///< Masked: argument & mask == values[0]
+  std::vector<std::uint64_t> values;  ///< one; for In ascending without duplicates
   friend bool operator==(const ArgTest&, const ArgTest&) = default;
 };
 
@@ -34,9 +34,9 @@ struct Denial {
 
 /// `argument` is masked by `effective_mask` first. The one definition of what a test means.
 bool holds(const ArgTest& test, std::uint64_t argument, std::uint64_t effective_mask);
-/// The same where it may not be known for sure which bits the kernel looks at (`classified` false: the low 32, or all of
-/// `effective_mask`). A refusal (deny, ask, the `except` of an allow) then holds if it does under either reading, a grant
-/// only if it does under both: never wider than what was written, whatever the kernel does.
+/// The same where it may not be known for sure which bits the kernel looks at (`classified` false: the low 32, or all
+/// of `effective_mask`). A refusal (deny, ask, the `except` of an allow) then holds if it does under either reading, a
+/// grant only if it does under both: never wider than what was written, whatever the kernel does.
 bool holds(const ArgTest& test, std::uint64_t argument, std::uint64_t effective_mask, bool classified, bool refuses);
 
 }  // namespace agp::model

@@ -11,17 +11,18 @@ struct KernelVersion {
 
 /// Where artifacts will run (`agp-target/1`). Built-in records are frozen once released.
 struct Target {
-  std::string name;                   ///< "debian-12"
+  std::string name;  ///< "debian-12"
   KernelVersion kernel;
   int landlock_abi = 0;
-  std::vector<std::string> archs;     ///< "x86_64", "aarch64", …; the first is the primary
-  std::string stack;                  ///< "oci", "oci+landlock", "launcher"
-  KernelVersion runc;                 ///< 1.1
-  KernelVersion nft;                  ///< 1.0
-  KernelVersion dnsmasq;              ///< 2.90
-  std::string dns_user = "dnsmasq";   ///< the generated resolver's own user
-  /// The newest kernel all of whose system-call names the runtime's libseccomp knows: 5.17 for libseccomp 2.5.4, 6.7 for
-  /// 2.5.5, 6.13 for 2.6.0 (the first line of its src/syscalls.csv). A name it does not know is dropped without a word.
+  std::vector<std::string> archs;    ///< "x86_64", "aarch64", …; the first is the primary
+  std::string stack;                 ///< "oci", "oci+landlock", "launcher"
+  KernelVersion runc;                ///< 1.1
+  KernelVersion nft;                 ///< 1.0
+  KernelVersion dnsmasq;             ///< 2.90
+  std::string dns_user = "dnsmasq";  ///< the generated resolver's own user
+  /// The newest kernel all of whose system-call names the runtime's libseccomp knows: 5.17 for libseccomp 2.5.4, 6.7
+  /// for 2.5.5, 6.13 for 2.6.0 (the first line of its src/syscalls.csv). A name it does not know is dropped without a
+  /// word.
   KernelVersion libseccomp_names{5, 17};
 };
 

@@ -18,19 +18,23 @@ using model::Fact;
 /// What the stack's own commands hold (BACKENDS.md, Layout).
 std::optional<Capability> by_stack(const Fact& fact) {
   if (fact.kind == Fact::Kind::Limit && fact.name == "time")
-    return Capability{Holds::Exact, "the stack's `run` command kills every process of the container when the time is over", "", ""};
+    return Capability{Holds::Exact,
+                      "the stack's `run` command kills every process of the container when the time is over", "", ""};
   return std::nullopt;
 }
 
 /// `ask` outside `tool`: refused by every layer until something can put the question.
 std::optional<Capability> by_effect(const model::Policy& policy, const Fact& fact) {
-  if (fact.kind != Fact::Kind::Pattern || fact.block == "tool" || policy.rules[fact.rule].effect != model::Effect::Ask) return std::nullopt;
-  return Capability{Holds::Narrower, "nothing in the stack can put the question, so the action is refused", fact.text, ""};
+  if (fact.kind != Fact::Kind::Pattern || fact.block == "tool" || policy.rules[fact.rule].effect != model::Effect::Ask)
+    return std::nullopt;
+  return Capability{Holds::Narrower, "nothing in the stack can put the question, so the action is refused", fact.text,
+                    ""};
 }
 
 void join(Row& row) {
   const auto find = [&](Holds h) {
-    return std::find_if(row.answers.begin(), row.answers.end(), [&](const Answer& a) { return a.capability.holds == h; });
+    return std::find_if(row.answers.begin(), row.answers.end(),
+                        [&](const Answer& a) { return a.capability.holds == h; });
   };
   for (const Holds h : {Holds::Narrower, Holds::Exact, Holds::Wider}) {
     const auto at = find(h);
@@ -43,7 +47,7 @@ void join(Row& row) {
 }
 
 bool covers(const Accept& a, const Row& row) {
-  const auto wanted = row.holds == Holds::Not      ? Accept::Kind::Unenforced
+  const auto wanted = row.holds == Holds::Not     ? Accept::Kind::Unenforced
                       : row.holds == Holds::Wider ? Accept::Kind::Wider
                                                   : Accept::Kind::Narrower;
   if (a.kind != wanted || a.expired) return false;
@@ -58,26 +62,37 @@ const Answer* deciding(const Row& row) {
 
 void report_gap(const model::Policy& policy, const model::Target& target, const Row& row, diagnostics::Sink& sink) {
   const Answer* answer = deciding(row);
-  const diagnostics::Kind& k = row.holds == Holds::Not ? kind::gap_unenforced : row.holds == Holds::Wider ? kind::gap_wider : kind::gap_narrower;
-  const std::string_view word = row.holds == Holds::Not ? "unenforced" : row.holds == Holds::Wider ? "wider" : "narrower";
+  const diagnostics::Kind& k = row.holds == Holds::Not     ? kind::gap_unenforced
+                               : row.holds == Holds::Wider ? kind::gap_wider
+                                                           : kind::gap_narrower;
+  const std::string_view word = row.holds == Holds::Not     ? "unenforced"
+                                : row.holds == Holds::Wider ? "wider"
+                                                            : "narrower";
   std::string message;
-  if (row.holds == Holds::Not) message = fmt::format("no layer of the stack `{}` holds `{}`", target.stack, row.fact.text);
+  if (row.holds == Holds::Not)
+    message = fmt::format("no layer of the stack `{}` holds `{}`", target.stack, row.fact.text);
   else
-    message = fmt::format("the layer `{}` permits {} than `{}` says", row.layer, row.holds == Holds::Wider ? "more" : "less", row.fact.text);
+    message = fmt::format("the layer `{}` permits {} than `{}` says", row.layer,
+                          row.holds == Holds::Wider ? "more" : "less", row.fact.text);
   auto& d = sink.emit(k, row.fact.span, std::move(message));
   d.about(policy.name);
-  if (answer) d.labelled(answer->capability.reason);
-  else d.labelled("nothing in the stack decides this");
+  if (answer)
+    d.labelled(answer->capability.reason);
+  else
+    d.labelled("nothing in the stack decides this");
   if (row.fact.kind == Fact::Kind::Pattern)
     for (const source::Span& via : policy.rules[row.fact.rule].included_by) d.relate(via, "included here");
   for (const Answer& a : row.answers)
-    if (&a != answer && a.capability.holds != Holds::Elsewhere) d.note(fmt::format("{}: {}", a.layer, a.capability.reason));
+    if (&a != answer && a.capability.holds != Holds::Elsewhere)
+      d.note(fmt::format("{}: {}", a.layer, a.capability.reason));
   std::string help = answer ? answer->capability.help : "";
   if (!help.empty()) help += "; or ";
   const bool wide_block = row.fact.block == "tool";
-  help += fmt::format("record the risk: `accept {} {} because \"…\"`", word, wide_block ? row.fact.block : row.fact.text);
+  help +=
+      fmt::format("record the risk: `accept {} {} because \"…\"`", word, wide_block ? row.fact.block : row.fact.text);
   if (answer && !answer->capability.slips.empty())
-    d.witnessed(fmt::format("{} {}", answer->capability.slips, row.holds == Holds::Narrower ? "is refused" : "slips through"));
+    d.witnessed(
+        fmt::format("{} {}", answer->capability.slips, row.holds == Holds::Narrower ? "is refused" : "slips through"));
   d.helped(help);
   for (const Accept& a : policy.accepts)
     if (!a.expired && (a.block ? a.fact == row.fact.block : a.fact == row.fact.text))
@@ -87,17 +102,20 @@ void report_gap(const model::Policy& policy, const model::Target& target, const 
 /// The patterns of a group of system calls are one line of the source: one row, as long as all are held alike.
 void merge_groups(std::vector<Row>& rows) {
   const auto same = [](const Row& a, const Row& b) {
-    return a.fact.span == b.fact.span && a.fact.text == b.fact.text && a.fact.rule == b.fact.rule && a.holds == b.holds &&
-           a.layer == b.layer && a.accept == b.accept;
+    return a.fact.span == b.fact.span && a.fact.text == b.fact.text && a.fact.rule == b.fact.rule &&
+           a.holds == b.holds && a.layer == b.layer && a.accept == b.accept;
   };
   rows.erase(std::unique(rows.begin(), rows.end(), same), rows.end());
 }
 
 /// A2 before A11.
-bool by_number(const std::string& a, const std::string& b) { return a.size() != b.size() ? a.size() < b.size() : a < b; }
+bool by_number(const std::string& a, const std::string& b) {
+  return a.size() != b.size() ? a.size() < b.size() : a < b;
+}
 
 /// `on deny` asks for reports; what no layer can report on is a warning.
-void check_reports(const model::Policy& policy, const model::Target& target, const std::set<std::string>& reported, diagnostics::Sink& sink) {
+void check_reports(const model::Policy& policy, const model::Target& target, const std::set<std::string>& reported,
+                   diagnostics::Sink& sink) {
   const auto block_of = [](const std::string& t) -> std::string {
     if (t == "connect" || t == "listen") return "net";
     for (const char* verb : {"read", "write", "exec", "list", "modify", "create", "delete"})
@@ -107,7 +125,8 @@ void check_reports(const model::Policy& policy, const model::Target& target, con
   for (const auto& alert : policy.on_deny.alerts)
     for (const auto& t : alert.targets)
       if (!reported.count(block_of(t)))
-        sink.emit(kind::unreported_denial, alert.span, fmt::format("no layer of the stack `{}` reports a refused `{}`", target.stack, t))
+        sink.emit(kind::unreported_denial, alert.span,
+                  fmt::format("no layer of the stack `{}` reports a refused `{}`", target.stack, t))
             .about(policy.name)
             .labelled(fmt::format("an alert for `{}` will never be raised", t))
             .note("the refusal itself holds; only the report is missing");
@@ -129,7 +148,7 @@ Plan make_plan(const model::Policy& policy, const model::Target& target, diagnos
     for (std::size_t i = 0; i < facts.size() && i < can.facts.size(); ++i) {
       Capability& c = can.facts[i];
       if (c.holds == Holds::Elsewhere) continue;
-      if (!loaded) c.holds = Holds::Not;   // an artifact that no stack loads holds nothing
+      if (!loaded) c.holds = Holds::Not;  // an artifact that no stack loads holds nothing
       plan.rows[i].answers.push_back({std::string(backend->name()), std::move(c)});
     }
     if (!loaded) continue;
@@ -152,7 +171,8 @@ Plan make_plan(const model::Policy& policy, const model::Target& target, diagnos
         if (!row.accept) row.accept = a;
         used[a] = true;
       }
-    if (!row.accept && said.insert(fmt::format("{}:{}:{}", row.fact.span.file, row.fact.span.begin, row.fact.text)).second)
+    if (!row.accept &&
+        said.insert(fmt::format("{}:{}:{}", row.fact.span.file, row.fact.span.begin, row.fact.text)).second)
       report_gap(policy, target, row, sink);
   }
   merge_groups(plan.rows);
@@ -160,10 +180,12 @@ Plan make_plan(const model::Policy& policy, const model::Target& target, diagnos
     if (used[a]) continue;
     const Accept& accept = policy.accepts[a];
     sink.emit(kind::unused_accept, accept.span,
-              accept.expired ? fmt::format("the accepted gap `{}` is past its `until`", accept.fact)
-                             : fmt::format("`{}` accepts a gap that the stack `{}` does not have", accept.fact, target.stack))
+              accept.expired
+                  ? fmt::format("the accepted gap `{}` is past its `until`", accept.fact)
+                  : fmt::format("`{}` accepts a gap that the stack `{}` does not have", accept.fact, target.stack))
         .about(policy.name)
-        .helped(accept.expired ? "review the risk and give it a new date" : "remove this line: it would hide a gap that appears later");
+        .helped(accept.expired ? "review the risk and give it a new date"
+                               : "remove this line: it would hide a gap that appears later");
   }
   check_reports(policy, target, reported, sink);
   return plan;

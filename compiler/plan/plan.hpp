@@ -15,17 +15,17 @@ using backends::Holds;
 
 /// One layer's answer about one fact.
 struct Answer {
-  std::string layer;   ///< backend name, or "stack" for what the stack's own commands hold
+  std::string layer;  ///< backend name, or "stack" for what the stack's own commands hold
   Capability capability;
 };
 
 /// One fact, joined over the layers of the stack.
 struct Row {
   model::Fact fact;
-  std::vector<Answer> answers;           ///< layers that have something to say, in emit order
-  Holds holds = Holds::Not;              ///< joined: Exact, Wider, Narrower or Not
-  std::string layer;                     ///< the layer that decided the join; empty with Not
-  std::optional<std::size_t> accept;     ///< index into policy.accepts that covers the gap
+  std::vector<Answer> answers;        ///< layers that have something to say, in emit order
+  Holds holds = Holds::Not;           ///< joined: Exact, Wider, Narrower or Not
+  std::string layer;                  ///< the layer that decided the join; empty with Not
+  std::optional<std::size_t> accept;  ///< index into policy.accepts that covers the gap
 };
 
 struct Plan {
@@ -35,8 +35,8 @@ struct Plan {
   std::vector<std::string> advisory;     ///< backends whose artifacts no layer of this stack loads
 };
 
-/// Policy × target -> which layer holds each fact. Gaps that no `accept` covers are AGP4xxx errors in `sink`; an `accept`
-/// that covers nothing is one too.
+/// Policy × target -> which layer holds each fact. Gaps that no `accept` covers are AGP4xxx errors in `sink`; an
+/// `accept` that covers nothing is one too.
 Plan make_plan(const model::Policy& policy, const model::Target& target, diagnostics::Sink& sink);
 
 /// The built-in target records, frozen once released.

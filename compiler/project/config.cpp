@@ -51,8 +51,8 @@ class Reader {
     if (at.line == 0 || at.line > file.line_starts.size()) return static_cast<std::uint32_t>(file.text.size());
     std::size_t i = file.line_starts[at.line - 1];
     const std::size_t end = at.line < file.line_starts.size() ? file.line_starts[at.line] : file.text.size();
-    for (toml::source_index column = 1; column < at.column && i < end; ++column)
-      do ++i;
+    for (toml::source_index column = 1; column < at.column && i < end; ++column) do
+        ++i;
       while (i < end && (static_cast<unsigned char>(file.text[i]) & 0xc0) == 0x80);
     return static_cast<std::uint32_t>(i);
   }
@@ -74,11 +74,16 @@ class Reader {
 
   void top(const toml::table& table) {
     for (const auto& [key, node] : table) {
-      if (key == "root") root(node);
-      else if (key == "target") target(node);
-      else if (key == "exclude") exclude(node);
-      else if (key == "limits") limits(node);
-      else unknown(key, "`agp.toml`", top_keys);
+      if (key == "root")
+        root(node);
+      else if (key == "target")
+        target(node);
+      else if (key == "exclude")
+        exclude(node);
+      else if (key == "limits")
+        limits(node);
+      else
+        unknown(key, "`agp.toml`", top_keys);
     }
   }
 
@@ -98,8 +103,10 @@ class Reader {
 
   void target(const toml::node& node) {
     const auto text = node.value_exact<std::string>();
-    if (!text || text->empty()) wrong(node.source(), "`target` is not the name of a target");
-    else config_.target = *text;
+    if (!text || text->empty())
+      wrong(node.source(), "`target` is not the name of a target");
+    else
+      config_.target = *text;
   }
 
   void exclude(const toml::node& node) {
@@ -128,10 +135,14 @@ class Reader {
       return;
     }
     for (const auto& [key, value] : *table) {
-      if (key == "file-size") number(key, value, size(value), largest_file, config_.limits.file_bytes);
-      else if (key == "nesting") number(key, value, count(value), deepest_nesting, config_.limits.nesting);
-      else if (key == "files") number(key, value, count(value), std::size_t{10'000'000}, config_.max_files);
-      else unknown(key, "`[limits]`", limit_keys);
+      if (key == "file-size")
+        number(key, value, size(value), largest_file, config_.limits.file_bytes);
+      else if (key == "nesting")
+        number(key, value, count(value), deepest_nesting, config_.limits.nesting);
+      else if (key == "files")
+        number(key, value, count(value), std::size_t{10'000'000}, config_.max_files);
+      else
+        unknown(key, "`[limits]`", limit_keys);
     }
   }
 
@@ -153,7 +164,8 @@ class Reader {
     if (i == 0) return std::nullopt;
     if (i < text->size() && (*text)[i] == ' ') ++i;
     const std::string_view unit = std::string_view(*text).substr(i);
-    const std::array<std::pair<std::string_view, unsigned>, 4> units = {{{"B", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}}};
+    const std::array<std::pair<std::string_view, unsigned>, 4> units = {
+        {{"B", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}}};
     for (const auto& [name, shift] : units)
       if (unit == name) return value == 0 ? std::nullopt : std::optional(value << shift);
     return std::nullopt;

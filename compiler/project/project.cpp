@@ -1,6 +1,6 @@
-// In: paths of the command line and options. Out: texts in `files`, each within one root after links are resolved, named
-// by their path from that root. What can't be read is a finding; nothing is passed over in silence but what CLI.md says
-// is not entered.
+// In: paths of the command line and options. Out: texts in `files`, each within one root after links are resolved,
+// named by their path from that root. What can't be read is a finding; nothing is passed over in silence but what
+// CLI.md says is not entered.
 #include "compiler/project/project.hpp"
 
 #include <dirent.h>
@@ -50,8 +50,10 @@ std::string normal(std::string_view path) {
   while (!path.empty()) {
     const std::size_t end = std::min(path.find('/'), path.size());
     const std::string_view part = path.substr(0, end);
-    if (part == ".." && !parts.empty()) parts.pop_back();
-    else if (!part.empty() && part != "." && part != "..") parts.push_back(part);
+    if (part == ".." && !parts.empty())
+      parts.pop_back();
+    else if (!part.empty() && part != "." && part != "..")
+      parts.push_back(part);
     path.remove_prefix(std::min(end + 1, path.size()));
   }
   return "/" + fmt::format("{}", fmt::join(parts, "/"));
@@ -124,7 +126,8 @@ bool Project::configure(diagnostics::Sink& sink) {
     sink.emit(kind::outside_project, {}, "`agp.toml` leads out of the project root");
     return false;
   }
-  const DiskRead text = real.path ? read_disk(*real.path, 1u << 20) : DiskRead{DiskRead::Outcome::Failed, {}, real.reason};
+  const DiskRead text =
+      real.path ? read_disk(*real.path, 1u << 20) : DiskRead{DiskRead::Outcome::Failed, {}, real.reason};
   if (text.outcome == DiskRead::Outcome::TooLarge)
     sink.emit(kind::file_too_large, {}, fmt::format("`{}` is larger than 1 MiB", name));
   else if (text.outcome == DiskRead::Outcome::Failed)
@@ -136,8 +139,8 @@ bool Project::configure(diagnostics::Sink& sink) {
   if (options_.root || config_.root == ".") return true;
   const Resolved moved = resolve(join(root_, config_.root));
   if (!moved.path || !within(root_, *moved.path) || node_kind(*moved.path, true) != NodeKind::Directory) {
-    sink.emit(kind::invalid_config, {id, 0, 0}, fmt::format("`root` is not a directory beneath the one of `agp.toml`: `{}`",
-                                                            config_.root));
+    sink.emit(kind::invalid_config, {id, 0, 0},
+              fmt::format("`root` is not a directory beneath the one of `agp.toml`: `{}`", config_.root));
     return false;
   }
   root_ = *moved.path;
@@ -156,8 +159,8 @@ std::string Project::disk_path(FileId id) const {
 
 bool Project::fits(const std::string& name, std::size_t size, source::Span at, diagnostics::Sink& sink) const {
   if (size <= config_.limits.file_bytes) return true;
-  sink.emit(kind::file_too_large, at, fmt::format("`{}` has {} bytes, and the limit is {}", name, size,
-                                                  config_.limits.file_bytes))
+  sink.emit(kind::file_too_large, at,
+            fmt::format("`{}` has {} bytes, and the limit is {}", name, size, config_.limits.file_bytes))
       .helped("raise `file-size` beneath `[limits]` in `agp.toml`");
   return false;
 }
@@ -255,7 +258,8 @@ void Project::walk(const std::string& directory, std::vector<std::string>& found
     waiting.pop_back();
     DIR* open = ::opendir(at.c_str());
     if (open == nullptr) {
-      sink.emit(kind::unreadable_file, {}, fmt::format("the directory `{}` can't be read: {}", shown(at), reason_of(errno)));
+      sink.emit(kind::unreadable_file, {},
+                fmt::format("the directory `{}` can't be read: {}", shown(at), reason_of(errno)));
       continue;
     }
     while (const dirent* entry = ::readdir(open)) {

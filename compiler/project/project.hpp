@@ -15,20 +15,20 @@ namespace agp::project {
 
 /// What `agp.toml` says. Unknown keys are AGP0005.
 struct Config {
-  std::string path;                        ///< relative to the root; empty when there is no file
-  std::string root = ".";                  ///< the project root, relative to the file's directory and within it
-  std::optional<std::string> target;       ///< a target's name
-  std::vector<std::string> exclude;        ///< path patterns relative to the root: `*`, `?`, `**`
-  syntax::Limits limits;                   ///< `[limits] file-size`, `nesting`
-  std::size_t max_files = 100000;          ///< `[limits] files`: how many one run reads
+  std::string path;                   ///< relative to the root; empty when there is no file
+  std::string root = ".";             ///< the project root, relative to the file's directory and within it
+  std::optional<std::string> target;  ///< a target's name
+  std::vector<std::string> exclude;   ///< path patterns relative to the root: `*`, `?`, `**`
+  syntax::Limits limits;              ///< `[limits] file-size`, `nesting`
+  std::size_t max_files = 100000;     ///< `[limits] files`: how many one run reads
 };
 
 struct Options {
-  std::optional<std::string> root;         ///< --project-root
-  std::optional<std::string> config;       ///< --config
-  bool no_config = false;                  ///< --no-config
-  std::optional<std::string> stdin_name;   ///< --stdin-name: what `-` is called
-  std::string stdin_text;                  ///< the text of `-`
+  std::optional<std::string> root;        ///< --project-root
+  std::optional<std::string> config;      ///< --config
+  bool no_config = false;                 ///< --no-config
+  std::optional<std::string> stdin_name;  ///< --stdin-name: what `-` is called
+  std::string stdin_text;                 ///< the text of `-`
 };
 
 /// The files of one run, all within one root: `--project-root`, else the nearest ancestor of the first path with

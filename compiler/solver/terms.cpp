@@ -15,8 +15,8 @@ std::size_t Terms::Hash::operator()(const Node& n) const {
 }
 
 Terms::Terms() {
-  make({Op::Const, 0, 0, 0, 0, 0});   // id 0: false
-  make({Op::Const, 0, 0, 0, 0, 1});   // id 1: true
+  make({Op::Const, 0, 0, 0, 0, 0});  // id 0: false
+  make({Op::Const, 0, 0, 0, 0, 1});  // id 1: true
 }
 
 Term Terms::make(Node n) {
@@ -117,17 +117,28 @@ Term Terms::binary(Op op, Term a, Term b) {
   const bool ca = constant_value(a, x), cb = constant_value(b, y);
   if (ca && cb) {
     switch (op) {
-      case Op::BvAnd: return constant(width, x & y);
-      case Op::BvOr: return constant(width, x | y);
-      case Op::BvXor: return constant(width, x ^ y);
-      case Op::Add: return constant(width, x + y);
-      case Op::Sub: return constant(width, x - y);
-      case Op::Mul: return constant(width, x * y);
-      case Op::Udiv: return constant(width, y == 0 ? ~0ull : x / y);
-      case Op::Urem: return constant(width, y == 0 ? x : x % y);
-      case Op::Shl: return constant(width, y >= width ? 0 : x << y);
-      case Op::Lshr: return constant(width, y >= width ? 0 : x >> y);
-      default: break;
+      case Op::BvAnd:
+        return constant(width, x & y);
+      case Op::BvOr:
+        return constant(width, x | y);
+      case Op::BvXor:
+        return constant(width, x ^ y);
+      case Op::Add:
+        return constant(width, x + y);
+      case Op::Sub:
+        return constant(width, x - y);
+      case Op::Mul:
+        return constant(width, x * y);
+      case Op::Udiv:
+        return constant(width, y == 0 ? ~0ull : x / y);
+      case Op::Urem:
+        return constant(width, y == 0 ? x : x % y);
+      case Op::Shl:
+        return constant(width, y >= width ? 0 : x << y);
+      case Op::Lshr:
+        return constant(width, y >= width ? 0 : x >> y);
+      default:
+        break;
     }
   }
   if (op == Op::BvAnd) {

@@ -16,12 +16,28 @@ struct Term {
 
 /// The operators, with the meaning of SMT-LIB 2's QF_BV (division by zero is all ones, a shift past the width is 0).
 enum class Op : std::uint8_t {
-  Const, Var,                                        // `value` / `name`; width 0 is a Boolean
-  Not, And, Or, Ite, Eq,                             // Ite: a ? b : c; Eq over any sort
-  Ult, Ule,                                          // unsigned comparison of bit-vectors
-  BvAnd, BvOr, BvXor, Add, Sub, Mul, Udiv, Urem, Shl, Lshr, Neg,
-  Extract,                                           // bits `value` .. `value` + width - 1 of a
-  Concat                                             // a is the high part
+  Const,
+  Var,  // `value` / `name`; width 0 is a Boolean
+  Not,
+  And,
+  Or,
+  Ite,
+  Eq,  // Ite: a ? b : c; Eq over any sort
+  Ult,
+  Ule,  // unsigned comparison of bit-vectors
+  BvAnd,
+  BvOr,
+  BvXor,
+  Add,
+  Sub,
+  Mul,
+  Udiv,
+  Urem,
+  Shl,
+  Lshr,
+  Neg,
+  Extract,  // bits `value` .. `value` + width - 1 of a
+  Concat    // a is the high part
 };
 
 /// Terms as a hash-consed graph, folded where an operand is constant: a small formula stays small, and the same formula
@@ -30,9 +46,9 @@ class Terms {
  public:
   struct Node {
     Op op;
-    std::uint8_t width;      ///< of the result; 0 for a Boolean
-    std::uint32_t a, b, c;   ///< operands (ids, each smaller than this one's) as far as the operator has them
-    std::uint64_t value;     ///< Const: the value. Var: index into names. Extract: lowest bit
+    std::uint8_t width;     ///< of the result; 0 for a Boolean
+    std::uint32_t a, b, c;  ///< operands (ids, each smaller than this one's) as far as the operator has them
+    std::uint64_t value;    ///< Const: the value. Var: index into names. Extract: lowest bit
     friend bool operator==(const Node&, const Node&) = default;
   };
 
@@ -43,13 +59,13 @@ class Terms {
   Term negate(Term a);                                   ///< Boolean not
   Term both(Term a, Term b);
   Term either(Term a, Term b);
-  Term all(std::span<const Term> terms);                 ///< true for none
-  Term any(std::span<const Term> terms);                 ///< false for none
-  Term choose(Term condition, Term yes, Term no);        ///< both branches of one sort
+  Term all(std::span<const Term> terms);           ///< true for none
+  Term any(std::span<const Term> terms);           ///< false for none
+  Term choose(Term condition, Term yes, Term no);  ///< both branches of one sort
   Term equal(Term a, Term b);
-  Term less(Term a, Term b);                             ///< unsigned a < b
+  Term less(Term a, Term b);  ///< unsigned a < b
   Term less_equal(Term a, Term b);
-  Term binary(Op op, Term a, Term b);                    ///< BvAnd … Lshr; equal widths
+  Term binary(Op op, Term a, Term b);  ///< BvAnd … Lshr; equal widths
   Term minus(Term a);
   Term extract(Term a, unsigned lowest, unsigned width);
   Term concat(Term high, Term low);

@@ -1,29 +1,30 @@
 #include <dlfcn.h>
+#include <fmt/format.h>
 #include <z3.h>
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include "compiler/solver/solver.hpp"
 
-// Terms -> Z3, and Z3's answers back. The only file that knows Z3. libz3 (23 MB, 10 ms to map and relocate) is opened with
-// dlopen when the first question is asked, so that commands which ask none do not pay for it; the C interface is the
-// stable one, and its types come from z3.h at compile time.
+// Terms -> Z3, and Z3's answers back. The only file that knows Z3. libz3 (23 MB, 10 ms to map and relocate) is opened
+// with dlopen when the first question is asked, so that commands which ask none do not pay for it; the C interface is
+// the stable one, and its types come from z3.h at compile time.
 namespace agp::solver {
 namespace {
 
-#define AGP_Z3_FUNCTIONS(F)                                                                                             \
-  F(mk_config) F(set_param_value) F(del_config) F(mk_context_rc) F(set_error_handler) F(get_error_code)                 \
-  F(get_error_msg) F(get_version) F(inc_ref) F(dec_ref) F(mk_solver_for_logic) F(solver_inc_ref) F(solver_push)         \
-  F(solver_pop) F(solver_assert) F(solver_check_assumptions) F(solver_get_model) F(solver_get_unsat_core)               \
-  F(solver_get_reason_unknown) F(solver_set_params) F(mk_params) F(params_inc_ref) F(params_dec_ref)                    \
-  F(params_set_uint) F(params_set_bool) F(mk_string_symbol) F(mk_int_symbol) F(mk_bv_sort) F(mk_bool_sort)              \
-  F(mk_const) F(mk_true) F(mk_false) F(mk_not) F(mk_and) F(mk_or) F(mk_ite) F(mk_eq) F(mk_bvult) F(mk_bvule)            \
-  F(mk_bvand) F(mk_bvor) F(mk_bvxor) F(mk_bvadd) F(mk_bvsub) F(mk_bvmul) F(mk_bvudiv) F(mk_bvurem) F(mk_bvshl)          \
-  F(mk_bvlshr) F(mk_bvneg) F(mk_extract) F(mk_concat) F(mk_unsigned_int64) F(model_inc_ref) F(model_dec_ref)            \
-  F(model_eval) F(get_numeral_uint64) F(get_bool_value) F(ast_vector_inc_ref) F(ast_vector_dec_ref) F(ast_vector_size)  \
-  F(ast_vector_get)
+#define AGP_Z3_FUNCTIONS(F)                                                                                            \
+  F(mk_config)                                                                                                         \
+  F(set_param_value) F(del_config) F(mk_context_rc) F(set_error_handler) F(get_error_code) F(get_error_msg)            \
+      F(get_version) F(inc_ref) F(dec_ref) F(mk_solver_for_logic) F(solver_inc_ref) F(solver_push) F(solver_pop)       \
+          F(solver_assert) F(solver_check_assumptions) F(solver_get_model) F(solver_get_unsat_core)                    \
+              F(solver_get_reason_unknown) F(solver_set_params) F(mk_params) F(params_inc_ref) F(params_dec_ref)       \
+                  F(params_set_uint) F(params_set_bool) F(mk_string_symbol) F(mk_int_symbol) F(mk_bv_sort)             \
+                      F(mk_bool_sort) F(mk_const) F(mk_true) F(mk_false) F(mk_not) F(mk_and) F(mk_or) F(mk_ite)        \
+                          F(mk_eq) F(mk_bvult) F(mk_bvule) F(mk_bvand) F(mk_bvor) F(mk_bvxor) F(mk_bvadd) F(mk_bvsub)  \
+                              F(mk_bvmul) F(mk_bvudiv) F(mk_bvurem) F(mk_bvshl) F(mk_bvlshr) F(mk_bvneg) F(mk_extract) \
+                                  F(mk_concat) F(mk_unsigned_int64) F(model_inc_ref) F(model_dec_ref) F(model_eval)    \
+                                      F(get_numeral_uint64) F(get_bool_value) F(ast_vector_inc_ref)                    \
+                                          F(ast_vector_dec_ref) F(ast_vector_size) F(ast_vector_get)
 
 /// The functions used, by the names of z3.h without `Z3_`.
 struct Api {
@@ -40,8 +41,8 @@ bool load(Api& api, std::string& why_not) {
   }
   if (!library) return false;
   why_not.clear();
-#define AGP_Z3_LOAD(name)                                                                           \
-  api.name = reinterpret_cast<decltype(api.name)>(dlsym(library, "Z3_" #name));                     \
+#define AGP_Z3_LOAD(name)                                                       \
+  api.name = reinterpret_cast<decltype(api.name)>(dlsym(library, "Z3_" #name)); \
   if (!api.name) why_not = "the solver's library has no function Z3_" #name;
   AGP_Z3_FUNCTIONS(AGP_Z3_LOAD)
 #undef AGP_Z3_LOAD
@@ -54,7 +55,7 @@ class Z3 final : public Engine {
     Z3_config config = z_.mk_config();
     context_ = z_.mk_context_rc(config);
     z_.del_config(config);
-    z_.set_error_handler(context_, nullptr);   // errors are read with get_error_code; nothing aborts
+    z_.set_error_handler(context_, nullptr);  // errors are read with get_error_code; nothing aborts
     solver_ = z_.mk_solver_for_logic(context_, z_.mk_string_symbol(context_, "QF_BV"));
     z_.solver_inc_ref(context_, solver_);
   }
@@ -62,14 +63,17 @@ class Z3 final : public Engine {
   void push() override { z_.solver_push(context_, solver_); }
   void pop() override { z_.solver_pop(context_, solver_, 1); }
 
-  void add(const Terms& terms, Term assertion) override { z_.solver_assert(context_, solver_, translate(terms, assertion)); }
+  void add(const Terms& terms, Term assertion) override {
+    z_.solver_assert(context_, solver_, translate(terms, assertion));
+  }
 
   Answer check(const Terms& terms, std::span<const Term> assumptions, const Limits& limits) override {
     set_limits(limits);
     std::vector<Z3_ast> given;
     for (const Term t : assumptions) given.push_back(translate(terms, t));
     // Assumptions must be literals; others get a name that implies them.
-    const bool literals = std::all_of(assumptions.begin(), assumptions.end(), [&](Term t) { return literal(terms, t); });
+    const bool literals =
+        std::all_of(assumptions.begin(), assumptions.end(), [&](Term t) { return literal(terms, t); });
     if (!literals) {
       push();
       for (std::size_t i = 0; i < given.size(); ++i)
@@ -114,7 +118,9 @@ class Z3 final : public Engine {
   void set_limits(const Limits& limits) {
     Z3_params params = z_.mk_params(context_);
     z_.params_inc_ref(context_, params);
-    const auto set = [&](const char* name, unsigned v) { z_.params_set_uint(context_, params, z_.mk_string_symbol(context_, name), v); };
+    const auto set = [&](const char* name, unsigned v) {
+      z_.params_set_uint(context_, params, z_.mk_string_symbol(context_, name), v);
+    };
     set("timeout", clamp(static_cast<std::uint64_t>(limits.timeout.count())));
     if (limits.steps != 0) set("rlimit", clamp(limits.steps));
     // Interrupts are the program's own business.
@@ -124,15 +130,18 @@ class Z3 final : public Engine {
   }
   static unsigned clamp(std::uint64_t v) { return v > 0xfffffffe ? 0xfffffffe : static_cast<unsigned>(v); }
 
-  Answer ask(const Terms& terms, std::span<const Term> assumptions, const std::vector<Z3_ast>& given, const Limits& limits) {
-    const Z3_lbool result = z_.solver_check_assumptions(context_, solver_, static_cast<unsigned>(given.size()), given.data());
+  Answer ask(const Terms& terms, std::span<const Term> assumptions, const std::vector<Z3_ast>& given,
+             const Limits& limits) {
+    const Z3_lbool result =
+        z_.solver_check_assumptions(context_, solver_, static_cast<unsigned>(given.size()), given.data());
     if (const Z3_error_code code = z_.get_error_code(context_); code != Z3_OK)
       return Undecided{fmt::format("the solver failed: {}", z_.get_error_msg(context_, code))};
     if (result == Z3_L_TRUE) return model(terms);
     if (result == Z3_L_FALSE) return core(assumptions, given);
     const std::string reason = z_.solver_get_reason_unknown(context_, solver_);
     if (reason == "timeout" || reason == "canceled")
-      return Undecided{fmt::format("the solver's limit of {} s or {} steps was reached", static_cast<double>(limits.timeout.count()) / 1000, limits.steps)};
+      return Undecided{fmt::format("the solver's limit of {} s or {} steps was reached",
+                                   static_cast<double>(limits.timeout.count()) / 1000, limits.steps)};
     return Undecided{fmt::format("the solver gave up: {}", reason)};
   }
 
@@ -147,8 +156,10 @@ class Z3 final : public Engine {
       std::uint64_t number = 0;
       const auto& node = terms.node(t);
       bool known = z_.model_eval(context_, m, translated_[t.id], true, &value);
-      if (known && node.width == 0) number = z_.get_bool_value(context_, value) == Z3_L_TRUE ? 1 : 0;
-      else if (known) known = z_.get_numeral_uint64(context_, value, &number);
+      if (known && node.width == 0)
+        number = z_.get_bool_value(context_, value) == Z3_L_TRUE ? 1 : 0;
+      else if (known)
+        known = z_.get_numeral_uint64(context_, value, &number);
       complete = complete && known;
       sat.values.emplace(terms.name(node), number);
     }
@@ -198,10 +209,17 @@ class Z3 final : public Engine {
 
   static std::vector<std::uint32_t> operands(const Terms::Node& n) {
     switch (n.op) {
-      case Op::Const: case Op::Var: return {};
-      case Op::Not: case Op::Neg: case Op::Extract: return {n.a};
-      case Op::Ite: return {n.a, n.b, n.c};
-      default: return {n.a, n.b};
+      case Op::Const:
+      case Op::Var:
+        return {};
+      case Op::Not:
+      case Op::Neg:
+      case Op::Extract:
+        return {n.a};
+      case Op::Ite:
+        return {n.a, n.b, n.c};
+      default:
+        return {n.a, n.b};
     }
   }
 
@@ -215,29 +233,49 @@ class Z3 final : public Engine {
         if (n.width == 0) return n.value ? z_.mk_true(c) : z_.mk_false(c);
         return z_.mk_unsigned_int64(c, n.value, z_.mk_bv_sort(c, n.width));
       case Op::Var:
-        return z_.mk_const(c, z_.mk_int_symbol(c, static_cast<int>(id)), n.width == 0 ? z_.mk_bool_sort(c) : z_.mk_bv_sort(c, n.width));
-      case Op::Not: return z_.mk_not(c, a);
-      case Op::And: case Op::Or: {
+        return z_.mk_const(c, z_.mk_int_symbol(c, static_cast<int>(id)),
+                           n.width == 0 ? z_.mk_bool_sort(c) : z_.mk_bv_sort(c, n.width));
+      case Op::Not:
+        return z_.mk_not(c, a);
+      case Op::And:
+      case Op::Or: {
         const Z3_ast both[] = {a, b()};
         return n.op == Op::And ? z_.mk_and(c, 2, both) : z_.mk_or(c, 2, both);
       }
-      case Op::Ite: return z_.mk_ite(c, a, b(), at(n.c));
-      case Op::Eq: return z_.mk_eq(c, a, b());
-      case Op::Ult: return z_.mk_bvult(c, a, b());
-      case Op::Ule: return z_.mk_bvule(c, a, b());
-      case Op::BvAnd: return z_.mk_bvand(c, a, b());
-      case Op::BvOr: return z_.mk_bvor(c, a, b());
-      case Op::BvXor: return z_.mk_bvxor(c, a, b());
-      case Op::Add: return z_.mk_bvadd(c, a, b());
-      case Op::Sub: return z_.mk_bvsub(c, a, b());
-      case Op::Mul: return z_.mk_bvmul(c, a, b());
-      case Op::Udiv: return z_.mk_bvudiv(c, a, b());
-      case Op::Urem: return z_.mk_bvurem(c, a, b());
-      case Op::Shl: return z_.mk_bvshl(c, a, b());
-      case Op::Lshr: return z_.mk_bvlshr(c, a, b());
-      case Op::Neg: return z_.mk_bvneg(c, a);
-      case Op::Extract: return z_.mk_extract(c, static_cast<unsigned>(n.value) + n.width - 1, static_cast<unsigned>(n.value), a);
-      case Op::Concat: return z_.mk_concat(c, a, b());
+      case Op::Ite:
+        return z_.mk_ite(c, a, b(), at(n.c));
+      case Op::Eq:
+        return z_.mk_eq(c, a, b());
+      case Op::Ult:
+        return z_.mk_bvult(c, a, b());
+      case Op::Ule:
+        return z_.mk_bvule(c, a, b());
+      case Op::BvAnd:
+        return z_.mk_bvand(c, a, b());
+      case Op::BvOr:
+        return z_.mk_bvor(c, a, b());
+      case Op::BvXor:
+        return z_.mk_bvxor(c, a, b());
+      case Op::Add:
+        return z_.mk_bvadd(c, a, b());
+      case Op::Sub:
+        return z_.mk_bvsub(c, a, b());
+      case Op::Mul:
+        return z_.mk_bvmul(c, a, b());
+      case Op::Udiv:
+        return z_.mk_bvudiv(c, a, b());
+      case Op::Urem:
+        return z_.mk_bvurem(c, a, b());
+      case Op::Shl:
+        return z_.mk_bvshl(c, a, b());
+      case Op::Lshr:
+        return z_.mk_bvlshr(c, a, b());
+      case Op::Neg:
+        return z_.mk_bvneg(c, a);
+      case Op::Extract:
+        return z_.mk_extract(c, static_cast<unsigned>(n.value) + n.width - 1, static_cast<unsigned>(n.value), a);
+      case Op::Concat:
+        return z_.mk_concat(c, a, b());
     }
     return nullptr;
   }
@@ -245,7 +283,7 @@ class Z3 final : public Engine {
   const Api z_;
   Z3_context context_ = nullptr;
   Z3_solver solver_ = nullptr;
-  std::vector<Z3_ast> translated_;   ///< by term id; null: not yet
+  std::vector<Z3_ast> translated_;  ///< by term id; null: not yet
   std::vector<Term> variables_;
 };
 

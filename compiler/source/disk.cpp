@@ -39,8 +39,10 @@ DiskRead read_disk(const std::string& path, std::size_t limit) {
     result.reason = reason_of(errno);
     return result;
   }
-  if (S_ISDIR(info.st_mode)) result.reason = "is a directory";
-  else if (!S_ISREG(info.st_mode)) result.reason = "is not a regular file";
+  if (S_ISDIR(info.st_mode))
+    result.reason = "is a directory";
+  else if (!S_ISREG(info.st_mode))
+    result.reason = "is not a regular file";
   if (!result.reason.empty()) return result;
   result.size = static_cast<std::size_t>(info.st_size);
   if (result.size <= limit) result.text.reserve(result.size + 1);

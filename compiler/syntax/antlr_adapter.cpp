@@ -182,21 +182,36 @@ using Entry = void (*)(Recorder&);
 
 Entry entry_of(R rule) {
   switch (rule) {
-    case R::item: return [](Recorder& p) { p.item(); };
-    case R::actionPattern: return [](Recorder& p) { p.actionPattern(); };
-    case R::statement: return [](Recorder& p) { p.statement(); };
-    case R::fileRule: return [](Recorder& p) { p.fileRule(); };
-    case R::netEntry: return [](Recorder& p) { p.netEntry(); };
-    case R::syscallRule: return [](Recorder& p) { p.syscallRule(); };
-    case R::capabilityRule: return [](Recorder& p) { p.capabilityRule(); };
-    case R::textRule: return [](Recorder& p) { p.textRule(); };
-    case R::envEntry: return [](Recorder& p) { p.envEntry(); };
-    case R::limitEntry: return [](Recorder& p) { p.limitEntry(); };
-    case R::runEntry: return [](Recorder& p) { p.runEntry(); };
-    case R::onDenyEntry: return [](Recorder& p) { p.onDenyEntry(); };
-    case R::testLine: return [](Recorder& p) { p.testLine(); };
-    case R::invariantLine: return [](Recorder& p) { p.invariantLine(); };
-    default: return nullptr;
+    case R::item:
+      return [](Recorder& p) { p.item(); };
+    case R::actionPattern:
+      return [](Recorder& p) { p.actionPattern(); };
+    case R::statement:
+      return [](Recorder& p) { p.statement(); };
+    case R::fileRule:
+      return [](Recorder& p) { p.fileRule(); };
+    case R::netEntry:
+      return [](Recorder& p) { p.netEntry(); };
+    case R::syscallRule:
+      return [](Recorder& p) { p.syscallRule(); };
+    case R::capabilityRule:
+      return [](Recorder& p) { p.capabilityRule(); };
+    case R::textRule:
+      return [](Recorder& p) { p.textRule(); };
+    case R::envEntry:
+      return [](Recorder& p) { p.envEntry(); };
+    case R::limitEntry:
+      return [](Recorder& p) { p.limitEntry(); };
+    case R::runEntry:
+      return [](Recorder& p) { p.runEntry(); };
+    case R::onDenyEntry:
+      return [](Recorder& p) { p.onDenyEntry(); };
+    case R::testLine:
+      return [](Recorder& p) { p.testLine(); };
+    case R::invariantLine:
+      return [](Recorder& p) { p.invariantLine(); };
+    default:
+      return nullptr;
   }
 }
 

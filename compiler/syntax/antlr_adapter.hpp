@@ -63,8 +63,8 @@ struct Automaton {
   struct Edge {
     enum class Kind : unsigned char { Free, Tokens, Rule };
     Kind kind = Kind::Free;
-    std::vector<T> tokens;     ///< Tokens: one of these is taken
-    R rule{};                  ///< Rule: that rule is entered, and `target` follows it
+    std::vector<T> tokens;  ///< Tokens: one of these is taken
+    R rule{};               ///< Rule: that rule is entered, and `target` follows it
     std::uint32_t target = 0;
   };
   struct State {

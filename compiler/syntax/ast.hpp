@@ -96,7 +96,7 @@ struct Duration {
   std::string unit;  ///< s min h d
   Span span;
 };
-struct Decimal {     ///< 0.5
+struct Decimal {  ///< 0.5
   std::string text;
   Span span;
 };
@@ -124,10 +124,10 @@ enum class Effect { Deny, Ask, Allow };
 struct Modifier {
   enum class Kind { As, Because, Until, Within, From, Risk };
   Kind kind;
-  std::optional<String> string;      ///< as, because
-  std::optional<Date> date;          ///< until
-  std::vector<Address> addresses;    ///< within, from
-  std::optional<Name> word;          ///< risk
+  std::optional<String> string;    ///< as, because
+  std::optional<Date> date;        ///< until
+  std::vector<Address> addresses;  ///< within, from
+  std::optional<Name> word;        ///< risk
   Span span;
 };
 
@@ -154,8 +154,8 @@ struct UnixEndpoint {
 
 struct NetRule {
   RuleHead head;
-  Name verb;                         ///< connect, listen, resolve …
-  std::vector<Name> protocols;       ///< tcp, udp, icmp, any, unix; may be empty where none was written
+  Name verb;                    ///< connect, listen, resolve …
+  std::vector<Name> protocols;  ///< tcp, udp, icmp, any, unix; may be empty where none was written
   std::vector<Endpoint> endpoints;
   std::vector<UnixEndpoint> unix_endpoints;
   std::vector<Endpoint> except;
@@ -170,10 +170,10 @@ struct Constant {
 
 struct Condition {
   enum class Op { Eq, Ne, Lt, Le, Gt, Ge, In, Masked, Bare };
-  Name argument;                  ///< empty text for Bare (a value by position, in actions only)
+  Name argument;  ///< empty text for Bare (a value by position, in actions only)
   Op op = Op::Eq;
-  std::optional<Constant> mask;   ///< Masked: `argument & mask == values[0]`
-  std::vector<Constant> values;   ///< one, or the list of `in`
+  std::optional<Constant> mask;  ///< Masked: `argument & mask == values[0]`
+  std::vector<Constant> values;  ///< one, or the list of `in`
   Span span;
 };
 
@@ -224,21 +224,48 @@ struct Resolver {
 
 // ---- blocks ---------------------------------------------------------------------------------------------------
 
-struct FileBlock { std::vector<FileRule> rules; Span span; };
-struct NetBlock { std::vector<NetRule> rules; std::vector<Resolver> resolvers; Span span; };
-struct SyscallBlock { std::vector<SyscallRule> rules; Span span; };
-struct CapabilityBlock { std::vector<CapabilityRule> rules; Span span; };
-struct EnvBlock { std::vector<TextRule> rules; std::vector<EnvSet> sets; Span span; };
-struct ToolBlock { std::vector<TextRule> rules; Span span; };
+struct FileBlock {
+  std::vector<FileRule> rules;
+  Span span;
+};
+struct NetBlock {
+  std::vector<NetRule> rules;
+  std::vector<Resolver> resolvers;
+  Span span;
+};
+struct SyscallBlock {
+  std::vector<SyscallRule> rules;
+  Span span;
+};
+struct CapabilityBlock {
+  std::vector<CapabilityRule> rules;
+  Span span;
+};
+struct EnvBlock {
+  std::vector<TextRule> rules;
+  std::vector<EnvSet> sets;
+  Span span;
+};
+struct ToolBlock {
+  std::vector<TextRule> rules;
+  Span span;
+};
 
-struct LimitEntry { Name name; Value value; Span span; };
-struct LimitBlock { std::vector<LimitEntry> entries; Span span; };
+struct LimitEntry {
+  Name name;
+  Value value;
+  Span span;
+};
+struct LimitBlock {
+  std::vector<LimitEntry> entries;
+  Span span;
+};
 
 struct Mount {
   bool tmpfs = false;
   std::optional<String> source;  ///< absent for tmpfs
   String target;
-  std::vector<Name> flags;       ///< readonly, writable
+  std::vector<Name> flags;  ///< readonly, writable
   std::optional<Value> size;
   Span span;
 };
@@ -252,24 +279,51 @@ struct RunBlock {
   Span span;
 };
 
-struct Alert { Name severity; std::vector<Name> targets; Span span; };
-struct OnDenyBlock { bool log = false; Span log_span; std::vector<Alert> alerts; Span span; };
+struct Alert {
+  Name severity;
+  std::vector<Name> targets;
+  Span span;
+};
+struct OnDenyBlock {
+  bool log = false;
+  Span log_span;
+  std::vector<Alert> alerts;
+  Span span;
+};
 
-struct Argument { Name name; Value value; Span span; };
-struct Include { QualifiedName name; std::vector<Argument> arguments; Span span; };
+struct Argument {
+  Name name;
+  Value value;
+  Span span;
+};
+struct Include {
+  QualifiedName name;
+  std::vector<Argument> arguments;
+  Span span;
+};
 
 /// `owner "x"`, `satisfies "A", "B"`.
-struct TextHeader { Name keyword; std::vector<String> values; Span span; };
+struct TextHeader {
+  Name keyword;
+  std::vector<String> values;
+  Span span;
+};
 /// `isolation container ephemeral`, `mode audit for net, syscall`.
-struct WordHeader { Name keyword; std::vector<Name> words; std::vector<Name> for_words; Span span; };
+struct WordHeader {
+  Name keyword;
+  std::vector<Name> words;
+  std::vector<Name> for_words;
+  Span span;
+};
 
 /// The fact of an `accept`, as written: a word and what follows it.
 struct Accept {
   Name kind;  ///< unenforced, wider, narrower
-  std::variant<std::monostate, FileRule, NetRule, SyscallRule, CapabilityRule, TextRule> pattern;  ///< with head.effect unused
-  std::optional<Name> word;         ///< `tool`, `file`, `user`, `mode`, `limit`, `mount` …
-  std::optional<Name> limit;        ///< limit NAME
-  std::optional<String> mount;      ///< mount PATH
+  std::variant<std::monostate, FileRule, NetRule, SyscallRule, CapabilityRule, TextRule>
+      pattern;                  ///< with head.effect unused
+  std::optional<Name> word;     ///< `tool`, `file`, `user`, `mode`, `limit`, `mount` …
+  std::optional<Name> limit;    ///< limit NAME
+  std::optional<String> mount;  ///< mount PATH
   std::vector<Modifier> modifiers;
   Span fact_span;
   Span span;
@@ -300,28 +354,69 @@ struct InvariantLine {
   Kind kind;
   std::vector<ActionPattern> actions;
   std::vector<ActionPattern> with;
-  std::vector<Name> require_words;         ///< limit memory …
-  std::optional<std::string> require_op;   ///< <= == >=
+  std::vector<Name> require_words;        ///< limit memory …
+  std::optional<std::string> require_op;  ///< <= == >=
   std::optional<Value> require_value;
   Span span;
 };
 
 // ---- items ----------------------------------------------------------------------------------------------------
 
-struct VersionItem { Number number; Span span; };
+struct VersionItem {
+  Number number;
+  Span span;
+};
 struct Use {
   std::optional<QualifiedName> module;  ///< std.a.b
   std::optional<String> path;           ///< "./file.agp"
   std::optional<Name> as;
   Span span;
 };
-struct Type { Name name; bool list = false; Span span; };
-struct Parameter { Name name; Type type; std::optional<Value> fallback; std::string doc; Span span; };
-struct Let { Name name; Value value; std::string doc; Span span; };
-struct Fragment { Name name; std::vector<Parameter> parameters; std::vector<Statement> body; std::string doc; Span span; };
-struct Policy { Name name; std::vector<Statement> body; std::string doc; Span span; };
-struct Invariant { Name name; std::vector<String> for_globs; std::vector<InvariantLine> lines; std::string doc; Span span; };
-struct Test { QualifiedName policy; std::vector<Argument> arguments; std::vector<TestLine> lines; std::string doc; Span span; };
+struct Type {
+  Name name;
+  bool list = false;
+  Span span;
+};
+struct Parameter {
+  Name name;
+  Type type;
+  std::optional<Value> fallback;
+  std::string doc;
+  Span span;
+};
+struct Let {
+  Name name;
+  Value value;
+  std::string doc;
+  Span span;
+};
+struct Fragment {
+  Name name;
+  std::vector<Parameter> parameters;
+  std::vector<Statement> body;
+  std::string doc;
+  Span span;
+};
+struct Policy {
+  Name name;
+  std::vector<Statement> body;
+  std::string doc;
+  Span span;
+};
+struct Invariant {
+  Name name;
+  std::vector<String> for_globs;
+  std::vector<InvariantLine> lines;
+  std::string doc;
+  Span span;
+};
+struct Test {
+  QualifiedName policy;
+  std::vector<Argument> arguments;
+  std::vector<TestLine> lines;
+  std::string doc;
+  Span span;
+};
 using Item = std::variant<VersionItem, Use, Parameter, Let, Fragment, Policy, Invariant, Test>;
 
 struct File {

@@ -95,7 +95,8 @@ class Matcher {
       if (token.first) {
         const std::uint32_t indent = indentation(text_, token);
         // What stands at or left of the column of a block's header is outside of the block.
-        while (!open.empty() && (token.type == T::RBRACE ? open.back().indent > indent : open.back().indent >= indent) &&
+        while (!open.empty() &&
+               (token.type == T::RBRACE ? open.back().indent > indent : open.back().indent >= indent) &&
                token.type != T::LBRACE)
           close(i);
         lines.push_back({i, indent});
@@ -192,11 +193,16 @@ class Matcher {
     if (!t_[i].first || i + 2 >= t_.size()) return false;
     const T next = t_[i + 2].type;
     switch (t_[i].type) {
-      case T::LET: return next == T::ASSIGN;
-      case T::PARAM: return next == T::COLON;
-      case T::USE: return t_[i + 1].type == T::DOTTED || t_[i + 1].type == T::STRING;
-      case T::INVARIANT: return next == T::LBRACE || next == T::FOR;
-      default: return next == T::LBRACE || next == T::LPAREN;
+      case T::LET:
+        return next == T::ASSIGN;
+      case T::PARAM:
+        return next == T::COLON;
+      case T::USE:
+        return t_[i + 1].type == T::DOTTED || t_[i + 1].type == T::STRING;
+      case T::INVARIANT:
+        return next == T::LBRACE || next == T::FOR;
+      default:
+        return next == T::LBRACE || next == T::LPAREN;
     }
   }
 
@@ -212,9 +218,12 @@ class Reporter {
 
   void operator()(const Fix& fix) const {
     switch (fix.what) {
-      case Fix::What::Close: return unclosed(fix);
-      case Fix::What::Open: return unopened(fix);
-      case Fix::What::Drop: break;
+      case Fix::What::Close:
+        return unclosed(fix);
+      case Fix::What::Open:
+        return unopened(fix);
+      case Fix::What::Drop:
+        break;
     }
     const bool closing = t_[fix.at].type == T::RBRACE;
     reports_.emit(kind::unmatched_brace, span(fix.at), closing ? "`}` closes nothing" : "`{` opens no block")
@@ -229,7 +238,8 @@ class Reporter {
   /// The words of the line before a brace: `policy code-execution`.
   std::string header(std::uint32_t from, std::uint32_t brace) const {
     const std::string_view all = text_.substr(t_[from].begin, t_[brace - 1].end - t_[from].begin);
-    return all.size() <= 60 ? std::string(all) : std::string(text_.substr(t_[from].begin, t_[from].end - t_[from].begin));
+    return all.size() <= 60 ? std::string(all)
+                            : std::string(text_.substr(t_[from].begin, t_[from].end - t_[from].begin));
   }
 
   void unclosed(const Fix& fix) const {
@@ -252,7 +262,7 @@ class Reporter {
   void unopened(const Fix& fix) const {
     const std::string words = header(fix.other, fix.at);
     auto& d = reports_.emit(kind::unmatched_brace, {file_, t_[fix.other].begin, t_[fix.at - 1].end},
-                         fmt::format("`{}` has no `{{`", words));
+                            fmt::format("`{}` has no `{{`", words));
     d.labelled("expected `{` after this");
     d.relate(span(fix.third), "this closes nothing without it");
     d.helped(fmt::format("write `{} {{`", words));

@@ -8,8 +8,8 @@
 namespace agp::syntax::detail {
 
 /// Makes the braces of a text that did not parse match: puts in the missing ones and leaves the superfluous ones out,
-/// each with a diagnostic. Returns the bytes where it did so, ascending; empty when the braces were in order. Tokens put
-/// in have no width and are `damaged`. Nothing when there are so many that mending makes no sense.
+/// each with a diagnostic. Returns the bytes where it did so, ascending; empty when the braces were in order. Tokens
+/// put in have no width and are `damaged`. Nothing when there are so many that mending makes no sense.
 std::optional<std::vector<std::uint32_t>> mend_braces(std::string_view text, source::FileId file, Lexed& lexed,
                                                       Reports& reports);
 

@@ -48,7 +48,10 @@ class Builder {
       const Tree& tree;
       std::uint32_t at;
       std::uint32_t operator*() const { return at; }
-      Iterator& operator++() { at = tree[at].next; return *this; }
+      Iterator& operator++() {
+        at = tree[at].next;
+        return *this;
+      }
       bool operator!=(const Iterator& other) const { return at != other.at; }
     };
     Iterator begin() const { return {tree, node + 1}; }

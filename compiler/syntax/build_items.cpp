@@ -11,19 +11,26 @@ namespace agp::syntax::detail {
 Item Builder::item(std::uint32_t node) {
   const std::uint32_t n = only_child(node);
   switch (p_.tree[n].rule) {
-    case R::version: return VersionItem{number(find(n, T::NUMBER)), span(n)};
-    case R::use: return use(n);
+    case R::version:
+      return VersionItem{number(find(n, T::NUMBER)), span(n)};
+    case R::use:
+      return use(n);
     case R::parameterItem: {
       Parameter out = parameter(find(n, R::parameter));
       out.span = span(n);
       out.doc = doc(n);
       return out;
     }
-    case R::let: return Let{name(find(n, R::name)), value(find(n, R::value)), doc(n), span(n)};
-    case R::fragmentItem: return fragment(n);
-    case R::policy: return policy(n);
-    case R::invariant: return invariant(n);
-    default: return test(n);
+    case R::let:
+      return Let{name(find(n, R::name)), value(find(n, R::value)), doc(n), span(n)};
+    case R::fragmentItem:
+      return fragment(n);
+    case R::policy:
+      return policy(n);
+    case R::invariant:
+      return invariant(n);
+    default:
+      return test(n);
   }
 }
 
@@ -122,12 +129,16 @@ Statement Builder::statement(std::uint32_t node) {
   static constexpr auto tool_rules = &ToolBlock::rules;
   static constexpr auto limit_entries = &LimitBlock::entries;
   switch (p_.tree[n].rule) {
-    case R::fileBlock: return block(FileBlock{}, R::fileRule, file_rules, &Builder::file_rule);
-    case R::syscallBlock: return block(SyscallBlock{}, R::syscallRule, syscall_rules, &Builder::syscall_rule);
+    case R::fileBlock:
+      return block(FileBlock{}, R::fileRule, file_rules, &Builder::file_rule);
+    case R::syscallBlock:
+      return block(SyscallBlock{}, R::syscallRule, syscall_rules, &Builder::syscall_rule);
     case R::capabilityBlock:
       return block(CapabilityBlock{}, R::capabilityRule, capability_rules, &Builder::capability_rule);
-    case R::toolBlock: return block(ToolBlock{}, R::textRule, tool_rules, &Builder::text_rule);
-    case R::limitBlock: return block(LimitBlock{}, R::limitEntry, limit_entries, &Builder::limit_entry);
+    case R::toolBlock:
+      return block(ToolBlock{}, R::textRule, tool_rules, &Builder::text_rule);
+    case R::limitBlock:
+      return block(LimitBlock{}, R::limitEntry, limit_entries, &Builder::limit_entry);
     case R::netBlock: {
       NetBlock out;
       out.span = span(n);
@@ -156,14 +167,17 @@ Statement Builder::statement(std::uint32_t node) {
         if (is(c, R::onDenyEntry)) on_deny_entry(c, out);
       return out;
     }
-    case R::include: return include(n);
+    case R::include:
+      return include(n);
     case R::textHeader: {
       const std::uint32_t word = only_child(n);
       return TextHeader{{std::string(raw(word)), span(word)}, strings(find(n, R::strings)), span(n)};
     }
     case R::isolationHeader:
-    case R::modeHeader: return words(n);
-    default: return accept(n);
+    case R::modeHeader:
+      return words(n);
+    default:
+      return accept(n);
   }
 }
 
@@ -241,7 +255,9 @@ void Builder::run_entry(std::uint32_t node, RunBlock& out) {
   const std::uint32_t word = only_child(node);
   const auto once = [&](auto& place, auto made) {
     if (place)
-      reports_.emit(diagnostics::kind::repeated_entry, span(node), fmt::format("`{}` stands twice in this block", raw(word)))
+      reports_
+          .emit(diagnostics::kind::repeated_entry, span(node),
+                fmt::format("`{}` stands twice in this block", raw(word)))
           .labelled("the second one")
           .helped("remove one of them");
     place = std::move(made);
@@ -252,11 +268,21 @@ void Builder::run_entry(std::uint32_t node, RunBlock& out) {
       once(out.command, strings(find(node, R::strings)));
       out.command_span = span(node);
       break;
-    case T::WORKDIR: once(out.workdir, string(text)); break;
-    case T::ROOTFS: once(out.rootfs, string(text)); break;
-    case T::HOSTNAME: once(out.hostname, string(text)); break;
-    case T::CGROUP: once(out.cgroup, string(text)); break;
-    case T::INTERFACE: once(out.interface, string(text)); break;
+    case T::WORKDIR:
+      once(out.workdir, string(text));
+      break;
+    case T::ROOTFS:
+      once(out.rootfs, string(text));
+      break;
+    case T::HOSTNAME:
+      once(out.hostname, string(text));
+      break;
+    case T::CGROUP:
+      once(out.cgroup, string(text));
+      break;
+    case T::INTERFACE:
+      once(out.interface, string(text));
+      break;
     case T::USER: {
       const std::uint32_t uid = find(node, T::NUMBER);
       once(out.uid, number(uid));
@@ -265,7 +291,9 @@ void Builder::run_entry(std::uint32_t node, RunBlock& out) {
       out.user_span = span(node);
       break;
     }
-    default: out.mounts.push_back(mount(node)); break;
+    default:
+      out.mounts.push_back(mount(node));
+      break;
   }
 }
 

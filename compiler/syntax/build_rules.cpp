@@ -102,12 +102,24 @@ Modifier Builder::modifier(std::uint32_t node) {
   Modifier out{};
   out.span = span(node);
   switch (type_of(only_child(node))) {
-    case T::AS: out.kind = Modifier::Kind::As; break;
-    case T::BECAUSE: out.kind = Modifier::Kind::Because; break;
-    case T::UNTIL: out.kind = Modifier::Kind::Until; break;
-    case T::WITHIN: out.kind = Modifier::Kind::Within; break;
-    case T::FROM: out.kind = Modifier::Kind::From; break;
-    default: out.kind = Modifier::Kind::Risk; break;
+    case T::AS:
+      out.kind = Modifier::Kind::As;
+      break;
+    case T::BECAUSE:
+      out.kind = Modifier::Kind::Because;
+      break;
+    case T::UNTIL:
+      out.kind = Modifier::Kind::Until;
+      break;
+    case T::WITHIN:
+      out.kind = Modifier::Kind::Within;
+      break;
+    case T::FROM:
+      out.kind = Modifier::Kind::From;
+      break;
+    default:
+      out.kind = Modifier::Kind::Risk;
+      break;
   }
   for (const auto c : children(node)) {
     if (is(c, T::STRING)) out.string = string(c);
@@ -215,7 +227,8 @@ void Builder::net_entry(std::uint32_t node, NetBlock& out) {
   }
 }
 
-// ---- system calls -----------------------------------------------------------------------------------------------------
+// ---- system calls
+// -----------------------------------------------------------------------------------------------------
 
 SyscallRule Builder::syscall_rule(std::uint32_t node) {
   SyscallRule out;
@@ -286,12 +299,24 @@ Condition Builder::condition(std::uint32_t node) {
   for (const auto c : children(node)) {
     if (is(c, R::comparison)) {
       switch (type_of(only_child(c))) {
-        case T::EQ: out.op = Condition::Op::Eq; break;
-        case T::NE: out.op = Condition::Op::Ne; break;
-        case T::LT: out.op = Condition::Op::Lt; break;
-        case T::LE: out.op = Condition::Op::Le; break;
-        case T::GT: out.op = Condition::Op::Gt; break;
-        default: out.op = Condition::Op::Ge; break;
+        case T::EQ:
+          out.op = Condition::Op::Eq;
+          break;
+        case T::NE:
+          out.op = Condition::Op::Ne;
+          break;
+        case T::LT:
+          out.op = Condition::Op::Lt;
+          break;
+        case T::LE:
+          out.op = Condition::Op::Le;
+          break;
+        case T::GT:
+          out.op = Condition::Op::Gt;
+          break;
+        default:
+          out.op = Condition::Op::Ge;
+          break;
       }
     }
     if (is(c, T::AMP)) masked = true;
@@ -325,7 +350,8 @@ Constant Builder::constant(std::uint32_t node) {
   return out;
 }
 
-// ---- actions ----------------------------------------------------------------------------------------------------------
+// ---- actions
+// ----------------------------------------------------------------------------------------------------------
 
 ActionPattern Builder::action_pattern(std::uint32_t node) {
   ActionPattern out;
@@ -337,10 +363,16 @@ ActionPattern Builder::action_pattern(std::uint32_t node) {
     return out;
   }
   switch (type_of(first)) {
-    case T::SYSCALL: out.body = syscall_rule(node); break;
-    case T::CAPABILITY: out.body = capability_rule(node); break;
+    case T::SYSCALL:
+      out.body = syscall_rule(node);
+      break;
+    case T::CAPABILITY:
+      out.body = capability_rule(node);
+      break;
     case T::ENV:
-    case T::TOOL: out.body = text_rule(node); break;
+    case T::TOOL:
+      out.body = text_rule(node);
+      break;
     case T::RESOLVE: {
       NetRule rule;
       rule.head = head(node);
@@ -352,7 +384,9 @@ ActionPattern Builder::action_pattern(std::uint32_t node) {
       out.body = std::move(rule);
       break;
     }
-    default: out.body = net_rule(node); break;
+    default:
+      out.body = net_rule(node);
+      break;
   }
   return out;
 }

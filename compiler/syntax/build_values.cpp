@@ -24,11 +24,16 @@ Value Builder::value(std::uint32_t node) {
   if (is(first, R::name)) return {qualified(first), at};
   if (is(first, R::addressLiteral)) return {address_literal(text, at), at};
   switch (type_of(first)) {
-    case T::STRING: return {string(first), at};
-    case T::DECIMAL: return {Decimal{std::string(text), at}, at};
-    case T::DATE: return {date_literal(text, at), at};
-    case T::RANGE: return {range_literal(text, at), at};
-    case T::ANY: return {Address{Address::Kind::Any, std::string(text), {}, std::nullopt, at}, at};
+    case T::STRING:
+      return {string(first), at};
+    case T::DECIMAL:
+      return {Decimal{std::string(text), at}, at};
+    case T::DATE:
+      return {date_literal(text, at), at};
+    case T::RANGE:
+      return {range_literal(text, at), at};
+    case T::ANY:
+      return {Address{Address::Kind::Any, std::string(text), {}, std::nullopt, at}, at};
     case T::NUMBER:
       if (const auto unit = find(node, T::UNIT); has(unit)) return quantity(number(first), raw(unit), at, reports_);
       return {number(first), at};
@@ -64,7 +69,7 @@ Address Builder::address(std::uint32_t node) {
     return out;
   }
   out.text = raw(first);
-  out.kind = is(first, R::name)    ? Address::Kind::Reference
+  out.kind = is(first, R::name)     ? Address::Kind::Reference
              : is(first, T::DOTTED) ? Address::Kind::Host
                                     : Address::Kind::Any;
   return out;

@@ -43,20 +43,18 @@ struct Range {
 };
 template <std::size_t N>
 bool within(const std::array<Range, N>& table, char32_t code) {
-  const auto it = std::lower_bound(table.begin(), table.end(), code,
-                                   [](const Range& r, char32_t c) { return r.last < c; });
+  const auto it =
+      std::lower_bound(table.begin(), table.end(), code, [](const Range& r, char32_t c) { return r.last < c; });
   return it != table.end() && it->first <= code;
 }
 
 // Unicode 15.0: general categories Cc and Cf with the property Default_Ignorable_Code_Point or Bidi_Control, the line
 // and paragraph separators, and the variation selectors but U+FE0E and U+FE0F, which ordinary emoji carry.
-constexpr std::array<Range, 20> hidden_table = {{{0x00, 0x08},       {0x0b, 0x0c},       {0x0e, 0x1f},
-                                                 {0x7f, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},
-                                                 {0x61c, 0x61c},     {0x115f, 0x1160},   {0x17b4, 0x17b5},
-                                                 {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
-                                                 {0x2060, 0x206f},   {0x3164, 0x3164},   {0xfe00, 0xfe0d},
-                                                 {0xfeff, 0xfeff},   {0xffa0, 0xffa0},   {0xfff0, 0xfffb},
-                                                 {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}}};
+constexpr std::array<Range, 20> hidden_table = {
+    {{0x00, 0x08},     {0x0b, 0x0c},     {0x0e, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},
+     {0x34f, 0x34f},   {0x61c, 0x61c},   {0x115f, 0x1160}, {0x17b4, 0x17b5},   {0x180b, 0x180f},
+     {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfe00, 0xfe0d},
+     {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}}};
 constexpr std::array<Range, 6> space_table = {
     {{0xa0, 0xa0}, {0x1680, 0x1680}, {0x2000, 0x200a}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}}};
 constexpr std::array<Range, 3> quote_table = {{{0xab, 0xab}, {0xbb, 0xbb}, {0x2018, 0x201f}}};
@@ -120,7 +118,8 @@ bool check_utf8(std::string_view text, source::FileId id, Reports& reports) {
     }
     const Decoded c = decode(text, at);
     if (!c.valid) {
-      reports.emit(kind::invalid_utf8, {id, at, at + 1},
+      reports
+          .emit(kind::invalid_utf8, {id, at, at + 1},
                 fmt::format("the byte 0x{:02x} at offset {} is not UTF-8", static_cast<std::uint32_t>(c.code), at))
           .labelled("not UTF-8 from here")
           .helped("save the file as UTF-8");
@@ -143,10 +142,11 @@ void check_hidden(std::string_view text, source::FileId id, Reports& reports) {
     const bool lone_return = c.code == '\r' && text.substr(at, 2) != "\r\n";
     if ((hidden(c.code) || lone_return) && ++count <= shown) {
       auto& d = reports.emit(kind::hidden_character, {id, at, c.end},
-                          fmt::format("{} ({}) in the text", hidden_name(c.code), code_point_text(c.code)));
+                             fmt::format("{} ({}) in the text", hidden_name(c.code), code_point_text(c.code)));
       d.labelled("here, at byte " + std::to_string(at));
-      d.helped(c.code == 0xfeff && at == 0 ? "save the file without a byte order mark"
-                                           : "remove it; where a string needs it, write it as an escape such as `\\u{9}`");
+      d.helped(c.code == 0xfeff && at == 0
+                   ? "save the file without a byte order mark"
+                   : "remove it; where a string needs it, write it as an escape such as `\\u{9}`");
       d.edit({id, at, c.end}, "");
     }
     at = c.end;
@@ -159,7 +159,8 @@ void check_hidden(std::string_view text, source::FileId id, Reports& reports) {
 bool check_characters(const source::Files& files, source::FileId id, Reports& reports, const Limits& limits) {
   const std::string_view text = files.get(id).text;
   if (text.size() > limits.file_bytes) {
-    reports.emit(kind::file_too_large, {id, 0, 0},
+    reports
+        .emit(kind::file_too_large, {id, 0, 0},
               fmt::format("`{}` has {} bytes, the limit is {}", files.get(id).path, text.size(), limits.file_bytes))
         .helped("split the file with `use`, or raise `file-size` under `[limits]` in agp.toml");
     return false;

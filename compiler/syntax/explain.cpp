@@ -100,11 +100,16 @@ std::string token_noun(T token, R inside) {
       if (inside == R::version) return "the version `1`";
       if (inside == R::runEntry) return "a numeric id";
       return "a number";
-    case T::DATE: return "a date such as `2027-01-31`";
-    case T::UNIT: return "a unit such as `GiB` or `min`";
-    case T::DOTTED: return "a dotted name";
-    case T::IDENT: return "a name";
-    default: break;
+    case T::DATE:
+      return "a date such as `2027-01-31`";
+    case T::UNIT:
+      return "a unit such as `GiB` or `min`";
+    case T::DOTTED:
+      return "a dotted name";
+    case T::IDENT:
+      return "a name";
+    default:
+      break;
   }
   const std::string_view spelling = token_spellings[static_cast<std::size_t>(token)];
   return spelling.empty() ? std::string("a value") : fmt::format("`{}`", spelling);
@@ -113,58 +118,97 @@ std::string token_noun(T token, R inside) {
 /// What a phrase of the rule is called, after "the next".
 std::string_view unit_noun(R rule) {
   switch (rule) {
-    case R::item: return "item";
-    case R::statement: return "statement";
+    case R::item:
+      return "item";
+    case R::statement:
+      return "statement";
     case R::testLine:
-    case R::invariantLine: return "line";
+    case R::invariantLine:
+      return "line";
     case R::limitEntry:
     case R::runEntry:
-    case R::onDenyEntry: return "entry";
-    case R::actionPattern: return "action";
-    default: return "rule";
+    case R::onDenyEntry:
+      return "entry";
+    case R::actionPattern:
+      return "action";
+    default:
+      return "rule";
   }
 }
 
 /// How a phrase of the rule is written; `first` is its first token.
 std::string_view example(R rule, T first) {
   switch (rule) {
-    case R::fileRule: return "allow read, write \"/workspace/**\"";
-    case R::netEntry: return first == T::RESOLVER ? "resolver 10.0.0.53" : "allow connect tcp 10.0.1.50:443";
-    case R::syscallRule: return "deny socket(domain == AF_INET6)";
-    case R::capabilityRule: return "allow CAP_NET_BIND_SERVICE";
-    case R::textRule: return "allow \"files.read\"";
-    case R::envEntry: return first == T::SET ? "set \"PATH\" = \"/usr/bin:/bin\"" : "allow \"LANG\", \"LC_*\"";
-    case R::limitEntry: return "memory 4 GiB";
-    case R::onDenyEntry: return "alert P1 for write, connect";
+    case R::fileRule:
+      return "allow read, write \"/workspace/**\"";
+    case R::netEntry:
+      return first == T::RESOLVER ? "resolver 10.0.0.53" : "allow connect tcp 10.0.1.50:443";
+    case R::syscallRule:
+      return "deny socket(domain == AF_INET6)";
+    case R::capabilityRule:
+      return "allow CAP_NET_BIND_SERVICE";
+    case R::textRule:
+      return "allow \"files.read\"";
+    case R::envEntry:
+      return first == T::SET ? "set \"PATH\" = \"/usr/bin:/bin\"" : "allow \"LANG\", \"LC_*\"";
+    case R::limitEntry:
+      return "memory 4 GiB";
+    case R::onDenyEntry:
+      return "alert P1 for write, connect";
     case R::invariantLine:
       return first == T::ONLY ? "only write \"/workspace/**\", \"/tmp/**\"" : "require limit memory <= 8 GiB";
-    default: break;
+    default:
+      break;
   }
   switch (first) {
-    case T::COMMAND: return "command \"/usr/bin/python3.11\", \"/task/main.py\"";
-    case T::USER: return "user 65534:65534";
-    case T::MOUNT: return "mount \"/srv/agents/task\" at \"/task\" readonly";
-    case T::WORKDIR: return "workdir \"/workspace\"";
-    case T::ROOTFS: return "rootfs \"/srv/rootfs\"";
-    case T::HOSTNAME: return "hostname \"sandbox\"";
-    case T::CGROUP: return "cgroup \"/sys/fs/cgroup/agents\"";
-    case T::INTERFACE: return "interface \"veth0\"";
-    case T::OWNER: return "owner \"platform-security\"";
-    case T::SATISFIES: return "satisfies \"AGT-008\"";
-    case T::ISOLATION: return "isolation container ephemeral";
-    case T::MODE: return "mode enforce";
-    case T::INCLUDE: return "include std.runtime.python";
-    case T::ACCEPT: return "accept unenforced tool because \"the gateway holds it\"";
-    case T::ON: return "on deny { log }";
-    case T::AGP: return "agp 1";
-    case T::USE: return "use std.runtime.python";
-    case T::PARAM: return "param workspace : path = \"/workspace\"";
-    case T::LET: return "let api_gateway = 10.0.1.50";
-    case T::FRAGMENT: return "fragment base(root : path = \"/work\") { … }";
-    case T::POLICY: return "policy code-execution { … }";
-    case T::INVARIANT: return "invariant no-exfiltration { … }";
-    case T::TEST: return "test code-execution { … }";
-    default: break;
+    case T::COMMAND:
+      return "command \"/usr/bin/python3.11\", \"/task/main.py\"";
+    case T::USER:
+      return "user 65534:65534";
+    case T::MOUNT:
+      return "mount \"/srv/agents/task\" at \"/task\" readonly";
+    case T::WORKDIR:
+      return "workdir \"/workspace\"";
+    case T::ROOTFS:
+      return "rootfs \"/srv/rootfs\"";
+    case T::HOSTNAME:
+      return "hostname \"sandbox\"";
+    case T::CGROUP:
+      return "cgroup \"/sys/fs/cgroup/agents\"";
+    case T::INTERFACE:
+      return "interface \"veth0\"";
+    case T::OWNER:
+      return "owner \"platform-security\"";
+    case T::SATISFIES:
+      return "satisfies \"AGT-008\"";
+    case T::ISOLATION:
+      return "isolation container ephemeral";
+    case T::MODE:
+      return "mode enforce";
+    case T::INCLUDE:
+      return "include std.runtime.python";
+    case T::ACCEPT:
+      return "accept unenforced tool because \"the gateway holds it\"";
+    case T::ON:
+      return "on deny { log }";
+    case T::AGP:
+      return "agp 1";
+    case T::USE:
+      return "use std.runtime.python";
+    case T::PARAM:
+      return "param workspace : path = \"/workspace\"";
+    case T::LET:
+      return "let api_gateway = 10.0.1.50";
+    case T::FRAGMENT:
+      return "fragment base(root : path = \"/work\") { … }";
+    case T::POLICY:
+      return "policy code-execution { … }";
+    case T::INVARIANT:
+      return "invariant no-exfiltration { … }";
+    case T::TEST:
+      return "test code-execution { … }";
+    default:
+      break;
   }
   if (first >= T::FILE && first <= T::RUN) return "file { … }";
   return {};
@@ -174,13 +218,20 @@ std::string action_example(const Failure& f) {
   for (std::uint32_t i = f.begin; i < f.end; ++i) {
     switch (f.tokens[i].type) {
       case T::CONNECT:
-      case T::LISTEN: return "connect tcp 8.8.8.8:53";
-      case T::RESOLVE: return "resolve registry.internal";
-      case T::SYSCALL: return "syscall socket(AF_INET, SOCK_RAW, 0)";
-      case T::CAPABILITY: return "capability CAP_NET_BIND_SERVICE";
-      case T::ENV: return "env \"AWS_SECRET_ACCESS_KEY\"";
-      case T::TOOL: return "tool \"payments.transfer\"";
-      default: break;
+      case T::LISTEN:
+        return "connect tcp 8.8.8.8:53";
+      case T::RESOLVE:
+        return "resolve registry.internal";
+      case T::SYSCALL:
+        return "syscall socket(AF_INET, SOCK_RAW, 0)";
+      case T::CAPABILITY:
+        return "capability CAP_NET_BIND_SERVICE";
+      case T::ENV:
+        return "env \"AWS_SECRET_ACCESS_KEY\"";
+      case T::TOOL:
+        return "tool \"payments.transfer\"";
+      default:
+        break;
     }
   }
   return "write \"/etc/passwd\"";
@@ -189,7 +240,8 @@ std::string action_example(const Failure& f) {
 std::string example(const Failure& f) {
   const T first = f.tokens[f.begin].type;
   if (f.rule == R::actionPattern) return action_example(f);
-  if (f.rule == R::testLine) return fmt::format("{} {}", token_spellings[static_cast<std::size_t>(first)], action_example(f));
+  if (f.rule == R::testLine)
+    return fmt::format("{} {}", token_spellings[static_cast<std::size_t>(first)], action_example(f));
   if (f.rule == R::invariantLine && first == T::NEVER) return "never " + action_example(f);
   return std::string(example(f.rule, first));
 }
@@ -197,24 +249,35 @@ std::string example(const Failure& f) {
 /// What may begin there, for a token that begins nothing.
 std::string_view beginners(R rule) {
   switch (rule) {
-    case R::item: return "an item begins with `use`, `param`, `let`, `fragment`, `policy`, `invariant` or `test`";
+    case R::item:
+      return "an item begins with `use`, `param`, `let`, `fragment`, `policy`, `invariant` or `test`";
     case R::statement:
-      return "a policy holds `file`, `net`, `syscall`, `capability`, `env`, `tool`, `limit`, `run`, `on deny`, `include`, "
+      return "a policy holds `file`, `net`, `syscall`, `capability`, `env`, `tool`, `limit`, `run`, `on deny`, "
+             "`include`, "
              "`owner`, `satisfies`, `isolation`, `mode` and `accept`";
-    case R::netEntry: return "a `net` block holds rules, which begin with `allow`, `ask` or `deny`, and `resolver`";
-    case R::envEntry: return "an `env` block holds rules, which begin with `allow`, `ask` or `deny`, and `set`";
+    case R::netEntry:
+      return "a `net` block holds rules, which begin with `allow`, `ask` or `deny`, and `resolver`";
+    case R::envEntry:
+      return "an `env` block holds rules, which begin with `allow`, `ask` or `deny`, and `set`";
     case R::fileRule:
     case R::syscallRule:
     case R::capabilityRule:
-    case R::textRule: return "a rule begins with `allow`, `ask` or `deny`";
-    case R::testLine: return "a line of a test begins with `allow`, `ask` or `deny`";
+    case R::textRule:
+      return "a rule begins with `allow`, `ask` or `deny`";
+    case R::testLine:
+      return "a line of a test begins with `allow`, `ask` or `deny`";
     case R::runEntry:
-      return "a `run` block holds `command`, `workdir`, `user`, `rootfs`, `mount`, `hostname`, `cgroup` and `interface`";
-    case R::onDenyEntry: return "an `on deny` block holds `log` and `alert`";
-    case R::invariantLine: return "a line of an invariant begins with `never`, `only` or `require`";
-    case R::limitEntry: return "a `limit` block holds `cpu`, `memory`, `pids`, `time` and `files`, each with a bound";
+      return "a `run` block holds `command`, `workdir`, `user`, `rootfs`, `mount`, `hostname`, `cgroup` and "
+             "`interface`";
+    case R::onDenyEntry:
+      return "an `on deny` block holds `log` and `alert`";
+    case R::invariantLine:
+      return "a line of an invariant begins with `never`, `only` or `require`";
+    case R::limitEntry:
+      return "a `limit` block holds `cpu`, `memory`, `pids`, `time` and `files`, each with a bound";
     default:
-      return "an action begins with `read`, `write`, `exec`, `list`, `modify`, `create`, `delete`, `connect`, `listen`, "
+      return "an action begins with `read`, `write`, `exec`, `list`, `modify`, `create`, `delete`, `connect`, "
+             "`listen`, "
              "`resolve`, `syscall`, `capability`, `env` or `tool`";
   }
 }
@@ -239,8 +302,8 @@ std::string joined(const std::vector<std::string>& parts) {
 std::vector<std::string> wanted(const Failure& f) {
   std::vector<std::string> required, optional;
   for (const Option& option : f.viability.options) {
-    const std::string noun = option.phrase ? std::string(phrase_noun(option.rule, option.inside))
-                                           : token_noun(option.token, option.inside);
+    const std::string noun =
+        option.phrase ? std::string(phrase_noun(option.rule, option.inside)) : token_noun(option.token, option.inside);
     // A list could always go on, a number have a unit, a rule carry another modifier.
     const bool more = option.phrase ? option.rule == R::modifier || option.rule == R::mountOption
                                     : option.token == T::COMMA || option.token == T::EXCEPT || option.token == T::UNIT;
@@ -270,7 +333,8 @@ std::string particular(const Failure& f) {
   if (f.viability.at > 0) return {};
   const bool statement = (here >= T::FILE && here <= T::ISOLATION) || here == T::MODE || here == T::ACCEPT;
   if (f.rule == R::item && statement) return "it stands in a policy or a fragment: `policy code-execution { … }`";
-  if (f.rule == R::item && effect(here)) return "a rule stands in a block of a policy: `policy code-execution { file { … } }`";
+  if (f.rule == R::item && effect(here))
+    return "a rule stands in a block of a policy: `policy code-execution { file { … } }`";
   if (f.rule == R::statement && effect(here)) return "a rule stands in a block: `file { allow read \"/task/**\" }`";
   if (f.rule == R::statement && here >= T::AGP && here <= T::TEST)
     return "it stands outside of policies and fragments: move it before this one";
@@ -299,8 +363,8 @@ diagnostics::Diagnostic explain(const Failure& f) {
   if (nothing_begun) {
     d = {kind::unknown_statement, f.span(f.found()),
          fmt::format("`{}` does not begin {} {}", shortened(f.raw(f.found())),
-                     f.rule == R::item || f.rule == R::limitEntry || f.rule == R::runEntry || f.rule == R::onDenyEntry ||
-                             f.rule == R::actionPattern
+                     f.rule == R::item || f.rule == R::limitEntry || f.rule == R::runEntry ||
+                             f.rule == R::onDenyEntry || f.rule == R::actionPattern
                          ? "an"
                          : "a",
                      unit_noun(f.rule))};
@@ -308,8 +372,7 @@ diagnostics::Diagnostic explain(const Failure& f) {
     d.helped(std::string(beginners(f.rule)));
   } else if (f.at_end()) {
     const Token& before = f.tokens[f.end - 1];
-    d = {kind::syntax_error, f.span(before),
-         fmt::format("expected {} after `{}`", expected, shortened(f.raw(before)))};
+    d = {kind::syntax_error, f.span(before), fmt::format("expected {} after `{}`", expected, shortened(f.raw(before)))};
     d.labelled("the " + std::string(unit_noun(f.rule)) + " ends here");
   } else {
     d = {kind::syntax_error, f.span(f.found()),

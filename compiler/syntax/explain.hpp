@@ -16,7 +16,7 @@ struct Failure {
   const std::vector<Token>& tokens;
   std::uint32_t begin = 0, end = 0;  ///< the tokens concerned
   R rule{};
-  Viability viability;               ///< of these tokens; `at` counts from `begin`
+  Viability viability;  ///< of these tokens; `at` counts from `begin`
 
   /// Can the token stand at that place as itself, not as a name?
   bool itself(T type) const;

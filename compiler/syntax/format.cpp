@@ -1,10 +1,10 @@
-// Text -> the same text in canonical layout. In: a text without mistakes. Out: one statement a line, two spaces a level,
-// single spaces between tokens, at most one blank line in a row, one around every item with braces. A statement goes on
-// in a second line, two columns deeper, after a comma, before a modifier, at the start of a list or inside brackets: where
-// the author broke it there, and after a comma or before a modifier where it would be longer than `width`. A block that
-// stood on one line stays there while it fits, its entries three spaces apart. Comments stay between the tokens where
-// they stood: on their own line, or at the end of one. Every break that is made is one that is kept, so a second run
-// changes nothing.
+// Text -> the same text in canonical layout. In: a text without mistakes. Out: one statement a line, two spaces a
+// level, single spaces between tokens, at most one blank line in a row, one around every item with braces. A statement
+// goes on in a second line, two columns deeper, after a comma, before a modifier, at the start of a list or inside
+// brackets: where the author broke it there, and after a comma or before a modifier where it would be longer than
+// `width`. A block that stood on one line stays there while it fits, its entries three spaces apart. Comments stay
+// between the tokens where they stood: on their own line, or at the end of one. Every break that is made is one that is
+// kept, so a second run changes nothing.
 #include "compiler/syntax/format.hpp"
 
 #include <algorithm>
@@ -124,7 +124,8 @@ class Printer {
   }
 
  private:
-  // ---- tokens ---------------------------------------------------------------------------------------------------------
+  // ---- tokens
+  // ---------------------------------------------------------------------------------------------------------
 
   std::string_view raw(const Token& token) const { return text_.substr(token.begin, token.end - token.begin); }
 
@@ -168,7 +169,8 @@ class Printer {
     if (depth_ == 0) apart_ = marks_[i].braced || marks_[i].version;
   }
 
-  // ---- blank lines ----------------------------------------------------------------------------------------------------
+  // ---- blank lines
+  // ----------------------------------------------------------------------------------------------------
 
   /// Ends the line before with an empty one, where the source has one before `begin` or it is due.
   void blank_line(std::uint32_t begin) {
@@ -176,7 +178,8 @@ class Printer {
     opened_ = due_ = false;
   }
 
-  // ---- comments -------------------------------------------------------------------------------------------------------
+  // ---- comments
+  // -------------------------------------------------------------------------------------------------------
 
   std::string comment_text(const Token& comment) const {
     std::string out;
@@ -229,7 +232,8 @@ class Printer {
     }
   }
 
-  // ---- blocks on one line ---------------------------------------------------------------------------------------------
+  // ---- blocks on one line
+  // ---------------------------------------------------------------------------------------------
 
   /// Writes `{ … }` of token i on this line when it stood on one and fits; the index of its `}`, else 0.
   std::size_t one_line_block(std::size_t i) {
@@ -265,11 +269,11 @@ class Printer {
   std::string out_;
   Line line_;
   std::size_t depth_ = 0, next_comment_ = 0;
-  std::uint32_t last_end_ = 0;     ///< of what was written last, in the source
-  bool opened_ = false;            ///< a `{` stands at the end of the line before
-  bool comment_between_ = false;   ///< a comment stood between the last token and this one
-  bool apart_ = false;             ///< an empty line is due behind the item that began last
-  bool due_ = false;               ///< one is due before the next line
+  std::uint32_t last_end_ = 0;    ///< of what was written last, in the source
+  bool opened_ = false;           ///< a `{` stands at the end of the line before
+  bool comment_between_ = false;  ///< a comment stood between the last token and this one
+  bool apart_ = false;            ///< an empty line is due behind the item that began last
+  bool due_ = false;              ///< one is due before the next line
 };
 
 }  // namespace

@@ -20,8 +20,10 @@ bool starts_line(R rule) {
     case R::runEntry:
     case R::onDenyEntry:
     case R::testLine:
-    case R::invariantLine: return true;
-    default: return false;
+    case R::invariantLine:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -75,7 +77,9 @@ class Marker {
 
   void leaf(std::uint32_t i, R inside) {
     switch (t_[i].type) {
-      case T::LBRACE: marks_[i].outer = inside == R::policy || inside == R::fragmentItem; break;
+      case T::LBRACE:
+        marks_[i].outer = inside == R::policy || inside == R::fragmentItem;
+        break;
       case T::LPAREN:
         marks_[i].glued = inside == R::conditions || inside == R::arguments || inside == R::parameters;
         break;
@@ -83,7 +87,8 @@ class Marker {
         if (inside == R::endpoint || inside == R::runEntry) marks_[i].glued = marks_[i + 1].glued = true;
         if (inside == R::argument) marks_[i].glued = true;
         break;
-      default: break;
+      default:
+        break;
     }
   }
 

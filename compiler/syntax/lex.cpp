@@ -30,20 +30,37 @@ class Lexer {
       }
       const T type = scanner_.next(at_, end);
       switch (type) {
-        case T::WS: white_space(end); break;
+        case T::WS:
+          white_space(end);
+          break;
         case T::DOC_COMMENT:
         case T::LINE_COMMENT:
-        case T::BLOCK_COMMENT: comment(type, end); break;
-        case T::UNCLOSED_COMMENT: unclosed_comment(end); break;
-        case T::UNCLOSED_STRING: unclosed_string(end); break;
-        case T::BAD_WORD: bad_word(end); break;
-        case T::BAD_CHAR: bad_character(); break;
-        case T::DOTTED: dotted(end); break;
-        default: add(type, end); break;
+        case T::BLOCK_COMMENT:
+          comment(type, end);
+          break;
+        case T::UNCLOSED_COMMENT:
+          unclosed_comment(end);
+          break;
+        case T::UNCLOSED_STRING:
+          unclosed_string(end);
+          break;
+        case T::BAD_WORD:
+          bad_word(end);
+          break;
+        case T::BAD_CHAR:
+          bad_character();
+          break;
+        case T::DOTTED:
+          dotted(end);
+          break;
+        default:
+          add(type, end);
+          break;
       }
     }
     if (foreign_spaces_ > 1 && foreign_space_at_ < reports_.all().size())
-      reports_.all()[foreign_space_at_].note(fmt::format("{} more of these spaces follow in this file", foreign_spaces_ - 1));
+      reports_.all()[foreign_space_at_].note(
+          fmt::format("{} more of these spaces follow in this file", foreign_spaces_ - 1));
     out_.tokens.push_back({size, size, T::END, true, false});
     return std::move(out_);
   }
@@ -122,8 +139,9 @@ class Lexer {
   void odd_space(Decoded c) {
     if (foreign_spaces_++ == 0) {
       foreign_space_at_ = reports_.all().size();
-      reports_.emit(kind::foreign_character, span(c.end),
-                 fmt::format("a space that is not ASCII ({}) between words", code_point_text(c.code)))
+      reports_
+          .emit(kind::foreign_character, span(c.end),
+                fmt::format("a space that is not ASCII ({}) between words", code_point_text(c.code)))
           .labelled("not an ordinary space")
           .helped("type an ordinary space")
           .edit(span(c.end), " ");
@@ -143,7 +161,7 @@ class Lexer {
       i = c.end;
     }
     auto& d = reports_.emit(kind::foreign_character, span(open.end),
-                         fmt::format("`{}` ({}) does not open a string", raw(open.end), code_point_text(open.code)));
+                            fmt::format("`{}` ({}) does not open a string", raw(open.end), code_point_text(open.code)));
     d.labelled("not the ASCII quote");
     d.helped("quote with `\"`");
     d.edit(span(open.end), "\"");
@@ -172,9 +190,10 @@ class Lexer {
     }
     if (plain.empty()) return drop(end);
     if (foreign.end != 0) {
-      auto& d = reports_.emit(kind::foreign_character, {file_, foreign_at, foreign.end},
-                           fmt::format("`{}` contains `{}` ({}), which is not ASCII", raw(end),
-                                       text_.substr(foreign_at, foreign.end - foreign_at), code_point_text(foreign.code)));
+      auto& d =
+          reports_.emit(kind::foreign_character, {file_, foreign_at, foreign.end},
+                        fmt::format("`{}` contains `{}` ({}), which is not ASCII", raw(end),
+                                    text_.substr(foreign_at, foreign.end - foreign_at), code_point_text(foreign.code)));
       d.labelled(all_twins ? fmt::format("looks like `{}`", ascii_twin(foreign.code)) : "not ASCII");
       d.helped(all_twins ? fmt::format("write `{}`", plain)
                          : std::string("use ASCII letters, digits, `_` and `-`; other text stands in quotes"));
@@ -210,8 +229,8 @@ class Lexer {
       return add(T::NUMBER, end, true);
     }
     auto& d = reports_.emit(kind::syntax_error, span(end),
-                         tail ? fmt::format("the name `{}` ends with `{}`", plain, plain.back())
-                              : fmt::format("`{}` is no name", plain));
+                            tail ? fmt::format("the name `{}` ends with `{}`", plain, plain.back())
+                                 : fmt::format("`{}` is no name", plain));
     d.labelled("not a name");
     if (const std::size_t last = plain.find_last_not_of("-."); tail && last != std::string_view::npos) {
       const std::string_view kept = plain.substr(0, last + 1);

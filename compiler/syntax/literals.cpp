@@ -124,7 +124,8 @@ class StringReader {
     good = good && close < raw_.size() && raw_[close] == '}' && close > first;
     if (!good) {
       at_ = std::max(at_, std::min(close, raw_.size()));
-      reports_.emit(kind::unknown_escape, at(begin, at_), fmt::format("`{}` is no escape", raw_.substr(begin, at_ - begin)))
+      reports_
+          .emit(kind::unknown_escape, at(begin, at_), fmt::format("`{}` is no escape", raw_.substr(begin, at_ - begin)))
           .labelled("expected hexadecimal digits in braces")
           .helped("a code point is written `\\u{41}`");
       return;
@@ -159,9 +160,9 @@ class StringReader {
     const std::size_t close = raw_.find('}', begin);
     at_ = close == std::string_view::npos ? raw_.size() : close + 1;
     auto& d = reports_.emit(kind::malformed_interpolation, at(begin, at_),
-                         close == std::string_view::npos
-                             ? std::string("`${` has no closing `}`")
-                             : fmt::format("`{}` does not hold a name", raw_.substr(begin, at_ - begin)));
+                            close == std::string_view::npos
+                                ? std::string("`${` has no closing `}`")
+                                : fmt::format("`{}` does not hold a name", raw_.substr(begin, at_ - begin)));
     d.labelled("expected the name of a parameter or constant in braces");
     d.helped("insert a value with `${name}`; for the characters themselves write `\\${`");
   }

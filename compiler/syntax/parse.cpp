@@ -36,7 +36,8 @@ bool check_nesting(const detail::Lexed& lexed, source::FileId id, const Limits& 
     if ((t == T::RBRACE || t == T::RPAREN || t == T::RBRACKET) && depth > 0) --depth;
     if (t != T::LBRACE && t != T::LPAREN && t != T::LBRACKET) continue;
     if (++depth <= limits.nesting) continue;
-    reports.emit(kind::nesting_too_deep, {id, token.begin, token.end},
+    reports
+        .emit(kind::nesting_too_deep, {id, token.begin, token.end},
               fmt::format("brackets are nested deeper than {}", limits.nesting))
         .labelled(fmt::format("the bracket at depth {}", depth))
         .helped("close the brackets before, or raise `nesting` under `[limits]` in agp.toml");
@@ -71,8 +72,10 @@ bool check_start(source::FileId id, std::string_view text, detail::Lexed& lexed,
   const detail::Token first = lexed.tokens.front();
   if (first.damaged) return false;
   if (first.type != T::NUMBER || !lexed.tokens[1].first) return true;
-  reports.emit(kind::missing_version, {id, first.begin, first.end},
-            fmt::format("the file begins with `{}` instead of `agp 1`", text.substr(first.begin, first.end - first.begin)))
+  reports
+      .emit(kind::missing_version, {id, first.begin, first.end},
+            fmt::format("the file begins with `{}` instead of `agp 1`",
+                        text.substr(first.begin, first.end - first.begin)))
       .labelled("expected `agp 1`")
       .helped("write `agp 1`")
       .edit({id, first.begin, first.end}, "agp 1");
@@ -108,7 +111,7 @@ void check_version(const File& file, const detail::Lexed& lexed, Reports& report
   const bool meant = begin.type == T::AGP || (lexed.tokens.size() > 1 && lexed.tokens[1].type == T::NUMBER);
   if (first != nullptr || meant) return;
   auto& d = reports.emit(kind::missing_version, {file.id, begin.begin, begin.end},
-                      "the file does not begin with the version of the language");
+                         "the file does not begin with the version of the language");
   d.labelled("expected `agp 1` before this");
   d.helped("begin the file with `agp 1`");
   d.edit({file.id, 0, 0}, "agp 1\n\n");
@@ -144,8 +147,7 @@ std::optional<ActionPattern> parse_action(const source::Files& files, source::Fi
   Reports reports;
   if (detail::check_characters(files, id, reports, limits)) {
     const detail::Lexed lexed = detail::lex(files, id, reports, true);
-    if (check_nesting(lexed, id, limits, reports))
-      out = detail::read_action(files.get(id).text, id, lexed, reports);
+    if (check_nesting(lexed, id, limits, reports)) out = detail::read_action(files.get(id).text, id, lexed, reports);
   }
   if (!reports.empty()) out.reset();
   reports.finish(sink);

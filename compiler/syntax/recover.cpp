@@ -1,9 +1,9 @@
-// A text with mistakes -> the items that could be understood, and the mistakes. In: tokens of a text that did not parse.
-// Out: AST, and at most one diagnostic for each damaged statement.
+// A text with mistakes -> the items that could be understood, and the mistakes. In: tokens of a text that did not
+// parse. Out: AST, and at most one diagnostic for each damaged statement.
 //
 // The text is cut into items, an item that does not parse into statements, a block that does not parse into rules; each
-// piece is parsed by itself, so a mistake can't disturb its neighbours. A piece that still fails is explained, and where
-// changing one token mends it, it goes on as if that had been typed.
+// piece is parsed by itself, so a mistake can't disturb its neighbours. A piece that still fails is explained, and
+// where changing one token mends it, it goes on as if that had been typed.
 #include "compiler/syntax/recover.hpp"
 
 #include <fmt/format.h>
@@ -26,7 +26,12 @@ constexpr std::uint32_t longest_analysed = 20000;
 class Recovery {
  public:
   Recovery(std::string_view text, source::FileId file, const Lexed& lexed, Reports& reports)
-      : text_(text), file_(file), t_(lexed.tokens), comments_(lexed.comments), reports_(reports), parser_(lexed.tokens) {}
+      : text_(text),
+        file_(file),
+        t_(lexed.tokens),
+        comments_(lexed.comments),
+        reports_(reports),
+        parser_(lexed.tokens) {}
 
   std::vector<Item> items(const std::vector<std::uint32_t>& mended) {
     std::vector<Item> out;
@@ -34,8 +39,8 @@ class Recovery {
     auto brace = mended.begin();
     const std::vector<Slice> slices = split(Pieces::Items, text_, t_, 0, end);
     for (std::size_t i = 0; i < slices.size() && !reports_.full();) {
-      // A brace put in or left out is a guess: what follows from a wrong one, up to the next item that begins as one, is
-      // told once.
+      // A brace put in or left out is a guess: what follows from a wrong one, up to the next item that begins as one,
+      // is told once.
       if (i == 0 || begins_item(slices[i])) {
         const auto next = std::find_if(slices.begin() + static_cast<std::ptrdiff_t>(i) + 1, slices.end(),
                                        [this](Slice s) { return begins_item(s); });
@@ -134,7 +139,8 @@ class Recovery {
 
   Failure fail(R rule, const std::vector<Token>& tokens, Slice s) const {
     std::vector<T> types;
-    for (std::uint32_t i = s.begin; i < std::min(s.end, s.begin + longest_analysed); ++i) types.push_back(tokens[i].type);
+    for (std::uint32_t i = s.begin; i < std::min(s.end, s.begin + longest_analysed); ++i)
+      types.push_back(tokens[i].type);
     Failure out{text_, file_, tokens, s.begin, s.end, rule, viability(rule, types)};
     // A keyword that was taken for a name: more likely that the name is missing.
     const std::uint32_t at = out.viability.at;
@@ -179,7 +185,8 @@ class Recovery {
     return repair;
   }
 
-  // ---- pieces ---------------------------------------------------------------------------------------------------------
+  // ---- pieces
+  // ---------------------------------------------------------------------------------------------------------
 
   /// Every slice of a row of pieces: `take` gets what parses, `fallback` what does not.
   template <typename Take, typename Fallback>
@@ -247,8 +254,7 @@ class Recovery {
       if (made && std::holds_alternative<Test>(*made)) std::get<Test>(*made).lines = std::move(found);
     } else if (first == T::INVARIANT) {
       std::vector<InvariantLine> found;
-      lines(R::invariantLine, Pieces::InvariantLines, body,
-            [&](Builder& b) { found.push_back(b.invariant_line(0)); });
+      lines(R::invariantLine, Pieces::InvariantLines, body, [&](Builder& b) { found.push_back(b.invariant_line(0)); });
       if (made && std::holds_alternative<Invariant>(*made)) std::get<Invariant>(*made).lines = std::move(found);
     }
     if (made) out.push_back(std::move(*made));
@@ -282,22 +288,40 @@ class Recovery {
       if (made) made = std::move(found);
     };
     switch (first) {
-      case T::FILE: rules(R::fileRule, FileBlock{}, &Builder::file_rule); break;
-      case T::SYSCALL: rules(R::syscallRule, SyscallBlock{}, &Builder::syscall_rule); break;
-      case T::CAPABILITY: rules(R::capabilityRule, CapabilityBlock{}, &Builder::capability_rule); break;
-      case T::TOOL: rules(R::textRule, ToolBlock{}, &Builder::text_rule); break;
-      case T::NET: entries(R::netEntry, Pieces::NetEntries, NetBlock{}, &Builder::net_entry); break;
-      case T::ENV: entries(R::envEntry, Pieces::EnvEntries, EnvBlock{}, &Builder::env_entry); break;
-      case T::RUN: entries(R::runEntry, Pieces::RunEntries, RunBlock{}, &Builder::run_entry); break;
-      case T::ON: entries(R::onDenyEntry, Pieces::OnDenyEntries, OnDenyBlock{}, &Builder::on_deny_entry); break;
+      case T::FILE:
+        rules(R::fileRule, FileBlock{}, &Builder::file_rule);
+        break;
+      case T::SYSCALL:
+        rules(R::syscallRule, SyscallBlock{}, &Builder::syscall_rule);
+        break;
+      case T::CAPABILITY:
+        rules(R::capabilityRule, CapabilityBlock{}, &Builder::capability_rule);
+        break;
+      case T::TOOL:
+        rules(R::textRule, ToolBlock{}, &Builder::text_rule);
+        break;
+      case T::NET:
+        entries(R::netEntry, Pieces::NetEntries, NetBlock{}, &Builder::net_entry);
+        break;
+      case T::ENV:
+        entries(R::envEntry, Pieces::EnvEntries, EnvBlock{}, &Builder::env_entry);
+        break;
+      case T::RUN:
+        entries(R::runEntry, Pieces::RunEntries, RunBlock{}, &Builder::run_entry);
+        break;
+      case T::ON:
+        entries(R::onDenyEntry, Pieces::OnDenyEntries, OnDenyBlock{}, &Builder::on_deny_entry);
+        break;
       case T::LIMIT: {
-        LimitBlock found = made && std::holds_alternative<LimitBlock>(*made) ? std::get<LimitBlock>(*made) : LimitBlock{};
+        LimitBlock found =
+            made && std::holds_alternative<LimitBlock>(*made) ? std::get<LimitBlock>(*made) : LimitBlock{};
         lines(R::limitEntry, Pieces::LimitEntries, body,
               [&](Builder& b) { found.entries.push_back(b.limit_entry(0)); });
         if (made) made = std::move(found);
         break;
       }
-      default: break;
+      default:
+        break;
     }
     if (made) out.push_back(std::move(*made));
   }

@@ -1,5 +1,5 @@
-// A failed phrase -> the same with one token changed, so that it is whole. In: the failure. Out: the changed tokens, and
-// a diagnostic that proposes the change. Every proposal was tried on the grammar first.
+// A failed phrase -> the same with one token changed, so that it is whole. In: the failure. Out: the changed tokens,
+// and a diagnostic that proposes the change. Every proposal was tried on the grammar first.
 #include "compiler/syntax/repair.hpp"
 
 #include <fmt/format.h>
@@ -24,11 +24,11 @@ struct UnitAlias {
   std::string_view word, unit;
 };
 constexpr UnitAlias unit_aliases[] = {
-    {"k", "KiB"},       {"kb", "KiB"},   {"m", "MiB"},     {"mb", "MiB"},   {"g", "GiB"},     {"gb", "GiB"},
-    {"t", "TiB"},       {"tb", "TiB"},   {"bytes", "B"},   {"sec", "s"},    {"secs", "s"},    {"second", "s"},
-    {"seconds", "s"},   {"mins", "min"}, {"minute", "min"}, {"minutes", "min"}, {"hr", "h"}, {"hour", "h"},
-    {"hours", "h"},     {"day", "d"},    {"days", "d"},    {"kib", "KiB"},  {"mib", "MiB"},   {"gib", "GiB"},
-    {"tib", "TiB"},
+    {"k", "KiB"},       {"kb", "KiB"},   {"m", "MiB"},     {"mb", "MiB"},   {"g", "GiB"},
+    {"gb", "GiB"},      {"t", "TiB"},    {"tb", "TiB"},    {"bytes", "B"},  {"sec", "s"},
+    {"secs", "s"},      {"second", "s"}, {"seconds", "s"}, {"mins", "min"}, {"minute", "min"},
+    {"minutes", "min"}, {"hr", "h"},     {"hour", "h"},    {"hours", "h"},  {"day", "d"},
+    {"days", "d"},      {"kib", "KiB"},  {"mib", "MiB"},   {"gib", "GiB"},  {"tib", "TiB"},
 };
 
 std::string lower(std::string_view text) {
@@ -47,8 +47,8 @@ class Search {
   std::optional<Repair> run() {
     if (original_.empty() || original_.size() > longest_phrase) return std::nullopt;
     const bool known = here() && word(original_[at()].type) && original_[at()].type != T::IDENT;
-    if ((known && first_missing()) || misspelt() || doubled() || missing() || (!known && first_missing()) || replaced() ||
-        superfluous())
+    if ((known && first_missing()) || misspelt() || doubled() || missing() || (!known && first_missing()) ||
+        replaced() || superfluous())
       return Repair{std::move(tokens_)};
     if (partly_misspelt()) return Repair{};
     return std::nullopt;
@@ -94,7 +94,8 @@ class Search {
     for (unsigned i = 1; i <= static_cast<unsigned>(T::UNIT); ++i) {
       const T type = static_cast<T>(i);
       // Where any name could stand, a keyword that is one there is no likelier than another.
-      if (can(type) && !spelling(type).empty() && (!can(T::IDENT) || f_.itself(type))) candidates.push_back(spelling(type));
+      if (can(type) && !spelling(type).empty() && (!can(T::IDENT) || f_.itself(type)))
+        candidates.push_back(spelling(type));
     }
     if (const std::string_view unit = unit_for(typed); can(T::UNIT) && !unit.empty())
       return with_type(at(), T::UNIT) && propose(std::string(unit));
@@ -106,8 +107,10 @@ class Search {
     return false;
   }
 
-  /// The candidates that are few letters away, nearest first. Short words have many neighbours, so they need to be close.
-  static std::vector<std::string_view> nearest(std::string_view typed, const std::vector<std::string_view>& candidates) {
+  /// The candidates that are few letters away, nearest first. Short words have many neighbours, so they need to be
+  /// close.
+  static std::vector<std::string_view> nearest(std::string_view typed,
+                                               const std::vector<std::string_view>& candidates) {
     const std::size_t most = typed.size() < 4 ? 1 : typed.size() < 8 ? 2 : 3;
     std::vector<std::string_view> out;
     if (typed.size() > 32) return out;
@@ -205,8 +208,8 @@ class Search {
 
   bool missing() {
     if (at() == 0) return false;
-    constexpr T order[] = {T::COLON,  T::ASSIGN, T::EQ,       T::LPAREN,   T::RPAREN, T::LBRACKET, T::RBRACKET,
-                           T::LBRACE, T::PIPE,   T::COMMA, T::STAR, T::AT,     T::FOR,      T::DENY};
+    constexpr T order[] = {T::COLON,  T::ASSIGN, T::EQ,    T::LPAREN, T::RPAREN, T::LBRACKET, T::RBRACKET,
+                           T::LBRACE, T::PIPE,   T::COMMA, T::STAR,   T::AT,     T::FOR,      T::DENY};
     for (const T type : order) {
       if (!f_.itself(type) || (type == T::COMMA && !comma_likely())) continue;
       const bool joint = type == T::AT || type == T::FOR || type == T::DENY;
@@ -228,8 +231,10 @@ class Search {
   bool replaced() {
     if (!here() || at() == 0) return false;
     // Signs that are taken for one another.
-    constexpr T alike[][3] = {{T::COLON, T::ASSIGN, T::EQ}, {T::LPAREN, T::LBRACKET, T::LBRACE},
-                              {T::RPAREN, T::RBRACKET, T::RBRACE}, {T::PIPE, T::COMMA, T::AMP}};
+    constexpr T alike[][3] = {{T::COLON, T::ASSIGN, T::EQ},
+                              {T::LPAREN, T::LBRACKET, T::LBRACE},
+                              {T::RPAREN, T::RBRACKET, T::RBRACE},
+                              {T::PIPE, T::COMMA, T::AMP}};
     const T found = original_[at()].type;
     for (const auto& group : alike) {
       if (std::find(std::begin(group), std::end(group), found) == std::end(group)) continue;

@@ -88,12 +88,16 @@ class Splitter {
   bool starter(std::uint32_t i) const {
     const T type = t_[i].type, next = at(i + 1), before = t_[i - 1].type;
     switch (pieces_) {
-      case Pieces::Items: return item_starter(i);
-      case Pieces::Statements: return statement_starter(type, next, before);
-      case Pieces::Rules: return effect(type);
+      case Pieces::Items:
+        return item_starter(i);
+      case Pieces::Statements:
+        return statement_starter(type, next, before);
+      case Pieces::Rules:
+        return effect(type);
       case Pieces::NetEntries:
         return effect(type) || (type == T::RESOLVER && next != T::COLON && (t_[i].first || next >= T::V4));
-      case Pieces::EnvEntries: return effect(type) || (type == T::SET && next == T::STRING);
+      case Pieces::EnvEntries:
+        return effect(type) || (type == T::SET && next == T::STRING);
       case Pieces::LimitEntries:
         return word(type) && before != T::COMMA && (number(next) || (i + 1 < end_ && same_text(i, i + 1)));
       case Pieces::RunEntries:
@@ -103,10 +107,14 @@ class Splitter {
           case T::ROOTFS:
           case T::HOSTNAME:
           case T::CGROUP:
-          case T::INTERFACE: return next == T::STRING;
-          case T::USER: return next == T::NUMBER;
-          case T::MOUNT: return next == T::STRING || next == T::TMPFS;
-          default: return false;
+          case T::INTERFACE:
+            return next == T::STRING;
+          case T::USER:
+            return next == T::NUMBER;
+          case T::MOUNT:
+            return next == T::STRING || next == T::TMPFS;
+          default:
+            return false;
         }
       case Pieces::OnDenyEntries:
         return (type == T::ALERT && word(next)) || (type == T::LOG && before != T::COMMA && before != T::FOR);
@@ -119,28 +127,43 @@ class Splitter {
   bool item_starter(std::uint32_t i) const {
     const T next = at(i + 1), then = at(i + 2);
     switch (t_[i].type) {
-      case T::AGP: return next == T::NUMBER && t_[i].first;
-      case T::USE: return next == T::DOTTED || next == T::STRING;
-      case T::LET: return word(next) && then == T::ASSIGN;
-      case T::PARAM: return word(next) && then == T::COLON;
-      case T::POLICY: return word(next) && then == T::LBRACE;
+      case T::AGP:
+        return next == T::NUMBER && t_[i].first;
+      case T::USE:
+        return next == T::DOTTED || next == T::STRING;
+      case T::LET:
+        return word(next) && then == T::ASSIGN;
+      case T::PARAM:
+        return word(next) && then == T::COLON;
+      case T::POLICY:
+        return word(next) && then == T::LBRACE;
       case T::FRAGMENT:
-      case T::TEST: return named(next) && (then == T::LBRACE || then == T::LPAREN);
-      case T::INVARIANT: return word(next) && (then == T::LBRACE || then == T::FOR);
-      default: return false;
+      case T::TEST:
+        return named(next) && (then == T::LBRACE || then == T::LPAREN);
+      case T::INVARIANT:
+        return word(next) && (then == T::LBRACE || then == T::FOR);
+      default:
+        return false;
     }
   }
 
   static bool statement_starter(T type, T next, T before) {
     switch (type) {
-      case T::ON: return next == T::DENY;
+      case T::ON:
+        return next == T::DENY;
       case T::OWNER:
-      case T::SATISFIES: return next == T::STRING;
-      case T::ISOLATION: return next >= T::PROCESS && next <= T::EPHEMERAL;
-      case T::MODE: return next == T::ENFORCE || next == T::AUDIT;
-      case T::INCLUDE: return named(next) && before != T::INCLUDE;
-      case T::ACCEPT: return next == T::UNENFORCED || next == T::WIDER || next == T::NARROWER;
-      default: return block_word(type) && next == T::LBRACE;
+      case T::SATISFIES:
+        return next == T::STRING;
+      case T::ISOLATION:
+        return next >= T::PROCESS && next <= T::EPHEMERAL;
+      case T::MODE:
+        return next == T::ENFORCE || next == T::AUDIT;
+      case T::INCLUDE:
+        return named(next) && before != T::INCLUDE;
+      case T::ACCEPT:
+        return next == T::UNENFORCED || next == T::WIDER || next == T::NARROWER;
+      default:
+        return block_word(type) && next == T::LBRACE;
     }
   }
 

@@ -16,12 +16,17 @@ enum class Pieces {
   Items,       ///< of a file
   Statements,  ///< of a policy or a fragment
   Rules,       ///< of a block whose rules begin with `allow`, `ask` and `deny`; also of a test
-  NetEntries, EnvEntries, LimitEntries, RunEntries, OnDenyEntries, InvariantLines,
+  NetEntries,
+  EnvEntries,
+  LimitEntries,
+  RunEntries,
+  OnDenyEntries,
+  InvariantLines,
 };
 
 /// Cuts tokens [begin, end) where a piece probably begins: at words that begin one, and at words that stand first on
-/// their line no deeper than the piece before. Braces must match; what is inside of them is never cut. Every token is in
-/// one slice. Used only for texts that did not parse.
+/// their line no deeper than the piece before. Braces must match; what is inside of them is never cut. Every token is
+/// in one slice. Used only for texts that did not parse.
 std::vector<Slice> split(Pieces pieces, std::string_view text, const std::vector<Token>& tokens, std::uint32_t begin,
                          std::uint32_t end);
 

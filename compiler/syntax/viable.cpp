@@ -47,8 +47,10 @@ bool names_phrase(R rule) {
     case R::denial:
     case R::requirement:
     case R::isolationWord:
-    case R::mountOption: return true;
-    default: return false;
+    case R::mountOption:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -142,14 +144,18 @@ class Simulation {
       // Backwards, so that the first alternative is visited first.
       for (auto edge = state.edges.rbegin(); edge != state.edges.rend(); ++edge) {
         switch (edge->kind) {
-          case Automaton::Edge::Kind::Free: open.push_back({edge->target, place.second}); break;
-          case Automaton::Edge::Kind::Tokens: found(place, *edge); break;
+          case Automaton::Edge::Kind::Free:
+            open.push_back({edge->target, place.second});
+            break;
+          case Automaton::Edge::Kind::Tokens:
+            found(place, *edge);
+            break;
           case Automaton::Edge::Kind::Rule:
             if (phrases_ != nullptr && names_phrase(edge->rule)) {
               add({true, edge->rule, T{}, state.rule});
             } else {
-              open.push_back({grammar_.starts[static_cast<std::size_t>(edge->rule)],
-                              stacks_.push(place.second, edge->target)});
+              open.push_back(
+                  {grammar_.starts[static_cast<std::size_t>(edge->rule)], stacks_.push(place.second, edge->target)});
             }
             break;
         }

@@ -9,8 +9,8 @@ namespace agp::syntax::detail {
 /// which it would stand.
 struct Option {
   bool phrase = false;
-  R rule{};    ///< phrase: which
-  T token{};   ///< otherwise
+  R rule{};   ///< phrase: which
+  T token{};  ///< otherwise
   R inside{};
   friend bool operator==(const Option& a, const Option& b) {
     return a.phrase == b.phrase && a.inside == b.inside && (a.phrase ? a.rule == b.rule : a.token == b.token);
@@ -19,12 +19,12 @@ struct Option {
 
 /// How far a row of tokens is a phrase.
 struct Viability {
-  std::uint32_t at = 0;          ///< the first token that can't stand where it stands; the number of tokens if none
-  bool complete = false;         ///< the tokens before `at` are a whole phrase
-  bool accepted = false;         ///< all of them are one
-  std::vector<Option> options;   ///< what could stand at `at`, in the grammar's order; empty when accepted
-  std::vector<bool> tokens;      ///< by T: what could stand there, token by token
-  std::vector<R> inside;         ///< the rules that are open there, outermost first
+  std::uint32_t at = 0;         ///< the first token that can't stand where it stands; the number of tokens if none
+  bool complete = false;        ///< the tokens before `at` are a whole phrase
+  bool accepted = false;        ///< all of them are one
+  std::vector<Option> options;  ///< what could stand at `at`, in the grammar's order; empty when accepted
+  std::vector<bool> tokens;     ///< by T: what could stand there, token by token
+  std::vector<R> inside;        ///< the rules that are open there, outermost first
 };
 
 /// Rules in whose place a message names the whole phrase instead of the tokens that can begin it.

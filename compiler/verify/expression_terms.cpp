@@ -12,7 +12,12 @@ using solver::Term;
 
 ExpressionTerms::ExpressionTerms(const model::FilterGraph& graph, solver::Terms& terms, const CallVariables& variables,
                                  std::optional<std::uint32_t> number, std::optional<std::uint32_t> arch)
-    : graph_(graph), terms_(terms), variables_(variables), number_(number), arch_(arch), values_(graph.exprs.size()),
+    : graph_(graph),
+      terms_(terms),
+      variables_(variables),
+      number_(number),
+      arch_(arch),
+      values_(graph.exprs.size()),
       stops_(graph.exprs.size()) {}
 
 Term ExpressionTerms::load(std::uint32_t offset) {
@@ -62,25 +67,39 @@ void ExpressionTerms::compute(std::uint32_t at, const model::FilterGraph::Expr& 
 Term ExpressionTerms::arithmetic(GraphOp op, Term a, Term b) {
   const auto low_five = [&] { return terms_.binary(Op::BvAnd, b, terms_.constant(32, 31)); };
   switch (op) {
-    case GraphOp::Add: return terms_.binary(Op::Add, a, b);
-    case GraphOp::Sub: return terms_.binary(Op::Sub, a, b);
-    case GraphOp::Mul: return terms_.binary(Op::Mul, a, b);
-    case GraphOp::Div: return terms_.binary(Op::Udiv, a, b);
-    case GraphOp::Mod: return terms_.binary(Op::Urem, a, b);
-    case GraphOp::And: return terms_.binary(Op::BvAnd, a, b);
-    case GraphOp::Or: return terms_.binary(Op::BvOr, a, b);
-    case GraphOp::Xor: return terms_.binary(Op::BvXor, a, b);
-    case GraphOp::Lsh: return terms_.binary(Op::Shl, a, low_five());
-    default: return terms_.binary(Op::Lshr, a, low_five());
+    case GraphOp::Add:
+      return terms_.binary(Op::Add, a, b);
+    case GraphOp::Sub:
+      return terms_.binary(Op::Sub, a, b);
+    case GraphOp::Mul:
+      return terms_.binary(Op::Mul, a, b);
+    case GraphOp::Div:
+      return terms_.binary(Op::Udiv, a, b);
+    case GraphOp::Mod:
+      return terms_.binary(Op::Urem, a, b);
+    case GraphOp::And:
+      return terms_.binary(Op::BvAnd, a, b);
+    case GraphOp::Or:
+      return terms_.binary(Op::BvOr, a, b);
+    case GraphOp::Xor:
+      return terms_.binary(Op::BvXor, a, b);
+    case GraphOp::Lsh:
+      return terms_.binary(Op::Shl, a, low_five());
+    default:
+      return terms_.binary(Op::Lshr, a, low_five());
   }
 }
 
 Term test_term(solver::Terms& terms, Kind kind, Term lhs, Term rhs) {
   switch (kind) {
-    case Kind::Eq: return terms.equal(lhs, rhs);
-    case Kind::Gt: return terms.less(rhs, lhs);
-    case Kind::Ge: return terms.less_equal(rhs, lhs);
-    default: return terms.negate(terms.equal(terms.binary(Op::BvAnd, lhs, rhs), terms.constant(32, 0)));
+    case Kind::Eq:
+      return terms.equal(lhs, rhs);
+    case Kind::Gt:
+      return terms.less(rhs, lhs);
+    case Kind::Ge:
+      return terms.less_equal(rhs, lhs);
+    default:
+      return terms.negate(terms.equal(terms.binary(Op::BvAnd, lhs, rhs), terms.constant(32, 0)));
   }
 }
 

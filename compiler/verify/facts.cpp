@@ -51,23 +51,30 @@ void WordFacts::tighten() {
   for (bool again = true; again && least <= most;) {
     again = false;
     for (const std::uint32_t v : excluded) {
-      if (v == least && least < most) ++least, again = true;
-      else if (v == most && least < most) --most, again = true;
-      else if (v == least && least == most) least = 1, most = 0;
+      if (v == least && least < most)
+        ++least, again = true;
+      else if (v == most && least < most)
+        --most, again = true;
+      else if (v == least && least == most)
+        least = 1, most = 0;
     }
   }
   if (least == most) {
-    if (((least ^ bits) & known) != 0) least = 1, most = 0;
-    else known = 0xffffffff, bits = least;
+    if (((least ^ bits) & known) != 0)
+      least = 1, most = 0;
+    else
+      known = 0xffffffff, bits = least;
   }
 }
 
 void WordFacts::learn(Kind kind, std::uint32_t mask, std::uint32_t value, bool outcome) {
   const bool whole = mask == 0xffffffff;
-  if (kind == Kind::Set) {   // word & mask & value != 0
+  if (kind == Kind::Set) {  // word & mask & value != 0
     const std::uint32_t m = mask & value;
-    if (!outcome) known |= m, bits &= ~m;
-    else if (m != 0 && (m & (m - 1)) == 0) known |= m, bits |= m;
+    if (!outcome)
+      known |= m, bits &= ~m;
+    else if (m != 0 && (m & (m - 1)) == 0)
+      known |= m, bits |= m;
   } else if (kind == Kind::Eq && outcome) {
     if (whole) least = std::max(least, value), most = std::min(most, value);
     known |= mask;
@@ -77,10 +84,14 @@ void WordFacts::learn(Kind kind, std::uint32_t mask, std::uint32_t value, bool o
   } else if (kind == Kind::Eq && value == 0 && (mask & (mask - 1)) == 0) {
     known |= mask, bits |= mask;
   } else if (whole && (kind == Kind::Ge || kind == Kind::Gt)) {
-    if (outcome && kind == Kind::Ge) least = std::max(least, value);
-    else if (outcome && value < 0xffffffff) least = std::max(least, value + 1);
-    else if (!outcome && kind == Kind::Gt) most = std::min(most, value);
-    else if (!outcome && value > 0) most = std::min(most, value - 1);
+    if (outcome && kind == Kind::Ge)
+      least = std::max(least, value);
+    else if (outcome && value < 0xffffffff)
+      least = std::max(least, value + 1);
+    else if (!outcome && kind == Kind::Gt)
+      most = std::min(most, value);
+    else if (!outcome && value > 0)
+      most = std::min(most, value - 1);
   }
   tighten();
 }
@@ -91,7 +102,9 @@ std::optional<bool> WordFacts::decide(Kind kind, std::uint32_t mask, std::uint32
     case Kind::Eq:
       if ((value & ~mask) != 0 || ((bits ^ value) & known & mask) != 0) return false;
       if ((known & mask) == mask) return true;
-      if (whole && (value < least || value > most || std::find(excluded.begin(), excluded.end(), value) != excluded.end())) return false;
+      if (whole &&
+          (value < least || value > most || std::find(excluded.begin(), excluded.end(), value) != excluded.end()))
+        return false;
       return std::nullopt;
     case Kind::Set:
       if ((bits & known & mask & value) != 0) return true;
@@ -105,7 +118,8 @@ std::optional<bool> WordFacts::decide(Kind kind, std::uint32_t mask, std::uint32
       if (whole && least > value) return true;
       if (whole && most <= value) return false;
       return std::nullopt;
-    case Kind::Leaf: break;
+    case Kind::Leaf:
+      break;
   }
   return std::nullopt;
 }
@@ -123,14 +137,22 @@ std::optional<bool> decide(const Facts& f, const model::ArgTest& t, std::uint64_
   if (t.values.empty()) return false;
   const std::uint64_t v = t.values.front();
   switch (t.op) {
-    case Op::Eq: return equal(f, t.index, mask, v);
-    case Op::Ne: return opposite(equal(f, t.index, mask, v));
-    case Op::Le: return at_most(f, t.index, mask, v);
-    case Op::Gt: return opposite(at_most(f, t.index, mask, v));
-    case Op::Lt: return v == 0 ? std::optional(false) : at_most(f, t.index, mask, v - 1);
-    case Op::Ge: return v == 0 ? std::optional(true) : opposite(at_most(f, t.index, mask, v - 1));
-    case Op::Masked: return equal(f, t.index, mask & t.mask, v);
-    case Op::In: break;
+    case Op::Eq:
+      return equal(f, t.index, mask, v);
+    case Op::Ne:
+      return opposite(equal(f, t.index, mask, v));
+    case Op::Le:
+      return at_most(f, t.index, mask, v);
+    case Op::Gt:
+      return opposite(at_most(f, t.index, mask, v));
+    case Op::Lt:
+      return v == 0 ? std::optional(false) : at_most(f, t.index, mask, v - 1);
+    case Op::Ge:
+      return v == 0 ? std::optional(true) : opposite(at_most(f, t.index, mask, v - 1));
+    case Op::Masked:
+      return equal(f, t.index, mask & t.mask, v);
+    case Op::In:
+      break;
   }
   return std::nullopt;
 }

@@ -18,8 +18,8 @@ using solver::Term;
 
 class Translator {
  public:
-  Translator(const Graph& graph, solver::Terms& terms, const CallVariables& variables, std::optional<std::uint32_t> number,
-             std::optional<std::uint32_t> arch)
+  Translator(const Graph& graph, solver::Terms& terms, const CallVariables& variables,
+             std::optional<std::uint32_t> number, std::optional<std::uint32_t> arch)
       : graph_(graph), terms_(terms), expressions_(graph, terms, variables, number, arch), nodes_(graph.nodes.size()) {}
 
   FilterOnCall run() {
@@ -38,7 +38,8 @@ class Translator {
       }
       const Term rhs = expressions_.value(n.rhs);
       const Term condition = test_term(terms_, n.kind, lhs, rhs);
-      const bool need_yes = !terms_.is_false(condition) && !nodes_[n.yes], need_no = !terms_.is_true(condition) && !nodes_[n.no];
+      const bool need_yes = !terms_.is_false(condition) && !nodes_[n.yes],
+                 need_no = !terms_.is_true(condition) && !nodes_[n.no];
       if (need_yes) open.push_back(n.yes);
       if (need_no) open.push_back(n.no);
       if (need_yes || need_no) continue;
@@ -52,7 +53,8 @@ class Translator {
 
  private:
   FilterOnCall choose(Term c, const FilterOnCall& yes, const FilterOnCall& no) {
-    return {terms_.choose(c, yes.runs, no.runs), terms_.choose(c, yes.permitted, no.permitted), terms_.choose(c, yes.enosys, no.enosys)};
+    return {terms_.choose(c, yes.runs, no.runs), terms_.choose(c, yes.permitted, no.permitted),
+            terms_.choose(c, yes.enosys, no.enosys)};
   }
   /// A division by zero on the way kills.
   FilterOnCall stopped(const FilterOnCall& f, Term stop) {
@@ -70,21 +72,33 @@ class Translator {
 
 Reaction reaction(std::uint32_t word) {
   switch (word & 0xffff0000) {
-    case 0x7fff0000: case 0x7ffc0000: return Reaction::Runs;
-    case 0x7ff00000: case 0x7fc00000: return Reaction::Supervised;
-    case 0x00050000: return Reaction::Errno;
-    case 0x00030000: return Reaction::Trap;
-    default: return Reaction::Kill;
+    case 0x7fff0000:
+    case 0x7ffc0000:
+      return Reaction::Runs;
+    case 0x7ff00000:
+    case 0x7fc00000:
+      return Reaction::Supervised;
+    case 0x00050000:
+      return Reaction::Errno;
+    case 0x00030000:
+      return Reaction::Trap;
+    default:
+      return Reaction::Kill;
   }
 }
 
 std::string reaction_text(std::uint32_t word) {
   switch (reaction(word)) {
-    case Reaction::Runs: return (word & 0xffff0000) == 0x7ffc0000 ? "permitted and logged" : "permitted";
-    case Reaction::Supervised: return "left to a supervisor, which may permit it";
-    case Reaction::Trap: return "SIGSYS";
-    case Reaction::Kill: return "killed";
-    case Reaction::Errno: break;
+    case Reaction::Runs:
+      return (word & 0xffff0000) == 0x7ffc0000 ? "permitted and logged" : "permitted";
+    case Reaction::Supervised:
+      return "left to a supervisor, which may permit it";
+    case Reaction::Trap:
+      return "SIGSYS";
+    case Reaction::Kill:
+      return "killed";
+    case Reaction::Errno:
+      break;
   }
   const auto name = linux::errno_name(static_cast<int>(word & 0xffff));
   return name ? std::string(*name) : fmt::format("errno {}", word & 0xffff);

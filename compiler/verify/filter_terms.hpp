@@ -9,17 +9,17 @@
 /// The artifact's side of the comparison.
 namespace agp::verify {
 
-/// What the kernel does with a SECCOMP_RET_* word (kernel/seccomp.c, __seccomp_filter): the upper half is the action, an
-/// unknown one kills the process.
+/// What the kernel does with a SECCOMP_RET_* word (kernel/seccomp.c, __seccomp_filter): the upper half is the action,
+/// an unknown one kills the process.
 enum class Reaction { Runs, Supervised, Errno, Trap, Kill };
 Reaction reaction(std::uint32_t word);
-std::string reaction_text(std::uint32_t word);   ///< "permitted", "EPERM", "killed", …
+std::string reaction_text(std::uint32_t word);  ///< "permitted", "EPERM", "killed", …
 
 /// Formulas over what the filter answers.
 struct FilterOnCall {
-  solver::Term runs;         ///< RET_ALLOW or RET_LOG
-  solver::Term permitted;    ///< or USER_NOTIF or TRACE: somebody else may let it run
-  solver::Term enosys;       ///< RET_ERRNO with ENOSYS
+  solver::Term runs;       ///< RET_ALLOW or RET_LOG
+  solver::Term permitted;  ///< or USER_NOTIF or TRACE: somebody else may let it run
+  solver::Term enosys;     ///< RET_ERRNO with ENOSYS
 };
 
 /// The graph for one number on x86_64, or for any (both unset): loads of `nr` and `arch` are replaced first, so that

@@ -31,8 +31,8 @@ std::optional<WordTest> word_test(const Graph& g, const Graph::Node& n) {
 
 }  // namespace
 
-bool each_path(const Graph& graph, solver::Terms& terms, const CallVariables& variables, std::uint32_t number, std::size_t limit,
-               const std::function<void(const FilterPath&)>& each) {
+bool each_path(const Graph& graph, solver::Terms& terms, const CallVariables& variables, std::uint32_t number,
+               std::size_t limit, const std::function<void(const FilterPath&)>& each) {
   struct Open {
     std::uint32_t node;
     Facts facts;
@@ -62,7 +62,8 @@ bool each_path(const Graph& graph, solver::Terms& terms, const CallVariables& va
     const auto decided = word ? at.facts[word->word].decide(n.kind, word->mask, word->value) : std::nullopt;
     const Term stop = terms.either(expressions.stops(n.lhs), expressions.stops(n.rhs));
     for (const bool outcome : {true, false}) {
-      const Term taken = terms.both(at.condition, terms.both(terms.negate(stop), outcome ? condition : terms.negate(condition)));
+      const Term taken =
+          terms.both(at.condition, terms.both(terms.negate(stop), outcome ? condition : terms.negate(condition)));
       if ((decided && *decided != outcome) || terms.is_false(taken)) continue;
       Open next{outcome ? n.yes : n.no, at.facts, taken};
       if (word && !decided) next.facts[word->word].learn(n.kind, word->mask, word->value, outcome);

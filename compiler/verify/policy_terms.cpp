@@ -16,7 +16,8 @@ CallVariables call_variables(solver::Terms& terms) {
   return v;
 }
 
-PolicyTerms::PolicyTerms(const model::Policy& policy, const plan::Plan& plan, solver::Terms& terms, const CallVariables& variables)
+PolicyTerms::PolicyTerms(const model::Policy& policy, const plan::Plan& plan, solver::Terms& terms,
+                         const CallVariables& variables)
     : policy_(policy), plan_(plan), terms_(terms), variables_(variables) {
   index();
 }
@@ -61,14 +62,22 @@ Term PolicyTerms::under(const ArgTest& t, std::uint64_t mask, const Facts* facts
   if (t.values.empty()) return terms_.boolean(false);
   const Term v = number(t.values.front());
   switch (t.op) {
-    case ArgTest::Op::Eq: return terms_.equal(x, v);
-    case ArgTest::Op::Ne: return terms_.negate(terms_.equal(x, v));
-    case ArgTest::Op::Lt: return terms_.less(x, v);
-    case ArgTest::Op::Le: return terms_.less_equal(x, v);
-    case ArgTest::Op::Gt: return terms_.less(v, x);
-    case ArgTest::Op::Ge: return terms_.less_equal(v, x);
-    case ArgTest::Op::Masked: return terms_.equal(terms_.binary(Op::BvAnd, x, number(t.mask)), v);
-    case ArgTest::Op::In: break;
+    case ArgTest::Op::Eq:
+      return terms_.equal(x, v);
+    case ArgTest::Op::Ne:
+      return terms_.negate(terms_.equal(x, v));
+    case ArgTest::Op::Lt:
+      return terms_.less(x, v);
+    case ArgTest::Op::Le:
+      return terms_.less_equal(x, v);
+    case ArgTest::Op::Gt:
+      return terms_.less(v, x);
+    case ArgTest::Op::Ge:
+      return terms_.less_equal(v, x);
+    case ArgTest::Op::Masked:
+      return terms_.equal(terms_.binary(Op::BvAnd, x, number(t.mask)), v);
+    case ArgTest::Op::In:
+      break;
   }
   return terms_.boolean(false);
 }
@@ -82,7 +91,8 @@ Term PolicyTerms::test(const ArgTest& t, const linux::Syscall& call, bool refuse
   return refuses ? terms_.either(all, low) : terms_.both(all, low);
 }
 
-Term PolicyTerms::pattern(const model::SyscallPattern& p, const linux::Syscall& call, bool refuses, const Facts* facts) {
+Term PolicyTerms::pattern(const model::SyscallPattern& p, const linux::Syscall& call, bool refuses,
+                          const Facts* facts) {
   Term all = terms_.boolean(true);
   for (const ArgTest& t : p.tests)
     if (!terms_.is_false(all)) all = terms_.both(all, test(t, call, refuses, facts));

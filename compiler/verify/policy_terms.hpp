@@ -10,30 +10,31 @@
 #include "compiler/solver/terms.hpp"
 #include "compiler/verify/facts.hpp"
 
-/// The policy's side of the comparison: what LANGUAGE.md says about one system call, as formulas over its six registers.
-/// Written from model::holds and model::decide, not from what any backend emits.
+/// The policy's side of the comparison: what LANGUAGE.md says about one system call, as formulas over its six
+/// registers. Written from model::holds and model::decide, not from what any backend emits.
 namespace agp::verify {
 
 /// The free variables: what a filter sees of a call.
 struct CallVariables {
-  std::array<solver::Term, 6> arguments;   ///< 64 bits
-  solver::Term instruction_pointer;        ///< 64 bits
-  solver::Term number, arch;               ///< 32 bits
+  std::array<solver::Term, 6> arguments;  ///< 64 bits
+  solver::Term instruction_pointer;       ///< 64 bits
+  solver::Term number, arch;              ///< 32 bits
 };
 CallVariables call_variables(solver::Terms& terms);
 
 /// When rules of each sort are about the call with these arguments.
 struct PolicyOnCall {
   solver::Term allow, ask, deny;
-  solver::Term named_denial;     ///< a deny rule that says which errno, or trap or kill
-  solver::Term may_exceed;       ///< accepted as wider: outside the obligation
-  solver::Term may_lack;         ///< accepted as narrower
+  solver::Term named_denial;  ///< a deny rule that says which errno, or trap or kill
+  solver::Term may_exceed;    ///< accepted as wider: outside the obligation
+  solver::Term may_lack;      ///< accepted as narrower
 };
 
 class PolicyTerms {
  public:
   /// The references must outlive this object.
-  PolicyTerms(const model::Policy& policy, const plan::Plan& plan, solver::Terms& terms, const CallVariables& variables);
+  PolicyTerms(const model::Policy& policy, const plan::Plan& plan, solver::Terms& terms,
+              const CallVariables& variables);
   /// With facts: formulas that are right for every call that agrees with them, and as small as they permit.
   PolicyOnCall on(const linux::Syscall& call, const Facts* facts = nullptr);
 
@@ -52,7 +53,8 @@ class PolicyTerms {
 
   solver::Term test(const model::ArgTest& test, const linux::Syscall& call, bool refuses, const Facts* facts);
   solver::Term under(const model::ArgTest& test, std::uint64_t mask, const Facts* facts);
-  solver::Term pattern(const model::SyscallPattern& pattern, const linux::Syscall& call, bool refuses, const Facts* facts);
+  solver::Term pattern(const model::SyscallPattern& pattern, const linux::Syscall& call, bool refuses,
+                       const Facts* facts);
   solver::Term any(const Patterns& patterns, const linux::Syscall& call, bool refuses, const Facts* facts);
   void index();
 

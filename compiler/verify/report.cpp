@@ -14,9 +14,12 @@ const model::Rule* deciding_rule(const model::Policy& policy, const Witness& w) 
 
 std::string decision_text(const Witness& w) {
   switch (w.decision) {
-    case model::Decision::Allow: return "allowed";
-    case model::Decision::Ask: return "to be asked about";
-    default: return "denied";
+    case model::Decision::Allow:
+      return "allowed";
+    case model::Decision::Ask:
+      return "to be asked about";
+    default:
+      return "denied";
   }
 }
 
@@ -28,9 +31,14 @@ void refuted(const model::Policy& policy, const Obligation& o, const Witness& w,
                                                                 : kind::artifact_errno;
   std::string message;
   switch (o.direction) {
-    case Direction::Excess: message = fmt::format("`{}` permits a system call that the policy does not allow", o.artifact); break;
-    case Direction::Loss: message = fmt::format("`{}` refuses a system call that the policy allows", o.artifact); break;
-    default: message = fmt::format("`{}` answers a refused `clone3` with {} instead of ENOSYS", o.artifact, w.observed);
+    case Direction::Excess:
+      message = fmt::format("`{}` permits a system call that the policy does not allow", o.artifact);
+      break;
+    case Direction::Loss:
+      message = fmt::format("`{}` refuses a system call that the policy allows", o.artifact);
+      break;
+    default:
+      message = fmt::format("`{}` answers a refused `clone3` with {} instead of ENOSYS", o.artifact, w.observed);
   }
   auto& d = sink.emit(k, span, std::move(message));
   d.about(policy.name).witnessed(w.action);
@@ -38,7 +46,8 @@ void refuted(const model::Policy& policy, const Obligation& o, const Witness& w,
   if (rule)
     for (const source::Span& via : rule->included_by) d.relate(via, "included here");
   d.note(fmt::format("in the artifact it is {}, at {}", w.observed, w.place));
-  if (o.direction == Direction::Errno) d.note("the C library calls `clone3` first and falls back to `clone` only after ENOSYS");
+  if (o.direction == Direction::Errno)
+    d.note("the C library calls `clone3` first and falls back to `clone` only after ENOSYS");
   d.helped("build the artifact again with `agp build`, or change the policy if the artifact is what was meant");
 }
 
@@ -46,18 +55,18 @@ void refuted(const model::Policy& policy, const Obligation& o, const Witness& w,
 
 void report(const model::Policy& policy, std::span<const Obligation> obligations, diagnostics::Sink& sink) {
   for (const Obligation& o : obligations)
-    o.verdict.match(
-        [](const solver::Proved&) {},
-        [&](const Witness& w) { refuted(policy, o, w, sink); },
-        [&](const solver::Unknown& u) {
-          sink.emit(kind::artifact_unknown, policy.name_span, fmt::format("`{}` could not be decided: {}", o.artifact, u.reason))
-              .about(policy.name)
-              .labelled(fmt::format("not known: {}", o.statement))
-              .helped("give the solver more time with `--solver-timeout 60s`");
-        });
+    o.verdict.match([](const solver::Proved&) {}, [&](const Witness& w) { refuted(policy, o, w, sink); },
+                    [&](const solver::Unknown& u) {
+                      sink.emit(kind::artifact_unknown, policy.name_span,
+                                fmt::format("`{}` could not be decided: {}", o.artifact, u.reason))
+                          .about(policy.name)
+                          .labelled(fmt::format("not known: {}", o.statement))
+                          .helped("give the solver more time with `--solver-timeout 60s`");
+                    });
 }
 
-void report_refused(const model::Policy& policy, std::string_view layer, const backends::Decoded& decoded, diagnostics::Sink& sink) {
+void report_refused(const model::Policy& policy, std::string_view layer, const backends::Decoded& decoded,
+                    diagnostics::Sink& sink) {
   for (const backends::Problem& p : decoded.problems) {
     auto& d = sink.emit(kind::artifact_refused, policy.name_span, p.message);
     d.about(policy.name).labelled(fmt::format("nothing is proved about the layer `{}`", layer));

@@ -30,15 +30,22 @@ class FilterCheck {
  public:
   FilterCheck(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
               const backends::DecodedFilter& filter, const Options& options)
-      : policy_(policy), target_(target), plan_(plan), filter_(filter), options_(options), variables_(call_variables(terms_)),
+      : policy_(policy),
+        target_(target),
+        plan_(plan),
+        filter_(filter),
+        options_(options),
+        variables_(call_variables(terms_)),
         policy_terms_(policy, plan, terms_, variables_) {}
 
   std::vector<Obligation> run() {
     if (filter_.graph.nodes.empty())
       return all_unknown("the filter's registers take more distinct states than the limit");
-    if (filter_.arch != "x86_64") return all_unknown(fmt::format("there is no table of system calls for `{}`", filter_.arch));
+    if (filter_.arch != "x86_64")
+      return all_unknown(fmt::format("there is no table of system calls for `{}`", filter_.arch));
     if (loaded_by_runc(filter_.artifact, target_))
-      needs_ = linux::runc_needs({static_cast<std::uint8_t>(target_.runc.major), static_cast<std::uint8_t>(target_.runc.minor)});
+      needs_ = linux::runc_needs(
+          {static_cast<std::uint8_t>(target_.runc.major), static_cast<std::uint8_t>(target_.runc.minor)});
     for (const linux::Syscall& call : linux::syscalls(linux::Arch::x86_64)) check_call(call);
     check_other_numbers();
     check_clone3();
@@ -54,7 +61,7 @@ class FilterCheck {
   struct Finding {
     std::optional<Witness> refuted;
     std::string unknown;
-    bool solved = false;   ///< the solver was asked
+    bool solved = false;  ///< the solver was asked
   };
 
   std::vector<Obligation> all_unknown(const std::string& why) {
@@ -73,19 +80,24 @@ class FilterCheck {
   }
   static std::string statement(Direction d) {
     switch (d) {
-      case Direction::Excess: return "no system call runs that the policy does not allow";
-      case Direction::Loss: return "every system call that the policy allows runs";
-      default: return "a refused `clone3` answers ENOSYS while `clone` depends on its arguments";
+      case Direction::Excess:
+        return "no system call runs that the policy does not allow";
+      case Direction::Loss:
+        return "every system call that the policy allows runs";
+      default:
+        return "a refused `clone3` answers ENOSYS while `clone` depends on its arguments";
     }
   }
 
   /// The loader's own calls of this system call.
   Term needed(const linux::Syscall& call) {
-    const auto need = std::find_if(needs_.begin(), needs_.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
+    const auto need =
+        std::find_if(needs_.begin(), needs_.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
     if (need == needs_.end()) return terms_.boolean(false);
     if (need->argument < 0) return terms_.boolean(true);
     const Term argument = variables_.arguments[static_cast<std::size_t>(need->argument)];
-    return terms_.equal(terms_.binary(solver::Op::BvAnd, argument, terms_.constant(64, need->mask)), terms_.constant(64, 0));
+    return terms_.equal(terms_.binary(solver::Op::BvAnd, argument, terms_.constant(64, need->mask)),
+                        terms_.constant(64, 0));
   }
   bool exists(const linux::Syscall& call) const {
     return model::KernelVersion{call.since.major, call.since.minor} <= target_.kernel;
@@ -93,10 +105,13 @@ class FilterCheck {
 
   /// Path by path where the filter has few enough of them, else in one question.
   void check_call(const linux::Syscall& call) {
-    const auto on_path = [&](const FilterPath& path) { compare(call, policy_terms_.on(call, &path.facts), path.answer, path.condition); };
+    const auto on_path = [&](const FilterPath& path) {
+      compare(call, policy_terms_.on(call, &path.facts), path.answer, path.condition);
+    };
     if (!each_path(filter_.graph, terms_, variables_, call.number, path_limit, on_path))
       compare(call, policy_terms_.on(call),
-              filter_terms(filter_.graph, terms_, variables_, call.number, linux::audit_arch(linux::Arch::x86_64)), terms_.boolean(true));
+              filter_terms(filter_.graph, terms_, variables_, call.number, linux::audit_arch(linux::Arch::x86_64)),
+              terms_.boolean(true));
     if (call.name == "clone") {
       const PolicyOnCall p = policy_terms_.on(call);
       clone_ = terms_.both(p.allow, terms_.negate(terms_.either(p.ask, p.deny)));
@@ -113,21 +128,22 @@ class FilterCheck {
     };
     question(excess_, terms_.both(f.permitted, terms_.negate(terms_.either(may_run, p.may_exceed))), Direction::Excess);
     // On a kernel without the call nothing can be lost.
-    if (exists(call)) question(loss_, terms_.both(allowed, terms_.negate(terms_.either(f.runs, p.may_lack))), Direction::Loss);
+    if (exists(call))
+      question(loss_, terms_.both(allowed, terms_.negate(terms_.either(f.runs, p.may_lack))), Direction::Loss);
     if (call.name != "clone3") return;
     const Term by_default = terms_.negate(terms_.either(p.named_denial, may_run));
     const Term wrong = terms_.both(by_default, terms_.both(terms_.negate(f.permitted), terms_.negate(f.enosys)));
     clone3_wrong_ = terms_.either(clone3_wrong_, terms_.both(where, wrong));
   }
 
-  /// Numbers outside the table, the x32 range among them, and every other architecture: nothing of it is an action of the
-  /// policy, so nothing may run.
+  /// Numbers outside the table, the x32 range among them, and every other architecture: nothing of it is an action of
+  /// the policy, so nothing may run.
   void check_other_numbers() {
     const std::uint32_t x86_64 = linux::audit_arch(linux::Arch::x86_64);
     const FilterOnCall here = filter_terms(filter_.graph, terms_, variables_, std::nullopt, x86_64);
     std::uint64_t next = 0;
     Term inside = terms_.boolean(false);
-    const auto known_range = [&](std::uint64_t first, std::uint64_t last) {   // neighbours in one comparison
+    const auto known_range = [&](std::uint64_t first, std::uint64_t last) {  // neighbours in one comparison
       inside = terms_.either(inside, terms_.both(terms_.less_equal(terms_.constant(32, first), variables_.number),
                                                  terms_.less_equal(variables_.number, terms_.constant(32, last))));
     };
@@ -157,9 +173,7 @@ class FilterCheck {
   }
 
   /// Unknown counts as satisfiable: the obligation is then stated, not skipped.
-  bool satisfiable(Term t) {
-    return !std::holds_alternative<solver::Unsat>(solve(t));
-  }
+  bool satisfiable(Term t) { return !std::holds_alternative<solver::Unsat>(solve(t)); }
 
   solver::Answer solve(Term t) {
     if (!session_) session_ = std::make_unique<solver::Session>(terms_, options_.solver);
@@ -167,7 +181,8 @@ class FilterCheck {
   }
 
   /// Is there an input for which `difference` holds? `call` is null for numbers outside the table.
-  void ask(Finding& finding, Term difference, const linux::Syscall* call, Direction direction, std::optional<std::uint32_t> arch = {}) {
+  void ask(Finding& finding, Term difference, const linux::Syscall* call, Direction direction,
+           std::optional<std::uint32_t> arch = {}) {
     if (terms_.is_false(difference) || finding.refuted) return;
     CallInput input;
     input.arch = linux::audit_arch(linux::Arch::x86_64);
@@ -177,14 +192,16 @@ class FilterCheck {
       const solver::Answer answer = solve(difference);
       if (std::holds_alternative<solver::Unsat>(answer)) return;
       if (const auto* undecided = std::get_if<solver::Undecided>(&answer)) {
-        if (finding.unknown.empty()) finding.unknown = call ? fmt::format("`{}`: {}", call->name, undecided->reason) : undecided->reason;
+        if (finding.unknown.empty())
+          finding.unknown = call ? fmt::format("`{}`: {}", call->name, undecided->reason) : undecided->reason;
         return;
       }
       read(std::get<solver::Sat>(answer), input, call != nullptr, arch.has_value() || call != nullptr);
     }
     finding.refuted = confirm({policy_, plan_, filter_.graph, needs_}, direction, input);
     if (!finding.refuted && finding.unknown.empty())
-      finding.unknown = fmt::format("the solver's witness `{}` shows no difference when it is evaluated: this is a bug in agp", call_text(input));
+      finding.unknown = fmt::format(
+          "the solver's witness `{}` shows no difference when it is evaluated: this is a bug in agp", call_text(input));
   }
 
   void read(const solver::Sat& sat, CallInput& input, bool number_fixed, bool arch_fixed) {
@@ -219,9 +236,12 @@ class FilterCheck {
 
 std::string_view to_string(Direction d) {
   switch (d) {
-    case Direction::Excess: return "no excess";
-    case Direction::Loss: return "no loss";
-    default: return "errno";
+    case Direction::Excess:
+      return "no excess";
+    case Direction::Loss:
+      return "no loss";
+    default:
+      return "errno";
   }
 }
 

@@ -20,33 +20,33 @@
 namespace agp::verify {
 
 enum class Direction {
-  Excess,   ///< nothing runs that the policy does not allow (nor the loader needs)
-  Loss,     ///< everything that the policy allows runs
-  Errno     ///< clone3 answers ENOSYS while `clone` has conditions, so that libc falls back to `clone`
+  Excess,  ///< nothing runs that the policy does not allow (nor the loader needs)
+  Loss,    ///< everything that the policy allows runs
+  Errno    ///< clone3 answers ENOSYS while `clone` has conditions, so that libc falls back to `clone`
 };
-std::string_view to_string(Direction d);   ///< "no excess", "no loss", "errno"
+std::string_view to_string(Direction d);  ///< "no excess", "no loss", "errno"
 
 /// One concrete call on which policy and artifact differ.
 struct Witness {
-  std::uint32_t arch = 0;                  ///< AUDIT_ARCH_* word
+  std::uint32_t arch = 0;  ///< AUDIT_ARCH_* word
   std::uint32_t number = 0;
   std::array<std::uint64_t, 6> arguments{};
   std::uint64_t instruction_pointer = 0;
-  std::uint32_t answer = 0;                ///< SECCOMP_RET_* word that the artifact gives
-  std::string action;                      ///< `syscall socket(0x10000000a, 0x1, 0x0)`; `syscall 0x40000029()` without a name
-  model::Decision decision = model::Decision::Deny;   ///< the policy's
-  std::vector<std::size_t> rules;          ///< that decide it, indices into policy.rules; empty: no rule, or no such call
-  std::string place;                       ///< where the artifact decides it: "instruction 12"
-  std::string observed;                    ///< "permitted", "EPERM", "kills the process"
+  std::uint32_t answer = 0;  ///< SECCOMP_RET_* word that the artifact gives
+  std::string action;        ///< `syscall socket(0x10000000a, 0x1, 0x0)`; `syscall 0x40000029()` without a name
+  model::Decision decision = model::Decision::Deny;  ///< the policy's
+  std::vector<std::size_t> rules;  ///< that decide it, indices into policy.rules; empty: no rule, or no such call
+  std::string place;               ///< where the artifact decides it: "instruction 12"
+  std::string observed;            ///< "permitted", "EPERM", "kills the process"
 };
 using Verdict = solver::Verdict<Witness>;
 
 struct Obligation {
-  std::string artifact;     ///< `seccomp/filter.x86_64.bpf`, `oci/config.json#/linux/seccomp`
-  std::string layer;        ///< "seccomp"
+  std::string artifact;  ///< `seccomp/filter.x86_64.bpf`, `oci/config.json#/linux/seccomp`
+  std::string layer;     ///< "seccomp"
   std::string arch;
   Direction direction = Direction::Excess;
-  std::string statement;    ///< one sentence for reports, lower case
+  std::string statement;  ///< one sentence for reports, lower case
   Verdict verdict;
 };
 

@@ -12,7 +12,8 @@ namespace agp::verify {
 namespace {
 
 const linux::Syscall* entry(const CallInput& input) {
-  return input.arch == linux::audit_arch(linux::Arch::x86_64) ? linux::find_syscall(linux::Arch::x86_64, input.number) : nullptr;
+  return input.arch == linux::audit_arch(linux::Arch::x86_64) ? linux::find_syscall(linux::Arch::x86_64, input.number)
+                                                              : nullptr;
 }
 
 model::Evaluated run(const model::FilterGraph& graph, const CallInput& input) {
@@ -58,14 +59,18 @@ bool differs(const Question& q, Direction direction, const CallInput& input) {
   const bool runs = reaction(word) == Reaction::Runs, permitted = runs || reaction(word) == Reaction::Supervised;
   const linux::Syscall* call = entry(input);
   if (call && accepted(q, direction, input, *call)) return false;
-  const bool needed = call && std::any_of(q.needs.begin(), q.needs.end(), [&](const linux::LoaderNeed& n) {
-    return n.call == call->name && (n.argument < 0 || (input.arguments[static_cast<std::size_t>(n.argument)] & n.mask) == 0);
-  });
+  const bool needed =
+      call && std::any_of(q.needs.begin(), q.needs.end(), [&](const linux::LoaderNeed& n) {
+        return n.call == call->name &&
+               (n.argument < 0 || (input.arguments[static_cast<std::size_t>(n.argument)] & n.mask) == 0);
+      });
   switch (direction) {
     case Direction::Excess:
       return permitted && verdict.decision != model::Decision::Allow && (!needed || refused_by_rule(verdict));
-    case Direction::Loss: return !runs && verdict.decision == model::Decision::Allow;
-    default: return !permitted && word != (0x00050000u | 38) && verdict.decision != model::Decision::Allow;
+    case Direction::Loss:
+      return !runs && verdict.decision == model::Decision::Allow;
+    default:
+      return !permitted && word != (0x00050000u | 38) && verdict.decision != model::Decision::Allow;
   }
 }
 
@@ -112,7 +117,8 @@ std::optional<Witness> confirm(const Question& question, Direction direction, co
   w.decision = verdict.decision;
   w.rules = verdict.rules;
   const std::uint32_t place = question.graph.nodes[answer.node].place;
-  w.place = place == model::FilterGraph::default_place ? "the default action" : fmt::format("{} {}", question.graph.place_name, place);
+  w.place = place == model::FilterGraph::default_place ? "the default action"
+                                                       : fmt::format("{} {}", question.graph.place_name, place);
   w.observed = reaction_text(answer.word);
   return w;
 }

@@ -24,13 +24,13 @@ std::string call_text(const CallInput& input);
 /// What is compared with what.
 struct Question {
   const model::Policy& policy;
-  const plan::Plan& plan;                       ///< whose accepted gaps are no difference
+  const plan::Plan& plan;  ///< whose accepted gaps are no difference
   const model::FilterGraph& graph;
-  std::span<const linux::LoaderNeed> needs;     ///< nor is what the loader needs
+  std::span<const linux::LoaderNeed> needs;  ///< nor is what the loader needs
 };
 
-/// Evaluates policy and graph on the input. A witness, with its arguments made as small as the difference permits, if they
-/// do differ in this direction; nothing if not.
+/// Evaluates policy and graph on the input. A witness, with its arguments made as small as the difference permits, if
+/// they do differ in this direction; nothing if not.
 std::optional<Witness> confirm(const Question& question, Direction direction, const CallInput& input);
 
 }  // namespace agp::verify

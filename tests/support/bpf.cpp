@@ -36,47 +36,89 @@ BpfRun bpf_run(const Bpf& program, const CallData& data) {
     const unsigned klass = i.code & 0x07, mode = i.code & 0xe0, operation = i.code & 0xf0;
     const std::uint32_t source = (i.code & 0x08) != 0 ? x : i.k;
     switch (klass) {
-      case 0: case 1: {   // BPF_LD, BPF_LDX
+      case 0:
+      case 1: {  // BPF_LD, BPF_LDX
         std::uint32_t& into = klass == 0 ? a : x;
-        if (mode == 0x20) into = data.words[i.k / 4];         // BPF_ABS
-        else if (mode == 0x60) into = m[i.k];                 // BPF_MEM
-        else if (mode == 0x80) into = 64;                     // BPF_LEN
-        else into = i.k;                                      // BPF_IMM
+        if (mode == 0x20)
+          into = data.words[i.k / 4];  // BPF_ABS
+        else if (mode == 0x60)
+          into = m[i.k];  // BPF_MEM
+        else if (mode == 0x80)
+          into = 64;  // BPF_LEN
+        else
+          into = i.k;  // BPF_IMM
         break;
       }
-      case 2: m[i.k] = a; break;
-      case 3: m[i.k] = x; break;
+      case 2:
+        m[i.k] = a;
+        break;
+      case 3:
+        m[i.k] = x;
+        break;
       case 4:
         switch (operation) {
-          case 0x00: a += source; break;
-          case 0x10: a -= source; break;
-          case 0x20: a *= source; break;
+          case 0x00:
+            a += source;
+            break;
+          case 0x10:
+            a -= source;
+            break;
+          case 0x20:
+            a *= source;
+            break;
           case 0x30:
             if (source == 0) return {0, pc, run.steps};
             a /= source;
             break;
-          case 0x40: a |= source; break;
-          case 0x50: a &= source; break;
-          case 0x60: a <<= source % 32; break;
-          case 0x70: a >>= source % 32; break;
-          case 0x80: a = ~a + 1; break;
-          case 0xa0: a ^= source; break;
+          case 0x40:
+            a |= source;
+            break;
+          case 0x50:
+            a &= source;
+            break;
+          case 0x60:
+            a <<= source % 32;
+            break;
+          case 0x70:
+            a >>= source % 32;
+            break;
+          case 0x80:
+            a = ~a + 1;
+            break;
+          case 0xa0:
+            a ^= source;
+            break;
         }
         break;
       case 5: {
         bool taken = false;
         switch (operation) {
-          case 0x00: pc += i.k; continue;
-          case 0x10: taken = a == source; break;
-          case 0x20: taken = a > source; break;
-          case 0x30: taken = a >= source; break;
-          case 0x40: taken = (a & source) != 0; break;
+          case 0x00:
+            pc += i.k;
+            continue;
+          case 0x10:
+            taken = a == source;
+            break;
+          case 0x20:
+            taken = a > source;
+            break;
+          case 0x30:
+            taken = a >= source;
+            break;
+          case 0x40:
+            taken = (a & source) != 0;
+            break;
         }
         pc += taken ? i.jt : i.jf;
         break;
       }
-      case 6: run.result = (i.code & 0x18) == 0x10 ? a : i.k; run.last = pc; return run;
-      case 7: ((i.code & 0x80) != 0 ? a : x) = (i.code & 0x80) != 0 ? x : a; break;
+      case 6:
+        run.result = (i.code & 0x18) == 0x10 ? a : i.k;
+        run.last = pc;
+        return run;
+      case 7:
+        ((i.code & 0x80) != 0 ? a : x) = (i.code & 0x80) != 0 ? x : a;
+        break;
     }
   }
   return run;

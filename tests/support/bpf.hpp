@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-/// A concrete interpreter of classic BPF over seccomp_data: the tests' oracle. Shares nothing with the product: its codes
-/// are taken from include/uapi/linux/bpf_common.h by class, size and mode, and it looks at one input at a time.
+/// A concrete interpreter of classic BPF over seccomp_data: the tests' oracle. Shares nothing with the product: its
+/// codes are taken from include/uapi/linux/bpf_common.h by class, size and mode, and it looks at one input at a time.
 namespace agp::test {
 
 struct Insn {
@@ -29,7 +29,7 @@ struct CallData {
 
 struct BpfRun {
   std::uint32_t result = 0;
-  std::size_t last = 0;          ///< instruction that returned
+  std::size_t last = 0;  ///< instruction that returned
   std::size_t steps = 0;
 };
 /// Precondition: a program that the kernel would take.

@@ -8,7 +8,9 @@ using model::ArgTest;
 using model::Effect;
 
 ArgTest is(int index, ArgTest::Op op, std::uint64_t value) { return {index, op, ~0ull, {value}}; }
-ArgTest masked(int index, std::uint64_t mask, std::uint64_t value) { return {index, ArgTest::Op::Masked, mask, {value}}; }
+ArgTest masked(int index, std::uint64_t mask, std::uint64_t value) {
+  return {index, ArgTest::Op::Masked, mask, {value}};
+}
 ArgTest in(int index, std::vector<std::uint64_t> values) {
   std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
@@ -52,9 +54,27 @@ const T& pick(std::mt19937_64& random, const std::vector<T>& from) {
 
 /// Values that sit on the edges of words, masks and each other.
 std::uint64_t random_value(std::mt19937_64& random) {
-  static const std::vector<std::uint64_t> edges = {0, 1, 2, 3, 7, 8, 40, 0x5412, 0xff, 0xffff, 0x10000, 0x10000000, 0x7fffffff,
-                                                   0x80000000, 0xfffffffe, 0xffffffff, 0x100000000, 0x100000001, 0x7fffffffffffffff,
-                                                   0xffffffff00000000, ~0ull};
+  static const std::vector<std::uint64_t> edges = {0,
+                                                   1,
+                                                   2,
+                                                   3,
+                                                   7,
+                                                   8,
+                                                   40,
+                                                   0x5412,
+                                                   0xff,
+                                                   0xffff,
+                                                   0x10000,
+                                                   0x10000000,
+                                                   0x7fffffff,
+                                                   0x80000000,
+                                                   0xfffffffe,
+                                                   0xffffffff,
+                                                   0x100000000,
+                                                   0x100000001,
+                                                   0x7fffffffffffffff,
+                                                   0xffffffff00000000,
+                                                   ~0ull};
   return random() % 4 == 0 ? random() >> random() % 64 : pick(random, edges);
 }
 
@@ -79,7 +99,8 @@ ArgTest random_test(std::mt19937_64& random) {
 
 model::Policy random_policy(std::mt19937_64& random, int rules) {
   // Effective masks of 16, 32 and 64 bits and none, classified and not: chmod mode, socket, ioctl arg, lseek, read.
-  static const std::vector<std::string> names = {"chmod", "socket", "ioctl", "lseek", "read", "clone", "clone3", "fchmodat2"};
+  static const std::vector<std::string> names = {"chmod", "socket", "ioctl",  "lseek",
+                                                 "read",  "clone",  "clone3", "fchmodat2"};
   model::Policy policy;
   policy.name = "random";
   for (int i = 0; i < rules; ++i) {
@@ -95,11 +116,13 @@ model::Policy random_policy(std::mt19937_64& random, int rules) {
     const Effect effect = pick(random, std::vector<Effect>{Effect::Allow, Effect::Allow, Effect::Deny, Effect::Ask});
     model::Denial denial;
     if (effect == Effect::Deny) {
-      denial.kind = pick(random, std::vector<model::Denial::Kind>{model::Denial::Kind::Errno, model::Denial::Kind::Errno,
-                                                                  model::Denial::Kind::Trap, model::Denial::Kind::Kill});
+      denial.kind =
+          pick(random, std::vector<model::Denial::Kind>{model::Denial::Kind::Errno, model::Denial::Kind::Errno,
+                                                        model::Denial::Kind::Trap, model::Denial::Kind::Kill});
       if (denial.kind == model::Denial::Kind::Errno && random() % 3 == 0) denial.errno_value = 13;
     }
-    add_rule(policy, effect, patterns(3), random() % 3 == 0 ? patterns(2) : std::vector<model::SyscallPattern>{}, denial);
+    add_rule(policy, effect, patterns(3), random() % 3 == 0 ? patterns(2) : std::vector<model::SyscallPattern>{},
+             denial);
   }
   return policy;
 }
@@ -113,8 +136,8 @@ std::vector<std::array<std::uint64_t, 6>> boundary_arguments(const model::Policy
       if (p.pattern.name == name)
         for (const auto& t : p.pattern.tests)
           for (const std::uint64_t v : t.values)
-            for (const std::uint64_t w : std::initializer_list<std::uint64_t>{v, v - 1, v + 1, v ^ t.mask, v | ~t.mask, v + (1ull << 32),
-                                                                             v + (1ull << 16), v & 0xffffffff})
+            for (const std::uint64_t w : std::initializer_list<std::uint64_t>{
+                     v, v - 1, v + 1, v ^ t.mask, v | ~t.mask, v + (1ull << 32), v + (1ull << 16), v & 0xffffffff})
               values[t.index].push_back(w);
   };
   for (const auto& rule : policy.rules)

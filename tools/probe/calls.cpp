@@ -43,8 +43,8 @@ void* answer(void* data) {
   for (bool first = true;; first = false) {
     pollfd events{fd, POLLIN, 0};
     if (poll(&events, 1, -1) == 1 && (events.revents & POLLIN) == 0 && (events.revents & POLLHUP) != 0) {
-      // Nobody is left who could notify: an inner filter ended the calling thread alone (SECCOMP_RET_KILL_THREAD), whose
-      // status this thread would replace by its own (kernel/exit.c, synchronize_group_exit).
+      // Nobody is left who could notify: an inner filter ended the calling thread alone (SECCOMP_RET_KILL_THREAD),
+      // whose status this thread would replace by its own (kernel/exit.c, synchronize_group_exit).
       std::signal(SIGSYS, SIG_DFL);
       raise(SIGSYS);
     }
@@ -125,7 +125,8 @@ Outcome call(std::uint32_t number, const std::array<std::uint64_t, 6>& a) {
   return result == -1 ? refused(error) : ok();
 }
 
-/// A call without arguments by the i386 table: `int 0x80` enters the kernel as that architecture, whatever the program is.
+/// A call without arguments by the i386 table: `int 0x80` enters the kernel as that architecture, whatever the program
+/// is.
 Outcome call_i386(std::uint32_t number) {
 #ifdef __x86_64__
   long result = 0;

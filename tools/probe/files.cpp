@@ -29,7 +29,7 @@ int make_directories(const std::string& path) {
     if (mkdir(part.c_str(), 0755) != 0) {
       // An existing directory on a read-only mount answers EROFS or EEXIST: what counts is that it is there.
       const int error = errno;
-      struct stat s{};
+      struct stat s {};
       if (stat(part.c_str(), &s) != 0 || !S_ISDIR(s.st_mode)) return error;
     }
     if (at != path.npos) ++at;
@@ -58,7 +58,7 @@ int make_file(const std::string& path, bool program) {
 
 /// runc masks a file by /dev/null and a directory by an empty read-only tmpfs (libcontainer/rootfs_linux.go, maskPath).
 bool is_masked_file(int fd) {
-  struct stat s{};
+  struct stat s {};
   return fstat(fd, &s) == 0 && S_ISCHR(s.st_mode) && s.st_rdev == makedev(1, 3);
 }
 
@@ -76,10 +76,12 @@ Outcome list_node(const std::string& path) {
   if (directory == nullptr) return refused(errno);
   errno = 0;
   std::size_t entries = 0;
-  while (const dirent* e = readdir(directory)) entries += std::string_view(e->d_name) != "." && std::string_view(e->d_name) != "..";
+  while (const dirent* e = readdir(directory))
+    entries += std::string_view(e->d_name) != "." && std::string_view(e->d_name) != "..";
   if (errno != 0) return refused(errno);
-  struct statfs fs{};
-  const bool cover = fstatfs(dirfd(directory), &fs) == 0 && fs.f_type == tmpfs_magic && (fs.f_flags & 1 /* ST_RDONLY */) != 0;
+  struct statfs fs {};
+  const bool cover =
+      fstatfs(dirfd(directory), &fs) == 0 && fs.f_type == tmpfs_magic && (fs.f_flags & 1 /* ST_RDONLY */) != 0;
   if (entries == 0 && cover && path.rfind("/proc/", 0) == 0) return {masked, "an empty tmpfs lies over it"};
   return ok(std::to_string(entries) + " entries");
 }
@@ -97,7 +99,7 @@ Outcome create_node(std::string_view kind, const std::string& path, mode_t mode)
     if (fd < 0) return errno == EEXIST ? unprepared("it is there already") : refused(errno);
     close(fd);
   }
-  struct stat s{};
+  struct stat s {};
   char text[32] = "";
   if (stat(path.c_str(), &s) == 0) std::snprintf(text, sizeof text, "mode %04o", s.st_mode & 07777u);
   unlink(path.c_str());
@@ -119,8 +121,10 @@ Outcome execute(const std::string& path, bool made) {
   if (child == 0) {
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd < 3; ++fd)
-      if (null < 0) close(fd);
-      else dup2(null, fd);
+      if (null < 0)
+        close(fd);
+      else
+        dup2(null, fd);
     char name[] = "agp-probe-exec", option[] = "--version";
     char* argv[] = {name, option, nullptr};
     char* envp[] = {nullptr};
@@ -142,8 +146,10 @@ Outcome rename_create(const std::string& path, const std::string& move, const st
   if (const int error = make_directories(move)) return unprepared("mkdir " + move + ": " + refused(error).outcome);
   if (rename(move.c_str(), to.c_str()) != 0) return refused(errno, "rename");
   Outcome result = ok("renamed, made again, created");
-  if (const int error = make_directories(parent(path))) result = refused(error, "renamed, not made again");
-  else if (const Outcome made = create_node("create", path, 0644); made.outcome != "ok") result = made;
+  if (const int error = make_directories(parent(path)))
+    result = refused(error, "renamed, not made again");
+  else if (const Outcome made = create_node("create", path, 0644); made.outcome != "ok")
+    result = made;
   for (std::string d = parent(path); d.size() > move.size(); d = parent(d)) rmdir(d.c_str());
   rmdir(move.c_str());
   rename(to.c_str(), move.c_str());
@@ -167,18 +173,27 @@ Outcome attempt_file(std::string_view kind, const Arguments& arguments) {
   const mode_t mode = static_cast<mode_t>(arguments.number("mode", 0644));
   const bool make = arguments.text("needs") == "make";
   if (make)
-    if (const int error = make_file(path, kind == "exec")) return unprepared("make " + path + ": " + refused(error).outcome);
+    if (const int error = make_file(path, kind == "exec"))
+      return unprepared("make " + path + ": " + refused(error).outcome);
   if (arguments.text("parents") == "make")
     if (const int error = make_directories(parent(path))) return refused(error, "the directory above");
   Outcome result;
-  if (kind == "read") result = read_node(path);
-  else if (kind == "list") result = list_node(path);
-  else if (kind == "modify") result = modify_node(path);
-  else if (kind == "delete") result = delete_node(path);
-  else if (kind == "chmod") return change_mode(path, mode);
-  else if (kind == "exec") return execute(path, make);
-  else if (kind == "rename-create") return rename_create(path, arguments.text("move"), arguments.text("to"));
-  else return create_node(kind, path, mode);
+  if (kind == "read")
+    result = read_node(path);
+  else if (kind == "list")
+    result = list_node(path);
+  else if (kind == "modify")
+    result = modify_node(path);
+  else if (kind == "delete")
+    result = delete_node(path);
+  else if (kind == "chmod")
+    return change_mode(path, mode);
+  else if (kind == "exec")
+    return execute(path, make);
+  else if (kind == "rename-create")
+    return rename_create(path, arguments.text("move"), arguments.text("to"));
+  else
+    return create_node(kind, path, mode);
   if (make) unlink(path.c_str());
   return result;
 }

@@ -41,7 +41,8 @@ Outcome start_processes(std::uint64_t count) {
       // Waits until this attempt's process is gone.
       char byte = 0;
       close(ends[1]);
-      while (read(ends[0], &byte, 1) < 0 && errno == EINTR) {}
+      while (read(ends[0], &byte, 1) < 0 && errno == EINTR) {
+      }
       _exit(0);
     }
   }
@@ -62,7 +63,8 @@ Outcome open_descriptors(std::uint64_t count) {
 
 void sleep_ms(std::uint64_t ms) {
   timespec left{static_cast<time_t>(ms / 1000), static_cast<long>(ms % 1000) * 1000000};
-  while (nanosleep(&left, &left) != 0 && errno == EINTR) {}
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+  }
 }
 
 /// Stays for `ms`, and so does a process in a session of its own; both ignore what can be ignored.

@@ -57,13 +57,15 @@ struct Kind {
   Outcome (*run)(std::string_view, const Arguments&);
 };
 constexpr Kind kinds[] = {
-    {"read", attempt_file},        {"list", attempt_file},         {"modify", attempt_file},  {"create", attempt_file},
-    {"delete", attempt_file},      {"mkdir", attempt_file},        {"mknod", attempt_file},   {"chmod", attempt_file},
-    {"exec", attempt_file},        {"rename-create", attempt_file}, {"connect", attempt_net}, {"connect-name", attempt_net},
-    {"resolve", attempt_net},      {"forward", attempt_net},       {"listen", attempt_net},   {"connect-unix", attempt_net},
-    {"filter", attempt_call},      {"call", attempt_call},         {"memory", attempt_limit}, {"pids", attempt_limit},
-    {"call-i386", attempt_call},
-    {"files", attempt_limit},      {"time", attempt_limit},        {"env", attempt_limit},    {"capability", attempt_limit},
+    {"read", attempt_file},          {"list", attempt_file},   {"modify", attempt_file},
+    {"create", attempt_file},        {"delete", attempt_file}, {"mkdir", attempt_file},
+    {"mknod", attempt_file},         {"chmod", attempt_file},  {"exec", attempt_file},
+    {"rename-create", attempt_file}, {"connect", attempt_net}, {"connect-name", attempt_net},
+    {"resolve", attempt_net},        {"forward", attempt_net}, {"listen", attempt_net},
+    {"connect-unix", attempt_net},   {"filter", attempt_call}, {"call", attempt_call},
+    {"memory", attempt_limit},       {"pids", attempt_limit},  {"call-i386", attempt_call},
+    {"files", attempt_limit},        {"time", attempt_limit},  {"env", attempt_limit},
+    {"capability", attempt_limit},
 };
 
 Outcome run_kind(const Fields& fields) {
@@ -94,7 +96,8 @@ void end_children(pid_t child, bool reaped) {
   kill(-child, SIGKILL);
   if (!reaped) kill(child, SIGKILL);
   if (getpid() == 1) kill(-1, SIGKILL);
-  while (waitpid(getpid() == 1 ? -1 : child, nullptr, 0) > 0) {}
+  while (waitpid(getpid() == 1 ? -1 : child, nullptr, 0) > 0) {
+  }
 }
 
 enum class End { Exited, TimeOver };
@@ -169,8 +172,8 @@ int run(const char* path) {
   }
   for (const Fields& fields : attempts) {
     const Outcome o = run_in_child(fields);
-    write_all(STDOUT_FILENO, "{\"schema\":\"agp-probed/1\",\"id\":" + quoted(fields.at("id")) + ",\"outcome\":" +
-                                 quoted(o.outcome) + ",\"detail\":" + quoted(o.detail) + "}\n");
+    write_all(STDOUT_FILENO, "{\"schema\":\"agp-probed/1\",\"id\":" + quoted(fields.at("id")) +
+                                 ",\"outcome\":" + quoted(o.outcome) + ",\"detail\":" + quoted(o.detail) + "}\n");
   }
   return 0;
 }

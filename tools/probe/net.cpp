@@ -1,5 +1,5 @@
-// Attempts on the network. In: protocol, address and port, or a name and the resolver to ask. A refusal comes at once or
-// counts as `timeout` after five seconds of silence: what a drop looks like.
+// Attempts on the network. In: protocol, address and port, or a name and the resolver to ask. A refusal comes at once
+// or counts as `timeout` after five seconds of silence: what a drop looks like.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -90,7 +90,8 @@ Outcome send_datagram(Endpoint e) {
 
 Outcome send_echo(Endpoint e) {
   const bool six = e.storage.ss_family == AF_INET6;
-  const int fd = socket(e.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, six ? static_cast<int>(IPPROTO_ICMPV6) : static_cast<int>(IPPROTO_ICMP));
+  const int fd = socket(e.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC,
+                        six ? static_cast<int>(IPPROTO_ICMPV6) : static_cast<int>(IPPROTO_ICMP));
   if (fd < 0) return refused(errno, "socket");
   if (connect(fd, e.address(), e.length) != 0) return refused(errno, "connect");
   icmphdr echo{};
@@ -139,7 +140,9 @@ std::size_t skip_name(const std::string& m, std::size_t at) {
 
 Answer read_answer(const std::string& m, std::uint16_t type) {
   const auto word = [&](std::size_t at) -> unsigned {
-    return at + 1 < m.size() ? static_cast<unsigned>(static_cast<unsigned char>(m[at]) << 8 | static_cast<unsigned char>(m[at + 1])) : 0;
+    return at + 1 < m.size()
+               ? static_cast<unsigned>(static_cast<unsigned char>(m[at]) << 8 | static_cast<unsigned char>(m[at + 1]))
+               : 0;
   };
   static constexpr const char* codes[] = {"ok", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
   const unsigned code = word(2) & 15, count = word(6);
@@ -178,8 +181,10 @@ Answer resolve(const std::string& server, const std::string& name, std::uint16_t
 }
 
 std::uint16_t record_type(const std::string& name) {
-  static constexpr struct { const char* name; std::uint16_t type; } types[] = {
-      {"A", 1}, {"NULL", 10}, {"MX", 15}, {"TXT", 16}, {"AAAA", 28}, {"HTTPS", 65}, {"ANY", 255}};
+  static constexpr struct {
+    const char* name;
+    std::uint16_t type;
+  } types[] = {{"A", 1}, {"NULL", 10}, {"MX", 15}, {"TXT", 16}, {"AAAA", 28}, {"HTTPS", 65}, {"ANY", 255}};
   for (const auto& t : types)
     if (name == t.name) return t.type;
   return 1;
@@ -188,7 +193,8 @@ std::uint16_t record_type(const std::string& name) {
 /// To the first address the resolver gives, or to `address` if the resolver gives it among others.
 Outcome connect_name(const Arguments& arguments) {
   const std::string wanted = arguments.text("address");
-  const Answer answer = resolve(arguments.text("server"), arguments.text("name"), record_type(arguments.text("type", "A")));
+  const Answer answer =
+      resolve(arguments.text("server"), arguments.text("name"), record_type(arguments.text("type", "A")));
   if (answer.outcome.outcome != "ok") return {answer.outcome.outcome, "resolve"};
   for (const std::string& a : answer.addresses) {
     if (!wanted.empty() && a != wanted) continue;
@@ -227,11 +233,13 @@ Outcome connect_unix(const std::string& path) {
 }  // namespace
 
 Outcome attempt_net(std::string_view kind, const Arguments& arguments) {
-  if (kind == "connect") return connect_to(arguments.text("protocol"), arguments.text("address"), arguments.number("port"));
+  if (kind == "connect")
+    return connect_to(arguments.text("protocol"), arguments.text("address"), arguments.number("port"));
   if (kind == "connect-name") return connect_name(arguments);
   if (kind == "listen") return listen_at(arguments);
   if (kind == "connect-unix") return connect_unix(arguments.text("path"));
-  const Answer answer = resolve(arguments.text("server"), arguments.text("name"), record_type(arguments.text("type", "A")));
+  const Answer answer =
+      resolve(arguments.text("server"), arguments.text("name"), record_type(arguments.text("type", "A")));
   if (kind == "resolve") return answer.outcome;
   return ok("asked: " + answer.outcome.outcome);  // forward: whether it went on is for the upstream's log to say
 }

@@ -12,7 +12,8 @@ namespace {
 void decode_filter(const Artifact& artifact, Decoded& out) {
   const auto checked = check_program(artifact.bytes);
   if (const auto* rejected = std::get_if<Rejected>(&checked)) {
-    out.problems.push_back({fmt::format("`{}` is refused by the kernel: {}", artifact.path, rejected->reason), std::nullopt, ""});
+    out.problems.push_back(
+        {fmt::format("`{}` is refused by the kernel: {}", artifact.path, rejected->reason), std::nullopt, ""});
     return;
   }
   auto graph = execute(std::get<CheckedProgram>(checked));

@@ -25,21 +25,21 @@ struct Comparison {
 struct ProfileRule {
   std::uint32_t number = 0;
   std::vector<Comparison> comparisons;
-  std::uint32_t word = 0;      ///< SECCOMP_RET_*
-  std::uint32_t entry = 0;     ///< index into `syscalls`
+  std::uint32_t word = 0;   ///< SECCOMP_RET_*
+  std::uint32_t entry = 0;  ///< index into `syscalls`
 };
 
 /// A profile after runc 1.1's own steps: entries equal to the default and unknown names are gone, an entry that repeats
 /// an argument has become one rule for each comparison.
 struct Profile {
   std::uint32_t default_word = 0;
-  std::vector<ProfileRule> rules;                ///< in the profile's order
-  std::optional<std::uint32_t> enosys_above;     ///< runc answers ENOSYS above this number (not in the x32 range)
+  std::vector<ProfileRule> rules;             ///< in the profile's order
+  std::optional<std::uint32_t> enosys_above;  ///< runc answers ENOSYS above this number (not in the x32 range)
 };
 
-/// A `seccomp` object of the OCI runtime specification (config-linux.md), as runc 1.1 with libseccomp 2.5.4 reads it. `at`
-/// is the JSON pointer of the object, for messages. Refused where a runtime refuses it, or where what it would do is not
-/// known for sure.
+/// A `seccomp` object of the OCI runtime specification (config-linux.md), as runc 1.1 with libseccomp 2.5.4 reads it.
+/// `at` is the JSON pointer of the object, for messages. Refused where a runtime refuses it, or where what it would do
+/// is not known for sure.
 std::variant<Profile, Rejected> read_profile(std::string_view json, std::string_view at, const model::Target& target);
 
 /// What the filter that libseccomp makes of it answers, runc's prefix included.

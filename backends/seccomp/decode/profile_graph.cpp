@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 #include <map>
+#include <optional>
 
 #include "backends/seccomp/decode/profile.hpp"
 #include "backends/seccomp/format.hpp"
@@ -17,10 +17,12 @@ using Graph = model::FilterGraph;
 using Kind = Graph::Node::Kind;
 using Op = Graph::Expr::Op;
 
-/// libseccomp 2.5.4 compiles these two rules of one call wrongly in some cases: both compare one argument, and not both by
-/// equality of bits (found by comparing its programs with its documentation; two lone `!=` come out right).
+/// libseccomp 2.5.4 compiles these two rules of one call wrongly in some cases: both compare one argument, and not both
+/// by equality of bits (found by comparing its programs with its documentation; two lone `!=` come out right).
 bool miscompiled(const ProfileRule& a, const ProfileRule& b, unsigned& argument) {
-  const auto lone_ne = [](const ProfileRule& r) { return r.comparisons.size() == 1 && r.comparisons[0].op == Comparison::Op::Ne; };
+  const auto lone_ne = [](const ProfileRule& r) {
+    return r.comparisons.size() == 1 && r.comparisons[0].op == Comparison::Op::Ne;
+  };
   if (lone_ne(a) && lone_ne(b)) return false;
   for (const Comparison& x : a.comparisons)
     for (const Comparison& y : b.comparisons) {
@@ -44,11 +46,16 @@ bool exclude(const Comparison& a, const Comparison& b) {
   using Interval = std::pair<std::uint64_t, std::uint64_t>;
   const auto interval = [](const Comparison& c) -> Interval {
     switch (c.op) {
-      case C::Lt: return c.value == 0 ? Interval{1, 0} : Interval{0, c.value - 1};
-      case C::Le: return {0, c.value};
-      case C::Gt: return c.value == ~0ull ? Interval{1, 0} : Interval{c.value + 1, ~0ull};
-      case C::Ge: return {c.value, ~0ull};
-      default: return {c.value, c.value};
+      case C::Lt:
+        return c.value == 0 ? Interval{1, 0} : Interval{0, c.value - 1};
+      case C::Le:
+        return {0, c.value};
+      case C::Gt:
+        return c.value == ~0ull ? Interval{1, 0} : Interval{c.value + 1, ~0ull};
+      case C::Ge:
+        return {c.value, ~0ull};
+      default:
+        return {c.value, c.value};
     }
   };
   const auto [a_first, a_last] = interval(a);
@@ -72,7 +79,7 @@ class Builder {
     std::map<std::uint32_t, std::vector<const ProfileRule*>> calls;
     for (const ProfileRule& r : profile_.rules) calls[r.number].push_back(&r);
     const std::uint32_t otherwise = leaf(profile_.default_word, Graph::default_place);
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> targets;   // number, node
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> targets;  // number, node
     for (const auto& [number, rules] : calls) {
       if (auto wrong = judge(rules)) return Rejected{*wrong};
       targets.emplace_back(number, call(rules, otherwise));
@@ -93,7 +100,8 @@ class Builder {
     if (fresh) it->second = expr(Op::Load, 0, 0, offset);
     return it->second;
   }
-  std::uint32_t node(Kind kind, std::uint32_t lhs, std::uint32_t rhs, std::uint32_t yes, std::uint32_t no, std::uint32_t place) {
+  std::uint32_t node(Kind kind, std::uint32_t lhs, std::uint32_t rhs, std::uint32_t yes, std::uint32_t no,
+                     std::uint32_t place) {
     if (yes == no) return yes;
     graph_.nodes.push_back({kind, lhs, rhs, yes, no, place});
     return static_cast<std::uint32_t>(graph_.nodes.size() - 1);
@@ -106,17 +114,22 @@ class Builder {
   /// Combinations whose outcome is not known for sure, or that libseccomp refuses (EEXIST). What follows a rule without
   /// conditions is dropped; what precedes it is compared with each other first.
   static std::optional<std::string> judge(const std::vector<const ProfileRule*>& rules) {
-    const auto end = std::find_if(rules.begin(), rules.end(), [](const ProfileRule* r) { return r->comparisons.empty(); });
+    const auto end =
+        std::find_if(rules.begin(), rules.end(), [](const ProfileRule* r) { return r->comparisons.empty(); });
     const auto count = static_cast<std::size_t>(end - rules.begin());
     for (std::size_t i = 0; i < count; ++i)
       for (std::size_t k = i + 1; k < count; ++k) {
         const ProfileRule &a = *rules[i], &b = *rules[k];
         if (a.word != b.word && !exclude(a, b))
-          return fmt::format("has entries {} and {} with different actions for one call, and some arguments match both: libseccomp's order decides",
-                             a.entry, b.entry);
+          return fmt::format(
+              "has entries {} and {} with different actions for one call, and some arguments match both: libseccomp's "
+              "order decides",
+              a.entry, b.entry);
         if (unsigned argument = 0; miscompiled(a, b, argument))
-          return fmt::format("has entries {} and {} that compare argument {} other than by equality, which libseccomp 2.5.4 compiles wrongly in some cases",
-                             a.entry, b.entry, argument);
+          return fmt::format(
+              "has entries {} and {} that compare argument {} other than by equality, which libseccomp 2.5.4 compiles "
+              "wrongly in some cases",
+              a.entry, b.entry, argument);
       }
     return std::nullopt;
   }
@@ -128,7 +141,8 @@ class Builder {
     for (auto it = rules.rbegin(); it != rules.rend(); ++it) {
       const std::uint32_t fails = next;
       std::uint32_t holds = leaf((*it)->word, (*it)->entry);
-      for (auto c = (*it)->comparisons.rbegin(); c != (*it)->comparisons.rend(); ++c) holds = compare(*c, holds, fails, (*it)->entry);
+      for (auto c = (*it)->comparisons.rbegin(); c != (*it)->comparisons.rend(); ++c)
+        holds = compare(*c, holds, fails, (*it)->entry);
       next = holds;
     }
     return next;
@@ -151,22 +165,31 @@ class Builder {
       return node(Kind::Gt, h, constant(high), above, node(Kind::Eq, h, constant(high), tie, below, place), place);
     };
     switch (c.op) {
-      case C::Eq: return both(yes, no);
-      case C::Ne: return both(no, yes);
-      case C::Gt: return by_order(Kind::Gt, yes, no);
-      case C::Ge: return by_order(Kind::Ge, yes, no);
-      case C::Lt: return by_order(Kind::Ge, no, yes);
-      case C::Le: return by_order(Kind::Gt, no, yes);
+      case C::Eq:
+        return both(yes, no);
+      case C::Ne:
+        return both(no, yes);
+      case C::Gt:
+        return by_order(Kind::Gt, yes, no);
+      case C::Ge:
+        return by_order(Kind::Ge, yes, no);
+      case C::Lt:
+        return by_order(Kind::Ge, no, yes);
+      case C::Le:
+        return by_order(Kind::Gt, no, yes);
     }
     return no;
   }
 
   /// A balanced search over the numbers that have rules.
-  std::uint32_t search(const std::vector<std::pair<std::uint32_t, std::uint32_t>>& targets, std::size_t first, std::size_t last, std::uint32_t otherwise) {
+  std::uint32_t search(const std::vector<std::pair<std::uint32_t, std::uint32_t>>& targets, std::size_t first,
+                       std::size_t last, std::uint32_t otherwise) {
     if (last - first == 1)
-      return node(Kind::Eq, load(format::offset_nr), constant(targets[first].first), targets[first].second, otherwise, Graph::default_place);
+      return node(Kind::Eq, load(format::offset_nr), constant(targets[first].first), targets[first].second, otherwise,
+                  Graph::default_place);
     const std::size_t middle = first + (last - first) / 2;
-    const std::uint32_t upper = search(targets, middle, last, otherwise), lower = search(targets, first, middle, otherwise);
+    const std::uint32_t upper = search(targets, middle, last, otherwise),
+                        lower = search(targets, first, middle, otherwise);
     return node(Kind::Ge, load(format::offset_nr), constant(targets[middle].first), upper, lower, Graph::default_place);
   }
 
@@ -179,7 +202,8 @@ class Builder {
     std::uint32_t here = node(Kind::Ge, number, constant(format::x32_bit), minus_one, numbers, Graph::default_place);
     if (profile_.enosys_above) {
       const std::uint32_t enosys = leaf(format::ret_errno | format::enosys, Graph::default_place);
-      const std::uint32_t newer = node(Kind::Gt, number, constant(*profile_.enosys_above), enosys, here, Graph::default_place);
+      const std::uint32_t newer =
+          node(Kind::Gt, number, constant(*profile_.enosys_above), enosys, here, Graph::default_place);
       here = node(Kind::Set, number, constant(format::x32_bit), here, newer, Graph::default_place);
     }
     return node(Kind::Eq, load(format::offset_arch), constant(format::arch_x86_64), here, bad, Graph::default_place);

@@ -22,7 +22,8 @@ struct Failure {
 /// and `k` (encoding/json, fold.go): such a key means something to runc and nothing to other readers.
 std::string folded(std::string key) {
   for (const auto& [from, to] : {std::pair{"\xc5\xbf", "s"}, std::pair{"\xe2\x84\xaa", "k"}})
-    for (std::size_t at; (at = key.find(from)) != std::string::npos;) key.replace(at, std::string_view(from).size(), to);
+    for (std::size_t at; (at = key.find(from)) != std::string::npos;)
+      key.replace(at, std::string_view(from).size(), to);
   for (char& c : key)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return key;
@@ -43,13 +44,17 @@ class Reader {
   /// Throws Failure, within this file only.
   Profile read(const Json& seccomp) {
     if (!seccomp.is_object()) fail("", "is not an object");
-    spelling(seccomp, "", {"defaultAction", "defaultErrnoRet", "architectures", "flags", "syscalls", "listenerPath", "listenerMetadata"});
+    spelling(
+        seccomp, "",
+        {"defaultAction", "defaultErrnoRet", "architectures", "flags", "syscalls", "listenerPath", "listenerMetadata"});
     Profile out;
     refuse_what_an_engine_decides(seccomp, "");
-    if (const auto it = seccomp.find("flags"); it != seccomp.end() && !it->empty()) fail("/flags", "is not empty, which runc 1.1 refuses");
+    if (const auto it = seccomp.find("flags"); it != seccomp.end() && !it->empty())
+      fail("/flags", "is not empty, which runc 1.1 refuses");
     architectures(seccomp);
     out.default_word = action(seccomp, "defaultAction", "defaultErrnoRet", "");
-    if ((out.default_word & format::ret_action) == format::ret_user_notif) fail("/defaultAction", "is SCMP_ACT_NOTIFY, which runc refuses");
+    if ((out.default_word & format::ret_action) == format::ret_user_notif)
+      fail("/defaultAction", "is SCMP_ACT_NOTIFY, which runc refuses");
     std::uint32_t largest = 0;
     if (const auto it = seccomp.find("syscalls"); it != seccomp.end() && !it->is_null()) {
       if (!it->is_array()) fail("/syscalls", "is not an array");
@@ -84,7 +89,9 @@ class Reader {
     if (it == seccomp.end() || it->is_null()) return;
     if (!it->is_array()) fail("/architectures", "is not an array");
     for (std::size_t i = 0; i < it->size(); ++i) {
-      if ((*it)[i] != "SCMP_ARCH_X86_64") fail(fmt::format("/architectures/{}", i), fmt::format("is {}, and only SCMP_ARCH_X86_64 can be decided", (*it)[i].dump()));
+      if ((*it)[i] != "SCMP_ARCH_X86_64")
+        fail(fmt::format("/architectures/{}", i),
+             fmt::format("is {}, and only SCMP_ARCH_X86_64 can be decided", (*it)[i].dump()));
       listed_ = true;
     }
   }
@@ -98,13 +105,15 @@ class Reader {
     if (given) {
       if (!value->is_number_unsigned()) fail(where + "/" + errno_key, "is not a whole number");
       const auto number = value->get<std::uint64_t>();
-      if (number > format::max_errno) fail(where + "/" + errno_key, fmt::format("is {}, larger than any errno", number));
+      if (number > format::max_errno)
+        fail(where + "/" + errno_key, fmt::format("is {}, larger than any errno", number));
       data = static_cast<std::uint32_t>(number);
     }
     const std::string name = it->get<std::string>();
     if (name == "SCMP_ACT_ERRNO") return format::ret_errno | data;
     if (name == "SCMP_ACT_TRACE") return format::ret_trace | data;
-    if (given) fail(where + "/" + errno_key, fmt::format("has no meaning for {}: runc ignores it, crun refuses it", name));
+    if (given)
+      fail(where + "/" + errno_key, fmt::format("has no meaning for {}: runc ignores it, crun refuses it", name));
     if (name == "SCMP_ACT_ALLOW") return format::ret_allow;
     if (name == "SCMP_ACT_LOG") return format::ret_log;
     if (name == "SCMP_ACT_NOTIFY") return format::ret_user_notif;
@@ -125,15 +134,17 @@ class Reader {
     std::vector<Comparison> comparisons;
     if (const auto args = e.find("args"); args != e.end() && !args->is_null()) {
       if (!args->is_array()) fail(where + "/args", "is not an array");
-      for (std::size_t i = 0; i < args->size(); ++i) comparisons.push_back(comparison((*args)[i], fmt::format("{}/args/{}", where, i)));
+      for (std::size_t i = 0; i < args->size(); ++i)
+        comparisons.push_back(comparison((*args)[i], fmt::format("{}/args/{}", where, i)));
     }
     for (std::size_t i = 0; i < names->size(); ++i) {
       if (!(*names)[i].is_string()) fail(fmt::format("{}/names/{}", where, i), "is not a string");
       const std::string name = (*names)[i].get<std::string>();
       if (name.empty()) fail(fmt::format("{}/names/{}", where, i), "is empty, which runc refuses");
-      if (name == "write" && (word & format::ret_action) == format::ret_user_notif) fail(where, "notifies on `write`, which runc refuses");
+      if (name == "write" && (word & format::ret_action) == format::ret_user_notif)
+        fail(where, "notifies on `write`, which runc refuses");
       const linux::Syscall* call = linux::find_syscall(linux::Arch::x86_64, name);
-      if (!call) continue;   // dropped: another architecture's, or nobody's
+      if (!call) continue;  // dropped: another architecture's, or nobody's
       certain(*call, word, out.default_word, fmt::format("{}/names/{}", where, i));
       largest = std::max(largest, call->number);
       if (word != out.default_word) rules(*call, comparisons, word, index, out);
@@ -142,10 +153,12 @@ class Reader {
 
   /// Whether libseccomp knows the name decides between this entry and the default. It matters only where the kernel has
   /// the call.
-  void certain(const linux::Syscall& call, std::uint32_t word, std::uint32_t default_word, const std::string& where) const {
+  void certain(const linux::Syscall& call, std::uint32_t word, std::uint32_t default_word,
+               const std::string& where) const {
     const model::KernelVersion since{call.since.major, call.since.minor};
     if (since > target_.libseccomp_names && since <= target_.kernel && word != default_word)
-      fail(where, fmt::format("is `{}`, of Linux {}.{}: the target's libseccomp may not know it, and would drop it", call.name, since.major, since.minor));
+      fail(where, fmt::format("is `{}`, of Linux {}.{}: the target's libseccomp may not know it, and would drop it",
+                              call.name, since.major, since.minor));
   }
 
   Comparison comparison(const Json& a, const std::string& where) const {
@@ -169,12 +182,18 @@ class Reader {
     const auto op = a.find("op");
     if (op == a.end() || !op->is_string()) fail(where + "/op", "is missing or not a string");
     const std::string name = op->get<std::string>();
-    if (name == "SCMP_CMP_EQ") c.op = Comparison::Op::Eq;
-    else if (name == "SCMP_CMP_NE") c.op = Comparison::Op::Ne;
-    else if (name == "SCMP_CMP_LT") c.op = Comparison::Op::Lt;
-    else if (name == "SCMP_CMP_LE") c.op = Comparison::Op::Le;
-    else if (name == "SCMP_CMP_GT") c.op = Comparison::Op::Gt;
-    else if (name == "SCMP_CMP_GE") c.op = Comparison::Op::Ge;
+    if (name == "SCMP_CMP_EQ")
+      c.op = Comparison::Op::Eq;
+    else if (name == "SCMP_CMP_NE")
+      c.op = Comparison::Op::Ne;
+    else if (name == "SCMP_CMP_LT")
+      c.op = Comparison::Op::Lt;
+    else if (name == "SCMP_CMP_LE")
+      c.op = Comparison::Op::Le;
+    else if (name == "SCMP_CMP_GT")
+      c.op = Comparison::Op::Gt;
+    else if (name == "SCMP_CMP_GE")
+      c.op = Comparison::Op::Ge;
     else if (name == "SCMP_CMP_MASKED_EQ") {
       // libseccomp masks the value too (db.c, _db_node_mask_fixup): bits outside the mask are no contradiction.
       c.mask = c.value;
@@ -186,7 +205,8 @@ class Reader {
   }
 
   /// A repeated argument turns an entry's conditions into alternatives (runc, matchCall).
-  static void rules(const linux::Syscall& call, const std::vector<Comparison>& comparisons, std::uint32_t word, std::uint32_t index, Profile& out) {
+  static void rules(const linux::Syscall& call, const std::vector<Comparison>& comparisons, std::uint32_t word,
+                    std::uint32_t index, Profile& out) {
     std::array<int, 6> seen{};
     for (const Comparison& c : comparisons) ++seen[c.argument];
     const bool repeated = std::any_of(seen.begin(), seen.end(), [](int n) { return n > 1; });
@@ -226,11 +246,14 @@ std::variant<Profile, Rejected> read_profile(std::string_view json, std::string_
   try {
     const Json::json_pointer pointer{std::string(at)};
     if (!at.empty()) {
-      if (const auto key = misspelt(document, {"linux"})) return Rejected{fmt::format("has the field `{}` in another spelling", *key)};
+      if (const auto key = misspelt(document, {"linux"}))
+        return Rejected{fmt::format("has the field `{}` in another spelling", *key)};
       if (const auto l = document.find("linux"); l != document.end() && l->is_object())
-        if (const auto key = misspelt(*l, {"seccomp"})) return Rejected{fmt::format("has the field `{}` in another spelling", *key)};
+        if (const auto key = misspelt(*l, {"seccomp"}))
+          return Rejected{fmt::format("has the field `{}` in another spelling", *key)};
     }
-    if (!document.contains(pointer)) return Rejected{fmt::format("has no `{}`: the process would run without a filter", at)};
+    if (!document.contains(pointer))
+      return Rejected{fmt::format("has no `{}`: the process would run without a filter", at)};
     return Reader(at, target).read(document.at(pointer));
   } catch (const Failure& f) {
     return Rejected{f.text};

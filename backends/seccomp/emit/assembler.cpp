@@ -24,8 +24,10 @@ Assembler::Label Assembler::branch(std::uint16_t code, std::uint32_t k, Label ye
       if (reachable(near)) continue;
       const Instruction& there = reversed_[target];
       const auto distance = static_cast<std::uint32_t>(reversed_.size() - near - 1);
-      if (there.code == format::ret_k) copies_[target] = push(there);
-      else copies_[target] = push({format::ja, 0, 0, distance, note});
+      if (there.code == format::ret_k)
+        copies_[target] = push(there);
+      else
+        copies_[target] = push({format::ja, 0, 0, distance, note});
       again = true;
     }
   }

@@ -9,17 +9,17 @@ namespace agp::backends::seccomp {
 
 struct Instruction {
   std::uint16_t code = 0;
-  std::uint8_t yes = 0, no = 0;   ///< jt, jf
+  std::uint8_t yes = 0, no = 0;  ///< jt, jf
   std::uint32_t k = 0;
-  std::uint32_t note = 0;         ///< index into a table of the caller's: where the instruction comes from
+  std::uint32_t note = 0;  ///< index into a table of the caller's: where the instruction comes from
 };
 
 /// Assembles a program from its end to its start: classic BPF only jumps forward, so every target is known when a jump
-/// is written. A conditional jump reaches 255 instructions; where a target is farther, a copy of a return or one `ja` is
-/// put right behind the jump and then serves every later jump to that target.
+/// is written. A conditional jump reaches 255 instructions; where a target is farther, a copy of a return or one `ja`
+/// is put right behind the jump and then serves every later jump to that target.
 class Assembler {
  public:
-  using Label = std::uint32_t;   ///< an instruction, counted from the end
+  using Label = std::uint32_t;  ///< an instruction, counted from the end
 
   /// The instruction before what was written last; falls through to it.
   Label plain(std::uint16_t code, std::uint32_t k, std::uint32_t note) { return push({code, 0, 0, k, note}); }
@@ -41,7 +41,7 @@ class Assembler {
 
   std::vector<Instruction> reversed_;
   std::map<std::uint32_t, Label> results_;
-  std::map<Label, Label> copies_;   ///< target -> the latest instruction that does the same
+  std::map<Label, Label> copies_;  ///< target -> the latest instruction that does the same
 };
 
 }  // namespace agp::backends::seccomp

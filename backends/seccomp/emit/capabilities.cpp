@@ -16,14 +16,16 @@ bool oci(const model::Target& target) { return target.stack.rfind("oci", 0) == 0
 /// The first argument tested whose width in the kernel is not known for sure.
 const linux::Argument* unclassified(const model::SyscallPattern& pattern, const linux::Syscall& call) {
   for (const auto& t : pattern.tests)
-    if (!call.arguments[static_cast<std::size_t>(t.index)].classified) return &call.arguments[static_cast<std::size_t>(t.index)];
+    if (!call.arguments[static_cast<std::size_t>(t.index)].classified)
+      return &call.arguments[static_cast<std::size_t>(t.index)];
   return nullptr;
 }
 
 Capability of_pattern(const model::SyscallPattern& pattern, Effect effect, const model::Target& target) {
   Capability c;
   c.holds = Holds::Exact;
-  c.reason = pattern.tests.empty() ? "decided by number" : "decided by number and arguments, under the bits that the kernel looks at";
+  c.reason = pattern.tests.empty() ? "decided by number"
+                                   : "decided by number and arguments, under the bits that the kernel looks at";
   const linux::Syscall* call = linux::find_syscall(linux::Arch::x86_64, pattern.name);
   if (!call) {
     c.reason = "x86_64 has no such call";
@@ -42,18 +44,21 @@ Capability of_pattern(const model::SyscallPattern& pattern, Effect effect, const
     c.slips = fmt::format("syscall {}()", call->name);
   } else if (effect == Effect::Allow && exists && oci(target) && since(*call) > target.libseccomp_names) {
     c.holds = Holds::Narrower;
-    c.reason = fmt::format("the runtime's libseccomp may not know `{}`, of Linux {}.{}, and would drop the name", call->name, call->since.major, call->since.minor);
+    c.reason = fmt::format("the runtime's libseccomp may not know `{}`, of Linux {}.{}, and would drop the name",
+                           call->name, call->since.major, call->since.minor);
     c.slips = fmt::format("syscall {}()", call->name);
   } else if (const linux::Argument* argument = unclassified(pattern, *call)) {
-    c.reason = fmt::format("whether the kernel takes 32 or 64 bits of `{}` depends on the call's other arguments: {}", argument->name,
-                           effect == Effect::Allow ? "both words are compared" : "the low word alone is enough to refuse");
+    c.reason = fmt::format(
+        "whether the kernel takes 32 or 64 bits of `{}` depends on the call's other arguments: {}", argument->name,
+        effect == Effect::Allow ? "both words are compared" : "the low word alone is enough to refuse");
   }
   return c;
 }
 
 Capability of(const model::Fact& fact, const model::Policy& policy, const model::Target& target) {
   if (fact.kind == model::Fact::Kind::Mode && fact.name == "syscall")
-    return {Holds::Not, "this version makes no filter that permits and reports", "", "use `mode enforce` for system calls"};
+    return {Holds::Not, "this version makes no filter that permits and reports", "",
+            "use `mode enforce` for system calls"};
   if (fact.kind != model::Fact::Kind::Pattern) return {};
   const model::Rule& rule = policy.rules[fact.rule];
   const auto* body = std::get_if<model::SyscallBody>(&rule.body);
@@ -63,7 +68,8 @@ Capability of(const model::Fact& fact, const model::Policy& policy, const model:
 
 }  // namespace
 
-Capabilities capabilities(const model::Policy& policy, std::span<const model::Fact> facts, const model::Target& target) {
+Capabilities capabilities(const model::Policy& policy, std::span<const model::Fact> facts,
+                          const model::Target& target) {
   Capabilities out;
   for (const model::Fact& fact : facts) out.facts.push_back(of(fact, policy, target));
   if (oci(target)) out.derived = loader_grants(policy, target);

@@ -2,9 +2,9 @@
 
 #include <map>
 
-// Comes in: a comparison of up to 64 bits on one argument. Goes out: a diagram over its two 32-bit words, each under its
-// part of the effective mask. Bits outside the mask are never looked at (VERIFICATION.md: two calls equal under the mask
-// are one action).
+// Comes in: a comparison of up to 64 bits on one argument. Goes out: a diagram over its two 32-bit words, each under
+// its part of the effective mask. Bits outside the mask are never looked at (VERIFICATION.md: two calls equal under the
+// mask are one action).
 namespace agp::backends::seccomp {
 namespace {
 
@@ -17,7 +17,8 @@ struct Words {
 
   Words(int argument, std::uint64_t m)
       : low{static_cast<unsigned>(argument), true, static_cast<std::uint32_t>(m)},
-        high{static_cast<unsigned>(argument), false, static_cast<std::uint32_t>(m >> 32)}, mask(m) {}
+        high{static_cast<unsigned>(argument), false, static_cast<std::uint32_t>(m >> 32)},
+        mask(m) {}
 };
 
 /// One word equals / is at most a value. A word of which no bit counts is 0.
@@ -30,7 +31,8 @@ Ref word_at_most(Diagram& d, const View& view, std::uint32_t v) {
 }
 
 Ref equal(Diagram& d, const Words& w, std::uint64_t v) {
-  return d.both(word_equal(d, w.high, static_cast<std::uint32_t>(v >> 32)), word_equal(d, w.low, static_cast<std::uint32_t>(v)));
+  return d.both(word_equal(d, w.high, static_cast<std::uint32_t>(v >> 32)),
+                word_equal(d, w.low, static_cast<std::uint32_t>(v)));
 }
 
 Ref at_most(Diagram& d, const Words& w, std::uint64_t v) {
@@ -60,14 +62,22 @@ Ref under(Diagram& d, const model::ArgTest& test, std::uint64_t effective) {
   if (test.values.empty()) return Diagram::no;
   const std::uint64_t v = test.values.front();
   switch (test.op) {
-    case Op::Eq: return equal(d, w, v);
-    case Op::Ne: return d.negate(equal(d, w, v));
-    case Op::Le: return at_most(d, w, v);
-    case Op::Gt: return d.negate(at_most(d, w, v));
-    case Op::Lt: return v == 0 ? Diagram::no : at_most(d, w, v - 1);
-    case Op::Ge: return v == 0 ? Diagram::yes : d.negate(at_most(d, w, v - 1));
-    case Op::Masked: return equal(d, Words(test.index, effective & test.mask), v);
-    case Op::In: break;
+    case Op::Eq:
+      return equal(d, w, v);
+    case Op::Ne:
+      return d.negate(equal(d, w, v));
+    case Op::Le:
+      return at_most(d, w, v);
+    case Op::Gt:
+      return d.negate(at_most(d, w, v));
+    case Op::Lt:
+      return v == 0 ? Diagram::no : at_most(d, w, v - 1);
+    case Op::Ge:
+      return v == 0 ? Diagram::yes : d.negate(at_most(d, w, v - 1));
+    case Op::Masked:
+      return equal(d, Words(test.index, effective & test.mask), v);
+    case Op::In:
+      break;
   }
   return one_of(d, w, test.values);
 }

@@ -26,7 +26,7 @@ std::uint64_t rank(std::uint64_t v, std::uint32_t mask) {
     const bool in_mask = (mask >> bit & 1) != 0, set = (v >> bit & 1) != 0;
     if (in_mask) --left;
     if (!set) continue;
-    if (!in_mask) return below + (std::uint64_t{1} << left);   // every value with this prefix is smaller
+    if (!in_mask) return below + (std::uint64_t{1} << left);  // every value with this prefix is smaller
     below += std::uint64_t{1} << left;
   }
   return below;
@@ -106,7 +106,8 @@ class Collector {
 
 }  // namespace
 
-std::optional<std::vector<Cube>> cubes(const Diagram& diagram, Diagram::Ref root, std::uint32_t default_word, std::size_t limit) {
+std::optional<std::vector<Cube>> cubes(const Diagram& diagram, Diagram::Ref root, std::uint32_t default_word,
+                                       std::size_t limit) {
   return Collector(diagram, default_word, limit).run(root);
 }
 

@@ -1,9 +1,9 @@
 #include "backends/seccomp/emit/decisions.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
-
-#include <fmt/format.h>
 
 #include "backends/seccomp/emit/conditions.hpp"
 #include "backends/seccomp/format.hpp"
@@ -21,7 +21,7 @@ using Ref = Diagram::Ref;
 struct Matches {
   Ref allow = Diagram::no, ask = Diagram::no;
   Ref kill = Diagram::no, trap = Diagram::no, plain = Diagram::no;
-  std::map<int, Ref> errnos;   ///< deny rules that name one
+  std::map<int, Ref> errnos;  ///< deny rules that name one
   std::vector<std::size_t> rules;
   bool refused_always(Diagram& d) const {
     Ref all = d.either(d.either(kill, trap), d.either(plain, ask));
@@ -40,13 +40,14 @@ class Decider {
   Decider(const model::Policy& policy, const model::Target& target) : policy_(policy), target_(target) { index(); }
 
   Decisions run(std::span<const linux::LoaderNeed> needs) {
-    for (const linux::Syscall& call : linux::syscalls(linux::Arch::x86_64)) {   // by number: clone before clone3
-      const auto need = std::find_if(needs.begin(), needs.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
+    for (const linux::Syscall& call : linux::syscalls(linux::Arch::x86_64)) {  // by number: clone before clone3
+      const auto need =
+          std::find_if(needs.begin(), needs.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
       out_.calls.push_back(decide(call, need == needs.end() ? nullptr : &*need));
     }
     if (out_.diagram.exhausted())
-      out_.problems.push_back({"the conditions on system calls combine to more cases than a filter can hold", std::nullopt,
-                               "use fewer different masks on one argument, or split the policy"});
+      out_.problems.push_back({"the conditions on system calls combine to more cases than a filter can hold",
+                               std::nullopt, "use fewer different masks on one argument, or split the policy"});
     return std::move(out_);
   }
 
@@ -80,18 +81,24 @@ class Decider {
       const model::Rule& rule = policy_.rules[i];
       const Ref when = condition(mention, call, rule.effect != model::Effect::Allow);
       m.rules.push_back(i);
-      if (rule.effect == model::Effect::Allow) m.allow = d.either(m.allow, when);
-      else if (rule.effect == model::Effect::Ask) m.ask = d.either(m.ask, when);
-      else deny(m, std::get<model::SyscallBody>(rule.body).denial, when);
+      if (rule.effect == model::Effect::Allow)
+        m.allow = d.either(m.allow, when);
+      else if (rule.effect == model::Effect::Ask)
+        m.ask = d.either(m.ask, when);
+      else
+        deny(m, std::get<model::SyscallBody>(rule.body).denial, when);
     }
     return m;
   }
 
   void deny(Matches& m, const Denial& denial, Ref when) {
     Diagram& d = out_.diagram;
-    if (denial.kind == Denial::Kind::Kill) m.kill = d.either(m.kill, when);
-    else if (denial.kind == Denial::Kind::Trap) m.trap = d.either(m.trap, when);
-    else if (denial.errno_value == 0) m.plain = d.either(m.plain, when);
+    if (denial.kind == Denial::Kind::Kill)
+      m.kill = d.either(m.kill, when);
+    else if (denial.kind == Denial::Kind::Trap)
+      m.trap = d.either(m.trap, when);
+    else if (denial.errno_value == 0)
+      m.plain = d.either(m.plain, when);
     else {
       Ref& so_far = m.errnos.try_emplace(denial.errno_value, Diagram::no).first->second;
       so_far = d.either(so_far, when);
@@ -131,8 +138,9 @@ class Decider {
   void need_denied(const linux::Syscall& call, const std::vector<std::size_t>& rules) {
     for (const std::size_t i : rules)
       if (policy_.rules[i].effect != model::Effect::Allow) {
-        out_.problems.push_back({fmt::format("the loader calls `{}` after the filter is on, and this rule denies it", call.name), i,
-                                 fmt::format("remove `{}` from the rule", call.name)});
+        out_.problems.push_back(
+            {fmt::format("the loader calls `{}` after the filter is on, and this rule denies it", call.name), i,
+             fmt::format("remove `{}` from the rule", call.name)});
         return;
       }
   }
@@ -142,7 +150,8 @@ class Decider {
   Ref denial_of(const linux::Syscall& call) const {
     if (call.name == "clone3")
       for (const CallDecision& c : out_.calls)
-        if (c.call->name == "clone" && !Diagram::is_leaf(c.root)) return Diagram::leaf(format::ret_errno | format::enosys);
+        if (c.call->name == "clone" && !Diagram::is_leaf(c.root))
+          return Diagram::leaf(format::ret_errno | format::enosys);
     return Diagram::leaf(default_denial(call, target_));
   }
 
@@ -156,12 +165,14 @@ class Decider {
 
 std::uint32_t default_denial(const linux::Syscall& call, const model::Target& target) {
   const bool newer = model::KernelVersion{call.since.major, call.since.minor} > target.kernel;
-  // their mode lies behind a pointer or has an older twin: libraries fall back only after ENOSYS (LANGUAGE.md, @default)
+  // their mode lies behind a pointer or has an older twin: libraries fall back only after ENOSYS (LANGUAGE.md,
+  // @default)
   const bool has_fallback = call.name == "openat2" || call.name == "fchmodat2";
   return format::ret_errno | (newer || has_fallback ? format::enosys : format::eperm);
 }
 
-Decisions decide_calls(const model::Policy& policy, const model::Target& target, std::span<const linux::LoaderNeed> needs) {
+Decisions decide_calls(const model::Policy& policy, const model::Target& target,
+                       std::span<const linux::LoaderNeed> needs) {
   return Decider(policy, target).run(needs);
 }
 

@@ -13,20 +13,21 @@ namespace agp::backends::seccomp {
 /// What the filter answers to one system call of the table.
 struct CallDecision {
   const linux::Syscall* call = nullptr;
-  Diagram::Ref root = Diagram::no;      ///< leaves are SECCOMP_RET_* words
-  std::vector<std::size_t> rules;       ///< that mention the call, indices into policy.rules, ascending
-  bool derived = false;                 ///< permitted because the loader needs it
+  Diagram::Ref root = Diagram::no;  ///< leaves are SECCOMP_RET_* words
+  std::vector<std::size_t> rules;   ///< that mention the call, indices into policy.rules, ascending
+  bool derived = false;             ///< permitted because the loader needs it
 };
 
 struct Decisions {
   Diagram diagram;
-  std::vector<CallDecision> calls;      ///< every call of the table, ascending by number
+  std::vector<CallDecision> calls;  ///< every call of the table, ascending by number
   std::vector<Problem> problems;
 };
 
 /// Every call of x86_64 under the policy: kill beats trap beats errno beats ask beats allow, then the default. `needs`
 /// are calls that are permitted besides, whatever their arguments, unless a deny or ask rule is about them (a problem).
-Decisions decide_calls(const model::Policy& policy, const model::Target& target, std::span<const linux::LoaderNeed> needs);
+Decisions decide_calls(const model::Policy& policy, const model::Target& target,
+                       std::span<const linux::LoaderNeed> needs);
 
 /// The word for a call that nothing permits and no deny rule names.
 std::uint32_t default_denial(const linux::Syscall& call, const model::Target& target);

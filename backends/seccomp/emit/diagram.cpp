@@ -34,8 +34,10 @@ Diagram::Ref Diagram::make(const View& view, std::vector<Edge> edges) {
   for (const Edge& e : edges) {
     const std::uint32_t last = largest_possible(e.last, view.mask);
     if (last < start) continue;
-    if (!kept.empty() && kept.back().to == e.to) kept.back().last = last;
-    else kept.push_back({last, e.to});
+    if (!kept.empty() && kept.back().to == e.to)
+      kept.back().last = last;
+    else
+      kept.push_back({last, e.to});
     start = std::uint64_t{last} + 1;
   }
   if (kept.size() == 1) return kept.front().to;

@@ -8,7 +8,7 @@ namespace agp::backends::seccomp {
 /// What a filter can look at: one 32-bit word of an argument under a mask. Ordered as a filter asks for them.
 struct View {
   unsigned argument = 0;
-  bool low = false;                ///< the high word comes first: it decides most comparisons of 64 bits
+  bool low = false;  ///< the high word comes first: it decides most comparisons of 64 bits
   std::uint32_t mask = 0xffffffff;
   friend auto operator<=>(const View&, const View&) = default;
 };
@@ -21,7 +21,7 @@ class Diagram {
  public:
   using Ref = std::uint64_t;
   struct Edge {
-    std::uint32_t last;   ///< inclusive; the first edge starts at 0, the last one ends at the mask
+    std::uint32_t last;  ///< inclusive; the first edge starts at 0, the last one ends at the mask
     Ref to;
     friend bool operator==(const Edge&, const Edge&) = default;
   };

@@ -6,7 +6,8 @@ namespace {
 
 class Planner {
  public:
-  explicit Planner(const std::vector<NumberRange>& ranges) : ranges_(ranges), n_(ranges.size()), cost_(n_ * n_), split_(n_ * n_) {
+  explicit Planner(const std::vector<NumberRange>& ranges)
+      : ranges_(ranges), n_(ranges.size()), cost_(n_ * n_), split_(n_ * n_) {
     sums_.push_back(0);
     for (const auto& r : ranges) sums_.push_back(sums_.back() + r.weight);
     for (std::size_t width = 1; width < n_; ++width)
@@ -33,7 +34,7 @@ class Planner {
       return;
     }
     std::uint64_t best = ~0ull;
-    for (std::size_t k = i; k < j; ++k) {   // left part is [i, k]
+    for (std::size_t k = i; k < j; ++k) {  // left part is [i, k]
       const std::uint64_t c = cost_[at(i, k)] + cost_[at(k + 1, j)];
       if (c < best) {
         best = c;

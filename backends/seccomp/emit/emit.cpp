@@ -1,9 +1,9 @@
 #include "backends/seccomp/emit/emit.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
-
-#include <fmt/format.h>
 
 #include "backends/seccomp/emit/listing.hpp"
 #include "backends/seccomp/emit/profile.hpp"
@@ -33,20 +33,25 @@ void too_long(const Program& program, std::vector<Problem>& problems) {
   std::map<std::size_t, std::size_t> cost;
   for (const Instruction& i : program.instructions)
     for (const std::size_t rule : program.notes[i.note].rules) ++cost[rule];
-  std::vector<std::pair<std::size_t, std::size_t>> worst;   // instructions, rule
+  std::vector<std::pair<std::size_t, std::size_t>> worst;  // instructions, rule
   for (const auto& [rule, n] : cost) worst.emplace_back(n, rule);
-  std::sort(worst.begin(), worst.end(), [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
+  std::sort(worst.begin(), worst.end(),
+            [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
   worst.resize(std::min<std::size_t>(worst.size(), 3));
   if (worst.empty()) worst.emplace_back(program.instructions.size(), ~std::size_t{0});
   for (const auto& [n, rule] : worst)
-    problems.push_back({fmt::format("the filter needs {} instructions, more than the {} that the kernel takes; {} of them are for this rule",
-                                    program.instructions.size(), format::max_instructions, n),
-                        rule == ~std::size_t{0} ? std::nullopt : std::optional(rule), "use fewer values, or ranges instead of single values"});
+    problems.push_back(
+        {fmt::format(
+             "the filter needs {} instructions, more than the {} that the kernel takes; {} of them are for this rule",
+             program.instructions.size(), format::max_instructions, n),
+         rule == ~std::size_t{0} ? std::nullopt : std::optional(rule),
+         "use fewer values, or ranges instead of single values"});
 }
 
 /// What runc calls after it has switched the profile's filter on.
 std::span<const linux::LoaderNeed> needs_of(const model::Target& target) {
-  return linux::runc_needs({static_cast<std::uint8_t>(target.runc.major), static_cast<std::uint8_t>(target.runc.minor)});
+  return linux::runc_needs(
+      {static_cast<std::uint8_t>(target.runc.major), static_cast<std::uint8_t>(target.runc.minor)});
 }
 
 }  // namespace
@@ -54,8 +59,8 @@ std::span<const linux::LoaderNeed> needs_of(const model::Target& target) {
 Emitted emit_filter(const model::Policy& policy, const model::Target& target) {
   Emitted out;
   if (std::find(target.archs.begin(), target.archs.end(), "x86_64") == target.archs.end() || target.archs.size() != 1) {
-    out.problems.push_back({fmt::format("target `{}` asks for architectures other than x86_64", target.name), std::nullopt,
-                            "choose a target whose only architecture is x86_64"});
+    out.problems.push_back({fmt::format("target `{}` asks for architectures other than x86_64", target.name),
+                            std::nullopt, "choose a target whose only architecture is x86_64"});
     return out;
   }
   Decisions raw = decide_calls(policy, target, {});
@@ -87,8 +92,12 @@ std::vector<DerivedGrant> loader_grants(const model::Policy& policy, const model
   const auto needs = needs_of(target);
   for (const CallDecision& c : decide_calls(policy, target, needs).calls) {
     if (!c.derived) continue;
-    const auto need = std::find_if(needs.begin(), needs.end(), [&](const linux::LoaderNeed& n) { return n.call == c.call->name; });
-    const std::string some = need->argument < 0 ? "" : fmt::format("({} & {:#x} == 0)", linux::argument_name(*c.call, need->argument), need->mask);
+    const auto need =
+        std::find_if(needs.begin(), needs.end(), [&](const linux::LoaderNeed& n) { return n.call == c.call->name; });
+    const std::string some =
+        need->argument < 0
+            ? ""
+            : fmt::format("({} & {:#x} == 0)", linux::argument_name(*c.call, need->argument), need->mask);
     out.push_back({fmt::format("syscall {}{}", c.call->name, some),
                    fmt::format("runc {}.{}", target.runc.major, target.runc.minor), std::string(need->reason)});
   }

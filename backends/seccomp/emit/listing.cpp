@@ -1,8 +1,8 @@
 #include "backends/seccomp/emit/listing.hpp"
 
-#include <map>
-
 #include <fmt/format.h>
+
+#include <map>
 
 #include "backends/seccomp/format.hpp"
 
@@ -14,13 +14,20 @@ std::string operation(const Instruction& i, std::size_t at) {
     return fmt::format("{:<4} #{:#x}, {}, {}", name, i.k, at + 1 + i.yes, at + 1 + i.no);
   };
   switch (i.code) {
-    case format::ld_abs: return fmt::format("ld   [{}]", i.k);
-    case format::and_k: return fmt::format("and  #{:#x}", i.k);
-    case format::ja: return fmt::format("ja   {}", at + 1 + i.k);
-    case format::jeq_k: return jump("jeq");
-    case format::jge_k: return jump("jge");
-    case format::jset_k: return jump("jset");
-    default: return fmt::format("ret  #{:#x}", i.k);
+    case format::ld_abs:
+      return fmt::format("ld   [{}]", i.k);
+    case format::and_k:
+      return fmt::format("and  #{:#x}", i.k);
+    case format::ja:
+      return fmt::format("ja   {}", at + 1 + i.k);
+    case format::jeq_k:
+      return jump("jeq");
+    case format::jge_k:
+      return jump("jge");
+    case format::jset_k:
+      return jump("jset");
+    default:
+      return fmt::format("ret  #{:#x}", i.k);
   }
 }
 
@@ -48,8 +55,10 @@ std::vector<MapEntry> source_map(const Program& program, const model::Policy& po
   for (std::size_t at = 0; at < program.instructions.size(); ++at)
     for (const std::size_t rule : program.notes[program.instructions[at].note].rules) {
       auto& list = runs[rule];
-      if (!list.empty() && list.back().second + 1 == at) list.back().second = at;
-      else list.emplace_back(at, at);
+      if (!list.empty() && list.back().second + 1 == at)
+        list.back().second = at;
+      else
+        list.emplace_back(at, at);
     }
   std::vector<MapEntry> out;
   for (const auto& [rule, list] : runs)

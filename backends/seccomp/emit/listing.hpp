@@ -6,7 +6,8 @@
 
 namespace agp::backends::seccomp {
 
-/// One line for each instruction, in the notation of the kernel's bpf_asm, with what it is about and the rules behind it.
+/// One line for each instruction, in the notation of the kernel's bpf_asm, with what it is about and the rules behind
+/// it.
 std::string listing(const Program& program, const model::Policy& policy);
 
 /// Rule -> the instructions that stand for it, as `insn a-b`, one entry for each run of instructions.

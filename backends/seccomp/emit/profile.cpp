@@ -26,9 +26,15 @@ struct Group {
 
 void set_action(Json& entry, std::uint32_t word) {
   switch (word & format::ret_action) {
-    case format::ret_allow: entry["action"] = "SCMP_ACT_ALLOW"; return;
-    case format::ret_kill_process: entry["action"] = "SCMP_ACT_KILL_PROCESS"; return;
-    case format::ret_trap: entry["action"] = "SCMP_ACT_TRAP"; return;
+    case format::ret_allow:
+      entry["action"] = "SCMP_ACT_ALLOW";
+      return;
+    case format::ret_kill_process:
+      entry["action"] = "SCMP_ACT_KILL_PROCESS";
+      return;
+    case format::ret_trap:
+      entry["action"] = "SCMP_ACT_TRAP";
+      return;
     default:
       entry["action"] = "SCMP_ACT_ERRNO";
       entry["errnoRet"] = word & format::ret_data;
@@ -39,7 +45,8 @@ Json arguments(const Cube& cube) {
   Json args = Json::array();
   for (std::size_t i = 0; i < 6; ++i)
     if (cube.mask[i] != 0)
-      args.push_back({{"index", i}, {"value", cube.mask[i]}, {"valueTwo", cube.value[i]}, {"op", "SCMP_CMP_MASKED_EQ"}});
+      args.push_back(
+          {{"index", i}, {"value", cube.mask[i]}, {"valueTwo", cube.value[i]}, {"op", "SCMP_CMP_MASKED_EQ"}});
   return args;
 }
 
@@ -54,8 +61,10 @@ class Writer {
       if (c.root == Diagram::leaf(default_word) || !known(*c.call)) continue;
       auto& groups = Diagram::is_leaf(c.root) ? constant : conditional;
       const auto it = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.root == c.root; });
-      if (it == groups.end()) groups.push_back({c.root, {&c}});
-      else it->calls.push_back(&c);
+      if (it == groups.end())
+        groups.push_back({c.root, {&c}});
+      else
+        it->calls.push_back(&c);
     }
     for (const Group& g : constant) entry(g, {{}, {}, Diagram::word(g.root)});
     for (const Group& g : conditional) {
@@ -66,8 +75,10 @@ class Writer {
     }
     if (cost_ > format::max_instructions) return too_large({});
     threshold();
-    const Json profile = {{"defaultAction", "SCMP_ACT_ERRNO"}, {"defaultErrnoRet", format::eperm},
-                          {"architectures", Json::array({"SCMP_ARCH_X86_64"})}, {"syscalls", std::move(entries_)}};
+    const Json profile = {{"defaultAction", "SCMP_ACT_ERRNO"},
+                          {"defaultErrnoRet", format::eperm},
+                          {"architectures", Json::array({"SCMP_ARCH_X86_64"})},
+                          {"syscalls", std::move(entries_)}};
     out_.artifacts.push_back({format::profile_path, profile.dump(2) + "\n"});
     for (const auto& [rule, places] : places_)
       for (const std::size_t place : places)
@@ -94,8 +105,8 @@ class Writer {
     return model::KernelVersion{call.since.major, call.since.minor} <= target_.libseccomp_names;
   }
 
-  /// libseccomp compares an entry's arguments word by word, high before low, and entries of one call share the words they
-  /// begin with; each word is loaded, masked and compared. How many words does this entry add?
+  /// libseccomp compares an entry's arguments word by word, high before low, and entries of one call share the words
+  /// they begin with; each word is loaded, masked and compared. How many words does this entry add?
   std::size_t new_words(const Cube& cube) {
     std::vector<std::uint32_t> path;
     std::size_t added = 0;
@@ -118,7 +129,8 @@ class Writer {
     for (const CallDecision& c : in_.calls)
       if (known(*c.call)) last = &c;
     if (!last || last->call->number <= last_named_) return;
-    entries_.push_back({{"names", Json::array({last->call->name})}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", format::eperm}});
+    entries_.push_back(
+        {{"names", Json::array({last->call->name})}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", format::eperm}});
   }
 
   void too_large(const Group& group) {
@@ -130,11 +142,16 @@ class Writer {
         if (!rule || policy_.rules[r].effect != model::Effect::Allow) rule = r;
     }
     if (!names.empty())
-      out_.problems.push_back({fmt::format("the conditions on {} need more than {} entries in an OCI profile, which can only compare bits for equality",
-                                           names, cube_limit), rule, "compare with `==` or with masks instead of ranges"});
+      out_.problems.push_back({fmt::format("the conditions on {} need more than {} entries in an OCI profile, which "
+                                           "can only compare bits for equality",
+                                           names, cube_limit),
+                               rule, "compare with `==` or with masks instead of ranges"});
     else
-      out_.problems.push_back({fmt::format("the OCI profile's conditions need up to {} instructions, more than the {} that the kernel takes",
-                                           cost_, format::max_instructions), std::nullopt, "compare with `==` or with masks instead of ranges"});
+      out_.problems.push_back(
+          {fmt::format(
+               "the OCI profile's conditions need up to {} instructions, more than the {} that the kernel takes", cost_,
+               format::max_instructions),
+           std::nullopt, "compare with `==` or with masks instead of ranges"});
   }
 
   static constexpr std::size_t cube_limit = 2000;
@@ -145,8 +162,8 @@ class Writer {
   Emitted& out_;
   Json entries_ = Json::array();
   std::map<std::size_t, std::set<std::size_t>> places_;
-  std::set<std::vector<std::uint32_t>> paths_;   ///< of the group at hand
-  std::size_t cost_ = 16;   // architecture, x32, runc's own prefix, returns
+  std::set<std::vector<std::uint32_t>> paths_;  ///< of the group at hand
+  std::size_t cost_ = 16;                       // architecture, x32, runc's own prefix, returns
   std::uint32_t last_named_ = 0;
 };
 

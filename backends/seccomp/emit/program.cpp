@@ -1,11 +1,11 @@
 #include "backends/seccomp/emit/program.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
-
-#include <fmt/format.h>
 
 #include "backends/seccomp/emit/dispatch.hpp"
 #include "backends/seccomp/format.hpp"
@@ -106,7 +106,7 @@ class Builder {
   }
 
   struct Block {
-    Label loading = 0, loaded = 0;   ///< entries: with the load, and behind it
+    Label loading = 0, loaded = 0;  ///< entries: with the load, and behind it
   };
 
   Label target(Ref r, const Accumulator& now) {
@@ -136,7 +136,8 @@ class Builder {
     if (loads_.count(r)) {
       require_next(entry);
       const unsigned argument = node.view.argument;
-      b.loading = asm_.plain(format::ld_abs, node.view.low ? format::offset_low(argument) : format::offset_high(argument), about);
+      b.loading = asm_.plain(format::ld_abs,
+                             node.view.low ? format::offset_low(argument) : format::offset_high(argument), about);
     }
     blocks_[r] = b;
   }
@@ -193,7 +194,8 @@ class Builder {
 
   /// Code falls through to what was written last.
   void require_next(Label label) {
-    if (label + 1 != asm_.size()) asm_.plain(format::ja, static_cast<std::uint32_t>(asm_.size() - label - 1), note("", {}));
+    if (label + 1 != asm_.size())
+      asm_.plain(format::ja, static_cast<std::uint32_t>(asm_.size() - label - 1), note("", {}));
   }
 
   std::uint32_t note(std::string text, std::vector<std::size_t> rules) {
@@ -210,7 +212,8 @@ class Builder {
       const CallDecision& c = in_.calls[i];
       const std::string_view argument = c.call->arguments[v.argument].name;
       if (!text.empty()) text += ", ";
-      text += fmt::format("{} {}", c.call->name, argument.empty() ? fmt::format("arg{}", v.argument) : std::string(argument));
+      text += fmt::format("{} {}", c.call->name,
+                          argument.empty() ? fmt::format("arg{}", v.argument) : std::string(argument));
       rules.insert(c.rules.begin(), c.rules.end());
     }
     text += v.low ? " (low word)" : " (high word)";
@@ -226,9 +229,13 @@ class Builder {
       const NumberRange& range = ranges_[static_cast<std::size_t>(~side)];
       for (const std::size_t i : range.calls) rules.insert(in_.calls[i].rules.begin(), in_.calls[i].rules.end());
       if (!text.empty()) text += "; ";
-      if (range.calls.empty()) text += "no such call";
-      else if (range.calls.size() == 1) text += in_.calls[range.calls.front()].call->name;
-      else text += fmt::format("{} .. {}", in_.calls[range.calls.front()].call->name, in_.calls[range.calls.back()].call->name);
+      if (range.calls.empty())
+        text += "no such call";
+      else if (range.calls.size() == 1)
+        text += in_.calls[range.calls.front()].call->name;
+      else
+        text += fmt::format("{} .. {}", in_.calls[range.calls.front()].call->name,
+                            in_.calls[range.calls.back()].call->name);
     }
     return note(std::move(text), {rules.begin(), rules.end()});
   }

@@ -9,8 +9,8 @@ namespace agp::backends::seccomp {
 
 /// Where an instruction comes from.
 struct Note {
-  std::string text;                  ///< for the listing
-  std::vector<std::size_t> rules;    ///< indices into policy.rules
+  std::string text;                ///< for the listing
+  std::vector<std::size_t> rules;  ///< indices into policy.rules
 };
 
 struct Program {

@@ -1,15 +1,16 @@
 #include "tests/runtime/seccomp/kernel.hpp"
 
-#include <cerrno>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stdexcept>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <stdexcept>
 
 namespace agp::test {
 namespace {
@@ -34,7 +35,8 @@ class Shared {
 
 int load(const Bpf& program) {
   static_assert(sizeof(Insn) == sizeof(sock_filter));
-  sock_fprog fprog{static_cast<unsigned short>(program.size()), reinterpret_cast<sock_filter*>(const_cast<Insn*>(program.data()))};
+  sock_fprog fprog{static_cast<unsigned short>(program.size()),
+                   reinterpret_cast<sock_filter*>(const_cast<Insn*>(program.data()))};
   return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &fprog) == 0 ? 0 : errno;
 }
 
@@ -51,7 +53,8 @@ int in_child(const F& child) {
     __builtin_trap();
   }
   int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
   return status;
 }
 

@@ -20,8 +20,8 @@ struct Got {
   int error = 0, signal = 0;
 };
 
-/// Makes each call under the filter and beneath an outer one that answers TRACE without a tracer: an ERRNO of the filter
-/// shows through, whatever the filter lets run appears as ENOSYS, and nothing is executed.
+/// Makes each call under the filter and beneath an outer one that answers TRACE without a tracer: an ERRNO of the
+/// filter shows through, whatever the filter lets run appears as ENOSYS, and nothing is executed.
 std::vector<Got> attempt_safely(const Bpf& filter, const std::vector<Attempt>& attempts);
 
 }  // namespace agp::test

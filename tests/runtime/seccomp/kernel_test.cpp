@@ -1,3 +1,5 @@
+#include "tests/runtime/seccomp/kernel.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cerrno>
@@ -8,7 +10,6 @@
 #include "backends/seccomp/decode/program.hpp"
 #include "backends/seccomp/emit/emit.hpp"
 #include "compiler/linux/syscalls.hpp"
-#include "tests/runtime/seccomp/kernel.hpp"
 #include "tests/support/policies.hpp"
 
 // The interpreter of the tests, the decoder's checker and its graphs, against the kernel.
@@ -35,9 +36,14 @@ Bpf raw(const model::Policy& policy) {
 /// What the attempts show of a return word beneath the outer filter.
 Got expected(std::uint32_t word) {
   switch (word & 0xffff0000) {
-    case 0x7fff0000: case 0x7ffc0000: case 0x7ff00000: return {ENOSYS, 0};
-    case 0x00050000: return {static_cast<int>(word & 0xffff), 0};
-    default: return {0, SIGSYS};   // TRAP without a handler, and both kills
+    case 0x7fff0000:
+    case 0x7ffc0000:
+    case 0x7ff00000:
+      return {ENOSYS, 0};
+    case 0x00050000:
+      return {static_cast<int>(word & 0xffff), 0};
+    default:
+      return {0, SIGSYS};  // TRAP without a handler, and both kills
   }
 }
 
@@ -47,7 +53,8 @@ TEST(Kernel, TakesFourThousandAndNinetySixInstructions) {
   EXPECT_EQ(kernel_takes(program), 0);
   program.push_back({0x06, 0, 0, 0x7fff0000});
   EXPECT_EQ(kernel_takes(program), EINVAL);
-  EXPECT_TRUE(std::holds_alternative<backends::seccomp::Rejected>(backends::seccomp::check_program(bpf_to_bytes(program))));
+  EXPECT_TRUE(
+      std::holds_alternative<backends::seccomp::Rejected>(backends::seccomp::check_program(bpf_to_bytes(program))));
 }
 
 TEST(Kernel, TakesWhatIsEmittedAndRefusesWithTheErrnoAsked) {
@@ -55,8 +62,13 @@ TEST(Kernel, TakesWhatIsEmittedAndRefusesWithTheErrnoAsked) {
   add_rule(p, Effect::Allow, {call("getpid"), call("ioctl")});
   add_rule(p, Effect::Deny, {call("ioctl", {is(1, Op::Eq, 0x5412)})}, {}, {model::Denial::Kind::Errno, EACCES});
   add_rule(p, Effect::Deny, {call("ptrace")}, {}, {model::Denial::Kind::Kill, 0});
-  const auto got = attempt_safely(raw(p), {{39, {}}, {16, {0, 0x5413}}, {16, {0, 0x5412}}, {16, {0, 0x5412 + (1ull << 32)}}, {101, {}},
-                                           {41, {40ull | 1ull << 32}}, {435, {}}});
+  const auto got = attempt_safely(raw(p), {{39, {}},
+                                           {16, {0, 0x5413}},
+                                           {16, {0, 0x5412}},
+                                           {16, {0, 0x5412 + (1ull << 32)}},
+                                           {101, {}},
+                                           {41, {40ull | 1ull << 32}},
+                                           {435, {}}});
   EXPECT_EQ(got[0].error, ENOSYS) << "allowed: the outer filter answers";
   EXPECT_EQ(got[1].error, ENOSYS);
   EXPECT_EQ(got[2].error, EACCES);
@@ -82,19 +94,23 @@ TEST(Kernel, AgreesWithTheInterpreterOnRandomPolicies) {
     for (std::size_t i = 0; i < attempts.size(); ++i) {
       const auto word = bpf_run(program, CallData(x86_64_arch, attempts[i].number, attempts[i].arguments)).result;
       const Got want = expected(word);
-      ASSERT_EQ(got[i].signal, want.signal) << "policy " << n << " number " << attempts[i].number << std::hex << " word " << word;
-      ASSERT_EQ(got[i].error, want.error) << "policy " << n << " number " << attempts[i].number << std::hex << " word " << word;
+      ASSERT_EQ(got[i].signal, want.signal)
+          << "policy " << n << " number " << attempts[i].number << std::hex << " word " << word;
+      ASSERT_EQ(got[i].error, want.error)
+          << "policy " << n << " number " << attempts[i].number << std::hex << " word " << word;
     }
   }
 }
 
-const std::vector<std::uint16_t> codes = {0x20, 0x00, 0x60, 0x80, 0x01, 0x61, 0x81, 0x02, 0x03, 0x04, 0x0c, 0x14, 0x1c, 0x24, 0x2c, 0x34,
-                                          0x3c, 0x44, 0x4c, 0x54, 0x5c, 0x64, 0x6c, 0x74, 0x7c, 0x84, 0xa4, 0xac, 0x07, 0x87};
+const std::vector<std::uint16_t> codes = {0x20, 0x00, 0x60, 0x80, 0x01, 0x61, 0x81, 0x02, 0x03, 0x04,
+                                          0x0c, 0x14, 0x1c, 0x24, 0x2c, 0x34, 0x3c, 0x44, 0x4c, 0x54,
+                                          0x5c, 0x64, 0x6c, 0x74, 0x7c, 0x84, 0xa4, 0xac, 0x07, 0x87};
 const std::vector<std::uint16_t> jumps = {0x05, 0x15, 0x1d, 0x25, 0x2d, 0x35, 0x3d, 0x45, 0x4d};
 
 std::uint32_t random_constant(std::uint16_t code, std::mt19937_64& random) {
   if (code == 0x20) return static_cast<std::uint32_t>(random() % 5 == 0 ? random() % 80 : 16 + 4 * (random() % 12));
-  if (code == 0x60 || code == 0x61 || code == 2 || code == 3) return static_cast<std::uint32_t>(random() % (random() % 9 == 0 ? 18 : 3));
+  if (code == 0x60 || code == 0x61 || code == 2 || code == 3)
+    return static_cast<std::uint32_t>(random() % (random() % 9 == 0 ? 18 : 3));
   if (code == 0x64 || code == 0x74) return static_cast<std::uint32_t>(random() % 34);
   if (code == 0x34) return static_cast<std::uint32_t>(random() % 4);
   return static_cast<std::uint32_t>(random() >> random() % 64);
@@ -108,10 +124,14 @@ Bpf random_program(std::mt19937_64& random, bool mostly_right) {
     std::uint16_t code = random() % 3 == 0 ? jumps[random() % jumps.size()] : codes[random() % codes.size()];
     if (!mostly_right && random() % 60 == 0) code = static_cast<std::uint16_t>(random() % 0x110);
     const auto left = length - i - 1;
-    const auto target = [&] { return static_cast<std::uint8_t>(random() % (left + (!mostly_right && random() % 30 == 0))); };
+    const auto target = [&] {
+      return static_cast<std::uint8_t>(random() % (left + (!mostly_right && random() % 30 == 0)));
+    };
     Insn insn{code, 0, 0, random_constant(code, random)};
-    if (code == 0x05) insn.k = target();
-    else if ((code & 7) == 5) insn.jt = target(), insn.jf = target();
+    if (code == 0x05)
+      insn.k = target();
+    else if ((code & 7) == 5)
+      insn.jt = target(), insn.jf = target();
     program.push_back(insn);
   }
   program.push_back(!mostly_right && random() % 20 == 0 ? Insn{0x04, 0, 0, 1} : Insn{0x16, 0, 0, 0});
@@ -141,7 +161,8 @@ TEST(Graphs, AgreeWithTheKernelOnRandomArithmetic) {
   for (int n = 0; n < 6000 && compared < 1500; ++n) {
     Bpf program = random_program(random, true);
     program.pop_back();
-    for (const Insn& i : {Insn{0x54, 0, 0, 0xfff}, Insn{0x44, 0, 0, 0x50000}, Insn{0x16, 0, 0, 0}}) program.push_back(i);
+    for (const Insn& i : {Insn{0x54, 0, 0, 0xfff}, Insn{0x44, 0, 0, 0x50000}, Insn{0x16, 0, 0, 0}})
+      program.push_back(i);
     const auto checked = backends::seccomp::check_program(bpf_to_bytes(program));
     if (std::holds_alternative<backends::seccomp::Rejected>(checked)) continue;
     const auto graph = backends::seccomp::execute(std::get<backends::seccomp::CheckedProgram>(checked));

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -6,7 +7,6 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <unistd.h>
 
 #include "backends/seccomp/backend.hpp"
 #include "tests/support/container.hpp"
@@ -25,38 +25,61 @@ using Op = model::ArgTest::Op;
 /// `write` and `execve`: without the derived grants the container would not start.
 model::Policy policy() {
   model::Policy p;
-  add_rule(p, Effect::Allow, {call("read"), call("write"), call("execve"), call("exit_group"), call("brk"), call("arch_prctl"),
-                              call("set_tid_address"), call("set_robust_list"), call("rseq"), call("prlimit64"), call("readlink"),
-                              call("readlinkat"), call("getrandom"), call("mprotect"), call("newfstatat"), call("fstat"), call("ioctl"),
-                              call("chmod"), call("socket", {in(0, {1, 2, 10})}), call("clone"), call("wait4"), call("rt_sigprocmask"),
-                              call("mmap"), call("munmap"), call("rt_sigaction"), call("exit")});
-  add_rule(p, Effect::Deny, {call("ioctl", {is(1, Op::Eq, 0x5412)}), call("chmod", {masked(1, 06000, 04000)}),
-                             call("clone", {masked(0, 0x10000000, 0x10000000)}), call("socket", {masked(1, 0xf, 3)})});
+  add_rule(p, Effect::Allow,
+           {call("read"),
+            call("write"),
+            call("execve"),
+            call("exit_group"),
+            call("brk"),
+            call("arch_prctl"),
+            call("set_tid_address"),
+            call("set_robust_list"),
+            call("rseq"),
+            call("prlimit64"),
+            call("readlink"),
+            call("readlinkat"),
+            call("getrandom"),
+            call("mprotect"),
+            call("newfstatat"),
+            call("fstat"),
+            call("ioctl"),
+            call("chmod"),
+            call("socket", {in(0, {1, 2, 10})}),
+            call("clone"),
+            call("wait4"),
+            call("rt_sigprocmask"),
+            call("mmap"),
+            call("munmap"),
+            call("rt_sigaction"),
+            call("exit")});
+  add_rule(p, Effect::Deny,
+           {call("ioctl", {is(1, Op::Eq, 0x5412)}), call("chmod", {masked(1, 06000, 04000)}),
+            call("clone", {masked(0, 0x10000000, 0x10000000)}), call("socket", {masked(1, 0xf, 3)})});
   return p;
 }
 
 struct Expectation {
   std::string attempt;
-  int without, with;   ///< errno
+  int without, with;  ///< errno
 };
 const std::vector<Expectation>& expectations() {
   static const std::vector<Expectation> list = {
-      {"29:2:1:0", 0, 0},                      // socket(AF_INET, SOCK_STREAM, 0)
-      {"29:10:3:0", -1, EPERM},                // AF_PACKET
-      {"29:28:1:0", -1, EPERM},                // AF_VSOCK
-      {"29:100000028:1:0", -1, EPERM},         // AF_VSOCK + 2^32
-      {"29:100000002:1:0", 0, 0},              // AF_INET + 2^32: the same action as AF_INET
-      {"29:2:80003:1", -1, EPERM},             // SOCK_RAW | SOCK_CLOEXEC
-      {"10:63:5412:0", -1, EPERM},             // ioctl on descriptor 99, TIOCSTI
-      {"10:63:100005412:0", -1, EPERM},        // … + 2^32
-      {"10:63:5413:0", EBADF, EBADF},          // another command
-      {"5a:@/none:9ed", ENOENT, EPERM},        // chmod 04755
-      {"5a:@/none:109ed", ENOENT, EPERM},      // with bits above the sixteen of umode_t
+      {"29:2:1:0", 0, 0},                  // socket(AF_INET, SOCK_STREAM, 0)
+      {"29:10:3:0", -1, EPERM},            // AF_PACKET
+      {"29:28:1:0", -1, EPERM},            // AF_VSOCK
+      {"29:100000028:1:0", -1, EPERM},     // AF_VSOCK + 2^32
+      {"29:100000002:1:0", 0, 0},          // AF_INET + 2^32: the same action as AF_INET
+      {"29:2:80003:1", -1, EPERM},         // SOCK_RAW | SOCK_CLOEXEC
+      {"10:63:5412:0", -1, EPERM},         // ioctl on descriptor 99, TIOCSTI
+      {"10:63:100005412:0", -1, EPERM},    // … + 2^32
+      {"10:63:5413:0", EBADF, EBADF},      // another command
+      {"5a:@/none:9ed", ENOENT, EPERM},    // chmod 04755
+      {"5a:@/none:109ed", ENOENT, EPERM},  // with bits above the sixteen of umode_t
       {"5a:@/none:1ed", ENOENT, ENOENT},
-      {"38:10000000", -1, EPERM},              // clone(CLONE_NEWUSER)
-      {"1b3:0:0", EINVAL, ENOSYS},             // clone3
-      {"65:ffff:0:0:0", -1, EPERM},            // ptrace
-      {"110:10000000", -1, EPERM},             // unshare(CLONE_NEWUSER)
+      {"38:10000000", -1, EPERM},    // clone(CLONE_NEWUSER)
+      {"1b3:0:0", EINVAL, ENOSYS},   // clone3
+      {"65:ffff:0:0:0", -1, EPERM},  // ptrace
+      {"110:10000000", -1, EPERM},   // unshare(CLONE_NEWUSER)
   };
   return list;
 }
@@ -76,8 +99,10 @@ void compare(const Outcome& without, const Outcome& with) {
   for (std::size_t i = 0; i < after.size(); ++i) {
     const Expectation& e = expectations()[i];
     EXPECT_EQ(after[i], e.with) << e.attempt;
-    if (e.without >= 0) EXPECT_EQ(before[i], e.without) << e.attempt << " without the filter";
-    else EXPECT_NE(before[i], e.with) << e.attempt << " without the filter: the refusal would not be the filter's";
+    if (e.without >= 0)
+      EXPECT_EQ(before[i], e.without) << e.attempt << " without the filter";
+    else
+      EXPECT_NE(before[i], e.with) << e.attempt << " without the filter: the refusal would not be the filter's";
   }
 }
 
@@ -100,12 +125,21 @@ std::vector<std::string> words(std::vector<std::string> before) {
 bool harmless(const std::string& attempt) { return attempt.rfind("38:", 0) != 0 && attempt.rfind("110:", 0) != 0; }
 
 Json bundle(bool filtered) {
-  Json config = {{"ociVersion", "1.0.2"},
-                 {"root", {{"path", "rootfs"}, {"readonly", true}}},
-                 {"process", {{"terminal", false}, {"cwd", "/"}, {"args", words({})}, {"user", {{"uid", 0}, {"gid", 0}}},
-                              {"noNewPrivileges", true}, {"capabilities", {{"bounding", {"CAP_NET_RAW"}}, {"effective", {"CAP_NET_RAW"}}, {"permitted", {"CAP_NET_RAW"}}}}}},
-                 {"mounts", {{{"destination", "/proc"}, {"type", "proc"}, {"source", "proc"}}}},
-                 {"linux", {{"namespaces", {{{"type", "pid"}}, {{"type", "mount"}}, {{"type", "network"}}, {{"type", "ipc"}}, {{"type", "uts"}}}}}}};
+  Json config = {
+      {"ociVersion", "1.0.2"},
+      {"root", {{"path", "rootfs"}, {"readonly", true}}},
+      {"process",
+       {{"terminal", false},
+        {"cwd", "/"},
+        {"args", words({})},
+        {"user", {{"uid", 0}, {"gid", 0}}},
+        {"noNewPrivileges", true},
+        {"capabilities",
+         {{"bounding", {"CAP_NET_RAW"}}, {"effective", {"CAP_NET_RAW"}}, {"permitted", {"CAP_NET_RAW"}}}}}},
+      {"mounts", {{{"destination", "/proc"}, {"type", "proc"}, {"source", "proc"}}}},
+      {"linux",
+       {{"namespaces",
+         {{{"type", "pid"}}, {{"type", "mount"}}, {{"type", "network"}}, {{"type", "ipc"}}, {{"type", "uts"}}}}}}};
   if (filtered) config["linux"]["seccomp"] = Json::parse(artifact("seccomp/profile.json"));
   return config;
 }
@@ -115,7 +149,7 @@ Outcome run_bundle(bool filtered, const std::function<void(Json&)>& change = {})
   scratch.directory("rootfs");
   std::filesystem::copy_file(AGP_ATTEMPTS, scratch.path("rootfs/attempts"));
   Json config = bundle(filtered);
-  if (!filtered) {   // attempts that would fork or leave the namespaces are given a number that does nothing (getpid)
+  if (!filtered) {  // attempts that would fork or leave the namespaces are given a number that does nothing (getpid)
     for (auto& a : config["process"]["args"])
       if (a != "/attempts" && !harmless(a.get<std::string>())) a = "27";
   }
@@ -157,7 +191,8 @@ TEST(Loaders, BwrapTakesTheRawFilter) {
   std::ofstream(scratch.path("filter"), std::ios::binary) << artifact("seccomp/filter.x86_64.bpf");
   const auto run = [&](bool filtered) {
     // The descriptor is opened by sh, which is only a convenience of this test.
-    std::string line = "exec bwrap --unshare-all --ro-bind " + scratch.path("attempts") + " /attempts " + (filtered ? "--seccomp 9 " : "") + "/attempts";
+    std::string line = "exec bwrap --unshare-all --ro-bind " + scratch.path("attempts") + " /attempts " +
+                       (filtered ? "--seccomp 9 " : "") + "/attempts";
     for (const auto& e : expectations()) line += " " + (filtered || harmless(e.attempt) ? e.attempt : "27");
     if (filtered) line += " 9< " + scratch.path("filter");
     return execute({"/bin/sh", "-c", line});

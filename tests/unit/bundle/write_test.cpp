@@ -21,9 +21,9 @@ namespace {
 
 /// What happens at the n-th call of those that change the disk.
 struct Fault {
-  int at = -1;         ///< counts down; 0: now
-  int error = 0;       ///< the call fails with this
-  int signal = 0;      ///< or this signal comes, and the call goes on
+  int at = -1;     ///< counts down; 0: now
+  int error = 0;   ///< the call fails with this
+  int signal = 0;  ///< or this signal comes, and the call goes on
   bool no_exchange = false;
 };
 Fault fault;
@@ -68,7 +68,9 @@ namespace kind = diagnostics::kind;
 using Tree = std::map<std::string, std::string>;
 
 std::vector<backends::Artifact> output(const std::string& mark) {
-  return {{"a/b/deep.txt", "deep " + mark}, {"a/x.json", mark}, {"manifest.json",
+  return {{"a/b/deep.txt", "deep " + mark},
+          {"a/x.json", mark},
+          {"manifest.json",
            R"({"schema": "agp-manifest/1", "files": ["a/b/deep.txt", "a/x.json", "manifest.json", "report.json"]})"},
           {"report.json", "{}"}};
 }
@@ -172,9 +174,10 @@ TEST(Write, WhatAgpDidNotWriteIsLeftAlone) {
   fs::rename(dir / "dir-link/a", dir / "moved");
   fs::create_directory_symlink(dir / "moved", dir / "dir-link/a");
   refused("dir-link");
-  for (const char* manifest : {"{", "[]", "{}", R"({"schema": "agp-manifest/2", "files": ["manifest.json"]})",
-                               R"({"schema": "agp-manifest/1", "files": "manifest.json"})", R"({"schema": "agp-manifest/1", "files": [1]})",
-                               R"({"schema": "agp-manifest/1", "files": []})", "\xff"}) {
+  for (const char* manifest :
+       {"{", "[]", "{}", R"({"schema": "agp-manifest/2", "files": ["manifest.json"]})",
+        R"({"schema": "agp-manifest/1", "files": "manifest.json"})", R"({"schema": "agp-manifest/1", "files": [1]})",
+        R"({"schema": "agp-manifest/1", "files": []})", "\xff"}) {
     dir.write("bad/manifest.json", manifest);
     refused("bad");
   }
@@ -277,7 +280,8 @@ TEST_F(Faults, AKilledRunLeavesTheOldOutputOrTheNewOneWhole) {
       bool whole = false;
       for (const std::string& name : names_in(dir)) {
         const Tree tree = tree_at(dir, name);
-        whole = whole || ((name == "out" || no_exchange) && (tree == tree_of(output("old")) || tree == tree_of(output("new"))));
+        whole = whole ||
+                ((name == "out" || no_exchange) && (tree == tree_of(output("old")) || tree == tree_of(output("new"))));
       }
       EXPECT_TRUE(whole) << point;
       if (WIFEXITED(status) && WEXITSTATUS(status) == 99) break;

@@ -13,7 +13,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr Format every_format[] = {Format::Text, Format::Concise, Format::Json, Format::Sarif, Format::Github, Format::Markdown};
+constexpr Format every_format[] = {Format::Text,  Format::Concise, Format::Json,
+                                   Format::Sarif, Format::Github,  Format::Markdown};
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -57,7 +58,8 @@ const std::string hostile[] = {
 bool harmless(std::int32_t c) {
   if (c == '\n') return true;
   if (c < 0x20 || (c >= 0x7f && c <= 0x9f)) return false;
-  for (const auto& [from, to] : {std::pair{0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xe0000, 0xe007f}})
+  for (const auto& [from, to] :
+       {std::pair{0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xe0000, 0xe007f}})
     if (c >= from && c <= to) return false;
   return true;
 }
@@ -66,7 +68,11 @@ bool harmless(std::int32_t c) {
 void expect_harmless(const std::string& text, const std::string& what) {
   for (std::size_t i = 0; i < text.size();) {
     const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
-    const std::size_t size = byte(i) < 0x80 ? 1 : (byte(i) & 0xe0) == 0xc0 ? 2 : (byte(i) & 0xf0) == 0xe0 ? 3 : (byte(i) & 0xf8) == 0xf0 ? 4 : 0;
+    const std::size_t size = byte(i) < 0x80             ? 1
+                             : (byte(i) & 0xe0) == 0xc0 ? 2
+                             : (byte(i) & 0xf0) == 0xe0 ? 3
+                             : (byte(i) & 0xf8) == 0xf0 ? 4
+                                                        : 0;
     ASSERT_NE(size, 0u) << what;
     ASSERT_LE(i + size, text.size()) << what;
     std::int32_t c = size == 1 ? byte(i) : byte(i) & (0xff >> (size + 1));
@@ -195,8 +201,9 @@ TEST(Github, PropertiesAndMessagesAreEscaped) {
   source::Files files;
   const auto file = files.add("a,b:c%.agp", "a\n");
   const std::vector<Diagnostic> list = {Diagnostic(kind::syntax_error, {file, 0, 1}, "50% of, a:b")};
-  EXPECT_EQ(lines_of(render(Format::Github, files, list))[0],
-            "::error file=a%2Cb%3Ac%25.agp,line=1,endLine=1,col=1,endColumn=1,title=AGP1001 syntax-error::50%25 of, a:b");
+  EXPECT_EQ(
+      lines_of(render(Format::Github, files, list))[0],
+      "::error file=a%2Cb%3Ac%25.agp,line=1,endLine=1,col=1,endColumn=1,title=AGP1001 syntax-error::50%25 of, a:b");
 }
 
 Json sarif(const source::Files& files, std::span<const Diagnostic> list) {
@@ -259,10 +266,11 @@ TEST(Sarif, LibraryFilesAreNotInTheRoot) {
 TEST(Arrange, ByPlaceAndWithoutRepeats) {
   source::Files files;
   const auto b = files.add("b.agp", "abcdef\n"), a = files.add("a.agp", "abcdef\n");
-  std::vector<Diagnostic> list = {
-      Diagnostic(kind::syntax_error, {b, 3, 4}, "third"), Diagnostic(kind::syntax_error, {b, 1, 2}, "second"),
-      Diagnostic(kind::syntax_error, {a, 5, 6}, "first"), Diagnostic(kind::syntax_error, {b, 3, 4}, "third").about("again"),
-      Diagnostic(kind::unreadable_file, {}, "nowhere")};
+  std::vector<Diagnostic> list = {Diagnostic(kind::syntax_error, {b, 3, 4}, "third"),
+                                  Diagnostic(kind::syntax_error, {b, 1, 2}, "second"),
+                                  Diagnostic(kind::syntax_error, {a, 5, 6}, "first"),
+                                  Diagnostic(kind::syntax_error, {b, 3, 4}, "third").about("again"),
+                                  Diagnostic(kind::unreadable_file, {}, "nowhere")};
   arrange(files, list);
   std::vector<std::string> messages;
   for (const Diagnostic& d : list) messages.push_back(d.message);
@@ -273,7 +281,8 @@ TEST(Arrange, WhereTheTextIsWrongItsMeaningIsNotJudged) {
   source::Files files;
   const auto a = files.add("a.agp", std::string(100, 'x')), b = files.add("b.agp", std::string(100, 'x'));
   const auto kept = [&](source::Span text, source::Span meaning) {
-    std::vector<Diagnostic> list = {Diagnostic(kind::unknown_name, meaning, "meaning"), Diagnostic(kind::syntax_error, text, "text")};
+    std::vector<Diagnostic> list = {Diagnostic(kind::unknown_name, meaning, "meaning"),
+                                    Diagnostic(kind::syntax_error, text, "text")};
     arrange(files, list);
     return list.size() == 2;
   };
@@ -283,7 +292,8 @@ TEST(Arrange, WhereTheTextIsWrongItsMeaningIsNotJudged) {
   EXPECT_TRUE(kept({a, 20, 25}, {a, 10, 20}));
   EXPECT_TRUE(kept({a, 5, 10}, {a, 10, 20}));
   EXPECT_TRUE(kept({b, 10, 20}, {a, 10, 20}));
-  std::vector<Diagnostic> list = {Diagnostic(kind::unreadable_file, {a, 10, 20}, "input"), Diagnostic(kind::syntax_error, {a, 10, 20}, "text")};
+  std::vector<Diagnostic> list = {Diagnostic(kind::unreadable_file, {a, 10, 20}, "input"),
+                                  Diagnostic(kind::syntax_error, {a, 10, 20}, "text")};
   arrange(files, list);
   EXPECT_EQ(list.size(), 2u);
 }
@@ -295,8 +305,10 @@ TEST(Text, ColourIsTheOnlyDifference) {
     std::string coloured = render(Format::Text, files, list, {.color = true});
     std::string plain;
     for (std::size_t i = 0; i < coloured.size(); ++i) {
-      if (coloured[i] == '\033') i = coloured.find('m', i);
-      else plain += coloured[i];
+      if (coloured[i] == '\033')
+        i = coloured.find('m', i);
+      else
+        plain += coloured[i];
     }
     EXPECT_EQ(plain, render(Format::Text, files, list, {.color = false})) << visible(text);
   }

@@ -161,7 +161,8 @@ TEST(Snippet, ALineOfMegabytesGivesAShortSnippet) {
 TEST(Snippet, ColourIsOnlyAddedWhenAskedFor) {
   const Marked text("«a»\n");
   EXPECT_EQ(text.draw({"b"}).find('\033'), std::string::npos);
-  EXPECT_NE(text.draw({"b"}, {.color = true}).find("\033[1;31m^ b\033[0m\n"), std::string::npos) << text.draw({"b"}, {.color = true});
+  EXPECT_NE(text.draw({"b"}, {.color = true}).find("\033[1;31m^ b\033[0m\n"), std::string::npos)
+      << text.draw({"b"}, {.color = true});
 }
 
 TEST(EditLines, ShowTheLineBeforeAndAfter) {

@@ -13,19 +13,19 @@ TEST(Visible, ShowsWhatATerminalWouldObey) {
   EXPECT_EQ(visible("a\x1b[31mb"), "a\\u{1b}[31mb");
   EXPECT_EQ(visible("a\nb\tc\rd"), "a\\nb\\tc\\u{d}d");
   EXPECT_EQ(visible(std::string_view("a\0b", 3)), "a\\u{0}b");
-  EXPECT_EQ(visible("\u009b31m"), "\\u{9b}31m");               // C1: some terminals take it for ESC [
+  EXPECT_EQ(visible("\u009b31m"), "\\u{9b}31m");  // C1: some terminals take it for ESC [
   EXPECT_EQ(visible("x\u202ey\u2066z"), "x\\u{202e}y\\u{2066}z");
   EXPECT_EQ(visible("a\u200bb\u00adc\ufeff"), "a\\u{200b}b\\u{ad}c\\u{feff}");
   EXPECT_EQ(visible("a\u2028b\u2029c"), "a\\u{2028}b\\u{2029}c");
-  EXPECT_EQ(visible("\u3164\u115f"), "\\u{3164}\\u{115f}");    // letters that show as nothing
-  EXPECT_EQ(visible("\U000e0041"), "\\u{e0041}");              // tags
+  EXPECT_EQ(visible("\u3164\u115f"), "\\u{3164}\\u{115f}");  // letters that show as nothing
+  EXPECT_EQ(visible("\U000e0041"), "\\u{e0041}");            // tags
 }
 
 TEST(Visible, ShowsBytesThatAreNotUtf8) {
   EXPECT_EQ(visible("a\xff\xfe"), "a\\x{ff}\\x{fe}");
-  EXPECT_EQ(visible("\xc0\xaf"), "\\x{c0}\\x{af}");            // overlong `/`
-  EXPECT_EQ(visible("\xed\xa0\x80"), "\\x{ed}\\x{a0}\\x{80}"); // a surrogate
-  EXPECT_EQ(visible("\xe6\x97"), "\\x{e6}\\x{97}");            // cut off
+  EXPECT_EQ(visible("\xc0\xaf"), "\\x{c0}\\x{af}");             // overlong `/`
+  EXPECT_EQ(visible("\xed\xa0\x80"), "\\x{ed}\\x{a0}\\x{80}");  // a surrogate
+  EXPECT_EQ(visible("\xe6\x97"), "\\x{e6}\\x{97}");             // cut off
 }
 
 TEST(Visible, BreaksCommandsOfBuildServers) {
@@ -36,7 +36,9 @@ TEST(Visible, BreaksCommandsOfBuildServers) {
 }
 
 TEST(Glyphs, CoverTheTextWithoutGaps) {
-  const std::string_view text = "a\t日\xff\u202e" "e\u0301";
+  const std::string_view text =
+      "a\t日\xff\u202e"
+      "e\u0301";
   std::size_t at = 0;
   for (const Glyph& glyph : glyphs(text)) {
     EXPECT_EQ(glyph.begin, at);
@@ -62,7 +64,8 @@ TEST(Wrap, BreaksBetweenWords) {
 }
 
 TEST(Wrap, BeginsNoLineWithACommand) {
-  for (const std::string& line : wrap("one ::error::x two ::add-mask::y", 6)) EXPECT_FALSE(line.starts_with("::")) << line;
+  for (const std::string& line : wrap("one ::error::x two ::add-mask::y", 6))
+    EXPECT_FALSE(line.starts_with("::")) << line;
 }
 
 TEST(Locator, CountsLikeFiles) {

@@ -9,7 +9,8 @@ AddressSet v4(const char* first, const char* last) { return AddressSet::range(*p
 
 TEST(Address, ParsesOnlyStrictV4) {
   EXPECT_EQ(parse_v4("10.0.1.50")->v4_bits(), 0x0a000132u);
-  for (const char* bad : {"10.0.1", "10.0.1.256", "010.0.0.1", "10.0.0.1.", "10..0.1", "", "1.2.3.4.5", " 1.2.3.4", "1.2.3.a"})
+  for (const char* bad :
+       {"10.0.1", "10.0.1.256", "010.0.0.1", "10.0.0.1.", "10..0.1", "", "1.2.3.4.5", " 1.2.3.4", "1.2.3.a"})
     EXPECT_FALSE(parse_v4(bad)) << bad;
 }
 
@@ -20,7 +21,8 @@ TEST(Address, ParsesV6) {
   EXPECT_EQ(to_string(*parse_v6("1:0:0:2:0:0:0:3")), "1:0:0:2::3");
   EXPECT_EQ(to_string(*parse_v6("1:2:3:4:5:6:7:8")), "1:2:3:4:5:6:7:8");
   EXPECT_EQ(to_string(*parse_v6("2001:db8::1.2.3.4")), "2001:db8::102:304");
-  for (const char* bad : {"", ":", ":::", "1::2::3", "12345::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "fe80::1%eth0", "1:2:3:4:5:6:7::8", "1.2.3.4::"})
+  for (const char* bad : {"", ":", ":::", "1::2::3", "12345::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "fe80::1%eth0",
+                          "1:2:3:4:5:6:7::8", "1.2.3.4::"})
     EXPECT_FALSE(parse_v6(bad)) << bad;
 }
 
@@ -49,15 +51,18 @@ TEST(AddressSet, AlgebraAndFamilies) {
 
 TEST(AddressSet, PrefixesCoverExactly) {
   EXPECT_EQ(to_prefixes({*parse_v4("10.0.0.0"), *parse_v4("10.255.255.255")}), std::vector<std::string>{"10.0.0.0/8"});
-  EXPECT_EQ(to_prefixes({*parse_v4("10.0.0.1"), *parse_v4("10.0.0.4")}), (std::vector<std::string>{"10.0.0.1", "10.0.0.2/31", "10.0.0.4"}));
+  EXPECT_EQ(to_prefixes({*parse_v4("10.0.0.1"), *parse_v4("10.0.0.4")}),
+            (std::vector<std::string>{"10.0.0.1", "10.0.0.2/31", "10.0.0.4"}));
   EXPECT_EQ(to_prefixes({*parse_v4("0.0.0.0"), *parse_v4("255.255.255.255")}), std::vector<std::string>{"0.0.0.0/0"});
   EXPECT_EQ(to_prefixes({{0}, {~static_cast<Bits128>(0)}}), std::vector<std::string>{"::/0"});
 }
 
 TEST(AddressSet, NeverByName) {
-  for (const char* a : {"0.0.0.0", "127.0.0.53", "169.254.169.254", "224.0.0.1"}) EXPECT_TRUE(never_by_name().contains(*parse_v4(a))) << a;
+  for (const char* a : {"0.0.0.0", "127.0.0.53", "169.254.169.254", "224.0.0.1"})
+    EXPECT_TRUE(never_by_name().contains(*parse_v4(a))) << a;
   for (const char* a : {"::", "::1", "fe80::1", "ff02::1"}) EXPECT_TRUE(never_by_name().contains(*parse_v6(a))) << a;
-  for (const char* a : {"10.0.0.1", "128.0.0.0", "169.253.255.255", "223.255.255.255"}) EXPECT_FALSE(never_by_name().contains(*parse_v4(a))) << a;
+  for (const char* a : {"10.0.0.1", "128.0.0.0", "169.253.255.255", "223.255.255.255"})
+    EXPECT_FALSE(never_by_name().contains(*parse_v4(a))) << a;
   EXPECT_FALSE(never_by_name().contains(*parse_v6("fec0::1")));
 }
 

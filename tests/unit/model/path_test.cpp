@@ -13,13 +13,15 @@ PathPattern glob(std::string_view text) {
     text.remove_prefix(1);
     const std::string_view name = text.substr(0, text.find('/'));
     PathComponent c;
-    if (name == "**") c.any_depth = true;
+    if (name == "**")
+      c.any_depth = true;
     else {
       c.alternatives.emplace_back();
       for (const char ch : name)
         c.alternatives[0].push_back({ch == '*'   ? PathToken::Kind::AnyRun
                                      : ch == '?' ? PathToken::Kind::AnyChar
-                                                 : PathToken::Kind::Literal, ch == '*' || ch == '?' ? '\0' : ch});
+                                                 : PathToken::Kind::Literal,
+                                     ch == '*' || ch == '?' ? '\0' : ch});
     }
     out.components.push_back(c);
     text.remove_prefix(name.size());
@@ -84,14 +86,16 @@ TEST(FindPath, DifferenceAndCanonicalForm) {
 TEST(FindPath, StateLimitIsNotSilence) {
   const PathPattern a = glob("/*a????????????????");
   const PathPattern* list[] = {&a};
-  const auto found = find_path(list, [](const std::vector<bool>&) { return false; }, 100);
+  const auto found = find_path(
+      list, [](const std::vector<bool>&) { return false; }, 100);
   EXPECT_FALSE(found.witness);
   EXPECT_TRUE(found.exhausted);
 }
 
 TEST(Canonical, Paths) {
   for (const char* good : {"/", "/a", "/a/.b", "/...", "/a/b.c"}) EXPECT_TRUE(is_canonical_path(good)) << good;
-  for (const char* bad : {"", "a", "/a/", "//a", "/a//b", "/a/./b", "/..", "/a/.."}) EXPECT_FALSE(is_canonical_path(bad)) << bad;
+  for (const char* bad : {"", "a", "/a/", "//a", "/a//b", "/a/./b", "/..", "/a/.."})
+    EXPECT_FALSE(is_canonical_path(bad)) << bad;
   EXPECT_EQ(parent_path("/a/b"), "/a");
   EXPECT_EQ(parent_path("/a"), "/");
 }

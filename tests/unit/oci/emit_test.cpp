@@ -167,7 +167,9 @@ TEST(OciEmit, WhatNoConfigurationCanCarryIsAProblem) {
   EXPECT_NE(problem([](model::Policy& p) { p.limits.pids = {{0, {}}}; }).find("no limit"), std::string::npos);
   EXPECT_NE(problem([](model::Policy& p) { p.limits.memory_bytes = {{0, {}}}; }).find("no limit"), std::string::npos);
   EXPECT_NE(problem([](model::Policy& p) { p.limits.cpu_milli = {{0, {}}}; }).find("no limit"), std::string::npos);
-  EXPECT_NE(problem([](model::Policy& p) { p.run.mounts.push_back({{}, "/t", true, 0, {}}); }).find("no limit"),
+  EXPECT_NE(problem([](model::Policy& p) {
+              p.run.mounts.push_back({{}, "/t", true, 0, {}});
+            }).find("no limit"),
             std::string::npos);
   EXPECT_NE(problem([](model::Policy& p) { p.env_set["A=B"] = ""; }).find("A=B"), std::string::npos);
   EXPECT_NE(problem([](model::Policy& p) {

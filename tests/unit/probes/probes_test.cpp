@@ -118,8 +118,9 @@ TEST(Probes, FilesAreTriedInsideAndOnEverySideOutside) {
 
 TEST(Probes, ADenialIsTriedAfterMovingEachDirectoryOnTheWay) {
   const auto suite = probes(base(), target(), {});
-  const char* moves[] = {"mv /workspace/.git/hooks /workspace/.git/agp-probe-moved; mkdir -p; create /workspace/.git/hooks/agp-probe-new",
-                         "mv /workspace/.git /workspace/agp-probe-moved; mkdir -p; create /workspace/.git/hooks/agp-probe-new"};
+  const char* moves[] = {
+      "mv /workspace/.git/hooks /workspace/.git/agp-probe-moved; mkdir -p; create /workspace/.git/hooks/agp-probe-new",
+      "mv /workspace/.git /workspace/agp-probe-moved; mkdir -p; create /workspace/.git/hooks/agp-probe-new"};
   for (const char* id : moves) {
     EXPECT_EQ(expected(suite, id), "denied") << id;
     ASSERT_NE(find(suite, id), nullptr);
@@ -134,8 +135,10 @@ TEST(Probes, WithoutTheRuleTheSameAttemptsAreExpectedToSucceed) {
   EXPECT_EQ(expected(probes(base(), target(), {}), "mkdir -p; create /workspace/.git/hooks/agp-probe-new"), "denied");
   const auto suite = probes(p, target(), {});
   EXPECT_EQ(expected(suite, "mkdir -p; create /workspace/.git/hooks/agp-probe-new"), "permitted");
-  EXPECT_EQ(expected(suite, "mv /workspace/.git /workspace/agp-probe-moved; mkdir -p; create /workspace/.git/hooks/agp-probe-new"),
-            "permitted");
+  EXPECT_EQ(
+      expected(suite,
+               "mv /workspace/.git /workspace/agp-probe-moved; mkdir -p; create /workspace/.git/hooks/agp-probe-new"),
+      "permitted");
 }
 
 TEST(Probes, EndpointsAreTriedBesideInEveryDimension) {
@@ -224,13 +227,27 @@ TEST(Probes, AddingAFamilyTurnsItsAttempt) {
 
 TEST(Probes, TheFixedListNamesTheWaysOutOfTheIssue) {
   const auto suite = probes(base(), target(), {});
-  for (const char* id :
-       {"create \"/agp-probe-new\"", "read \"/etc/passwd\"", "list \"/sys\"", "read \"/proc/version\"", "mount --make-private /",
-        "ptrace(PTRACE_SEIZE, another process)", "unshare(CLONE_NEWUSER)", "clone(CLONE_NEWUSER | SIGCHLD)", "bpf(BPF_MAP_CREATE)",
-        "io_uring_setup(8)", "filter ioctl(TIOCSTI)", "filter ioctl(TIOCSTI + 2^32)", "chmod /workspace/agp-probe-mode 04755",
-        "open /workspace/agp-probe-mode O_CREAT 04755", "mknod /workspace/agp-probe-mode 04755", "filter chmod(mode 04755 + 2^16)",
-        "connect tcp 169.254.169.254:80", "env AWS_SECRET_ACCESS_KEY", "capability CAP_NET_RAW", "filter getpid() by its x32 number",
-        "getpid() by int 0x80"})
+  for (const char* id : {"create \"/agp-probe-new\"",
+                         "read \"/etc/passwd\"",
+                         "list \"/sys\"",
+                         "read \"/proc/version\"",
+                         "mount --make-private /",
+                         "ptrace(PTRACE_SEIZE, another process)",
+                         "unshare(CLONE_NEWUSER)",
+                         "clone(CLONE_NEWUSER | SIGCHLD)",
+                         "bpf(BPF_MAP_CREATE)",
+                         "io_uring_setup(8)",
+                         "filter ioctl(TIOCSTI)",
+                         "filter ioctl(TIOCSTI + 2^32)",
+                         "chmod /workspace/agp-probe-mode 04755",
+                         "open /workspace/agp-probe-mode O_CREAT 04755",
+                         "mknod /workspace/agp-probe-mode 04755",
+                         "filter chmod(mode 04755 + 2^16)",
+                         "connect tcp 169.254.169.254:80",
+                         "env AWS_SECRET_ACCESS_KEY",
+                         "capability CAP_NET_RAW",
+                         "filter getpid() by its x32 number",
+                         "getpid() by int 0x80"})
     EXPECT_EQ(expected(suite, id), "denied") << id;
 }
 
@@ -272,8 +289,7 @@ TEST(Probes, AnotherStackNamesItsOwnLayers) {
 TEST(Probes, ExpiredRulesPermitNothing) {
   Policy p = base();
   for (Rule& r : p.rules) r.expired = true;
-  for (const Probe& probe : probes(p, target(), {}))
-    EXPECT_NE(probe.expected, Expected::Permitted) << probe.id;
+  for (const Probe& probe : probes(p, target(), {})) EXPECT_NE(probe.expected, Expected::Permitted) << probe.id;
 }
 
 TEST(Probes, LinesAreJsonWithUniqueIdsAndASchema) {

@@ -52,11 +52,26 @@ TEST(Config, UnknownKeysAreMarkedAndASuggestionIsMade) {
 }
 
 TEST(Config, WrongValuesAreFindings) {
-  for (const char* text : {"target = 3", "target = \"\"", "exclude = \"vendor\"", "exclude = [3]", "exclude = [\"/abs\"]",
-                           "exclude = [\"a/../b\"]", "root = \"../x\"", "root = \"/x\"", "root = 1", "root = \"*\"", "limits = 3",
-                           "[limits]\nnesting = 0", "[limits]\nnesting = -1", "[limits]\nnesting = 100000", "[limits]\nnesting = 1.5",
-                           "[limits]\nfile-size = \"8 MB\"", "[limits]\nfile-size = \"0 B\"", "[limits]\nfile-size = \"99999999999999999999 GiB\"",
-                           "[limits]\nfile-size = \"8 TiB\"", "[limits]\nfiles = \"many\""}) {
+  for (const char* text : {"target = 3",
+                           "target = \"\"",
+                           "exclude = \"vendor\"",
+                           "exclude = [3]",
+                           "exclude = [\"/abs\"]",
+                           "exclude = [\"a/../b\"]",
+                           "root = \"../x\"",
+                           "root = \"/x\"",
+                           "root = 1",
+                           "root = \"*\"",
+                           "limits = 3",
+                           "[limits]\nnesting = 0",
+                           "[limits]\nnesting = -1",
+                           "[limits]\nnesting = 100000",
+                           "[limits]\nnesting = 1.5",
+                           "[limits]\nfile-size = \"8 MB\"",
+                           "[limits]\nfile-size = \"0 B\"",
+                           "[limits]\nfile-size = \"99999999999999999999 GiB\"",
+                           "[limits]\nfile-size = \"8 TiB\"",
+                           "[limits]\nfiles = \"many\""}) {
     const Read read(text);
     EXPECT_FALSE(read.good) << text;
     ASSERT_EQ(read.sink.all().size(), 1u) << text;
@@ -66,7 +81,8 @@ TEST(Config, WrongValuesAreFindings) {
 }
 
 TEST(Config, WhatIsNoTomlIsOneFindingWithItsPlace) {
-  for (const char* text : {"target = ", "= 3", "target = \"a", "a = 1\na = 2", "\x01", "\xff\xfe", "[[[", "x = \"\\q\""}) {
+  for (const char* text :
+       {"target = ", "= 3", "target = \"a", "a = 1\na = 2", "\x01", "\xff\xfe", "[[[", "x = \"\\q\""}) {
     const Read read(text);
     EXPECT_FALSE(read.good) << text;
     ASSERT_EQ(read.sink.all().size(), 1u) << text;
@@ -74,9 +90,7 @@ TEST(Config, WhatIsNoTomlIsOneFindingWithItsPlace) {
   }
 }
 
-TEST(Config, DeepNestingDoesNotCrash) {
-  EXPECT_FALSE(Read("x = " + std::string(100000, '[')).good);
-}
+TEST(Config, DeepNestingDoesNotCrash) { EXPECT_FALSE(Read("x = " + std::string(100000, '[')).good); }
 
 }  // namespace
 }  // namespace agp::project

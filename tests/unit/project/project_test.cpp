@@ -60,7 +60,8 @@ using Paths = std::vector<std::string>;
 TEST(Project, WalksSortedWithoutDotDirectoriesExcludedPathsAndLinks) {
   const test::Scratch dir;
   dir.write("agp.toml", "exclude = [\"vendor\", \"b/skip.agp\"]\n");
-  for (const char* name : {"z.agp", "b/a.agp", "b/skip.agp", "b/A.agp", "vendor/x.agp", ".git/x.agp", ".hidden/y.agp", "b/note.txt", "b-1.agp"})
+  for (const char* name : {"z.agp", "b/a.agp", "b/skip.agp", "b/A.agp", "vendor/x.agp", ".git/x.agp", ".hidden/y.agp",
+                           "b/note.txt", "b-1.agp"})
     dir.write(name, "agp 1\n");
   fs::create_directory_symlink(dir / "b", dir / "linked");
   fs::create_symlink(dir / "z.agp", dir / "link.agp");
@@ -195,8 +196,8 @@ TEST(Modules, AreReadWithinTheRoot) {
   EXPECT_EQ(run.load("../inner.agp"), base);
   EXPECT_EQ(run.load("./../a/../base.agp"), base);
   EXPECT_EQ(run.kinds(), Kinds{});
-  for (const char* path : {"../../outside.agp", "../link.agp", "../up/outside.agp", "/etc/passwd", "base.agp", "../../../../../etc/passwd",
-                           "../../nothing.agp"}) {
+  for (const char* path : {"../../outside.agp", "../link.agp", "../up/outside.agp", "/etc/passwd", "base.agp",
+                           "../../../../../etc/passwd", "../../nothing.agp"}) {
     Opened other({dir / "p/a/x.agp"});
     EXPECT_FALSE(other.load(path)) << path;
     EXPECT_EQ(other.kinds(), Kinds{&kind::outside_project}) << path;

@@ -1,7 +1,8 @@
+#include "backends/seccomp/emit/emit.hpp"
+
 #include <gtest/gtest.h>
 
 #include "backends/seccomp/backend.hpp"
-#include "backends/seccomp/emit/emit.hpp"
 #include "compiler/linux/syscalls.hpp"
 #include "tests/support/bpf.hpp"
 #include "tests/support/policies.hpp"
@@ -123,7 +124,7 @@ TEST(Emit, ExceptSubtractsFromEveryPattern) {
 }
 
 // The bugs that other filters had, each by name.
-TEST(Traps, TiocstiWithHighBits) {   // CVE-2019-10063
+TEST(Traps, TiocstiWithHighBits) {  // CVE-2019-10063
   model::Policy p = allows({call("ioctl")});
   add_rule(p, Effect::Deny, {call("ioctl", {is(1, Op::Eq, 0x5412)})});
   const Filter f(p);
@@ -204,22 +205,28 @@ TEST(Emit, ComparesSixtyFourBits) {
 }
 
 /// Everything about one policy and one call at its boundaries.
-void agrees(const model::Policy& policy, const Filter& filter, std::string_view name, std::mt19937_64& random, int count) {
+void agrees(const model::Policy& policy, const Filter& filter, std::string_view name, std::mt19937_64& random,
+            int count) {
   const auto* entry = linux::find_syscall(linux::Arch::x86_64, name);
   for (const auto& arguments : boundary_arguments(policy, std::string(name), random, count)) {
     const auto verdict = model::decide(policy, model::SyscallAction{std::string(name), arguments});
     const std::uint32_t got = filter.number(entry->number, arguments);
-    ASSERT_EQ(got == allow, verdict.decision == model::Decision::Allow) << model::to_string(model::Action(model::SyscallAction{std::string(name), arguments}));
+    ASSERT_EQ(got == allow, verdict.decision == model::Decision::Allow)
+        << model::to_string(model::Action(model::SyscallAction{std::string(name), arguments}));
     if (verdict.decision != model::Decision::Deny) continue;
     model::Denial strictest;
     for (const std::size_t r : verdict.rules) {
       const auto& d = std::get<model::SyscallBody>(policy.rules[r].body).denial;
       if (d.kind > strictest.kind || (d.kind == strictest.kind && d.errno_value > strictest.errno_value)) strictest = d;
     }
-    if (strictest.kind == model::Denial::Kind::Kill) ASSERT_EQ(got, kill);
-    else if (strictest.kind == model::Denial::Kind::Trap) ASSERT_EQ(got, trap);
-    else if (strictest.errno_value != 0) ASSERT_EQ(got, 0x50000u + static_cast<unsigned>(strictest.errno_value));
-    else ASSERT_TRUE(got == eperm || got == enosys) << got;
+    if (strictest.kind == model::Denial::Kind::Kill)
+      ASSERT_EQ(got, kill);
+    else if (strictest.kind == model::Denial::Kind::Trap)
+      ASSERT_EQ(got, trap);
+    else if (strictest.errno_value != 0)
+      ASSERT_EQ(got, 0x50000u + static_cast<unsigned>(strictest.errno_value));
+    else
+      ASSERT_TRUE(got == eperm || got == enosys) << got;
   }
 }
 
@@ -244,7 +251,8 @@ TEST(Layout, JumpsReachAcrossLongPrograms) {
   EXPECT_GT(f.program.size(), 1500u);
   for (const std::uint64_t v : values) ASSERT_EQ(f("ioctl", {0, v}), allow) << v;
   std::mt19937_64 random(7);
-  for (const char* name : {"ioctl", "socket", "read", "write"}) ASSERT_NO_FATAL_FAILURE(agrees(p, f, name, random, 3000));
+  for (const char* name : {"ioctl", "socket", "read", "write"})
+    ASSERT_NO_FATAL_FAILURE(agrees(p, f, name, random, 3000));
 }
 
 TEST(Limits, TooManyInstructionsNameTheRule) {
@@ -274,9 +282,12 @@ TEST(Layout, TheNumberIsDecidedBeforeAnythingElseIsLoaded) {
       if (i.code == 0x20) {
         ASSERT_LT(i.k, 8u) << c.name << " loads something else first";
         a = i.k == 0 ? c.number : x86_64_arch;
-      } else if (i.code == 0x15) pc += a == i.k ? i.jt : i.jf;
-      else if (i.code == 0x35) pc += a >= i.k ? i.jt : i.jf;
-      else if (i.code == 0x05) pc += i.k;
+      } else if (i.code == 0x15)
+        pc += a == i.k ? i.jt : i.jf;
+      else if (i.code == 0x35)
+        pc += a >= i.k ? i.jt : i.jf;
+      else if (i.code == 0x05)
+        pc += i.k;
       else {
         ASSERT_EQ(i.code, 0x06) << c.name;
         ASSERT_EQ(i.k, allow) << c.name;
@@ -292,7 +303,8 @@ TEST(Listing, NamesTheRuleBesideItsInstructions) {
   const std::string& text = bytes_of(emitted, "seccomp/filter.x86_64.txt");
   EXPECT_NE(text.find("socket domain (low word) <- r0"), std::string::npos) << text;
   bool mapped = false;
-  for (const auto& e : emitted.map) mapped = mapped || (e.rule == "r0" && e.artifact == "seccomp/filter.x86_64.bpf" && e.place.rfind("insn ", 0) == 0);
+  for (const auto& e : emitted.map)
+    mapped = mapped || (e.rule == "r0" && e.artifact == "seccomp/filter.x86_64.bpf" && e.place.rfind("insn ", 0) == 0);
   EXPECT_TRUE(mapped);
 }
 

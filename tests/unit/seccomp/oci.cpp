@@ -66,11 +66,15 @@ Bpf runc_program(const std::string& profile_json) {
       int count[6]{};
       for (const Json& a : entry.value("args", Json::array())) {
         ++count[a.at("index").get<unsigned>()];
-        args.push_back({a.at("index").get<unsigned>(), op(a.at("op")), a.at("value").get<std::uint64_t>(), a.value("valueTwo", std::uint64_t{0})});
+        args.push_back({a.at("index").get<unsigned>(), op(a.at("op")), a.at("value").get<std::uint64_t>(),
+                        a.value("valueTwo", std::uint64_t{0})});
       }
       const bool repeated = std::any_of(std::begin(count), std::end(count), [](int n) { return n > 1; });
-      const auto add = [&](const scmp_arg_cmp* list, unsigned n) { fine = seccomp_rule_add_array(ctx, act, number, n, list) == 0 && fine; };
-      if (!repeated) add(args.data(), static_cast<unsigned>(args.size()));
+      const auto add = [&](const scmp_arg_cmp* list, unsigned n) {
+        fine = seccomp_rule_add_array(ctx, act, number, n, list) == 0 && fine;
+      };
+      if (!repeated)
+        add(args.data(), static_cast<unsigned>(args.size()));
       else
         for (const auto& one : args) add(&one, 1);
     }
@@ -80,8 +84,12 @@ Bpf runc_program(const std::string& profile_json) {
   if (program.empty()) return program;
   const bool open = fallback == SCMP_ACT_ALLOW || fallback == SCMP_ACT_LOG;
   if (!open && largest != 0 && profile.contains("architectures")) {
-    const Bpf prefix{{0x20, 0, 0, 4}, {0x15, 0, 4, x86_64_arch}, {0x20, 0, 0, 0}, {0x45, 2, 0, 1u << 30},
-                     {0x25, 0, 1, static_cast<std::uint32_t>(largest)}, {0x06, 0, 0, 0x50026}};
+    const Bpf prefix{{0x20, 0, 0, 4},
+                     {0x15, 0, 4, x86_64_arch},
+                     {0x20, 0, 0, 0},
+                     {0x45, 2, 0, 1u << 30},
+                     {0x25, 0, 1, static_cast<std::uint32_t>(largest)},
+                     {0x06, 0, 0, 0x50026}};
     program.insert(program.begin(), prefix.begin(), prefix.end());
   }
   return program;

@@ -34,17 +34,19 @@ backends::Decoded decode_text(const std::string& profile) {
   return backends::seccomp::backend().decode({&artifact, 1}, debian12());
 }
 
-std::uint32_t answer(const model::FilterGraph& graph, std::uint32_t arch, std::uint32_t number, const std::array<std::uint64_t, 6>& arguments) {
+std::uint32_t answer(const model::FilterGraph& graph, std::uint32_t arch, std::uint32_t number,
+                     const std::array<std::uint64_t, 6>& arguments) {
   return model::evaluate(graph, CallData(arch, number, arguments).words);
 }
 
-const std::vector<std::string> names = {"chmod", "socket", "ioctl", "lseek", "read", "clone", "clone3", "fchmodat2", "write", "ptrace"};
+const std::vector<std::string> names = {"chmod", "socket", "ioctl",     "lseek", "read",
+                                        "clone", "clone3", "fchmodat2", "write", "ptrace"};
 
 TEST(Profile, NoArgumentIsRepeatedAndNothingEqualsTheDefault) {
   std::mt19937_64 random(11);
   for (int n = 0; n < 60; ++n) {
     const auto emitted = backends::seccomp::backend().emit(random_policy(random, 6), debian12(), {});
-    if (!emitted.problems.empty()) continue;   // too many entries: said so
+    if (!emitted.problems.empty()) continue;  // too many entries: said so
     for (const auto& a : emitted.artifacts) {
       if (a.path != "seccomp/profile.json") continue;
       const Json profile = Json::parse(a.bytes);
@@ -82,12 +84,17 @@ TEST(Profile, TheLoadersNeedsAreGrantedAndNothingElse) {
   model::Policy p;
   add_rule(p, Effect::Allow, {call("read")});
   const Bpf program = runc_program(profile_of(p));
-  const std::set<std::string> needs = {"read", "close", "execve", "fstatfs", "futex", "getdents64", "openat", "rt_sigreturn", "write"};
+  const std::set<std::string> needs = {"read",       "close",  "execve",       "fstatfs", "futex",
+                                       "getdents64", "openat", "rt_sigreturn", "write"};
   for (const auto& c : linux::syscalls(linux::Arch::x86_64)) {
     const auto got = bpf_run(program, CallData(x86_64_arch, c.number, {})).result;
-    EXPECT_EQ(got, needs.count(std::string(c.name)) ? allow : c.number > 450 || c.name == "openat2" ? enosys : eperm) << c.name;
+    EXPECT_EQ(got, needs.count(std::string(c.name))        ? allow
+                   : c.number > 450 || c.name == "openat2" ? enosys
+                                                           : eperm)
+        << c.name;
   }
-  EXPECT_EQ(bpf_run(program, CallData(x86_64_arch, 257, {0, 0, 02 | 0100})).result, eperm) << "runc's openat makes no file";
+  EXPECT_EQ(bpf_run(program, CallData(x86_64_arch, 257, {0, 0, 02 | 0100})).result, eperm)
+      << "runc's openat makes no file";
 }
 
 TEST(Profile, ADenyOfALoadersNeedIsAProblem) {
@@ -126,7 +133,9 @@ std::size_t counted(const Json& profile) {
       std::string path;
       for (const Json& a : e.value("args", Json::array()))
         for (const int shift : {32, 0}) {
-          const auto word = [&](const char* key) { return std::to_string(static_cast<std::uint32_t>(a[key].get<std::uint64_t>() >> shift)); };
+          const auto word = [&](const char* key) {
+            return std::to_string(static_cast<std::uint32_t>(a[key].get<std::uint64_t>() >> shift));
+          };
           path += std::to_string(a["index"].get<int>()) + ":" + word("value") + ":" + word("valueTwo") + "/";
           cost += beginnings[name].insert(path).second ? 3 : 0;
         }
@@ -153,10 +162,13 @@ TEST(Differential, LibseccompPolicyAndDecoderAgree) {
       const auto* c = linux::find_syscall(linux::Arch::x86_64, name);
       for (const auto& arguments : boundary_arguments(policy, name, random, 60)) {
         const auto real = bpf_run(program, CallData(x86_64_arch, c->number, arguments)).result;
-        ASSERT_EQ(answer(decoded.filters[0].graph, x86_64_arch, c->number, arguments), real) << n << ' ' << name << '\n' << profile;
-        if (name == "write") continue;   // runc's own need
+        ASSERT_EQ(answer(decoded.filters[0].graph, x86_64_arch, c->number, arguments), real) << n << ' ' << name << '\n'
+                                                                                             << profile;
+        if (name == "write") continue;  // runc's own need
         const auto verdict = model::decide(policy, model::SyscallAction{name, arguments});
-        ASSERT_EQ(real == allow, verdict.decision == model::Decision::Allow && name != "fchmodat2") << n << ' ' << name << '\n' << profile;
+        ASSERT_EQ(real == allow, verdict.decision == model::Decision::Allow && name != "fchmodat2")
+            << n << ' ' << name << '\n'
+            << profile;
       }
     }
     ++compared;
@@ -179,18 +191,22 @@ Json profile(const char* fallback, std::vector<Json> entries) {
 /// The decoder against libseccomp itself, on profiles that others might write.
 void same_as_libseccomp(const Json& p, std::mt19937_64& random) {
   const auto decoded = decode_text(p.dump());
-  if (!decoded.problems.empty()) return;   // said to be unknown: never wrong (libseccomp even hangs on some of these)
+  if (!decoded.problems.empty()) return;  // said to be unknown: never wrong (libseccomp even hangs on some of these)
   const Bpf program = runc_program(p.dump());
   ASSERT_FALSE(program.empty()) << p.dump(1);
-  static const std::vector<std::uint64_t> edges = {0, 1, 2, 3, 4, 5, 40, 0xff, 0xffffffff, 0x100000000, 0x100000001, 0x100000002, 0x200000001, ~0ull};
+  static const std::vector<std::uint64_t> edges = {
+      0, 1, 2, 3, 4, 5, 40, 0xff, 0xffffffff, 0x100000000, 0x100000001, 0x100000002, 0x200000001, ~0ull};
   for (int n = 0; n < 400; ++n) {
     std::array<std::uint64_t, 6> arguments{};
     for (auto& a : arguments) a = edges[random() % edges.size()];
-    static const std::vector<std::uint32_t> numbers = {0, 16, 41, 41, 41, 41, 56, 90, 439, 451, 1000, 0x40000029, 0x80000029, 0xffffffff};
+    static const std::vector<std::uint32_t> numbers = {0,  16,  41,  41,   41,         41,         56,
+                                                       90, 439, 451, 1000, 0x40000029, 0x80000029, 0xffffffff};
     const std::uint32_t number = numbers[random() % numbers.size()];
     const std::uint32_t arch = random() % 20 == 0 ? 0x40000003 : x86_64_arch;
-    ASSERT_EQ(answer(decoded.filters[0].graph, arch, number, arguments), bpf_run(program, CallData(arch, number, arguments)).result)
-        << std::hex << number << ' ' << arguments[0] << ' ' << arguments[1] << ' ' << arguments[2] << '\n' << p.dump(1);
+    ASSERT_EQ(answer(decoded.filters[0].graph, arch, number, arguments),
+              bpf_run(program, CallData(arch, number, arguments)).result)
+        << std::hex << number << ' ' << arguments[0] << ' ' << arguments[1] << ' ' << arguments[2] << '\n'
+        << p.dump(1);
   }
 }
 
@@ -201,15 +217,21 @@ TEST(Decode, KnownShapesMeanWhatLibseccompMakesOfThem) {
            profile("SCMP_ACT_ALLOW", {entry({"socket"}, "SCMP_ACT_ERRNO", {arg(0, "SCMP_CMP_EQ", 40)})}),
            profile("SCMP_ACT_KILL", {entry({"socket", "nobodys_call", "socketcall"}, "SCMP_ACT_ALLOW")}),
            // two != in one entry: alternatives, so everything matches
-           profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_NE", 1), arg(0, "SCMP_CMP_NE", 40)})}),
+           profile("SCMP_ACT_ERRNO",
+                   {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_NE", 1), arg(0, "SCMP_CMP_NE", 40)})}),
            // a repeated argument frees the others too
-           profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_EQ", 1), arg(0, "SCMP_CMP_EQ", 2), arg(1, "SCMP_CMP_EQ", 5)})}),
+           profile("SCMP_ACT_ERRNO",
+                   {entry({"socket"}, "SCMP_ACT_ALLOW",
+                          {arg(0, "SCMP_CMP_EQ", 1), arg(0, "SCMP_CMP_EQ", 2), arg(1, "SCMP_CMP_EQ", 5)})}),
            // the unconditional entry wins, before or after
-           profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW"), entry({"socket"}, "SCMP_ACT_KILL", {arg(0, "SCMP_CMP_EQ", 40)})}),
-           profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_KILL", {arg(0, "SCMP_CMP_EQ", 40)}), entry({"socket"}, "SCMP_ACT_ALLOW")}),
+           profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW"),
+                                      entry({"socket"}, "SCMP_ACT_KILL", {arg(0, "SCMP_CMP_EQ", 40)})}),
+           profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_KILL", {arg(0, "SCMP_CMP_EQ", 40)}),
+                                      entry({"socket"}, "SCMP_ACT_ALLOW")}),
            profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW"), entry({"socket"}, "SCMP_ACT_TRAP")}),
            // an entry that equals the default is dropped; masks of zero and values outside the mask
-           profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ERRNO"), entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_EQ", 2)})}),
+           profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ERRNO"),
+                                      entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_EQ", 2)})}),
            profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_MASKED_EQ", 0, 7)})}),
            profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_MASKED_EQ", 1, 7)})}),
        })
@@ -218,7 +240,8 @@ TEST(Decode, KnownShapesMeanWhatLibseccompMakesOfThem) {
 
 TEST(Decode, RandomProfilesMeanWhatLibseccompMakesOfThem) {
   std::mt19937_64 random(77);
-  static const char* ops[] = {"SCMP_CMP_EQ", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_GT", "SCMP_CMP_GE"};
+  static const char* ops[] = {"SCMP_CMP_EQ", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE", "SCMP_CMP_LT",
+                              "SCMP_CMP_LE", "SCMP_CMP_GT",        "SCMP_CMP_GE"};
   static const std::vector<std::uint64_t> values = {0, 1, 2, 3, 40, 0xffffffff, 0x100000000, 0x100000001, ~0ull};
   int decided = 0;
   for (int n = 0; n < 3000; ++n) {
@@ -226,8 +249,10 @@ TEST(Decode, RandomProfilesMeanWhatLibseccompMakesOfThem) {
     for (std::size_t e = random() % 4 + 1; e > 0; --e) {
       std::vector<Json> args;
       for (std::size_t a = random() % 4; a > 0; --a)
-        args.push_back(arg(static_cast<int>(random() % 3), ops[random() % 7], values[random() % values.size()], values[random() % values.size()]));
-      static const char* actions[] = {"SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW", "SCMP_ACT_TRAP", "SCMP_ACT_ERRNO"};
+        args.push_back(arg(static_cast<int>(random() % 3), ops[random() % 7], values[random() % values.size()],
+                           values[random() % values.size()]));
+      static const char* actions[] = {"SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW", "SCMP_ACT_TRAP",
+                                      "SCMP_ACT_ERRNO"};
       entries.push_back(entry({random() % 4 == 0 ? "ioctl" : "socket"}, actions[random() % 5], args));
     }
     const Json p = profile(random() % 5 == 0 ? "SCMP_ACT_KILL_PROCESS" : "SCMP_ACT_ERRNO", entries);
@@ -247,7 +272,8 @@ TEST(Decode, RefusesWhatItCantBeSureOf) {
     p[key] = std::move(value);
     return p;
   };
-  EXPECT_NE(refused(with("architectures", {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86"})).find("SCMP_ARCH_X86"), std::string::npos);
+  EXPECT_NE(refused(with("architectures", {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86"})).find("SCMP_ARCH_X86"),
+            std::string::npos);
   EXPECT_NE(refused(with("flags", {"SECCOMP_FILTER_FLAG_LOG"})).find("flags"), std::string::npos);
   EXPECT_NE(refused(with("defaultAction", "SCMP_ACT_SHRUG")).find("SHRUG"), std::string::npos);
   EXPECT_NE(refused(with("DefaultAction", "SCMP_ACT_ALLOW")).find("spelling"), std::string::npos);
@@ -256,14 +282,20 @@ TEST(Decode, RefusesWhatItCantBeSureOf) {
   other_case["syscalls"][0]["Action"] = "SCMP_ACT_ALLOW";
   EXPECT_NE(refused(other_case).find("spelling"), std::string::npos);
   EXPECT_NE(refused(profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_EQ", 2)}),
-                                               entry({"socket"}, "SCMP_ACT_TRAP", {arg(1, "SCMP_CMP_EQ", 3)})})).find("different actions"),
+                                               entry({"socket"}, "SCMP_ACT_TRAP", {arg(1, "SCMP_CMP_EQ", 3)})}))
+                .find("different actions"),
             std::string::npos);
-  EXPECT_NE(refused(profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(6, "SCMP_CMP_EQ", 2)})})).find("six"), std::string::npos);
-  EXPECT_NE(refused(profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_EQUAL", 2)})})).find("operator"), std::string::npos);
+  EXPECT_NE(
+      refused(profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(6, "SCMP_CMP_EQ", 2)})})).find("six"),
+      std::string::npos);
+  EXPECT_NE(refused(profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_EQUAL", 2)})}))
+                .find("operator"),
+            std::string::npos);
   Json docker = profile("SCMP_ACT_ERRNO", {entry({"read"}, "SCMP_ACT_ALLOW")});
   docker["syscalls"][0]["includes"] = {{"caps", {"CAP_SYS_ADMIN"}}};
   EXPECT_NE(refused(docker).find("includes"), std::string::npos);
-  for (const char* text : {"", "[]", "{", "null", "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"defaultAction\":\"SCMP_ACT_ERRNO\"}"})
+  for (const char* text :
+       {"", "[]", "{", "null", "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"defaultAction\":\"SCMP_ACT_ERRNO\"}"})
     EXPECT_FALSE(decode_text(text).problems.empty()) << text;
 }
 
@@ -280,8 +312,9 @@ TEST(Decode, TheSectionOfAConfig) {
   EXPECT_EQ(decoded.filters[0].artifact, "oci/config.json#/linux/seccomp");
   EXPECT_EQ(answer(decoded.filters[0].graph, x86_64_arch, 41, {2}), allow);
   EXPECT_EQ(answer(decoded.filters[0].graph, x86_64_arch, 41, {3}), eperm);
-  for (const char* text : {"{}", R"({"linux":{}})", R"({"linux":{"Seccomp":{}}})", R"({"Linux":{"seccomp":{}},"linux":{"seccomp":{}}})",
-                           R"({"linux":{"seccomp":null}})", R"({"linux":{"seccomp":{}}})"})
+  for (const char* text :
+       {"{}", R"({"linux":{}})", R"({"linux":{"Seccomp":{}}})", R"({"Linux":{"seccomp":{}},"linux":{"seccomp":{}}})",
+        R"({"linux":{"seccomp":null}})", R"({"linux":{"seccomp":{}}})"})
     EXPECT_FALSE(decode_config(text).problems.empty()) << text;
 }
 

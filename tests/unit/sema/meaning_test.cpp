@@ -46,7 +46,7 @@ TEST(Meaning, TheExample) {
       {"syscall socket(AF_INET6, SOCK_STREAM, 0)", Deny},
       {"syscall socket(AF_PACKET, SOCK_RAW, 0)", Deny},
       {"syscall socket(AF_VSOCK, SOCK_STREAM, 0)", Deny},
-      {"syscall socket(0x100000002, SOCK_STREAM, 0)", Allow},   // the kernel sees AF_INET: 32 bits of `domain`
+      {"syscall socket(0x100000002, SOCK_STREAM, 0)", Allow},  // the kernel sees AF_INET: 32 bits of `domain`
       {"syscall socket(0x100000028, SOCK_STREAM, 0)", Deny},
       {"syscall ioctl(0, TIOCSTI)", Deny},
       {"syscall ioctl(0, 0x100005412)", Deny},
@@ -99,8 +99,9 @@ TEST(Meaning, ExceptIsNoGrant) {
 }
 
 TEST(Meaning, Endpoints) {
-  Analysed a(in_policy("net { allow connect tcp [10.0.0.1, 10.0.0.8/29]:[80, 8000-8001] allow connect icmp 10.9.0.0/16 "
-                       "allow connect any [::/0]:53 deny connect any any:25 allow connect tcp 10.1.0.0/16:* }"));
+  Analysed a(
+      in_policy("net { allow connect tcp [10.0.0.1, 10.0.0.8/29]:[80, 8000-8001] allow connect icmp 10.9.0.0/16 "
+                "allow connect any [::/0]:53 deny connect any any:25 allow connect tcp 10.1.0.0/16:* }"));
   ASSERT_EQ(a.found(), std::vector<std::string>{});
   EXPECT_EQ(a.decide("connect tcp 10.0.0.1:80"), Allow);
   EXPECT_EQ(a.decide("connect tcp 10.0.0.15:8001"), Allow);
@@ -116,10 +117,11 @@ TEST(Meaning, Endpoints) {
 }
 
 TEST(Meaning, NamesAndAddressDenies) {
-  Analysed a(in_policy("net { resolver 10.0.0.53 allow connect tcp a.example.com:443 within 10.0.0.0/8 deny connect tcp 10.0.0.0/8:443 "
-                       "allow connect tcp \"*.b.com\":443 }"));
+  Analysed a(in_policy(
+      "net { resolver 10.0.0.53 allow connect tcp a.example.com:443 within 10.0.0.0/8 deny connect tcp 10.0.0.0/8:443 "
+      "allow connect tcp \"*.b.com\":443 }"));
   ASSERT_EQ(a.found(), std::vector<std::string>{});
-  EXPECT_EQ(a.decide("connect tcp a.example.com:443"), Deny);   // the deny covers all it may resolve to
+  EXPECT_EQ(a.decide("connect tcp a.example.com:443"), Deny);  // the deny covers all it may resolve to
   EXPECT_EQ(a.decide("connect tcp x.y.b.com:443"), Allow);
   EXPECT_EQ(a.decide("connect tcp b.com:443"), Deny);
   EXPECT_EQ(a.decide("resolve x.b.com"), Allow);
@@ -137,22 +139,24 @@ TEST(Meaning, WithoutASyscallBlock) {
 
 TEST(Meaning, ModesOfNewFiles) {
   Analysed a(in_policy("syscall { allow @default }"));
-  EXPECT_EQ(a.decide("syscall openat(0, 0, 0, 0x9ed)"), Allow);            // without O_CREAT the mode is not looked at
+  EXPECT_EQ(a.decide("syscall openat(0, 0, 0, 0x9ed)"), Allow);  // without O_CREAT the mode is not looked at
   EXPECT_EQ(a.decide("syscall openat(0, 0, O_CREAT, 0x9ed)"), Deny);
   EXPECT_EQ(a.decide("syscall openat(0, 0, O_TMPFILE, 0x9ed)"), Deny);
   EXPECT_EQ(a.decide("syscall openat(0, 0, O_CREAT, 0x1ed)"), Allow);
   EXPECT_EQ(a.decide("syscall mknod(0, 0x89ed)"), Deny);
-  EXPECT_EQ(a.decide("syscall chmod(0, 0x109ed)"), Deny);                   // bits above 16 do not hide it
+  EXPECT_EQ(a.decide("syscall chmod(0, 0x109ed)"), Deny);  // bits above 16 do not hide it
   EXPECT_EQ(a.decide("syscall openat2()"), Deny);
 }
 
 TEST(Meaning, ParametersAndIncludes) {
   const std::string text =
       "agp 1\nuse \"./lib.agp\"\nuse \"./lib.agp\" as other\nparam dirs : [path] = [\"/x\", \"/y\"]\n"
-      "policy p {\n  include lib(p: \"/m\")\n include other.two\n include lib(p: \"/m\")\n file { allow write \"${dirs}/**\" } }\n"
+      "policy p {\n  include lib(p: \"/m\")\n include other.two\n include lib(p: \"/m\")\n file { allow write "
+      "\"${dirs}/**\" } }\n"
       "test p (dirs: [\"/z\"]) { allow write \"/z/1\" deny write \"/x/1\" }\n";
-  const std::string lib = "agp 1\nfragment lib(p : path, n : int = 3) { file { allow read \"${p}/*.txt\" } limit { pids 10 } }\n"
-                          "fragment two { limit { pids 5 memory 1 GiB } net { resolver 10.0.0.1 } }\n";
+  const std::string lib =
+      "agp 1\nfragment lib(p : path, n : int = 3) { file { allow read \"${p}/*.txt\" } limit { pids 10 } }\n"
+      "fragment two { limit { pids 5 memory 1 GiB } net { resolver 10.0.0.1 } }\n";
   Analysed a(text, {{"lib.agp", lib}});
   ASSERT_EQ(a.found(), std::vector<std::string>{});
   EXPECT_EQ(a.decide("read \"/m/a.txt\""), Allow);
@@ -161,7 +165,7 @@ TEST(Meaning, ParametersAndIncludes) {
   EXPECT_EQ(a.policy().resolvers.size(), 1u);
   std::size_t read_rules = 0;
   for (const auto& r : a.policy().rules) read_rules += r.text.starts_with("allow read");
-  EXPECT_EQ(read_rules, 1u);   // including twice is including once
+  EXPECT_EQ(read_rules, 1u);  // including twice is including once
   ASSERT_EQ(a.unit.tests.size(), 1u);
   EXPECT_EQ(model::decide(a.unit.tests[0].policy, model::FileAction{model::Verb::Create, "/z/1"}).decision, Allow);
   EXPECT_EQ(model::decide(a.unit.tests[0].policy, model::FileAction{model::Verb::Create, "/x/1"}).decision, Deny);

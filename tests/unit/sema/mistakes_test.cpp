@@ -92,7 +92,8 @@ TEST(Silence, NothingVanishes) {
   ASSERT_EQ(lines.found(), Found{});
   ASSERT_EQ(lines.unit.tests.at(0).lines.size(), 1u);
   EXPECT_EQ(lines.unit.tests[0].lines[0].actions.size(), 4u);  // two paths; to read is to list as well
-  Analysed empty("agp 1\nparam none : [path] = []\npolicy p { file { allow read \"/a\" } }\ntest p { deny read \"${none}/x\" }\n");
+  Analysed empty(
+      "agp 1\nparam none : [path] = []\npolicy p { file { allow read \"/a\" } }\ntest p { deny read \"${none}/x\" }\n");
   EXPECT_EQ(empty.found(), Found{"AGP1063 \"${none}/x\""});
   EXPECT_EQ(Analysed(dirs + "policy p { owner \"${dirs}\" }\n").found(), Found{"AGP1069 \"${dirs}\""});
   EXPECT_EQ(Analysed("agp 1\nparam none : [path] = []\npolicy p { owner \"${none}\" }\n").found(),

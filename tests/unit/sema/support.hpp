@@ -14,7 +14,8 @@ struct Texts final : ModuleSource {
   std::map<std::string, std::string> texts;
   std::map<std::string, source::FileId> loaded;
   Texts(source::Files& f, std::map<std::string, std::string> t) : files(f), texts(std::move(t)) {}
-  std::optional<source::FileId> load(source::FileId, std::string_view path, source::Span at, diagnostics::Sink& sink) override {
+  std::optional<source::FileId> load(source::FileId, std::string_view path, source::Span at,
+                                     diagnostics::Sink& sink) override {
     std::string name(path.substr(path.starts_with("./") ? 2 : 0));
     if (const auto known = loaded.find(name); known != loaded.end()) return known->second;
     const auto text = texts.find(name);
@@ -32,7 +33,8 @@ struct Analysed {
   Unit unit;
   Options options;
 
-  explicit Analysed(const std::string& text, std::map<std::string, std::string> others = {}, Options o = {}) : options(std::move(o)) {
+  explicit Analysed(const std::string& text, std::map<std::string, std::string> others = {}, Options o = {})
+      : options(std::move(o)) {
     Texts source(files, std::move(others));
     const auto id = files.add("test.agp", text);
     source.loaded["test.agp"] = id;
@@ -41,7 +43,8 @@ struct Analysed {
   /// `AGP1050 name` of each finding, with the text of its primary span: "AGP1050 `x`".
   std::vector<std::string> found() const {
     std::vector<std::string> out;
-    for (const auto& d : sink.all()) out.push_back(diagnostics::code_text(*d.kind) + " " + std::string(files.text(d.primary)));
+    for (const auto& d : sink.all())
+      out.push_back(diagnostics::code_text(*d.kind) + " " + std::string(files.text(d.primary)));
     return out;
   }
   const model::Policy& policy() const { return unit.policies.at(0); }

@@ -1,3 +1,5 @@
+#include "compiler/solver/solver.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -5,8 +7,6 @@
 #include <fstream>
 #include <random>
 #include <thread>
-
-#include "compiler/solver/solver.hpp"
 
 namespace agp::solver {
 namespace {
@@ -72,7 +72,8 @@ TEST(Solver, SessionsDoNotLeakIntoEachOther) {
 TEST(Solver, CoreNamesTheAssumptionsThatClash) {
   Terms t;
   const Term x = t.variable("x", 16);
-  const Term a = t.less(x, t.constant(16, 5)), b = t.less(t.constant(16, 7), x), c = t.equal(t.variable("y", 16), t.constant(16, 1));
+  const Term a = t.less(x, t.constant(16, 5)), b = t.less(t.constant(16, 7), x),
+             c = t.equal(t.variable("y", 16), t.constant(16, 1));
   Session s(t);
   const Term given[] = {a, c, b};
   const Answer answer = s.check(given);
@@ -107,16 +108,18 @@ TEST(Terms, FoldingAgreesWithTheSolver) {
   Session s(t);
   for (int n = 0; n < 300; ++n) {
     const auto op = static_cast<Op>(static_cast<int>(Op::BvAnd) + n % 10);
-    const bool hard = op == Op::Mul || op == Op::Udiv || op == Op::Urem;   // multipliers of 64 bits take seconds
+    const bool hard = op == Op::Mul || op == Op::Udiv || op == Op::Urem;  // multipliers of 64 bits take seconds
     const unsigned width = hard ? 12 : n % 3 == 0 ? 32 : 1 + static_cast<unsigned>(random() % 64);
     const std::uint64_t va = random() >> random() % 64, vb = n % 7 == 0 ? 0 : random() >> random() % 64;
     const Term a = t.constant(width, va), b = t.constant(width, vb);
     const Term x = t.variable("a" + std::to_string(n), width), y = t.variable("b" + std::to_string(n), width);
     const Term given = t.both(t.equal(x, a), t.equal(y, b));
-    const Term same = t.both(t.equal(t.binary(op, x, y), t.binary(op, a, b)),
-                             t.both(t.equal(t.less(x, y), t.less(a, b)), t.equal(t.less_equal(x, y), t.less_equal(a, b))));
+    const Term same =
+        t.both(t.equal(t.binary(op, x, y), t.binary(op, a, b)),
+               t.both(t.equal(t.less(x, y), t.less(a, b)), t.equal(t.less_equal(x, y), t.less_equal(a, b))));
     ASSERT_TRUE(std::holds_alternative<Sat>(s.check(t.both(given, same)))) << n;
-    ASSERT_TRUE(std::holds_alternative<Unsat>(s.check(t.both(given, t.negate(same))))) << n << " op " << static_cast<int>(op);
+    ASSERT_TRUE(std::holds_alternative<Unsat>(s.check(t.both(given, t.negate(same)))))
+        << n << " op " << static_cast<int>(op);
   }
 }
 

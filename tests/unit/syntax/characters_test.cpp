@@ -1,7 +1,8 @@
 // Bytes that must not reach the parser, and limits.
+#include "compiler/syntax/characters.hpp"
+
 #include <gtest/gtest.h>
 
-#include "compiler/syntax/characters.hpp"
 #include "tests/unit/syntax/support.hpp"
 
 namespace agp::syntax::test {
@@ -25,9 +26,11 @@ TEST(Characters, NotUtf8) {
 TEST(Characters, Hidden) {
   const auto found = [](const std::string& text) { return Parsed("agp 1\n" + text).findings(); };
   using Lines = std::vector<std::string>;
-  EXPECT_EQ(found("// a\u202eb"), (Lines{"AGP0007 2:5 a character that changes the direction of the text (U+202E) in the text"}));
+  EXPECT_EQ(found("// a\u202eb"),
+            (Lines{"AGP0007 2:5 a character that changes the direction of the text (U+202E) in the text"}));
   EXPECT_EQ(found("let x = \"a\u200bb\""), (Lines{"AGP0007 2:11 an invisible character (U+200B) in the text"}));
-  EXPECT_EQ(found("let x\u2066 = 1"), (Lines{"AGP0007 2:6 a character that changes the direction of the text (U+2066) in the text"}));
+  EXPECT_EQ(found("let x\u2066 = 1"),
+            (Lines{"AGP0007 2:6 a character that changes the direction of the text (U+2066) in the text"}));
   EXPECT_EQ(found("le\u200dt x = 1"), (Lines{"AGP0007 2:3 an invisible character (U+200D) in the text"}));
   EXPECT_EQ(found(std::string("let x = 1\0", 10)), (Lines{"AGP0007 2:10 a NUL (U+0000) in the text"}));
   EXPECT_EQ(found("let x = \"\x1b[2K\""), (Lines{"AGP0007 2:10 a control character (U+001B) in the text"}));
@@ -55,9 +58,9 @@ TEST(Characters, TablesAreSorted) {
       ASSERT_TRUE(detail::hidden(c)) << detail::code_point_text(c);
     }
   }
-  for (const char32_t c : {U'\u00ad', U'\u061c', U'\u180e', U'\u200b', U'\u200c', U'\u200d', U'\u200e', U'\u200f',
-                           U'\u2028', U'\u2029', U'\u202a', U'\u202e', U'\u2060', U'\u2066', U'\u2069', U'\u3164',
-                           U'\ufeff', U'\ufff9', U'\U0001d173', U'\U000e0001', U'\U000e0100'})
+  for (const char32_t c : {U'\u00ad', U'\u061c', U'\u180e', U'\u200b', U'\u200c',     U'\u200d',     U'\u200e',
+                           U'\u200f', U'\u2028', U'\u2029', U'\u202a', U'\u202e',     U'\u2060',     U'\u2066',
+                           U'\u2069', U'\u3164', U'\ufeff', U'\ufff9', U'\U0001d173', U'\U000e0001', U'\U000e0100'})
     EXPECT_TRUE(detail::hidden(c)) << detail::code_point_text(c);
   for (const char32_t c : {U'\u00a0', U'\u1680', U'\u2003', U'\u202f', U'\u205f', U'\u3000'})
     EXPECT_TRUE(detail::foreign_space(c)) << detail::code_point_text(c);

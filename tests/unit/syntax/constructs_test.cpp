@@ -112,7 +112,8 @@ TEST(Constructs, NetRules) {
   EXPECT_EQ(net("deny connect any"), "{deny net connect protocols=any}");
   EXPECT_EQ(net("deny connect any any:*"), "{deny net connect protocols=any to=any:*}");
   EXPECT_EQ(net("deny connect any:443"), "{deny net connect to=any:443}");
-  EXPECT_EQ(net("allow connect icmp 10.0.0.1, 10.0.0.2"), "{allow net connect protocols=icmp to=v4:10.0.0.1,v4:10.0.0.2}");
+  EXPECT_EQ(net("allow connect icmp 10.0.0.1, 10.0.0.2"),
+            "{allow net connect protocols=icmp to=v4:10.0.0.1,v4:10.0.0.2}");
   EXPECT_EQ(net("allow connect tcp [10.0.0.1, 10.0.0.2]:[80, 443]"),
             "{allow net connect protocols=tcp to=[v4:10.0.0.1 v4:10.0.0.2]:[80 443]}");
   EXPECT_EQ(net("allow connect tcp [[fd00::7], [fd00::/64],]:8000-8999, [fd00::1]-[fd00::2]:p"),

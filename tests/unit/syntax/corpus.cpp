@@ -37,7 +37,8 @@ std::vector<Piece> tokens(const std::string& text) {
     }
     const std::size_t close = text.find(']', i);
     const bool six = text[i] == '[' && close != std::string::npos &&
-                     std::count(text.begin() + static_cast<std::ptrdiff_t>(i), text.begin() + static_cast<std::ptrdiff_t>(close), ':') > 0 &&
+                     std::count(text.begin() + static_cast<std::ptrdiff_t>(i),
+                                text.begin() + static_cast<std::ptrdiff_t>(close), ':') > 0 &&
                      text.find_first_not_of("0123456789abcdef:./", i + 1) == close;
     if (text[i] == '"') {
       for (++i; at(i) != '"'; ++i)

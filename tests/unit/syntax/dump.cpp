@@ -12,9 +12,15 @@ std::string d(const String& s) {
   std::string out = "\"";
   for (const StringPiece& p : s.pieces) {
     switch (p.kind) {
-      case StringPiece::Kind::Text: out += p.text; break;
-      case StringPiece::Kind::Escaped: out += "<" + p.text + ">"; break;
-      case StringPiece::Kind::Interpolation: out += "${" + p.text + "}"; break;
+      case StringPiece::Kind::Text:
+        out += p.text;
+        break;
+      case StringPiece::Kind::Escaped:
+        out += "<" + p.text + ">";
+        break;
+      case StringPiece::Kind::Interpolation:
+        out += "${" + p.text + "}";
+        break;
     }
   }
   return out + "\"";
@@ -48,26 +54,40 @@ std::string list(const std::vector<T>& all, const char* between = " ") {
 
 std::string d(const Address& a) {
   switch (a.kind) {
-    case Address::Kind::V4: return "v4:" + a.text;
-    case Address::Kind::V4Prefix: return "v4p:" + a.text;
-    case Address::Kind::V4Range: return "v4r:" + a.text + ".." + a.text2;
-    case Address::Kind::V6: return "v6:" + a.text;
-    case Address::Kind::V6Prefix: return "v6p:" + a.text;
-    case Address::Kind::V6Range: return "v6r:" + a.text + ".." + a.text2;
-    case Address::Kind::Host: return "host:" + a.text;
-    case Address::Kind::Text: return d(*a.string);
-    case Address::Kind::Reference: return "ref:" + a.text;
-    case Address::Kind::Any: return "any";
+    case Address::Kind::V4:
+      return "v4:" + a.text;
+    case Address::Kind::V4Prefix:
+      return "v4p:" + a.text;
+    case Address::Kind::V4Range:
+      return "v4r:" + a.text + ".." + a.text2;
+    case Address::Kind::V6:
+      return "v6:" + a.text;
+    case Address::Kind::V6Prefix:
+      return "v6p:" + a.text;
+    case Address::Kind::V6Range:
+      return "v6r:" + a.text + ".." + a.text2;
+    case Address::Kind::Host:
+      return "host:" + a.text;
+    case Address::Kind::Text:
+      return d(*a.string);
+    case Address::Kind::Reference:
+      return "ref:" + a.text;
+    case Address::Kind::Any:
+      return "any";
   }
   return "?";
 }
 
 std::string d(const Port& p) {
   switch (p.kind) {
-    case Port::Kind::Number: return std::to_string(p.low);
-    case Port::Kind::Range: return fmt::format("{}-{}", p.low, p.high);
-    case Port::Kind::Any: return "*";
-    case Port::Kind::Reference: return "ref:" + p.text;
+    case Port::Kind::Number:
+      return std::to_string(p.low);
+    case Port::Kind::Range:
+      return fmt::format("{}-{}", p.low, p.high);
+    case Port::Kind::Any:
+      return "*";
+    case Port::Kind::Reference:
+      return "ref:" + p.text;
   }
   return "?";
 }
@@ -109,9 +129,7 @@ template <typename T>
 std::string part(const char* name, const std::vector<T>& all) {
   return all.empty() ? "" : fmt::format(" {}={}", name, list(all, ","));
 }
-std::string tail(const RuleHead& head) {
-  return head.modifiers.empty() ? "" : " " + list(head.modifiers);
-}
+std::string tail(const RuleHead& head) { return head.modifiers.empty() ? "" : " " + list(head.modifiers); }
 
 std::string d(const FileRule& r) {
   return "file" + part("verbs", r.verbs) + part("paths", r.patterns) + part("except", r.except) + tail(r.head);
@@ -194,8 +212,8 @@ struct StatementText {
   std::string operator()(const RunBlock& b) const {
     std::string out = "run";
     if (b.command) out += " command=" + list(*b.command, ",");
-    out += opt("workdir", b.workdir) + opt("rootfs", b.rootfs) + opt("hostname", b.hostname) +
-           opt("cgroup", b.cgroup) + opt("interface", b.interface) + opt("uid", b.uid) + opt("gid", b.gid);
+    out += opt("workdir", b.workdir) + opt("rootfs", b.rootfs) + opt("hostname", b.hostname) + opt("cgroup", b.cgroup) +
+           opt("interface", b.interface) + opt("uid", b.uid) + opt("gid", b.gid);
     for (const Mount& m : b.mounts)
       out += " {mount " + (m.tmpfs ? std::string("tmpfs") : d(*m.source)) + " at " + d(m.target) +
              part("flags", m.flags) + opt("size", m.size) + "}";
@@ -219,12 +237,13 @@ struct StatementText {
     std::string out = "accept " + a.kind.text + " word=" + a.word->text;
     out += std::visit(
         [](const auto& pattern) -> std::string {
-          if constexpr (std::is_same_v<std::decay_t<decltype(pattern)>, std::monostate>) return "";
-          else return " <" + d(pattern) + ">";
+          if constexpr (std::is_same_v<std::decay_t<decltype(pattern)>, std::monostate>)
+            return "";
+          else
+            return " <" + d(pattern) + ">";
         },
         a.pattern);
-    return out + opt("limit", a.limit) + opt("mount", a.mount) +
-           (a.modifiers.empty() ? "" : " " + list(a.modifiers));
+    return out + opt("limit", a.limit) + opt("mount", a.mount) + (a.modifiers.empty() ? "" : " " + list(a.modifiers));
   }
 };
 

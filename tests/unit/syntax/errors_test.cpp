@@ -50,16 +50,17 @@ TEST(Errors, Version) {
 }
 
 TEST(Errors, Strings) {
-  EXPECT_EQ(told("agp 1\nlet x = \"abc \nlet y = 1"), "AGP1006 2:9 [\"abc] a string has no closing quote on its line\n");
+  EXPECT_EQ(told("agp 1\nlet x = \"abc \nlet y = 1"),
+            "AGP1006 2:9 [\"abc] a string has no closing quote on its line\n");
   EXPECT_EQ(told("agp 1\nlet x = \"abc\\\""), "AGP1006 2:9 [\"abc\\\"] a string has no closing quote on its line\n");
   EXPECT_EQ(told("agp 1\nlet x = \"a\\qb\\\u00e9\""),
             "AGP1007 2:11 [\\q] `\\q` is no escape\nAGP1007 2:14 [\\\u00e9] `\\\u00e9` is no escape\n");
-  EXPECT_EQ(told("agp 1\nlet x = \"\\u{110000}\""), "AGP1007 2:10 [\\u{110000}] `\\u{110000}` is no Unicode character\n");
+  EXPECT_EQ(told("agp 1\nlet x = \"\\u{110000}\""),
+            "AGP1007 2:10 [\\u{110000}] `\\u{110000}` is no Unicode character\n");
   EXPECT_EQ(told("agp 1\nlet x = \"\\u{d800}\""), "AGP1007 2:10 [\\u{d800}] `\\u{d800}` is no Unicode character\n");
   EXPECT_EQ(told("agp 1\nlet x = \"\\u{999999999999}\""),
             "AGP1007 2:10 [\\u{999999999999}] `\\u{999999999999}` is no Unicode character\n");
-  EXPECT_EQ(told("agp 1\nlet x = \"\\u{0}\""),
-            "AGP1007 2:10 [\\u{0}] `\\u{0}` is a NUL, which no string may hold\n");
+  EXPECT_EQ(told("agp 1\nlet x = \"\\u{0}\""), "AGP1007 2:10 [\\u{0}] `\\u{0}` is a NUL, which no string may hold\n");
   EXPECT_EQ(told("agp 1\nlet x = \"\\u41\""), "AGP1007 2:10 [\\u] `\\u` is no escape\n");
   EXPECT_EQ(told("agp 1\nlet x = \"${a b}\""), "AGP1010 2:10 [${a b}] `${a b}` does not hold a name\n");
   EXPECT_EQ(told("agp 1\nlet x = \"/${a\""), "AGP1010 2:11 [${a] `${` has no closing `}`\n");
@@ -189,8 +190,7 @@ TEST(Errors, AreInOrderAndLimited) {
   for (int i = 0; i < 500; ++i) text += fmt::format("let a{} = \"\\q\"\nlt b = 1\n", i);
   const Parsed p(text);
   ASSERT_EQ(p.sink.all().size(), 100u);
-  for (std::size_t i = 1; i < 100; ++i)
-    EXPECT_LE(p.sink.all()[i - 1].primary.begin, p.sink.all()[i].primary.begin);
+  for (std::size_t i = 1; i < 100; ++i) EXPECT_LE(p.sink.all()[i - 1].primary.begin, p.sink.all()[i].primary.begin);
   ASSERT_FALSE(p.sink.all().back().notes.empty());
   EXPECT_EQ(p.sink.all().back().notes.back(), "no more than 100 mistakes of one file are shown");
 }
@@ -201,8 +201,8 @@ TEST(Errors, Actions) {
     diagnostics::Sink sink;
     EXPECT_FALSE(parse_action(files, files.add("action", text), sink)) << text;
     std::string out;
-    for (const auto& d : sink.all()) out += fmt::format("{} [{}] {}\n", diagnostics::code_text(*d.kind),
-                                                        files.text(d.primary), d.message);
+    for (const auto& d : sink.all())
+      out += fmt::format("{} [{}] {}\n", diagnostics::code_text(*d.kind), files.text(d.primary), d.message);
     return out;
   };
   EXPECT_EQ(told_action(""), "AGP1001 [] there is no action\n");
@@ -212,7 +212,8 @@ TEST(Errors, Actions) {
   EXPECT_EQ(told_action("write /a /b"), "AGP1001 [/b] expected the end of the action, found `/b`\n");
   EXPECT_EQ(told_action("allow write /a"), "AGP1014 [allow] `allow` does not begin an action\n");
   EXPECT_EQ(told_action("write \"/a\\q\""), "AGP1007 [\\q] `\\q` is no escape\n");
-  EXPECT_EQ(told_action(std::string("write /a\0b", 10)), "AGP0007 [" + std::string(1, '\0') + "] a NUL (U+0000) in the text\n");
+  EXPECT_EQ(told_action(std::string("write /a\0b", 10)),
+            "AGP0007 [" + std::string(1, '\0') + "] a NUL (U+0000) in the text\n");
 }
 
 }  // namespace

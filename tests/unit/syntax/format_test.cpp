@@ -199,8 +199,17 @@ TEST(Format, LibraryAndExamplesAreCanonical) {
 
 /// The corpus with other white space and comments between any two tokens: same tree, so same obligations.
 TEST(Format, CorpusWithOtherSpaceAndComments) {
-  const std::vector<std::string> fillers = {" ",  "\n",   "\n\n\n", "  \t ",          " // c\n",      "\n// own\n",
-                                            "\r\n", "/* b */", " /* m\n  n */ ", "\n/* o */\n", "\n\n// p\n\n/// q\n"};
+  const std::vector<std::string> fillers = {" ",
+                                            "\n",
+                                            "\n\n\n",
+                                            "  \t ",
+                                            " // c\n",
+                                            "\n// own\n",
+                                            "\r\n",
+                                            "/* b */",
+                                            " /* m\n  n */ ",
+                                            "\n/* o */\n",
+                                            "\n\n// p\n\n/// q\n"};
   std::mt19937 random(20260001);
   for (const auto& [path, text] : corpus()) {
     const auto pieces = tokens(text);

@@ -14,7 +14,8 @@ namespace {
 /// The first and last byte of the top-level item around an offset: from its line at column 1 to the next such line.
 std::pair<std::size_t, std::size_t> item_around(const std::string& text, std::size_t offset) {
   const auto begins = [&](std::size_t i) {
-    return (i == 0 || text[i - 1] == '\n') && i < text.size() && std::string(" \t\n/}").find(text[i]) == std::string::npos;
+    return (i == 0 || text[i - 1] == '\n') && i < text.size() &&
+           std::string(" \t\n/}").find(text[i]) == std::string::npos;
   };
   std::size_t begin = offset, end = offset + 1;
   while (begin > 0 && !begins(begin)) --begin;
@@ -153,14 +154,19 @@ TEST(Recovery, RandomDamageEnds) {
     for (const Piece& piece : pieces) {
       const std::string token = text.substr(piece.begin, piece.end - piece.begin);
       switch (random() % 12) {
-        case 0: break;
-        case 1: broken += token + " " + token; break;
+        case 0:
+          break;
+        case 1:
+          broken += token + " " + token;
+          break;
         case 2: {
           const Piece other = pieces[random() % pieces.size()];
           broken += text.substr(other.begin, other.end - other.begin);
           break;
         }
-        default: broken += token; break;
+        default:
+          broken += token;
+          break;
       }
       broken += random() % 5 == 0 ? "\n" : " ";
     }
@@ -198,9 +204,34 @@ TEST(Recovery, HostileTextsEnd) {
     while (out.size() < size) out += unit;
     return out;
   };
-  for (const char* unit : {"}", "{", "{}", "a ", "a\n", "\"\n", "let x = \n", "policy x (\n}\n", "policy p { file { alow } }\n",
-                           "; ", "/ ", "/*", "[", "]", "[1,", "a.", "-", "\\", "$", "'", "\xd0\xb0 ", "\xe2\x80\x9c",
-                           "  }\n", "on deny {", "file {\n", "agp 1\n", "\"${\"", "policy p { } }\n"})
+  for (const char* unit : {"}",
+                           "{",
+                           "{}",
+                           "a ",
+                           "a\n",
+                           "\"\n",
+                           "let x = \n",
+                           "policy x (\n}\n",
+                           "policy p { file { alow } }\n",
+                           "; ",
+                           "/ ",
+                           "/*",
+                           "[",
+                           "]",
+                           "[1,",
+                           "a.",
+                           "-",
+                           "\\",
+                           "$",
+                           "'",
+                           "\xd0\xb0 ",
+                           "\xe2\x80\x9c",
+                           "  }\n",
+                           "on deny {",
+                           "file {\n",
+                           "agp 1\n",
+                           "\"${\"",
+                           "policy p { } }\n"})
     EXPECT_LE(Parsed(repeat(unit)).sink.all().size(), 110u) << unit;
   std::string stairs = "agp 1\n";
   for (std::size_t i = 600; i > 0; --i) stairs += std::string(i, ' ') + "}\n";

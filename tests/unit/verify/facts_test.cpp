@@ -1,8 +1,8 @@
+#include "compiler/verify/facts.hpp"
+
 #include <gtest/gtest.h>
 
 #include <random>
-
-#include "compiler/verify/facts.hpp"
 
 namespace agp::verify {
 namespace {
@@ -12,10 +12,14 @@ using Op = model::ArgTest::Op;
 
 bool holds(Kind kind, std::uint32_t word, std::uint32_t value) {
   switch (kind) {
-    case Kind::Eq: return word == value;
-    case Kind::Gt: return word > value;
-    case Kind::Ge: return word >= value;
-    default: return (word & value) != 0;
+    case Kind::Eq:
+      return word == value;
+    case Kind::Gt:
+      return word > value;
+    case Kind::Ge:
+      return word >= value;
+    default:
+      return (word & value) != 0;
   }
 }
 
@@ -23,9 +27,12 @@ bool holds(Kind kind, std::uint32_t word, std::uint32_t value) {
 std::uint32_t value(std::mt19937& random) {
   const auto v = static_cast<std::uint32_t>(random() % 16);
   switch (random() % 4) {
-    case 0: return v << 28;
-    case 1: return ~v;
-    default: return v;
+    case 0:
+      return v << 28;
+    case 1:
+      return ~v;
+    default:
+      return v;
   }
 }
 
@@ -48,7 +55,8 @@ TEST(Facts, WhatIsLearnedFromATrueTestIsNeverWrong) {
       const auto answer = facts.decide(kind, mask, v);
       if (!answer) continue;
       ++decided;
-      ASSERT_EQ(*answer, holds(kind, word & mask, v)) << std::hex << word << " kind " << static_cast<int>(kind) << " mask " << mask << " value " << v;
+      ASSERT_EQ(*answer, holds(kind, word & mask, v))
+          << std::hex << word << " kind " << static_cast<int>(kind) << " mask " << mask << " value " << v;
     }
   }
   EXPECT_GT(decided, 20000);
@@ -72,7 +80,9 @@ TEST(Facts, ATestOfThePolicyIsDecidedAsTheModelDoes) {
       }
     }
     for (int q = 0; q < 8; ++q) {
-      const auto wide = [&] { return random() % 2 ? std::uint64_t{value(random)} : value(random) | std::uint64_t{value(random)} << 32; };
+      const auto wide = [&] {
+        return random() % 2 ? std::uint64_t{value(random)} : value(random) | std::uint64_t{value(random)} << 32;
+      };
       model::ArgTest test{2, ops[random() % 8], ~0ull, {wide()}};
       if (test.op == Op::Masked) test.mask = wide();
       if (test.op == Op::In) test.values.push_back(wide());
@@ -80,7 +90,8 @@ TEST(Facts, ATestOfThePolicyIsDecidedAsTheModelDoes) {
       const auto answer = decide(facts, test, mask);
       if (!answer) continue;
       ++decided;
-      ASSERT_EQ(*answer, model::holds(test, argument, mask)) << n << std::hex << ' ' << argument << " op " << static_cast<int>(test.op);
+      ASSERT_EQ(*answer, model::holds(test, argument, mask))
+          << n << std::hex << ' ' << argument << " op " << static_cast<int>(test.op);
     }
   }
   EXPECT_GT(decided, 20000);

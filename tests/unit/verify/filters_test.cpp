@@ -33,7 +33,9 @@ std::vector<Obligation> check(const model::Policy& policy, const std::string& pa
   EXPECT_TRUE(decoded.problems.empty()) << decoded.problems[0].message;
   return verify::verify_filters(policy, debian12(), {}, decoded);
 }
-std::vector<Obligation> check(const model::Policy& policy, const Bpf& program) { return check(policy, raw, bpf_to_bytes(program)); }
+std::vector<Obligation> check(const model::Policy& policy, const Bpf& program) {
+  return check(policy, raw, bpf_to_bytes(program));
+}
 
 std::string word(const std::vector<Obligation>& all, Direction d) {
   for (const auto& o : all)
@@ -67,12 +69,15 @@ void expect_proved(const model::Policy& p) {
 // Hand-written programs, in the style of other generators.
 constexpr std::uint32_t allowed = 0x7fff0000, eperm = 0x50001, killed = 0x80000000;
 Insn ld(std::uint32_t at) { return {0x20, 0, 0, at}; }
-Insn jeq(std::uint32_t k, int t, int f) { return {0x15, static_cast<std::uint8_t>(t), static_cast<std::uint8_t>(f), k}; }
+Insn jeq(std::uint32_t k, int t, int f) {
+  return {0x15, static_cast<std::uint8_t>(t), static_cast<std::uint8_t>(f), k};
+}
 Insn ret(std::uint32_t k) { return {0x06, 0, 0, k}; }
 
 TEST(Verify, EmittedFiltersAreProved) {
   expect_proved(with({call("read"), call("write")}));
-  expect_proved(with({call("ioctl"), call("clone")}, {call("ioctl", {is(1, Op::Eq, 0x5412)}), call("clone", {masked(0, 0x7e020000, 0)})}));
+  expect_proved(with({call("ioctl"), call("clone")},
+                     {call("ioctl", {is(1, Op::Eq, 0x5412)}), call("clone", {masked(0, 0x7e020000, 0)})}));
 }
 
 TEST(Verify, NothingIsProvedByAnEmptyPolicyAboutAnOpenFilter) {
@@ -101,10 +106,11 @@ TEST(Verify, DenyListWithoutX32CheckIsRefuted) {
   EXPECT_TRUE(w.rules.empty());
 }
 
-TEST(Verify, SixtyFourBitCompareOfADenyIsRefuted) {   // CVE-2019-10063, libseccomp's compares of 64 bits
+TEST(Verify, SixtyFourBitCompareOfADenyIsRefuted) {  // CVE-2019-10063, libseccomp's compares of 64 bits
   const auto p = with({call("ioctl")}, {call("ioctl", {is(1, Op::Eq, 0x5412)})});
-  const Bpf program{ld(4), jeq(x86_64_arch, 1, 0), ret(killed), ld(0), jeq(16, 1, 0), ret(eperm),
-                    ld(28), jeq(0, 0, 3), ld(24), jeq(0x5412, 0, 1), ret(eperm), ret(allowed)};
+  const Bpf program{
+      ld(4),  jeq(x86_64_arch, 1, 0), ret(killed), ld(0),       jeq(16, 1, 0), ret(eperm), ld(28), jeq(0, 0, 3),
+      ld(24), jeq(0x5412, 0, 1),      ret(eperm),  ret(allowed)};
   const auto all = check(p, program);
   const auto w = witness(all, Direction::Excess);
   EXPECT_EQ(w.number, 16u);
@@ -143,8 +149,8 @@ TEST(Verify, OneActionUnderTheEffectiveMask) {
   // A filter that refuses socket(2 + 2^32) loses the action socket(2); one that refuses only domain 3 + 2^32 and allows
   // 3 exceeds.
   const auto p = with({call("socket", {is(0, Op::Eq, 2)})});
-  const Bpf both_words{ld(4), jeq(x86_64_arch, 1, 0), ret(killed), ld(0), jeq(41, 0, 4),
-                       ld(20), jeq(0, 0, 2), ld(16), jeq(2, 1, 0), ret(eperm), ret(allowed)};
+  const Bpf both_words{ld(4),  jeq(x86_64_arch, 1, 0), ret(killed), ld(0),       jeq(41, 0, 4), ld(20), jeq(0, 0, 2),
+                       ld(16), jeq(2, 1, 0),           ret(eperm),  ret(allowed)};
   EXPECT_EQ(word(check(p, both_words), Direction::Excess), "proved");
   EXPECT_EQ(witness(check(p, both_words), Direction::Loss).arguments[0] & 0xffffffff, 2u);
 }
@@ -178,7 +184,8 @@ TEST(Verify, AcceptedGapsAreSubtractedAndNoMore) {
     const backends::Artifact artifact{raw, bpf_to_bytes(program)};
     return verify::verify_filters(p, debian12(), plan, backends::seccomp::backend().decode({&artifact, 1}, debian12()));
   };
-  Bpf good{ld(4), jeq(x86_64_arch, 1, 0), ret(killed), ld(0), jeq(41, 1, 0), ret(eperm), ld(16), jeq(41, 0, 1), ret(eperm), ret(allowed)};
+  Bpf good{ld(4),  jeq(x86_64_arch, 1, 0), ret(killed), ld(0),       jeq(41, 1, 0), ret(eperm),
+           ld(16), jeq(41, 0, 1),          ret(eperm),  ret(allowed)};
   EXPECT_EQ(word(verify_with(good), Direction::Excess), "proved") << "40 is open, and accepted";
   good[7] = jeq(42, 0, 1);
   const auto w = witness(verify_with(good), Direction::Excess);
@@ -188,17 +195,20 @@ TEST(Verify, AcceptedGapsAreSubtractedAndNoMore) {
 TEST(Verify, LargeSetsAndManyConditions) {
   std::vector<std::uint64_t> values;
   for (std::uint64_t v = 0; v < 1000; ++v) values.push_back(v * 977 % 0xffffff);
-  expect_proved(with({call("ioctl", {in(1, values)}), call("lseek", {is(1, Op::Gt, 0x100000005), is(1, Op::Le, 0x300000002)})}));
+  expect_proved(
+      with({call("ioctl", {in(1, values)}), call("lseek", {is(1, Op::Gt, 0x100000005), is(1, Op::Le, 0x300000002)})}));
 }
 
 TEST(Verify, ProfilesWithManyEntriesAreProved) {
   // Ranges of 64 bits become dozens of entries that compare both words: as a tree of paths exponentially many.
-  for (const auto& p : {with({call("lseek", {is(1, Op::Gt, 0x100000005), is(1, Op::Le, 0x300000002)})}),
-                        with({call("lseek", {is(1, Op::Ne, 0x100000005), is(2, Op::Eq, 0)})}),
-                        with({call("socket")}, {call("socket", {is(0, Op::Eq, 40)}), call("socket", {is(0, Op::Eq, 16)})})}) {
+  for (const auto& p :
+       {with({call("lseek", {is(1, Op::Gt, 0x100000005), is(1, Op::Le, 0x300000002)})}),
+        with({call("lseek", {is(1, Op::Ne, 0x100000005), is(2, Op::Eq, 0)})}),
+        with({call("socket")}, {call("socket", {is(0, Op::Eq, 40)}), call("socket", {is(0, Op::Eq, 16)})})}) {
     const auto emitted = backends::seccomp::backend().emit(p, debian12(), {});
     ASSERT_TRUE(emitted.problems.empty()) << emitted.problems[0].message;
-    for (const auto& o : verify::verify_filters(p, debian12(), {}, backends::seccomp::backend().decode(emitted.artifacts, debian12())))
+    for (const auto& o :
+         verify::verify_filters(p, debian12(), {}, backends::seccomp::backend().decode(emitted.artifacts, debian12())))
       EXPECT_EQ(o.verdict.word(), "proved") << o.artifact << ' ' << o.statement;
   }
 }
@@ -209,8 +219,9 @@ TEST(Verify, RandomProfilesAreProved) {
   for (int n = 0; n < 60; ++n) {
     const auto p = random_policy(random, 2 + n % 4);
     const auto emitted = backends::seccomp::backend().emit(p, debian12(), {});
-    if (!emitted.problems.empty()) continue;   // more entries than the kernel takes: said so
-    for (const auto& o : verify::verify_filters(p, debian12(), {}, backends::seccomp::backend().decode(emitted.artifacts, debian12())))
+    if (!emitted.problems.empty()) continue;  // more entries than the kernel takes: said so
+    for (const auto& o :
+         verify::verify_filters(p, debian12(), {}, backends::seccomp::backend().decode(emitted.artifacts, debian12())))
       ASSERT_EQ(o.verdict.word(), "proved") << n << ' ' << o.artifact << ' ' << o.statement;
     ++proved;
   }
@@ -236,10 +247,14 @@ TEST(Mutants, EveryRefutationHasAWitnessThatTheInterpreterConfirms) {
     for (int m = 0; m < 6; ++m) {
       Bpf mutant = original;
       Insn& i = mutant[random() % mutant.size()];
-      if (i.code == 0x06) i.k = i.k == allowed ? eperm : allowed;
-      else if (i.code == 0x20) i.k = (i.k + 4) % 64;
-      else if ((i.code & 7) == 5 && random() % 3 == 0) std::swap(i.jt, i.jf);
-      else i.k ^= 1u << random() % 32;
+      if (i.code == 0x06)
+        i.k = i.k == allowed ? eperm : allowed;
+      else if (i.code == 0x20)
+        i.k = (i.k + 4) % 64;
+      else if ((i.code & 7) == 5 && random() % 3 == 0)
+        std::swap(i.jt, i.jf);
+      else
+        i.k ^= 1u << random() % 32;
       const auto all = check(policy, mutant);
       bool differs = false;
       for (const auto& o : all)
@@ -270,22 +285,27 @@ TEST(Mutants, EveryRefutationHasAWitnessThatTheInterpreterConfirms) {
 TEST(Verify, WhatCouldNotBeReadIsUnknown) {
   backends::Decoded decoded;
   decoded.filters.push_back({raw, "x86_64", {}});
-  for (const auto& o : verify::verify_filters(with({call("read")}), debian12(), {}, decoded)) EXPECT_EQ(o.verdict.word(), "unknown");
+  for (const auto& o : verify::verify_filters(with({call("read")}), debian12(), {}, decoded))
+    EXPECT_EQ(o.verdict.word(), "unknown");
   decoded.filters[0].arch = "aarch64";
   decoded.filters[0].graph.exprs.push_back({});
   decoded.filters[0].graph.nodes.push_back({});
-  for (const auto& o : verify::verify_filters(with({call("read")}), debian12(), {}, decoded)) EXPECT_EQ(o.verdict.word(), "unknown");
+  for (const auto& o : verify::verify_filters(with({call("read")}), debian12(), {}, decoded))
+    EXPECT_EQ(o.verdict.word(), "unknown");
 }
 
 TEST(Verify, ASolverLimitIsUnknownAndNotProved) {
   // A filter that asks for the factors of a product: no answer within so few steps.
   const auto p = with({call("ioctl", {is(1, Op::Eq, 1)})});
-  const Bpf program{ld(4), jeq(x86_64_arch, 1, 0), ret(killed), ld(0), jeq(16, 1, 0), ret(eperm),
-                    ld(16), {0x07, 0, 0, 0}, ld(24), {0x2c, 0, 0, 0}, jeq(0xfffffffb, 0, 1), ret(allowed), ret(eperm)};
+  const Bpf program{
+      ld(4),     jeq(x86_64_arch, 1, 0), ret(killed), ld(0),           jeq(16, 1, 0),         ret(eperm),
+      ld(16),    {0x07, 0, 0, 0},        ld(24),      {0x2c, 0, 0, 0}, jeq(0xfffffffb, 0, 1), ret(allowed),
+      ret(eperm)};
   const backends::Artifact artifact{raw, bpf_to_bytes(program)};
   verify::Options options;
   options.solver.steps = 500;
-  const auto all = verify::verify_filters(p, debian12(), {}, backends::seccomp::backend().decode({&artifact, 1}, debian12()), options);
+  const auto all = verify::verify_filters(p, debian12(), {},
+                                          backends::seccomp::backend().decode({&artifact, 1}, debian12()), options);
   EXPECT_EQ(word(all, Direction::Excess), "unknown");
   diagnostics::Sink sink;
   verify::report(p, all, sink);

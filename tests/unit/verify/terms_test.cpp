@@ -16,10 +16,14 @@ namespace {
 using solver::Term;
 
 /// Is the formula true at this input? Fails the test when the solver finds both or neither.
-bool holds_at(solver::Session& session, solver::Terms& t, const verify::CallVariables& v, Term formula, const CallData& data) {
+bool holds_at(solver::Session& session, solver::Terms& t, const verify::CallVariables& v, Term formula,
+              const CallData& data) {
   Term at = t.boolean(true);
-  const auto fix = [&](Term variable, unsigned width, std::uint64_t value) { at = t.both(at, t.equal(variable, t.constant(width, value))); };
-  for (std::size_t i = 0; i < 6; ++i) fix(v.arguments[i], 64, data.words[4 + 2 * i] | std::uint64_t{data.words[5 + 2 * i]} << 32);
+  const auto fix = [&](Term variable, unsigned width, std::uint64_t value) {
+    at = t.both(at, t.equal(variable, t.constant(width, value)));
+  };
+  for (std::size_t i = 0; i < 6; ++i)
+    fix(v.arguments[i], 64, data.words[4 + 2 * i] | std::uint64_t{data.words[5 + 2 * i]} << 32);
   fix(v.instruction_pointer, 64, data.words[2] | std::uint64_t{data.words[3]} << 32);
   fix(v.number, 32, data.words[0]);
   fix(v.arch, 32, data.words[1]);
@@ -31,14 +35,17 @@ bool holds_at(solver::Session& session, solver::Terms& t, const verify::CallVari
 
 TEST(FilterTerms, AgreeWithEvaluation) {
   std::mt19937_64 random(17);
-  static const std::vector<std::uint16_t> alu = {0x04, 0x0c, 0x14, 0x1c, 0x24, 0x2c, 0x3c, 0x44, 0x4c, 0x54, 0x5c, 0x6c, 0x7c, 0x84, 0xac, 0x07};
+  static const std::vector<std::uint16_t> alu = {0x04, 0x0c, 0x14, 0x1c, 0x24, 0x2c, 0x3c, 0x44,
+                                                 0x4c, 0x54, 0x5c, 0x6c, 0x7c, 0x84, 0xac, 0x07};
   for (int n = 0; n < 60; ++n) {
     Bpf program{{0x20, 0, 0, 16}, {0x07, 0, 0, 0}};
     for (int i = 0; i < 6; ++i) {
       program.push_back({0x20, 0, 0, static_cast<std::uint32_t>(4 * (random() % 16))});
       program.push_back({alu[random() % alu.size()], 0, 0, static_cast<std::uint32_t>(random() >> random() % 64)});
-      program.push_back({static_cast<std::uint16_t>(0x15 + 0x10 * (random() % 4) + 8 * (random() % 2)), static_cast<std::uint8_t>(random() % 2), 0, static_cast<std::uint32_t>(random() % 9)});
-      static const std::vector<std::uint32_t> words = {0x7fff0000, 0x7ffc0000, 0x7fc00000, 0x7ff00000, 0x50026, 0x50001, 0};
+      program.push_back({static_cast<std::uint16_t>(0x15 + 0x10 * (random() % 4) + 8 * (random() % 2)),
+                         static_cast<std::uint8_t>(random() % 2), 0, static_cast<std::uint32_t>(random() % 9)});
+      static const std::vector<std::uint32_t> words = {0x7fff0000, 0x7ffc0000, 0x7fc00000, 0x7ff00000,
+                                                       0x50026,    0x50001,    0};
       program.push_back({0x06, 0, 0, words[random() % words.size()]});
     }
     program.push_back({0x16, 0, 0, 0});
@@ -56,8 +63,11 @@ TEST(FilterTerms, AgreeWithEvaluation) {
       const CallData data(x86_64_arch, static_cast<std::uint32_t>(random() % 10), arguments, random() % 10);
       const std::uint32_t word = model::evaluate(graph, data.words);
       const auto reaction = verify::reaction(word);
-      ASSERT_EQ(holds_at(session, t, v, f.runs, data), reaction == verify::Reaction::Runs) << n << std::hex << ' ' << word;
-      ASSERT_EQ(holds_at(session, t, v, f.permitted, data), reaction == verify::Reaction::Runs || reaction == verify::Reaction::Supervised) << n;
+      ASSERT_EQ(holds_at(session, t, v, f.runs, data), reaction == verify::Reaction::Runs)
+          << n << std::hex << ' ' << word;
+      ASSERT_EQ(holds_at(session, t, v, f.permitted, data),
+                reaction == verify::Reaction::Runs || reaction == verify::Reaction::Supervised)
+          << n;
       ASSERT_EQ(holds_at(session, t, v, f.enosys, data), word == 0x50026) << n;
     }
   }
@@ -77,7 +87,8 @@ TEST(PolicyTerms, AgreeWithTheModelsDecision) {
       solver::Session session(t);
       for (const auto& arguments : boundary_arguments(policy, name, random, 5)) {
         const auto verdict = model::decide(policy, model::SyscallAction{name, arguments});
-        ASSERT_EQ(holds_at(session, t, v, allowed, CallData(x86_64_arch, call->number, arguments)), verdict.decision == model::Decision::Allow)
+        ASSERT_EQ(holds_at(session, t, v, allowed, CallData(x86_64_arch, call->number, arguments)),
+                  verdict.decision == model::Decision::Allow)
             << n << ' ' << model::to_string(model::Action(model::SyscallAction{name, arguments}));
       }
     }
