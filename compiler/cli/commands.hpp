@@ -1,6 +1,8 @@
 #pragma once
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "compiler/cli/context.hpp"
 
@@ -14,6 +16,8 @@ struct CommandRow {
   std::string_view summary;  ///< one line
   std::string_view details;  ///< a paragraph or two
   int (*run)(Context& context);
+  /// Words that an argument can be, for completion; null: paths where `usage` speaks of FILE, PATH or DIR, else none.
+  std::vector<std::string> (*words)() = nullptr;
 };
 std::span<const CommandRow> command_table();
 const CommandRow* find_command(std::string_view name);

@@ -21,10 +21,18 @@ enum Command : std::uint32_t {
   Explain = 128,
   Version = 256,
   Help = 512,
+  Compare = 1024,
+  Diff = 2048,
+  Inspect = 4096,
+  Import = 8192,
+  Doc = 16384,
+  Targets = 32768,
+  Backends = 65536,
+  Completion = 131072,
 };
-inline constexpr std::uint32_t reads_policies = Check | Build | Verify | Query | Test | Probe;
-inline constexpr std::uint32_t has_findings = reads_policies | Fmt;
-inline constexpr std::uint32_t every_command = 1023;
+inline constexpr std::uint32_t reads_policies = Check | Build | Verify | Query | Test | Probe | Diff | Doc;
+inline constexpr std::uint32_t has_findings = reads_policies | Fmt | Compare | Inspect | Import;
+inline constexpr std::uint32_t every_command = ~0u;
 
 /// One option. The table is the only place that knows an option's name, commands and meaning: parsing, help and the
 /// reference page come from it.
@@ -35,6 +43,9 @@ struct OptionRow {
   std::uint32_t commands;  ///< bits of Command
   /// Takes one use of the option; says what is wrong with the value, or nothing.
   std::string (*apply)(Settings& settings, const std::string& value);
+  /// Words that the value can be, separated by spaces, for completion and the reference; empty: no fixed list. Values
+  /// called FILE, PATH or DIR are completed as paths.
+  std::string_view choices = {};
 };
 std::span<const OptionRow> option_table();
 
