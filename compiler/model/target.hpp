@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,9 @@ struct Target {
   /// for 2.5.5, 6.13 for 2.6.0 (the first line of its src/syscalls.csv). A name it does not know is dropped without a
   /// word.
   KernelVersion libseccomp_names{5, 17};
+  /// How often what runs here makes each call, by the call's name: what a filter asks first, never what it permits.
+  /// Empty: the built-in table (backends/seccomp/emit/weights.hpp).
+  std::map<std::string, std::uint64_t> syscall_counts = {};
 };
 
 }  // namespace agp::model
