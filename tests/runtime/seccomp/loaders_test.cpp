@@ -12,8 +12,8 @@
 #include "tests/support/container.hpp"
 #include "tests/support/policies.hpp"
 
-// The files as their loaders take them: the raw filter by bwrap, the profile as the section of a bundle by runc. Each
-// attempt is made without the filter first, where it must get another answer.
+// The files as their loaders take them: the raw filter by bwrap, the profile as the section of a bundle by runc and as
+// Podman's own option. Each attempt is made without the filter first, where it must get another answer.
 namespace agp::test {
 namespace {
 
@@ -200,6 +200,38 @@ TEST(Loaders, BwrapTakesTheRawFilter) {
   const Outcome without = run(false), with = run(true);
   ASSERT_EQ(without.status, 0) << without.err;
   compare(without, with);
+}
+
+TEST(Loaders, PodmanTakesTheProfile) {
+  if (geteuid() != 0) GTEST_SKIP() << "Podman with these options needs root";
+  const Scratch scratch;
+  // Everything that Podman writes lies in the scratch directory; cgroupfs and a file of events, since no systemd runs.
+  const std::vector<std::string> podman = {"podman",
+                                           "--root=" + scratch.path("storage"),
+                                           "--runroot=" + scratch.path("run"),
+                                           "--tmpdir=" + scratch.path("tmp"),
+                                           "--storage-driver=vfs",
+                                           "--cgroup-manager=cgroupfs",
+                                           "--events-backend=file",
+                                           "--runtime=runc"};
+  scratch.directory("rootfs");
+  std::filesystem::copy_file(AGP_ATTEMPTS, scratch.path("rootfs/attempts"));
+  const std::string profile = scratch.file("profile.json", artifact("seccomp/profile.json"));
+  const auto run = [&](bool filtered) {
+    std::vector<std::string> command = podman;
+    for (const char* word : {"run", "--rm", "--network=none", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024",
+                             "--cap-drop=ALL", "--cap-add=NET_RAW", "--security-opt=no-new-privileges"})
+      command.push_back(word);
+    command.push_back("--security-opt=seccomp=" + (filtered ? profile : "unconfined"));
+    command.push_back("--rootfs");
+    command.push_back(scratch.path("rootfs"));
+    command.push_back("/attempts");
+    for (const auto& e : expectations()) command.push_back(filtered || harmless(e.attempt) ? e.attempt : "27");
+    return execute(command);
+  };
+  const Outcome without = run(false);
+  if (without.status != 0) GTEST_SKIP() << "Podman starts no container here: " << without.err;
+  compare(without, run(true));
 }
 
 }  // namespace
