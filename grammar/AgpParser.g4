@@ -121,10 +121,10 @@ invariantLine : NEVER actionPattern (WITH actionPattern)?
               | ONLY actionPattern (COMMA actionPattern)*
               | REQUIRE requirement ;
 requirement : LIMIT name (comparison value)?
-            | MODE (ENFORCE | AUDIT)
+            | MODE ENFORCE
             | ISOLATION isolationWord isolationWord?
-            | EPHEMERAL | OWNER | SATISFIES
-            | RUN (USER | COMMAND | WORKDIR | ROOTFS | HOSTNAME | MOUNT) ;
+            | EPHEMERAL | OWNER
+            | RUN USER ;
 
 // ---- values
 

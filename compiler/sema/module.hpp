@@ -18,6 +18,7 @@ struct Module {
   std::string name;
   source::FileId file = source::no_file;
   bool library = false;
+  std::vector<Span> used_by;  ///< the `use` items by which it was first reached, outermost first
   syntax::File ast;
   std::map<std::string, const syntax::Item*> items;  ///< params, lets, fragments, policies, invariants by name
   std::map<std::string, const Module*> uses;         ///< as they are written here: `std.a.b`, an alias, a stem
@@ -60,6 +61,7 @@ class Modules {
   std::deque<Module> modules_;
   std::map<std::string, Module*> by_path_;
   std::vector<std::string> loading_;  ///< for cycles, outermost first
+  std::vector<Span> using_;           ///< the `use` items at hand, outermost first
 };
 
 /// `a.b.item` in a module: the fragment or policy it names, and where it stands.

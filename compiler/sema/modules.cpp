@@ -76,6 +76,7 @@ Module* Modules::load(source::FileId file, std::string path, std::string name, b
   module.name = std::move(name);
   module.file = file;
   module.library = library;
+  module.used_by = using_;
   by_path_[path] = &module;
   const std::size_t before = sink_.errors();
   module.ast = syntax::parse(files_, file, sink_, limits_);
@@ -154,6 +155,7 @@ const Module* Modules::used_file(const Module& module, const syntax::Use& use, s
 void Modules::resolve_use(Module& module, const syntax::Use& use) {
   const Module* target = nullptr;
   std::string visible;
+  using_.push_back(use.span);
   if (use.module) {
     visible = use.module->text();
     target = used_library(*use.module);
@@ -162,6 +164,7 @@ void Modules::resolve_use(Module& module, const syntax::Use& use) {
     target = used_file(module, use, path);
     visible = stem(path);
   }
+  using_.pop_back();
   if (use.as) visible = use.as->text;
   if (!target) {
     module.missing.insert(visible);

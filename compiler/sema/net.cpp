@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/sema/rules.hpp"
 
@@ -81,11 +83,11 @@ std::optional<Patterns::Net> Patterns::protocols(const std::vector<syntax::Name>
   return ok ? std::optional(out) : std::nullopt;
 }
 
-std::optional<Patterns::Net> Patterns::net(const syntax::NetRule& rule) {
+std::optional<Patterns::Net> Patterns::net(const syntax::NetRule& rule, Endpoints needed) {
   const auto out = protocols(rule.protocols, rule.verb.span);
   if (!out) return std::nullopt;
   const bool empty = rule.endpoints.empty() && rule.unix_endpoints.empty();
-  if (empty) {
+  if (empty && needed == Endpoints::Needed) {
     const Span at{rule.verb.span.file, rule.verb.span.begin, rule.protocols.back().span.end};
     sink()
         .emit(kind::missing_port, at, "the rule names no endpoint")
@@ -293,6 +295,41 @@ Patterns::List<EndpointPattern> Patterns::endpoints(const Scope& scope, const st
     }
   }
   return out;
+}
+
+model::NetBody Patterns::net_body(const Scope& scope, const syntax::NetRule& rule, model::Protocols protocols,
+                                  const std::string& prefix) {
+  model::NetBody out;
+  out.direction = rule.verb.text == "listen" ? model::Direction::Listen : model::Direction::Connect;
+  out.endpoints = endpoints(scope, rule.endpoints, protocols, prefix);
+  out.except = endpoints(scope, rule.except, protocols, prefix);
+  const bool icmp =
+      std::any_of(out.endpoints.begin(), out.endpoints.end(), [](const auto& e) { return e.pattern.icmp; });
+  out.protocols = icmp ? protocols : static_cast<model::Protocols>(protocols & ~static_cast<unsigned>(Protocol::Icmp));
+  return out;
+}
+
+model::UnixBody Patterns::unix_body(const Scope& scope, const syntax::NetRule& rule, const std::string& prefix) {
+  model::UnixBody out;
+  out.direction = rule.verb.text == "listen" ? model::Direction::Listen : model::Direction::Connect;
+  std::vector<syntax::String> written, except;
+  for (const auto& e : rule.unix_endpoints) {
+    out.abstract = out.abstract || !e.path;
+    if (e.path) written.push_back(*e.path);
+  }
+  for (const auto& e : rule.unix_except) {
+    out.abstract = out.abstract && e.path;
+    if (e.path) except.push_back(*e.path);
+  }
+  out.paths = paths(scope, written, prefix);
+  out.except = paths(scope, except, prefix);
+  return out;
+}
+
+std::string unix_text(const model::UnixBody& body, const std::string& prefix) {
+  std::string text = prefix + " " + joined(body.paths, prefix + " ");
+  if (body.abstract) text += body.paths.empty() ? "@abstract" : ", @abstract";
+  return text + except_text(body.except, prefix + " ");
 }
 
 }  // namespace agp::sema

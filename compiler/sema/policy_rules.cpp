@@ -30,22 +30,6 @@ std::string_view word(syntax::Modifier::Kind k) {
   return names[static_cast<std::size_t>(k)];
 }
 
-/// The texts of a list, each once, in order: a group's patterns all have the group's text.
-template <class P>
-std::string joined(const std::vector<model::Placed<P>>& list, std::string_view drop_prefix) {
-  std::vector<std::string> parts;
-  for (const auto& p : list) {
-    std::string t = p.text.starts_with(drop_prefix) ? p.text.substr(drop_prefix.size()) : p.text;
-    if (parts.empty() || parts.back() != t) parts.push_back(std::move(t));
-  }
-  return fmt::format("{}", fmt::join(parts, ", "));
-}
-
-template <class P>
-std::string except_text(const std::vector<model::Placed<P>>& list, std::string_view drop_prefix) {
-  return list.empty() ? "" : " except " + joined(list, drop_prefix);
-}
-
 }  // namespace
 
 PolicyBuilder::Modifiers PolicyBuilder::modifiers(const syntax::RuleHead& head, const Place& place,
@@ -189,46 +173,22 @@ void PolicyBuilder::net_rule(const syntax::NetRule& rule, const Place& place) {
   const auto net = patterns_.net(rule);
   if (!net) return;
   if (net->unix_socket) {
-    model::UnixBody body;
-    body.direction = listen ? model::Direction::Listen : model::Direction::Connect;
     const std::string prefix = fmt::format("{} unix", rule.verb.text);
-    std::vector<syntax::String> paths, except;
-    for (const auto& e : rule.unix_endpoints) {
-      if (e.path)
-        paths.push_back(*e.path);
-      else
-        body.abstract = true;
-    }
-    for (const auto& e : rule.unix_except) {
-      if (e.path)
-        except.push_back(*e.path);
-      else
-        body.abstract = false;
-    }
-    body.paths = patterns_.paths(place.scope, paths, prefix);
-    body.except = patterns_.paths(place.scope, except, prefix);
+    model::UnixBody body = patterns_.unix_body(place.scope, rule, prefix);
     if (body.paths.empty() && !body.abstract) return;
-    std::string text = prefix + " " + joined(body.paths, prefix + " ");
-    if (body.abstract) text += body.paths.empty() ? "@abstract" : ", @abstract";
-    text += except_text(body.except, prefix + " ");
+    std::string text = unix_text(body, prefix);
     add(rule.head, place, modifiers(rule.head, place, by_effect(rule.head)), std::move(body), std::move(text));
     return;
   }
   const std::string prefix = fmt::format("{} {}", rule.verb.text, model::protocols_text(net->protocols));
-  model::NetBody body;
-  body.direction = listen ? model::Direction::Listen : model::Direction::Connect;
   const std::size_t errors = sink().errors();
-  body.endpoints = patterns_.endpoints(place.scope, rule.endpoints, net->protocols, prefix);
+  model::NetBody body = patterns_.net_body(place.scope, rule, net->protocols, prefix);
   const bool failed = sink().errors() > errors || body.endpoints.size() < rule.endpoints.size();
-  body.except = patterns_.endpoints(place.scope, rule.except, net->protocols, prefix);
-  bool icmp = false, named = false;
+  bool named = false;
   for (const auto& e : body.endpoints) {
-    icmp = icmp || e.pattern.icmp;
     named = named || e.pattern.name.has_value();
     if (listen && e.pattern.name) sink().emit(kind::invalid_host, e.span, "a `listen` takes addresses, not names");
   }
-  body.protocols = icmp ? net->protocols
-                        : static_cast<model::Protocols>(net->protocols & ~static_cast<unsigned>(model::Protocol::Icmp));
   std::string allowed(by_effect(rule.head));
   if (listen) allowed += " from";
   // an endpoint that failed may have been a name: one mistake, one finding

@@ -1,9 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <charconv>
-
-#include "compiler/diagnostics/suggest.hpp"
 #include "compiler/sema/policy_builder.hpp"
 
 // Bounds and how the process is started: `limit` and `run`.
@@ -12,21 +8,6 @@ namespace agp::sema {
 namespace kind = diagnostics::kind;
 
 namespace {
-
-/// `2`, `0.5`: thousandths of a core.
-std::optional<std::uint64_t> milli(const std::string& text) {
-  const std::size_t dot = text.find('.');
-  const std::string whole = text.substr(0, dot);
-  std::string part = dot == std::string::npos ? "" : text.substr(dot + 1);
-  if (part.size() > 3 || whole.size() > 6 || whole.empty()) return std::nullopt;
-  part.resize(3, '0');
-  std::uint64_t out = 0;
-  for (const char c : whole + part) {
-    if (c < '0' || c > '9') return std::nullopt;
-    out = out * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  return out;
-}
 
 void keep_smaller(std::optional<model::Limits::Bound<std::uint64_t>>& bound, std::uint64_t value, Span span) {
   if (!bound || value < bound->value) bound = {value, span};
@@ -37,49 +18,16 @@ void keep_smaller(std::optional<model::Limits::Bound<std::uint64_t>>& bound, std
 void PolicyBuilder::statement(const syntax::LimitBlock& block, const Place& place) {
   for (const auto& e : block.entries) {
     const std::string& name = e.name.text;
-    const auto wrong = [&](std::string_view expected) {
-      sink().emit(kind::invalid_limit, e.value.span, fmt::format("`{}` takes {}", name, expected));
-    };
-    if (name == "cpu") {
-      std::optional<std::uint64_t> cores;
-      if (const auto* d = std::get_if<syntax::Decimal>(&e.value.node))
-        cores = milli(d->text);
-      else if (const auto v = patterns_.eval().evaluate(place.scope, e.value)) {
-        if (v->type == Value::Type::Int && v->number <= 100000) cores = v->number * 1000;
-      } else
-        continue;
-      if (cores && *cores > 0)
-        keep_smaller(out_.limits.cpu_milli, *cores, e.span);
-      else
-        wrong("a number of cores above 0, like `2` or `0.5`");
-      continue;
-    }
-    static constexpr std::string_view names[] = {"cpu", "memory", "pids", "time", "files"};
-    if (std::find(std::begin(names), std::end(names), name) == std::end(names)) {
-      std::string help = diagnostics::did_you_mean(name, names);
-      if (help.empty()) help = "limits are cpu, memory, pids, time and files";
-      sink().emit(kind::unknown_limit, e.name.span, fmt::format("`{}` is no limit", name)).helped(help);
-      continue;
-    }
-    const bool fraction = std::holds_alternative<syntax::Decimal>(e.value.node);
-    const auto v = fraction ? std::optional(Value{}) : patterns_.eval().evaluate(place.scope, e.value);
-    if (!v) continue;
-    if (name == "memory") {
-      if (v->type == Value::Type::Size && v->number > 0)
-        keep_smaller(out_.limits.memory_bytes, v->number, e.span);
-      else
-        wrong("a size above 0, like `4 GiB`");
-    } else if (name == "time") {
-      if (v->type == Value::Type::Duration && v->number > 0)
-        keep_smaller(out_.limits.time_ms, v->number, e.span);
-      else
-        wrong("a duration above 0, like `10 min`");
-    } else {
-      if (v->type == Value::Type::Int && v->number > 0 && v->number <= 4'000'000)
-        keep_smaller(name == "pids" ? out_.limits.pids : out_.limits.files, v->number, e.span);
-      else
-        wrong("a number from 1 to 4000000");
-    }
+    if (!is_limit(e.name, sink())) continue;
+    const auto value = bound(patterns_.eval(), place.scope, e.name, e.value);
+    if (!value) continue;
+    model::Limits& l = out_.limits;
+    keep_smaller(name == "cpu"      ? l.cpu_milli
+                 : name == "memory" ? l.memory_bytes
+                 : name == "time"   ? l.time_ms
+                 : name == "pids"   ? l.pids
+                                    : l.files,
+                 *value, e.span);
   }
 }
 

@@ -29,13 +29,18 @@ class Patterns {
     model::Protocols protocols = 0;
     bool unix_socket = false;
   };
+  enum class Endpoints { Needed, Optional };
   std::optional<Net> protocols(const std::vector<syntax::Name>& words, Span at);
   /// The protocols of a rule or an action, and whether its endpoints are of their kind and there at all.
-  std::optional<Net> net(const syntax::NetRule& rule);
+  std::optional<Net> net(const syntax::NetRule& rule, Endpoints needed = Endpoints::Needed);
   /// One entry for the addresses of an endpoint and one for each name in it. `protocols` loses icmp where a port was
   /// given.
   List<model::EndpointPattern> endpoints(const Scope& scope, const std::vector<syntax::Endpoint>& list,
                                          model::Protocols protocols, const std::string& prefix);
+  /// Endpoints, exceptions and protocols; `icmp` leaves the protocols where no endpoint has it.
+  model::NetBody net_body(const Scope& scope, const syntax::NetRule& rule, model::Protocols protocols,
+                          const std::string& prefix);
+  model::UnixBody unix_body(const Scope& scope, const syntax::NetRule& rule, const std::string& prefix);
   std::optional<model::AddressSet> addresses(const Scope& scope, const std::vector<syntax::Address>& list);
   /// The addresses of resolvers, in order: each is one address, not a prefix. Nothing when a diagnostic was emitted.
   std::optional<std::vector<model::Address>> single_addresses(const Scope& scope,
@@ -82,6 +87,37 @@ class Patterns {
   std::vector<std::string> expanding_;
   std::size_t count_ = 0;
 };
+
+/// Is the word a limit? AGP1085 where it is not.
+bool is_limit(const syntax::Name& name, diagnostics::Sink& sink);
+/// The bound of a limit in the unit of model::Limits. Precondition: is_limit(name). Nothing when a diagnostic was
+/// emitted.
+std::optional<std::uint64_t> bound(Evaluator& eval, const Scope& scope, const syntax::Name& name,
+                                   const syntax::Value& value);
+/// The bound as it would be written: `0.5`, `8 GiB`, `10 min`, `256`.
+std::string bound_text(std::string_view limit, std::uint64_t bound);
+
+/// The texts of a list, each once, in order (a group's patterns all have the group's text), without the prefix.
+template <class P>
+std::string joined(const std::vector<model::Placed<P>>& list, std::string_view drop_prefix) {
+  std::string out;
+  std::string_view last;
+  for (const auto& p : list) {
+    std::string_view t = p.text;
+    if (t.starts_with(drop_prefix)) t.remove_prefix(drop_prefix.size());
+    if (t == last) continue;
+    if (!out.empty()) out += ", ";
+    out += t;
+    last = t;
+  }
+  return out;
+}
+template <class P>
+std::string except_text(const std::vector<model::Placed<P>>& list, std::string_view drop_prefix) {
+  return list.empty() ? "" : " except " + joined(list, drop_prefix);
+}
+/// `connect unix "/a", @abstract except …`.
+std::string unix_text(const model::UnixBody& body, const std::string& prefix);
 
 std::string call_text(const syntax::SyscallPattern& p);
 /// "did you mean `x`", where names are in capitals.

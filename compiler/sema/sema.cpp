@@ -7,10 +7,11 @@
 #include <set>
 
 #include "compiler/diagnostics/suggest.hpp"
+#include "compiler/sema/invariants.hpp"
 #include "compiler/sema/policy_builder.hpp"
 
-// The pipeline of one file, in order: load modules -> values of `--set` -> types of parameters -> each policy -> each
-// test.
+// The pipeline of one file, in order: load modules -> values of `--set` -> types of parameters -> each policy ->
+// each invariant -> each test.
 namespace agp::sema {
 namespace {
 
@@ -157,12 +158,11 @@ Unit analyse(source::Files& files, source::FileId root_file, ModuleSource& sourc
       unit.policies.push_back(builder.build(*policy));
       visited.insert(builder.visited().begin(), builder.visited().end());
     }
+  Patterns patterns(modules, eval, options);
   for (const Module& module : modules.all())
     for (const auto& item : module.ast.items)
       if (const auto* invariant = std::get_if<syntax::Invariant>(&item))
-        sink.emit(kind::invariant_unchecked, invariant->name.span,
-                  fmt::format("the invariant `{}` is not checked by this version", invariant->name.text))
-            .note("an invariant that is written down and not enforced must not pass in silence");
+        unit.invariants.push_back(resolve_invariant(patterns, module, *invariant));
   check_unused_fragments(modules, root, eval, options, visited);
   for (const auto& item : root.ast.items)
     if (const auto* test = std::get_if<syntax::Test>(&item)) add_test(modules, root, *test, set, options, sink, unit);

@@ -6,6 +6,7 @@
 
 #include "compiler/diagnostics/diagnostic.hpp"
 #include "compiler/linux/syscalls.hpp"
+#include "compiler/model/invariant.hpp"
 #include "compiler/model/policy.hpp"
 #include "compiler/sema/module_source.hpp"
 #include "compiler/syntax/ast.hpp"
@@ -42,6 +43,7 @@ struct Test {
 struct Unit {
   std::vector<model::Policy> policies;
   std::vector<Test> tests;
+  std::vector<model::Invariant> invariants;  ///< of the file and of every module it uses; to be checked by the caller
   bool failed =
       false;  ///< a mistake was found in the file or in what it uses, perhaps one that another file had already
 };
