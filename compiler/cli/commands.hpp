@@ -31,6 +31,7 @@ int run_test(Context& context);
 int run_probe(Context& context);
 int run_fmt(Context& context);
 int run_explain(Context& context);
+int run_completion(Context& context);
 int run_version(Context& context);
 int run_help(Context& context);
 

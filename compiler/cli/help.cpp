@@ -27,7 +27,7 @@ std::string option_line(const OptionRow& row) {
 std::string overview() {
   std::string out =
       "agp compiles and proves policies for the sandboxes of AI agents\n\nusage: agp COMMAND [OPTIONS] [ARGUMENTS]\n\n";
-  for (const CommandRow& row : command_table()) out += fmt::format("  {:<10}{}\n", row.name, row.summary);
+  for (const CommandRow& row : command_table()) out += fmt::format("  {:<12}{}\n", row.name, row.summary);
   return out +
          "\n`agp help COMMAND` says more about one. The exit status is 0 without findings, 1 with findings, 2 when the "
          "input,\nthe options or the output can't be used, 3 when something was not decided, and 70 for a bug in "

@@ -2,20 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
 
-#include "compiler/diagnostics/suggest.hpp"
+#include "backends/backend.hpp"
+#include "compiler/linux/syscalls.hpp"
+#include "compiler/plan/plan.hpp"
 
 namespace agp::cli {
 namespace {
 
 using diagnostics::Severity;
-
-constexpr std::string_view ok{};
 
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
@@ -48,6 +47,40 @@ std::optional<model::Day> day(std::string_view text) {
   return static_cast<model::Day>(std::chrono::sys_days(ymd).time_since_epoch().count());
 }
 
+using Words = std::vector<std::string>;
+
+Words formats() { return {"text", "concise", "json", "sarif", "github", "markdown"}; }
+Words report_formats() {
+  Words out = formats();
+  for (std::string& word : out) word += '=';
+  return out;
+}
+Words colors() { return {"auto", "always", "never"}; }
+Words levels() { return {"error", "warning", "note", "never"}; }
+Words decisions() { return {"allow", "ask", "deny"}; }
+Words backend_names() {
+  Words out;
+  for (const backends::Backend* backend : backends::all()) out.emplace_back(backend->name());
+  return out;
+}
+Words target_names() {
+  Words out;
+  for (const model::Target& target : plan::builtin_targets()) out.push_back(target.name);
+  return out;
+}
+
+Words arch_names() {
+  Words out;
+  for (const auto arch : {linux::Arch::x86_64, linux::Arch::i386, linux::Arch::aarch64, linux::Arch::riscv64})
+    if (!linux::syscalls(arch).empty()) out.emplace_back(linux::to_string(arch));
+  return out;
+}
+
+/// "it is auto, always or never".
+std::string it_is(const Words& words) {
+  return fmt::format("it is {} or {}", fmt::join(words.begin(), words.end() - 1, ", "), words.back());
+}
+
 std::string set_parameter(Settings& s, const std::string& text) {
   const std::size_t equals = text.find('=');
   if (equals == 0 || equals == std::string::npos) return "it is not of the form NAME=VALUE";
@@ -71,7 +104,7 @@ std::string set_archs(Settings& s, const std::string& text) {
 
 std::string set_format(Settings& s, const std::string& text) {
   const auto format = diagnostics::find_format(text);
-  if (!format) return "the formats are text, concise, json, sarif, github, markdown";
+  if (!format) return it_is(formats());
   s.format = *format;
   return {};
 }
@@ -92,7 +125,7 @@ std::string set_color(Settings& s, const std::string& text) {
   else if (text == "never")
     s.color = Color::Never;
   else
-    return "it is auto, always or never";
+    return it_is(colors());
   return {};
 }
 
@@ -106,7 +139,7 @@ std::string set_fail_on(Settings& s, const std::string& text) {
   else if (text == "never")
     s.fail_on.reset();
   else
-    return "it is error, warning, note or never";
+    return it_is(levels());
   return {};
 }
 
@@ -118,7 +151,7 @@ std::string set_expect(Settings& s, const std::string& text) {
   else if (text == "deny")
     s.expect = model::Decision::Deny;
   else
-    return "it is allow, ask or deny";
+    return it_is(decisions());
   return {};
 }
 
@@ -127,9 +160,7 @@ std::string set_emit(Settings& s, const std::string& text) {
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find(','), rest.size());
     const std::string name(rest.substr(0, end));
-    const auto all = backends::all();
-    std::vector<std::string_view> names;
-    for (const backends::Backend* backend : all) names.push_back(backend->name());
+    const Words names = backend_names();
     if (std::find(names.begin(), names.end(), name) == names.end())
       return fmt::format("`{}` is no backend; they are {}", name, fmt::join(names, ", "));
     s.build.emit.push_back(name);
@@ -153,7 +184,7 @@ std::string set_emit(Settings& s, const std::string& text) {
 const OptionRow rows[] = {
     {"-o,--output", "DIR", "the directory to write", Build, AGP_STORE(build.directory)},
     {"--all", "", "build every policy, each into DIR/POLICY", Build, AGP_FLAG(build.all, true)},
-    {"--emit", "LIST", "only these backends, separated by commas", Build, set_emit},
+    {"--emit", "LIST", "only these backends, separated by commas", Build, set_emit, backend_names},
     {"--no-verify", "", "skip the proofs; recorded in the manifest", Build, AGP_FLAG(build.verify, false)},
 
     {"--seccomp", "FILE", "a raw filter for --arch", Verify, AGP_STORE(verify.seccomp)},
@@ -163,7 +194,7 @@ const OptionRow rows[] = {
     {"--nft-json", "FILE", "an nftables ruleset as JSON", Verify, AGP_STORE(verify.nft_json)},
     {"--landlock", "FILE", "a Landlock ruleset", Verify, AGP_STORE(verify.landlock)},
 
-    {"--expect", "DECISION", "allow, ask or deny: exit 1 when the decision is another", Query, set_expect},
+    {"--expect", "DECISION", "allow, ask or deny: exit 1 when the decision is another", Query, set_expect, decisions},
     {"--why", "", "show the rules behind the decision in their source", Query, AGP_FLAG(why, true)},
 
     {"--check", "", "list the files that are not in canonical layout; change nothing", Fmt, AGP_FLAG(fmt_check, true)},
@@ -172,8 +203,9 @@ const OptionRow rows[] = {
     {"--set", "NAME=VALUE", "the value of a parameter; repeatable", reads_policies, set_parameter},
     {"--policy", "NAME", "which policy of the file", reads_policies, AGP_STORE(driver.policy)},
     {"--target", "NAME", "where it will run; default: agp.toml's, else debian-12", reads_policies,
-     AGP_STORE(driver.target)},
-    {"--arch", "LIST", "architectures, separated by commas; default: the target's", reads_policies, set_archs},
+     AGP_STORE(driver.target), target_names},
+    {"--arch", "LIST", "architectures, separated by commas; default: the target's", reads_policies, set_archs,
+     arch_names},
     {"--at", "DATE", "the day that `until` is compared with; default: SOURCE_DATE_EPOCH, else today", reads_policies,
      [](Settings& s, const std::string& v) -> std::string {
        if (!day(v)) return "it is not a date YYYY-MM-DD";
@@ -202,11 +234,13 @@ const OptionRow rows[] = {
     {"--config", "FILE", "read this instead of the root's agp.toml", has_findings, AGP_STORE(driver.project.config)},
     {"--no-config", "", "read no agp.toml", has_findings, AGP_FLAG(driver.project.no_config, true)},
 
-    {"--format", "FORMAT", "text, concise, json, sarif, github or markdown", has_findings | Version, set_format},
-    {"--report", "FORMAT=FILE", "write the findings to FILE as well; repeatable", has_findings, add_report},
+    {"--format", "FORMAT", "text, concise, json, sarif, github or markdown", has_findings | Version, set_format,
+     formats},
+    {"--report", "FORMAT=FILE", "write the findings to FILE as well; repeatable", has_findings, add_report,
+     report_formats},
     {"--fail-on", "LEVEL", "error, warning, note or never: what makes the exit status 1; default error", has_findings,
-     set_fail_on},
-    {"--color", "WHEN", "auto, always or never", every_command, set_color},
+     set_fail_on, levels},
+    {"--color", "WHEN", "auto, always or never", every_command, set_color, colors},
     {"-q,--quiet", "", "only what the command is for", every_command, AGP_FLAG(quiet, true)},
     {"-v,--verbose", "", "say what is read", every_command, AGP_FLAG(verbose, true)},
     {"-h,--help", "", "print this help", every_command, AGP_FLAG(help, true)},
@@ -215,77 +249,9 @@ const OptionRow rows[] = {
 #undef AGP_STORE
 #undef AGP_FLAG
 
-std::vector<std::string_view> option_names(Command command) {
-  std::vector<std::string_view> names;
-  for (const OptionRow& row : rows)
-    if ((row.commands & command) != 0) names.push_back(row.names.substr(row.names.find("--")));
-  return names;
-}
-
-/// CLI11's messages name its own parts; ours say what to do.
-UsageError unknown_option(Command command, const std::string& text) {
-  const std::string name = text.substr(0, text.find('='));
-  const auto names = option_names(command);
-  for (const OptionRow& row : rows)
-    if (row.names.substr(row.names.find("--")) == name)
-      return {fmt::format("`{}` is an option of other commands", name), "`agp help COMMAND` lists a command's options"};
-  std::string help = diagnostics::did_you_mean(name, names);
-  if (help.empty()) help = "`--help` lists the options; a path that begins with `-` goes behind `--`";
-  return {fmt::format("there is no option `{}`", name), help};
-}
-
 }  // namespace
 
 std::span<const OptionRow> option_table() { return rows; }
-
-std::optional<UsageError> parse_options(Command command, std::span<const std::string> arguments, Settings& settings) {
-  // What stands behind `--` never reaches the parser, and what is no option comes back from it untouched.
-  const auto end = std::find(arguments.begin(), arguments.end(), "--");
-  CLI::App app;
-  app.set_help_flag();
-  app.allow_extras();
-  std::optional<UsageError> wrong;
-  for (const OptionRow& row : rows) {
-    if ((row.commands & command) == 0) continue;
-    const auto use = [&settings, &wrong, &row](const std::string& value) {
-      const std::string fault = row.apply(settings, value);
-      if (!fault.empty() && !wrong)
-        wrong = UsageError{fmt::format("`{}` can't be {}: {}", row.names.substr(row.names.find("--")),
-                                       value.empty() ? "empty" : "`" + value + "`", fault),
-                           {}};
-    };
-    if (row.value.empty())
-      app.add_flag_callback(std::string(row.names), [use] { use(""); });
-    else
-      app.add_option(std::string(row.names),
-                     [use](const CLI::results_t& values) {
-                       for (const std::string& value : values) use(value);
-                       return true;
-                     })
-          ->type_size(1)
-          ->expected(1)
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-          ->allow_extra_args(false);
-  }
-  std::vector<std::string> before(arguments.begin(), end);
-  std::reverse(before.begin(), before.end());
-  try {
-    app.parse(before);
-  } catch (const CLI::ArgumentMismatch& error) {
-    const std::string text = error.what();  // "--format: 1 required missing"
-    return UsageError{fmt::format("`{}` needs a value", text.substr(0, text.find(':'))), "`--help` lists the options"};
-  } catch (const CLI::ParseError& error) {
-    return UsageError{error.what(), "`--help` lists the options"};
-  }
-  if (wrong) return wrong;
-  for (const std::string& rest : app.remaining()) {
-    if (rest.size() > 1 && rest.front() == '-') return unknown_option(command, rest);
-    settings.arguments.push_back(rest);
-  }
-  for (auto at = end; at != arguments.end(); ++at)
-    if (at != end) settings.arguments.push_back(*at);
-  return std::nullopt;
-}
 
 std::optional<UsageError> choose_date(Settings& settings) {
   if (settings.at) {

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "compiler/cli/settings.hpp"
 
@@ -43,9 +44,9 @@ struct OptionRow {
   std::uint32_t commands;  ///< bits of Command
   /// Takes one use of the option; says what is wrong with the value, or nothing.
   std::string (*apply)(Settings& settings, const std::string& value);
-  /// Words that the value can be, separated by spaces, for completion and the reference; empty: no fixed list. Values
-  /// called FILE, PATH or DIR are completed as paths.
-  std::string_view choices = {};
+  /// Words that the value can be, for completion and the reference; null: no fixed list. A word that ends in `=` goes
+  /// on with a path. Values called FILE, PATH or DIR are completed as paths.
+  std::vector<std::string> (*words)() = nullptr;
 };
 std::span<const OptionRow> option_table();
 

@@ -1,7 +1,23 @@
 #include "compiler/cli/commands.hpp"
+#include "compiler/diagnostics/diagnostic.hpp"
 
 namespace agp::cli {
 namespace {
+
+std::vector<std::string> names_of_diagnostics() {
+  std::vector<std::string> out;
+  for (const diagnostics::Kind* kind : diagnostics::all_kinds()) {
+    out.push_back(diagnostics::code_text(*kind));
+    out.emplace_back(kind->name);
+  }
+  return out;
+}
+std::vector<std::string> names_of_commands() {
+  std::vector<std::string> out;
+  for (const CommandRow& row : command_table()) out.emplace_back(row.name);
+  return out;
+}
+std::vector<std::string> names_of_shells() { return {"bash", "zsh", "fish"}; }
 
 const CommandRow rows[] = {
     {Check, "check", "[PATH…]", "report every finding: syntax, names, conflicts, and what the target can't hold",
@@ -29,10 +45,14 @@ const CommandRow rows[] = {
      "output.",
      run_fmt},
     {Explain, "explain", "[CODE|NAME]", "the documentation of a diagnostic; without argument, the list", "",
-     run_explain},
+     run_explain, names_of_diagnostics},
+    {Completion, "completion", "bash|zsh|fish", "a completion file for a shell, to standard output",
+     "bash: `source <(agp completion bash)`; zsh: write it as `_agp` into a directory of `$fpath`; fish: into\n"
+     "`~/.config/fish/completions/agp.fish`. An installed agp has them where the shells look.",
+     run_completion, names_of_shells},
     {Version, "version", "", "the versions of agp, its language, its library, its schemas and its solver", "",
      run_version},
-    {Help, "help", "[COMMAND]", "this overview, or the options of a command", "", run_help},
+    {Help, "help", "[COMMAND]", "this overview, or the options of a command", "", run_help, names_of_commands},
 };
 
 }  // namespace

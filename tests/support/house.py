@@ -28,7 +28,7 @@ POSIX = {"dirent.h", "dlfcn.h", "fcntl.h", "stdio.h", "stdlib.h", "sys/file.h", 
 # Headers of one library, each in the one file (or folder) that needs it.
 ONE_PLACE = {
     "z3.h": "compiler/solver/z3.cpp", "z3++.h": "compiler/solver/z3.cpp",
-    "toml++/toml.h": "compiler/project/config.cpp", "CLI/CLI.hpp": "compiler/cli/options.cpp",
+    "toml++/toml.h": "compiler/project/config.cpp",
     "nettle/sha2.h": "compiler/source/digest.cpp", "utf8proc.h": "compiler/diagnostics/text.cpp",
 }
 # Headers that the build makes, and whose they are.
