@@ -5,7 +5,7 @@
 
 #include "compiler/driver/emission.hpp"
 #include "compiler/driver/session.hpp"
-#include "compiler/verify/verify.hpp"
+#include "compiler/verify/stack.hpp"
 
 // check -> emit -> decode -> compare -> put in place.
 namespace agp::driver {
@@ -22,19 +22,14 @@ std::uint64_t since(Clock::time_point start) {
 
 /// Reads every artifact back and compares. Anything that is not proved is a finding; what can't be read back is named.
 void prove(Session& session, BuiltPolicy& built, std::span<const Artifact> artifacts) {
-  for (const backends::Backend* backend : backends::all()) {
-    const backends::Decoded decoded = backend->decode(artifacts, *session.target);
-    built.not_verified.insert(built.not_verified.end(), decoded.not_verified.begin(), decoded.not_verified.end());
-    verify::report_refused(built.policy, backend->name(), decoded, session.sink);
-    auto obligations =
-        verify::verify_filters(built.policy, *session.target, built.plan, decoded, verify_options(session));
-    verify::report(built.policy, obligations, session.sink);
-    for (auto& o : obligations) {
-      if (o.verdict.word() == "unknown") session.undecided = true;
-      built.obligations.push_back(std::move(o));
-    }
-  }
-  std::sort(built.not_verified.begin(), built.not_verified.end());
+  const auto readings = verify::read_back(artifacts, *session.target);
+  for (const auto& r : readings) verify::report_refused(built.policy, r.layer, r.decoded, session.sink);
+  built.not_verified = verify::not_verified(readings);
+  built.obligations =
+      verify::verify_stack(built.policy, *session.target, built.plan, readings, verify_options(session));
+  verify::report(built.policy, built.obligations, session.sink);
+  for (const auto& o : built.obligations)
+    if (o.verdict.word() == "unknown") session.undecided = true;
 }
 
 bundle::ProofRow proof_row(const verify::Obligation& o) {

@@ -7,6 +7,7 @@
 #include "compiler/driver/session.hpp"
 #include "compiler/source/digest.hpp"
 #include "compiler/source/disk.hpp"
+#include "compiler/verify/stack.hpp"
 
 // Artifacts as files, whoever wrote them, against the policy: read -> decode -> compare. The manifest is output: its
 // digests are compared and nothing else in it is believed.
@@ -109,16 +110,12 @@ void check_digests(Session& session, const model::Policy& policy, std::span<cons
 }
 
 void decide(Session& session, const PolicyReport& checked, std::span<const Artifact> artifacts, VerifyReport& report) {
-  for (const backends::Backend* backend : backends::all()) {
-    const backends::Decoded decoded = backend->decode(artifacts, *session.target);
-    report.not_verified.insert(report.not_verified.end(), decoded.not_verified.begin(), decoded.not_verified.end());
-    verify::report_refused(checked.policy, backend->name(), decoded, session.sink);
-    auto obligations =
-        verify::verify_filters(checked.policy, *session.target, checked.plan, decoded, verify_options(session));
-    verify::report(checked.policy, obligations, session.sink);
-    for (auto& o : obligations) report.obligations.push_back(std::move(o));
-  }
-  std::sort(report.not_verified.begin(), report.not_verified.end());
+  const auto readings = verify::read_back(artifacts, *session.target);
+  for (const auto& r : readings) verify::report_refused(checked.policy, r.layer, r.decoded, session.sink);
+  report.not_verified = verify::not_verified(readings);
+  report.obligations =
+      verify::verify_stack(checked.policy, *session.target, checked.plan, readings, verify_options(session));
+  verify::report(checked.policy, report.obligations, session.sink);
   for (const auto& o : report.obligations)
     if (o.verdict.word() == "unknown") session.undecided = true;
   if (!report.not_verified.empty()) session.undecided = true;

@@ -26,7 +26,7 @@ enum class Direction {
 };
 std::string_view to_string(Direction d);  ///< "no excess", "no loss", "errno"
 
-/// One concrete call on which policy and artifact differ.
+/// One concrete action on which policy and artifact differ. The first five members are for system calls only.
 struct Witness {
   std::uint32_t arch = 0;  ///< AUDIT_ARCH_* word
   std::uint32_t number = 0;

@@ -1,0 +1,32 @@
+#include "compiler/verify/stack.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace agp::verify {
+
+std::vector<Reading> read_back(std::span<const backends::Artifact> artifacts, const model::Target& target) {
+  std::vector<Reading> out;
+  for (const backends::Backend* backend : backends::all())
+    out.push_back({std::string(backend->name()), backend->decode(artifacts, target)});
+  return out;
+}
+
+std::vector<std::string> not_verified(std::span<const Reading> readings) {
+  std::vector<std::string> out;
+  for (const Reading& r : readings) out.insert(out.end(), r.decoded.not_verified.begin(), r.decoded.not_verified.end());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<Obligation> verify_stack(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
+                                     std::span<const Reading> readings, const Options& options) {
+  std::vector<Obligation> out;
+  const auto take = [&](std::vector<Obligation> some) {
+    out.insert(out.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
+  };
+  for (const Reading& r : readings) take(verify_filters(policy, target, plan, r.decoded, options));
+  return out;
+}
+
+}  // namespace agp::verify
