@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "backends/nftables/attach.hpp"
 #include "backends/nftables/format.hpp"
 #include "compiler/model/endpoint_cells.hpp"
 
@@ -51,7 +52,7 @@ PortSet permitted_at(const model::Policy& policy, Address a, Protocol p) {
 
 class Facts {
  public:
-  explicit Facts(const model::Policy& policy) : policy_(policy) {
+  Facts(const model::Policy& policy, const Attach& attach) : policy_(policy), attach_(attach) {
     for (std::size_t i = 0; i < 2; ++i)
       for (std::size_t p = 0; p < 2; ++p) {
         unspecified_[i][p] = permitted_at(policy, aliases()[i].unspecified, protocols[p]);
@@ -72,6 +73,8 @@ class Facts {
       return {Holds::Narrower, "nothing in the stack can put the question, so the attempt is refused", fact.text,
               "decide it now: `allow` or `deny`"};
     if (endpoint.name) return name(rule, *body, fact);
+    if (body->direction == model::Direction::Listen)
+      if (auto gap = listener(*body, fact)) return *gap;
     if (has_name(body->except))
       return rule.effect == Effect::Allow
                  ? Capability{Holds::Wider, "a packet shows an address and not the name it came from",
@@ -80,7 +83,7 @@ class Facts {
                               except_text(*body), "except the addresses instead of the name"};
     if (body->direction == model::Direction::Connect)
       if (auto aliased = unspecified(rule, *body, endpoint)) return *aliased;
-    return {Holds::Exact, "a packet shows its address, protocol and port", "", ""};
+    return {Holds::Exact, exactly(), "", ""};
   }
 
   void derived(std::vector<DerivedGrant>& out) const {
@@ -95,6 +98,31 @@ class Facts {
   }
 
  private:
+  std::string exactly() const {
+    switch (attach_.form) {
+      case Form::Namespace:
+        return "a packet shows its address, protocol and port";
+      case Form::Cgroup:
+        return "a packet shows its address, protocol and port, and its socket the cgroup it was made in";
+      case Form::User:
+        return "a packet shows its address, protocol and port, and its socket whose it is";
+      case Form::Interface:
+        return "a packet shows its address, protocol and port, and the interface it crosses";
+    }
+    return {};
+  }
+
+  /// What comes in is known to be the agent's by the socket that would take it, and by user not at all.
+  std::optional<Capability> listener(const NetBody& body, const model::Fact& fact) const {
+    if (attach_.form == Form::User)
+      return Capability{Holds::Not, "a packet that comes in does not show whose socket will take it", fact.text,
+                        "give the agent a cgroup: `cgroup \"/agents/NAME\"` in `run`"};
+    if (attach_.form == Form::Cgroup && has(body.protocols, Protocol::Icmp))
+      return Capability{Holds::Not, "the host's kernel answers what comes in by icmp, not a socket of the agent",
+                        fact.text, "leave icmp out of `listen`: write `tcp, udp`"};
+    return std::nullopt;
+  }
+
   static bool has_name(const std::vector<model::Placed<model::EndpointPattern>>& list) {
     return std::any_of(list.begin(), list.end(), [](const auto& e) { return e.pattern.name.has_value(); });
   }
@@ -107,10 +135,13 @@ class Facts {
     return to_string(model::Action(model::NetAction{model::Direction::Connect, p, a, ports.ranges()[0].first, {}, {}}));
   }
 
-  static Capability name(const model::Rule& rule, const NetBody& body, const model::Fact& fact) {
+  Capability name(const model::Rule& rule, const NetBody& body, const model::Fact& fact) const {
     if (body.direction == model::Direction::Listen)
       return {Holds::Not, "a listener's endpoint is an address of the sandbox, not a name", fact.text,
               "write the address"};
+    if (rule.effect == Effect::Allow && attach_.form != Form::Namespace)
+      return {Holds::Narrower, "the generated resolver needs a network namespace of the agent's own", fact.text,
+              "allow the addresses, or build for the stack `oci`"};
     if (rule.effect == Effect::Allow)
       return {Holds::Exact, "the generated resolver puts the name's addresses into a set of this rule", "", ""};
     return {Holds::Not, "a packet shows an address and not a name, and another rule may permit that address", fact.text,
@@ -143,45 +174,65 @@ class Facts {
   }
 
   const model::Policy& policy_;
+  const Attach& attach_;
   PortSet unspecified_[2][2], loopback_[2][2];
 };
 
 }  // namespace
 
-bool in_namespace(std::string_view stack) { return stack == "oci" || stack == "oci+landlock"; }
+namespace {
+
+void needs_of_a_network(std::vector<DerivedGrant>& out) {
+  out.push_back({"IPv6 neighbour solicitation and advertisement", "nftables",
+                 "IPv6 does not work without them (hop limit 255 only)"});
+}
+
+void generated_resolver(std::vector<DerivedGrant>& out) {
+  for (const Protocol p : protocols)
+    out.push_back(
+        {to_string(model::Action(model::NetAction{
+             model::Direction::Connect, p, *model::parse_v4(format::resolver_address), format::resolver_port, {}, {}})),
+         "nftables", "the generated resolver, for rules on names"});
+}
+
+/// What is left open because packets among the host's don't show the agent (each was tried: decisions/0009).
+void left_open(const Attach& attach, std::vector<DerivedGrant>& out) {
+  if (attach.form == Form::User)
+    out.push_back({"listen tcp, udp any:* from any, and the replies", "nftables",
+                   "a packet that comes in does not show whose socket will take it"});
+  if (attach.form == Form::Cgroup)
+    out.push_back({"listen udp, for broadcasts and multicasts", "nftables",
+                   "one of several sockets that take such a packet stands for all of them"});
+  if (attach.form == Form::User || attach.form == Form::Cgroup)
+    out.push_back({"resets, acknowledgements and answers that the host's kernel makes for the agent's connections",
+                   "nftables", "they belong to no socket of the agent"});
+}
+
+}  // namespace
 
 Capabilities capabilities(const model::Policy& policy, std::span<const model::Fact> facts,
                           const model::Target& target) {
   Capabilities out;
-  if (!in_namespace(target.stack)) {
+  const Attach attach = attach_of(policy, target);
+  const std::string fault =
+      !loaded_by(target.stack) ? fmt::format("the stack `{}` does not load packet rules", target.stack) : attach.fault;
+  if (!fault.empty()) {
     for (const auto& fact : facts)
-      out.facts.push_back(fact.block == "net" ? Capability{Holds::Not,
-                                                           fmt::format("the stack `{}` has no network namespace "
-                                                                       "for its packet rules",
-                                                                       target.stack),
-                                                           fact.text, ""}
-                                              : Capability{});
+      out.facts.push_back(fact.block == "net" ? Capability{Holds::Not, fault, fact.text, attach.help} : Capability{});
     return out;
   }
-  const Facts judge(policy);
+  const Facts judge(policy, attach);
   for (const auto& fact : facts) out.facts.push_back(judge.of(fact));
-  out.derived.push_back({"IPv6 neighbour solicitation and advertisement", "nftables",
-                         "IPv6 does not work without them (hop limit 255 only)"});
+  const bool own = attach.form == Form::Namespace, names = own && needs_resolver(policy);
+  if (own || attach.form == Form::Interface) needs_of_a_network(out.derived);
   out.derived.push_back({"ICMP errors about permitted connections, and the kernel's own refusals", "nftables",
                          "a refusal or a smaller path MTU would never be seen"});
-  if (needs_resolver(policy))
-    for (const Protocol p : protocols)
-      out.derived.push_back({to_string(model::Action(model::NetAction{model::Direction::Connect,
-                                                                      p,
-                                                                      *model::parse_v4(format::resolver_address),
-                                                                      format::resolver_port,
-                                                                      {},
-                                                                      {}})),
-                             "nftables", "the generated resolver, for rules on names"});
+  if (names) generated_resolver(out.derived);
+  left_open(attach, out.derived);
   judge.derived(out.derived);
   out.reports.push_back("net");
   out.assumptions.push_back("A9");
-  if (needs_resolver(policy)) out.assumptions.push_back("A4");
+  if (names) out.assumptions.push_back("A4");
   return out;
 }
 

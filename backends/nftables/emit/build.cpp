@@ -8,20 +8,22 @@
 #include <set>
 #include <tuple>
 
+#include "backends/nftables/attach.hpp"
 #include "backends/nftables/emit/demand.hpp"
 #include "backends/nftables/emit/emit.hpp"
 #include "backends/nftables/emit/ruleset.hpp"
 #include "backends/nftables/format.hpp"
 
-// In: what a policy asks of packets. Out: one `inet` table for a network namespace of its own.
+// In: what a policy asks of packets. Out: one `inet` table, for a network namespace of its own or for the agent's
+// packets among the host's.
 //
-// Holds afterwards, for every new packet at output, in this order: the resolver's own user reaches the upstream and
-// nothing else; the agent reaches the resolver; an address that a deny matches is refused under that rule's name; one
-// that an allow matches is accepted; one that a name never stands for is refused unless the name's `within` includes
-// it; one that the resolver gave for a name is accepted within that rule's bounds; everything else is refused. At input
-// the same for `listen`. Addresses, protocols and ports are one key of one set, so that the number of rules which a
-// packet meets grows with the names only. Refusals are answered at once: a drop would leave the program waiting for
-// minutes.
+// Holds afterwards, for every new packet of the agent at output, in this order: the resolver's own user reaches the
+// upstream and nothing else; the agent reaches the resolver; an address that a deny matches is refused under that
+// rule's name; one that an allow matches is accepted; one that a name never stands for is refused unless the name's
+// `within` includes it; one that the resolver gave for a name is accepted within that rule's bounds; everything else is
+// refused. At input the same for `listen`. Addresses, protocols and ports are one key of one set, so that the number of
+// rules which a packet meets grows with the names only. Refusals are answered at once: a drop would leave the program
+// waiting for minutes.
 namespace agp::backends::nftables {
 namespace {
 
@@ -58,28 +60,29 @@ Match protocol_is(const char* name) { return {meta("l4proto"), "==", word(name)}
 
 class Builder {
  public:
-  Builder(const model::Policy& policy, const model::Target& target, const Demand& demand)
-      : policy_(policy), target_(target), demand_(demand) {
+  Builder(const model::Policy& policy, const model::Target& target, const Attach& attach, const Demand& demand)
+      : policy_(policy), target_(target), attach_(attach), demand_(demand) {
     table_.name = table_name(policy);
   }
 
   Emitted run() {
     common();
-    Chain input = base("input"), output = base("output");
+    Chain input = judged("input"), output = judged("output");
     if (!demand_.names.empty()) {
       resolver(output);
       input.rules.push_back(to_resolver());
     }
     connects(output);
     names(output);
-    listens(input);
+    if (attach_.form != Form::User) listens(input);  // a packet that comes in shows no user
     housekeeping(output, false);
     housekeeping(input, true);
     output.rules.push_back({{go("refused")}, ""});
     input.rules.push_back({{go("refused")}, ""});
-    table_.chains.push_back(std::move(input));
-    table_.chains.push_back({"forward", "forward", {}});
-    table_.chains.push_back(std::move(output));
+    if (attach_.form == Form::Namespace)
+      own(std::move(input), std::move(output));
+    else
+      among_others(std::move(input), std::move(output));
     // a map needs the chains it goes to, a rule its sets: within each kind the order is the reader's
     std::stable_sort(table_.sets.begin(), table_.sets.end(), [](const Set& a, const Set& b) { return a.map < b.map; });
     return finish();
@@ -117,7 +120,7 @@ class Builder {
     // refusals and path MTU; redirects (also `related`) are not among them.
     Chain related{"on_related", "", {}};
     related.rules.push_back(
-        {{Match{{Expr::Kind::Flags, "tcp", "flags", {"syn", "rst"}, {}}, "==", word("rst")}, accept}, ""});
+        {{Match{{Expr::Kind::Flags, "tcp", "flags", {"syn", "rst"}, {}, 0}, "==", word("rst")}, accept}, ""});
     related.rules.push_back(
         {{MatchAny{payload("icmp", "type"),
                    {word("destination-unreachable"), word("time-exceeded"), word("parameter-problem")}},
@@ -130,6 +133,10 @@ class Builder {
                              ""});
     related.rules.push_back({{go("refused")}, ""});
     table_.chains.push_back(std::move(related));
+    if (neighbours()) untracked();
+  }
+
+  void untracked() {
     // Connection tracking leaves these messages alone (nf_conntrack_proto_icmpv6.c). Hop limit: RFC 4861, 7.1.
     Chain untracked{"on_untracked", "", {}};
     untracked.rules.push_back(
@@ -147,17 +154,60 @@ class Builder {
     table_.chains.push_back(std::move(untracked));
   }
 
-  Chain base(const char* hook) {
+  /// Begins the chain that judges the agent's packets of one direction. Among the host's packets, those that the
+  /// host's own rules leave untracked are judged like new ones.
+  Chain judged(const char* name) {
     std::vector<Element> states;
     states.push_back({word("established"), accept, ""});
     states.push_back({word("related"), go("on_related"), ""});
     states.push_back({word("invalid"), drop, ""});
-    states.push_back({word("untracked"), go("on_untracked"), ""});
-    return {hook, hook, {{{DispatchAny{ct("state"), std::move(states)}}, ""}}};
+    if (neighbours()) states.push_back({word("untracked"), go("on_untracked"), ""});
+    return {name, "", {{{DispatchAny{ct("state"), std::move(states)}}, ""}}, "drop"};
+  }
+  /// Are the agent's packets those of a whole network stack, neighbour discovery and group management among them?
+  bool neighbours() const { return attach_.form == Form::Namespace || attach_.form == Form::Interface; }
+
+  /// A namespace that holds the agent alone: nothing passes but what its rules accept, and nothing is forwarded.
+  void own(Chain input, Chain output) {
+    input.hook = "input";
+    output.hook = "output";
+    table_.chains.push_back(std::move(input));
+    table_.chains.push_back({"forward", "forward", {}, "drop"});
+    table_.chains.push_back(std::move(output));
+  }
+
+  /// The agent's packets among the host's, which pass untouched. What a microVM sends to the host itself is seen at
+  /// input, and what the host sends to it at output; all else of it is forwarded.
+  void among_others(Chain input, Chain output) {
+    const std::string sends = "from_agent", receives = "to_agent";
+    output.name = sends;
+    table_.chains.push_back(std::move(output));
+    const bool by_user = attach_.form == Form::User;
+    if (!by_user) {
+      input.name = receives;
+      table_.chains.push_back(std::move(input));
+    }
+    const auto base = [&](const char* hook, std::vector<Rule> rules) {
+      table_.chains.push_back({hook, hook, std::move(rules), "accept"});
+    };
+    if (attach_.form == Form::Interface) {
+      const auto at = [&](const char* key) { return Match{meta(key), "==", quoted(attach_.interface)}; };
+      base("input", {{{at("iifname"), go(sends)}, ""}});
+      base("forward", {{{at("iifname"), go(sends)}, ""}, {{at("oifname"), go(receives)}, ""}});
+      base("output", {{{at("oifname"), go(receives)}, ""}});
+      return;
+    }
+    Match mine{meta("skuid"), "==", number(attach_.uid)};
+    if (!by_user) {
+      mine = {{Expr::Kind::Cgroup, "socket", "cgroupv2", {}, {}, attach_.level}, "==", quoted(attach_.cgroup)};
+      base("input", {{{mine, go(receives)}, ""}});
+    }
+    base("output", {{{mine, go(sends)}, ""}});
   }
 
   /// The kernel's own group and broadcast messages are neither permitted nor attempts of the agent: dropped unreported.
   void housekeeping(Chain& chain, bool input) {
+    if (!neighbours()) return;
     chain.rules.push_back({{protocol_is("igmp"), Count{"count_housekeeping"}, drop}, ""});
     if (input)
       chain.rules.push_back(
@@ -332,12 +382,16 @@ class Builder {
 
   Emitted finish() {
     out_.artifacts.push_back({std::string(format::text_path), to_text(table_)});
-    out_.artifacts.push_back({std::string(format::json_path), to_json(table_)});
+    if (attach_.form != Form::Cgroup)
+      out_.artifacts.push_back({std::string(format::json_path), to_json(table_)});
+    else  // libnftables' JSON has no level of a cgroup
+      std::erase_if(out_.map, [](const MapEntry& e) { return e.artifact == format::json_path; });
     return std::move(out_);
   }
 
   const model::Policy& policy_;
   const model::Target& target_;
+  const Attach& attach_;
   const Demand& demand_;
   Table table_;
   Emitted out_;
@@ -348,21 +402,24 @@ class Builder {
 }  // namespace
 
 Value word(std::string text) { return {Value::Kind::Word, std::move(text), 0, {}}; }
+Value quoted(std::string text) { return {Value::Kind::Quoted, std::move(text), 0, {}}; }
 Value number(std::uint64_t n) { return {Value::Kind::Number, {}, n, {}}; }
 Value range(Value first, Value last) { return {Value::Kind::Range, {}, 0, {std::move(first), std::move(last)}}; }
 Value concat(std::vector<Value> parts) { return {Value::Kind::Concat, {}, 0, std::move(parts)}; }
 
 Expr payload(std::string base, std::string field) {
-  return {Expr::Kind::Payload, std::move(base), std::move(field), {}, {}};
+  return {Expr::Kind::Payload, std::move(base), std::move(field), {}, {}, 0};
 }
-Expr meta(std::string key) { return {Expr::Kind::Meta, {}, std::move(key), {}, {}}; }
-Expr ct(std::string key) { return {Expr::Kind::Ct, {}, std::move(key), {}, {}}; }
-Expr joined(std::vector<Expr> parts) { return {Expr::Kind::Concat, {}, {}, {}, std::move(parts)}; }
+Expr meta(std::string key) { return {Expr::Kind::Meta, {}, std::move(key), {}, {}, 0}; }
+Expr ct(std::string key) { return {Expr::Kind::Ct, {}, std::move(key), {}, {}, 0}; }
+Expr joined(std::vector<Expr> parts) { return {Expr::Kind::Concat, {}, {}, {}, std::move(parts), 0}; }
 
 Emitted emit(const model::Policy& policy, const model::Target& target) {
-  Demand demand = demand_of(policy, target);
+  const Attach attach = attach_of(policy, target);
+  if (!attach.fault.empty()) return {{}, {}, {{attach.fault, std::nullopt, attach.help}}};
+  Demand demand = demand_of(policy, target, attach.form == Form::Namespace);
   if (!demand.problems.empty()) return {{}, {}, std::move(demand.problems)};
-  return Builder(policy, target, demand).run();
+  return Builder(policy, target, attach, demand).run();
 }
 
 }  // namespace agp::backends::nftables

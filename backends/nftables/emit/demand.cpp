@@ -20,7 +20,8 @@ constexpr std::string_view too_many = "the endpoints of this policy cut one anot
 
 class Collector {
  public:
-  Collector(const model::Policy& policy, const model::Target& target) : policy_(policy), target_(target) {}
+  Collector(const model::Policy& policy, const model::Target& target, bool names)
+      : policy_(policy), target_(target), with_names_(names) {}
 
   Demand run() {
     order();
@@ -68,7 +69,7 @@ class Collector {
         if (body.direction == Direction::Listen)
           problem("a listener's endpoint is an address of the sandbox, not a name", "write the address",
                   out_.index[owner]);
-        else if (allows)
+        else if (allows && with_names_)
           name(owner, body, e);
         continue;
       }
@@ -143,11 +144,14 @@ class Collector {
 
   const model::Policy& policy_;
   const model::Target& target_;
+  bool with_names_;
   Demand out_;
 };
 
 }  // namespace
 
-Demand demand_of(const model::Policy& policy, const model::Target& target) { return Collector(policy, target).run(); }
+Demand demand_of(const model::Policy& policy, const model::Target& target, bool names) {
+  return Collector(policy, target, names).run();
+}
 
 }  // namespace agp::backends::nftables

@@ -37,7 +37,8 @@ struct Demand {
   std::vector<Problem> problems;  ///< not empty: the rest means nothing
 };
 
-/// `ask` counts as a refusal: no layer can put the question (LANGUAGE.md, Gaps).
-Demand demand_of(const model::Policy& policy, const model::Target& target);
+/// `ask` counts as a refusal: no layer can put the question (LANGUAGE.md, Gaps). Without `names`, rules on names ask
+/// for nothing: there is no resolver that would fill their sets.
+Demand demand_of(const model::Policy& policy, const model::Target& target, bool names);
 
 }  // namespace agp::backends::nftables

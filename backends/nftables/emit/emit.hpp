@@ -3,7 +3,7 @@
 
 namespace agp::backends::nftables {
 
-/// Policy -> `nftables/egress.nft` and `nftables/egress.json`, the same ruleset.
+/// Policy -> `nftables/egress.nft` and `nftables/egress.json`, the same ruleset; by cgroup the script alone.
 Emitted emit(const model::Policy& policy, const model::Target& target);
 
 }  // namespace agp::backends::nftables

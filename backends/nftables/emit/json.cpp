@@ -44,6 +44,7 @@ Json json(const Expr& e) {
       for (const auto& flag : e.mask) mask.push_back(flag);
       return {{"&", Json::array({header, std::move(mask)})}};
     }
+    case Expr::Kind::Cgroup:  // never asked for, see to_json
     case Expr::Kind::Concat:
       break;
   }
@@ -135,7 +136,7 @@ class Document {
       body["type"] = "filter";
       body["hook"] = chain.hook;
       body["prio"] = 0;
-      body["policy"] = "drop";
+      body["policy"] = chain.policy;
     }
     command("add", "chain", std::move(body));
   }

@@ -45,6 +45,8 @@ std::string text(const Expr& e) {
       return "ct " + e.field;
     case Expr::Kind::Flags:
       return fmt::format("{} {} & ({})", e.base, e.field, fmt::join(e.mask, " | "));
+    case Expr::Kind::Cgroup:
+      return fmt::format("socket cgroupv2 level {}", e.level);
     case Expr::Kind::Concat:
       return list(e.parts, " . ", [](const Expr& p) { return text(p); });
   }
@@ -106,7 +108,8 @@ std::string text(const Set& set) {
 
 std::string text(const Chain& chain) {
   std::string out = "  chain " + chain.name + " {\n";
-  if (!chain.hook.empty()) out += "    type filter hook " + chain.hook + " priority 0; policy drop;\n";
+  if (!chain.hook.empty())
+    out += fmt::format("    type filter hook {} priority 0; policy {};\n", chain.hook, chain.policy);
   for (const auto& rule : chain.rules) {
     out += "    " + list(rule.statements, " ", [](const Statement& s) { return std::visit(Writer{}, s); });
     if (!rule.comment.empty()) out += " comment \"" + rule.comment + '"';

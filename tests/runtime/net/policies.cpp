@@ -22,6 +22,7 @@ using Json = nlohmann::ordered_json;
 struct Case {
   model::Policy policy;
   std::vector<model::NetAction> attempts;
+  std::string stack = "oci";
 };
 
 void connects(Case& c, model::Protocol p, std::initializer_list<const char*> hosts, std::initializer_list<int> ports) {
@@ -175,6 +176,54 @@ Case large() {
   return c;
 }
 
+/// Among the host's packets: the agent is told by its user, its cgroup or the interface that it is behind. Listeners
+/// are at `local`; by user there are none.
+Case attached(const char* form, const char* local_4, const char* local_6) {
+  PolicyBuilder p(std::string("by-") + form);
+  p.allow("hosts", test::tcp,
+          {test::at("10.0.1.0/24", test::ports({{440, 445}})), test::at("fd00:1::/64", test::port(443))});
+  p.allow("udp", test::udp, {test::at("10.0.1.50", test::port(5353)), test::at("fd00:1::50", test::port(5353))});
+  p.allow("ping", test::icmp, {test::all_of("10.0.1.50"), test::all_of("fd00:1::50")});
+  p.deny("not 51", test::any_protocol, {test::all_of("10.0.1.51"), test::all_of("fd00:1::51")});
+  p.deny("not 444", test::tcp, {test::at("any", test::port(444))});
+  p.allow("loopback", test::tcp, {test::at("127.0.0.1", test::port(9000)), test::at("::1", test::port(9000))});
+  Case c{p.get(), {}, "launcher"};
+  connects(c, tcp, {"10.0.0.255", "10.0.1.0", "10.0.1.50", "10.0.1.51", "10.0.1.255", "10.0.2.0", "8.8.8.8"},
+           {439, 440, 443, 444, 445, 446});
+  connects(c, tcp, {"fd00:1::", "fd00:1::50", "fd00:1::51", "fd00:1::ffff:ffff:ffff:ffff", "fd00:2::"},
+           {442, 443, 444});
+  connects(c, udp, {"10.0.1.50", "10.0.1.51", "fd00:1::50", "fd00:1::52"}, {443, 5352, 5353, 5354});
+  connects(c, icmp, {"10.0.1.49", "10.0.1.50", "10.0.1.51", "fd00:1::50", "fd00:1::51"}, {0});
+  if (std::string_view(form) != "interface") connects(c, tcp, {"127.0.0.1", "::1"}, {9000, 9001});
+  if (!local_4) return c;
+  PolicyBuilder more("");
+  more.get() = std::move(c.policy);
+  more.listen("service", test::tcp_udp,
+              {test::at(local_4, test::ports({{8080, 8081}})), test::at(local_6, test::port(8080))})
+      .from = test::addresses("10.9.0.1") | test::addresses("fd09::1");
+  more.listen("all may", test::tcp, {test::at("any", test::port(9000))});
+  more.net(model::Effect::Deny, "not from 4", model::Direction::Listen, test::any_protocol, {test::all_of("any")})
+      .from = test::addresses("10.9.0.4");
+  c.policy = more.get();
+  for (const auto either : {tcp, udp})
+    listens(c, either, local_4, {"10.9.0.1", "10.9.0.3", "10.9.0.4"}, {8079, 8080, 8081, 8082});
+  listens(c, tcp, local_4, {"10.9.0.1", "10.9.0.3", "10.9.0.4"}, {9000, 9001});
+  for (const auto either : {tcp, udp}) listens(c, either, local_6, {"fd09::1", "fd09::3"}, {8079, 8080, 8081});
+  return c;
+}
+Case by_user() { return attached("user", nullptr, nullptr); }
+Case by_cgroup() {
+  Case c = attached("cgroup", "10.9.0.2", "fd09::2");
+  c.policy.run.cgroup = "/agp-test/agent";
+  return c;
+}
+Case by_interface() {
+  Case c = attached("interface", "10.8.0.2", "fd08::2");
+  c.policy.run.interface = "tap0";
+  connects(c, tcp, {"10.8.0.1", "10.9.0.2", "fd08::1", "fd09::2"}, {9000});  // the host itself
+  return c;
+}
+
 /// The agent's user is the resolver's: the ruleset must not load.
 Case same_user(std::uint32_t uid) {
   Case c = example();
@@ -266,16 +315,26 @@ Json attempt(const model::Policy& policy, const model::NetAction& a) {
 
 int main(int argc, char** argv) {
   if (argc != 5) return 2;
-  std::vector<Case> cases = {
-      example(), shapes(),  listeners(), names(),
-      names_6(), hostile(), large(),     same_user(static_cast<std::uint32_t>(std::stoul(argv[2])))};
+  std::vector<Case> cases = {example(),
+                             shapes(),
+                             listeners(),
+                             names(),
+                             names_6(),
+                             hostile(),
+                             large(),
+                             by_user(),
+                             by_cgroup(),
+                             by_interface(),
+                             same_user(static_cast<std::uint32_t>(std::stoul(argv[2])))};
   std::mt19937 random(static_cast<std::uint32_t>(std::stoul(argv[3])));
   for (int i = 0; i < std::stoi(argv[4]); ++i) cases.push_back(drawn(i, random));
   bool good = true;
   for (const auto& c : cases) {
     const auto directory = std::filesystem::path(argv[1]) / c.policy.name;
+    auto target = test::debian_12();
+    target.stack = c.stack;
     for (const auto* backend : {&backends::nftables::backend(), &backends::dns::backend()})
-      good = write(directory, backend->emit(c.policy, test::debian_12(), {})) && good;
+      good = write(directory, backend->emit(c.policy, target, {})) && good;
     Json attempts = Json::array();
     for (const auto& a : c.attempts) attempts.push_back(attempt(c.policy, a));
     std::ofstream(directory / "attempts.json") << attempts.dump(1) << '\n';

@@ -7,11 +7,13 @@ import concurrent.futures
 import errno
 import json
 import os
+import select
 import selectors
 import socket
 import struct
 import sys
 
+IPPROTO_MPTCP = 262
 SECONDS = 8   # far above what an answer takes here, below what a dropped SYN takes
 
 
@@ -43,6 +45,17 @@ def serve(ports):
                 key.fileobj.sendmsg([data], info, 0, peer)
 
 
+def hear(*ports):
+    """Prints what comes first by udp, to the first of the ports if to several at once."""
+    ears = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in ports]
+    for s, port in zip(ears, ports):
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("", port))
+    print("ready", flush=True)
+    print(select.select(ears, [], [])[0][0].recv(10).decode(), flush=True)
+    sys.stdin.read()
+
+
 def icmp(s, address):
     v6 = s.family == socket.AF_INET6
     s.connect((address, 0))
@@ -57,7 +70,8 @@ def attempt(a):
                           socket.IPPROTO_ICMPV6 if v6 else socket.IPPROTO_ICMP)
     else:
         s = socket.socket(socket.AF_INET6 if ":" in a["address"] else socket.AF_INET,
-                          socket.SOCK_STREAM if a["protocol"] == "tcp" else socket.SOCK_DGRAM)
+                          socket.SOCK_DGRAM if a["protocol"] == "udp" else socket.SOCK_STREAM,
+                          IPPROTO_MPTCP if a["protocol"] == "mptcp" else 0)
     with s:
         s.settimeout(SECONDS)
         try:
@@ -167,6 +181,8 @@ def main(program):
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve([int(p) for p in sys.argv[2:]])
+    elif sys.argv[1] == "hear":
+        hear(*map(int, sys.argv[2:]))
     elif sys.argv[1] == "attempt":
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             for line in sys.stdin:

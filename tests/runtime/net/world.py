@@ -104,10 +104,12 @@ class World:
         run("ip", "netns", "exec", self.box, "sysctl", "-q", "net.ipv4.ping_group_range=0 2147483647")
         run("ip", "netns", "exec", self.peer, "sysctl", "-q", "net.ipv4.ping_group_range=0 2147483647")
 
-    def start(self, name, script, *arguments, before=()):
-        """A Python program of this folder, in a namespace; its standard input and output are pipes."""
+    def start(self, name, script, *arguments, before=(), cgroup=None):
+        """A Python program of this folder, in a namespace; its standard input and output are pipes. `cgroup`: a
+        directory of cgroup2 that it starts in."""
         program = [sys.executable, os.path.join(HERE, script), *arguments]
-        child = subprocess.Popen(["ip", "netns", "exec", name, *before, *program], stdin=subprocess.PIPE,
+        into = ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', cgroup] if cgroup else []
+        child = subprocess.Popen([*into, "ip", "netns", "exec", name, *before, *program], stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE, text=True)
         self.children.append(child)
         return child
@@ -125,19 +127,20 @@ class World:
     def clear(self):
         run("ip", "netns", "exec", self.box, "nft", "flush", "ruleset")
 
-    def agent(self, script, argument, value, name=None):
+    def agent(self, script, argument, value, name=None, uid=AGENT, cgroup=None):
         """Asks a program of this folder that runs as the agent's user: a line of JSON in, a line of JSON out."""
         name = name or self.box
-        if (name, script) not in self.agents:
-            user = ["setpriv", "--reuid", str(AGENT), "--regid", str(AGENT), "--clear-groups"]
-            self.agents[name, script] = self.start(name, script, argument, before=user)
-        child = self.agents[name, script]
+        key = name, script, uid, cgroup
+        if key not in self.agents:
+            user = ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups"]
+            self.agents[key] = self.start(name, script, argument, before=user, cgroup=cgroup)
+        child = self.agents[key]
         print(json.dumps(value), file=child.stdin, flush=True)
         return json.loads(child.stdout.readline())
 
-    def attempt(self, attempts, name=None):
+    def attempt(self, attempts, name=None, **who):
         """Makes the attempts; the answers in order: `ok`, the name of an errno, `timeout`, `closed`."""
-        return self.agent("traffic.py", "attempt", attempts, name)
+        return self.agent("traffic.py", "attempt", attempts, name, **who)
 
 
 class Report:

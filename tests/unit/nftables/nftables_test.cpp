@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
+#include <sstream>
+#include <tuple>
 
 #include "backends/nftables/backend.hpp"
 #include "tests/support/net_policy.hpp"
@@ -143,14 +145,91 @@ TEST(Nftables, RefusesWhatItCanNotHold) {
   refuses(crossing.get(), "cut one another");
 }
 
-TEST(Nftables, EmitsNothingOutsideANamespace) {
+model::Target launcher() {
   auto target = test::debian_12();
   target.stack = "launcher";
-  EXPECT_FALSE(nftables::backend().in_stack("launcher"));
+  return target;
+}
+
+TEST(Nftables, EmitsNothingForAStackThatLoadsNoRules) {
+  auto target = test::debian_12();
+  target.stack = "nothing";
+  EXPECT_FALSE(nftables::backend().in_stack("nothing"));
   EXPECT_TRUE(emit(mixed(), target).artifacts.empty());
   const auto policy = mixed();
   for (const auto& c : nftables::backend().capabilities(policy, test::facts_of(policy), target).facts)
     EXPECT_EQ(c.holds, Holds::Not);
+}
+
+TEST(Nftables, NeverCutsTheHostOff) {
+  model::Policy by_user = mixed(), by_cgroup = mixed(), by_interface = mixed();
+  by_cgroup.run.cgroup = "/agents/one";
+  by_interface.run.interface = "tap0";
+  for (const auto& [policy, jump, chains] :
+       {std::tuple{by_user, "meta skuid 65534 goto from_agent", 1},
+        std::tuple{by_cgroup, "socket cgroupv2 level 2 \"agents/one\" goto from_agent", 2},
+        std::tuple{by_interface, "iifname \"tap0\" goto from_agent", 3}}) {
+    const std::string ruleset = text(emit(policy, launcher()));
+    EXPECT_EQ(ruleset.find("policy drop"), std::string::npos);
+    int hooks = 0;
+    for (const char* hook : {"input", "forward", "output"}) {
+      const std::string body = chain(ruleset, hook);
+      if (body.empty()) continue;
+      ++hooks;
+      EXPECT_NE(body.find("policy accept;"), std::string::npos);
+      std::istringstream lines(body);
+      std::string line;
+      std::getline(lines, line), std::getline(lines, line);
+      while (std::getline(lines, line)) EXPECT_NE(line.find(" goto "), std::string::npos) << line;
+    }
+    EXPECT_EQ(hooks, chains);
+    EXPECT_NE(ruleset.find(jump), std::string::npos) << ruleset;
+    EXPECT_TRUE(chain(ruleset, "from_agent").ends_with("    goto refused\n"));
+    EXPECT_EQ(ruleset.find("@n_"), std::string::npos) << "no resolver fills a set";
+  }
+  EXPECT_EQ(emit(by_cgroup, launcher()).artifacts.size(), 1u) << "libnftables' JSON has no level of a cgroup";
+  EXPECT_EQ(emit(by_user, launcher()).artifacts.size(), 2u);
+}
+
+TEST(Nftables, RefusesToAttachWhereOthersWouldBeHit) {
+  const auto with = [](auto change) {
+    model::Policy p = mixed();
+    change(p.run);
+    return p;
+  };
+  const auto at = [&](const char* part, auto change) { refuses(with(change), part, launcher()); };
+  at("names no cgroup, interface or user", [](model::Run& r) { r.user.reset(); });
+  at("the host's root", [](model::Run& r) { r.user = model::User{0, 0, {}}; });
+  at("with its mount point", [](model::Run& r) { r.cgroup = "/sys/fs/cgroup/agents/one"; });
+  at("every process of the host", [](model::Run& r) { r.cgroup = "/"; });
+  at("can't carry", [](model::Run& r) { r.cgroup = "/a\" accept #"; });
+  at("can't carry", [](model::Run& r) { r.cgroup = "/" + std::string(201, 'a'); });
+  at("the host's own loopback", [](model::Run& r) { r.interface = "lo"; });
+  for (const char* hostile : {"", "tap*", "tap 0", "tap0\" accept", "0123456789abcdef", ".."})
+    at("can't have this name", [&](model::Run& r) { r.interface = hostile; });
+  at("judged twice", [](model::Run& r) { r.interface = "tap0", r.cgroup = "/agents/one"; });
+}
+
+TEST(NftablesFacts, EachFormSaysWhatItCanNotHold) {
+  PolicyBuilder p("forms");
+  p.allow("host", test::tcp, {test::at("10.0.1.50", test::port(443))});
+  p.allow("name", test::tcp, {test::named("a.example", test::port(443))});
+  p.listen("service", test::tcp, {test::at("any", test::port(80))});
+  p.listen("ping me", test::icmp, {test::all_of("any")});
+  const auto holds = [&] {
+    std::vector<Holds> out;
+    const auto answer = nftables::backend().capabilities(p.get(), test::facts_of(p.get()), launcher());
+    for (const auto& c : answer.facts) out.push_back(c.holds);
+    EXPECT_EQ(answer.assumptions, std::vector<std::string>{"A9"}) << "no resolver, so nothing rests on its answers";
+    return out;
+  };
+  using enum Holds;
+  EXPECT_EQ(holds(), (std::vector<Holds>{Exact, Narrower, Not, Not})) << "by user";
+  p.get().run.cgroup = "/agents/one";
+  EXPECT_EQ(holds(), (std::vector<Holds>{Exact, Narrower, Exact, Not})) << "by cgroup";
+  p.get().run.cgroup.reset();
+  p.get().run.interface = "tap0";
+  EXPECT_EQ(holds(), (std::vector<Holds>{Exact, Narrower, Exact, Exact})) << "by interface";
 }
 
 TEST(Nftables, NamesThatPreferLongOrHostileSpellingsStayBounded) {
