@@ -14,6 +14,11 @@
 /// The interface of a backend, final. A backend knows the model and the Linux facts; never another backend, the solver,
 /// the syntax or the rendering of a diagnostic. Its `emit/` and `decode/` are separate libraries that share only
 /// `format.hpp`, the constants of the format.
+namespace agp::model {
+struct PacketLayer;  // compiler/model/packet_layer.hpp
+struct NameLayer;    // compiler/model/name_layer.hpp
+}  // namespace agp::model
+
 namespace agp::backends {
 
 /// How a layer holds a fact (VERIFICATION.md). Exact; Wider: permits more; Narrower: permits less; Not: can't express
@@ -76,6 +81,8 @@ struct DecodedFilter {
 };
 struct Decoded {
   std::vector<DecodedFilter> filters;
+  std::vector<std::shared_ptr<const model::PacketLayer>> packets;  ///< one for each alternative form
+  std::vector<std::shared_ptr<const model::NameLayer>> names;
   std::vector<std::string> not_verified;  ///< artifacts without a decoder, by path: never "proved"
   std::vector<Problem> problems;          ///< refused input, by name
 };
