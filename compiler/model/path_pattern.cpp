@@ -50,6 +50,12 @@ void encode(CodePoint c, std::string& out) {
   out += static_cast<char>(0x80 | (c & 0x3f));
 }
 
+/// `D/**` and `D/*`, which for `list` include D.
+bool lists_base(const PathComponent& last) {
+  return last.any_depth || (last.alternatives.size() == 1 && last.alternatives[0].size() == 1 &&
+                            last.alternatives[0][0].kind == PathToken::Kind::AnyRun);
+}
+
 class Automaton {
  public:
   Automaton(const PathPattern& pattern, bool as_list) {
@@ -87,11 +93,6 @@ class Automaton {
     std::vector<Move> moves;
     std::vector<std::uint32_t> empty;
   };
-
-  static bool lists_base(const PathComponent& last) {
-    return last.any_depth || (last.alternatives.size() == 1 && last.alternatives[0].size() == 1 &&
-                              last.alternatives[0][0].kind == PathToken::Kind::AnyRun);
-  }
 
   std::uint32_t state() {
     states_.emplace_back();
@@ -175,6 +176,76 @@ bool run(const PathPattern& pattern, std::string_view path, bool as_list) {
   return automaton.accepts(set);
 }
 
+// ---- one path, without an automaton ---------------------------------------------------------------------------------
+// The plan asks this some ten thousand times for one policy. Only for paths of ASCII, where a byte is a code point.
+
+bool ascii(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
+/// `*` and `?` in one component: the last `*` takes one character more whenever the rest does not fit. O(a × b).
+bool glob(const std::vector<PathToken>& tokens, std::string_view name) {
+  std::size_t t = 0, i = 0, star = tokens.size(), resume = 0;
+  while (i < name.size()) {
+    const bool token = t < tokens.size();
+    if (token && tokens[t].kind == PathToken::Kind::AnyRun) {
+      star = t++;
+      resume = i;
+    } else if (token && (tokens[t].kind == PathToken::Kind::AnyChar || tokens[t].byte == name[i])) {
+      ++t;
+      ++i;
+    } else if (star < tokens.size()) {
+      t = star + 1;
+      i = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (t < tokens.size() && tokens[t].kind == PathToken::Kind::AnyRun) ++t;
+  return t == tokens.size();
+}
+
+bool fits(const PathComponent& component, std::string_view name) {
+  return std::any_of(component.alternatives.begin(), component.alternatives.end(),
+                     [&](const auto& tokens) { return glob(tokens, name); });
+}
+
+/// What stands before the next component, and that component; the path is empty or begins with '/'.
+std::string_view take(std::string_view& path) {
+  path.remove_prefix(1);
+  const std::string_view name = path.substr(0, path.find('/'));
+  path.remove_prefix(name.size());
+  return name;
+}
+
+/// The components match the whole path; `**` is any number of its components, and one at least where it stands last
+/// and `strictly`. As with `*`, only the last `**` is ever reconsidered.
+bool fits(std::span<const PathComponent> components, std::string_view path, bool strictly) {
+  std::size_t c = 0, deep = components.size();
+  std::string_view resume;
+  const auto reconsider = [&] {
+    if (deep == components.size() || resume.empty()) return false;
+    take(resume);
+    path = resume;
+    c = deep + 1;
+    return true;
+  };
+  while (true) {
+    if (c < components.size() && components[c].any_depth) {
+      deep = c++;
+      if (c == components.size()) return !strictly || !path.empty();
+      resume = path;
+      continue;
+    }
+    if (path.empty() && c == components.size()) return true;
+    if (!path.empty() && c < components.size() && fits(components[c], take(path))) {
+      ++c;
+      continue;
+    }
+    if (!reconsider()) return false;
+  }
+}
+
 /// Where in a canonical path we are: names of components are not empty, `.` or `..`.
 enum Canon : std::uint32_t { Root, Slash, Dot, DotDot, Name };
 bool canon_step(Canon from, CodePoint c, Canon& to) {
@@ -217,6 +288,7 @@ std::string PathPattern::base() const {
 }
 
 bool PathPattern::matches(std::string_view path) const {
+  if (path.starts_with('/') && ascii(path)) return fits(components, path == "/" ? path.substr(1) : path, true);
   switch (shape()) {  // the common shapes without an automaton
     case Shape::Node:
       return base() == path;
@@ -229,6 +301,12 @@ bool PathPattern::matches(std::string_view path) const {
 }
 
 bool PathPattern::matches_list(std::string_view path) const {
+  if (path.starts_with('/') && ascii(path)) {
+    const std::string_view below = path == "/" ? path.substr(1) : path;
+    if (fits(components, below, true)) return true;
+    return !components.empty() && lists_base(components.back()) &&
+           fits(std::span(components).first(components.size() - 1), below, false);
+  }
   switch (shape()) {
     case Shape::Node:
       return base() == path;

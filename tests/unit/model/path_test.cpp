@@ -100,5 +100,43 @@ TEST(Canonical, Paths) {
   EXPECT_EQ(parent_path("/a"), "/");
 }
 
+/// One path is decided without an automaton, sets of paths with one: they agree.
+TEST(PathPattern, MatchingAgreesWithTheAutomaton) {
+  constexpr std::string_view parts[] = {"**", "*", "?", "a", "b", "a*", "*a", "?b", "a*b*a"};
+  constexpr std::string_view names[] = {"a", "b", "ab", "ba", "abba"};
+  std::vector<std::string> paths = {"/"};
+  for (std::size_t from = 0, depth = 0; depth < 3; ++depth) {
+    const std::size_t end = paths.size();
+    for (; from < end; ++from)
+      for (const std::string_view name : names)
+        paths.push_back((paths[from] == "/" ? "" : paths[from]) + "/" + std::string(name));
+  }
+  std::vector<std::string> patterns = {"/"};
+  for (std::size_t from = 0, depth = 0; depth < 3; ++depth) {
+    const std::size_t end = patterns.size();
+    for (; from < end; ++from)
+      for (const std::string_view part : parts)
+        patterns.push_back((patterns[from] == "/" ? "" : patterns[from]) + "/" + std::string(part));
+  }
+  std::size_t matched = 0, asked = 0;
+  for (std::size_t i = 0; i < patterns.size(); i += 13)
+    for (std::size_t k = i % 5; k < paths.size(); k += 23) {
+      const PathPattern pattern = glob(patterns[i]), node = path_node(paths[k]);
+      const PathPattern* list[] = {&pattern, &node};
+      for (const bool as_list : {false, true}) {
+        const bool listed[] = {as_list, false};
+        const bool there = find_path(
+                               list, [](const std::vector<bool>& hit) { return hit[0] && hit[1]; }, 200000, listed)
+                               .witness.has_value();
+        const bool hit = as_list ? pattern.matches_list(paths[k]) : pattern.matches(paths[k]);
+        EXPECT_EQ(hit, there) << patterns[i] << " and " << paths[k] << (as_list ? " as list" : "");
+        matched += hit ? 1 : 0;
+        ++asked;
+      }
+    }
+  EXPECT_GT(matched, asked / 20);
+  EXPECT_LT(matched, asked / 2);
+}
+
 }  // namespace
 }  // namespace agp::model
