@@ -5,11 +5,12 @@ In:  tools/data/*.tsv (each names its own source) and the headers of the
      packages linux-libc-dev and libc6-dev, whose macros and enumerators the C compiler evaluates.
 Out: compiler/linux/tables/*.inc, sorted, the same bytes for the same input.
 
-The tables are facts about x86_64; a value that a header gives another architecture is not looked for.
+Constants are x86_64's, with those of another architecture where they differ (constants_arch.tsv, which
+tools/survey_arch_constants makes).
     tools/gen_linux_facts.py            writes
     tools/gen_linux_facts.py --check    compares with what is committed: 0 the same, 1 different, 77 headers missing
 Sources by class: numbers, versions, prototypes and masks: tools/data; constants: linux-libc-dev, where tools/data does
-not add newer ones; errno: asm-generic/errno.h; capabilities: linux/capability.h.
+not add newer ones or another architecture's; errno: asm-generic/errno.h; capabilities: linux/capability.h.
 """
 import argparse
 import pathlib
@@ -20,7 +21,11 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = ROOT / "tools" / "data"
 TABLES = ROOT / "compiler" / "linux" / "tables"
-ARCHES = ["x86_64", "i386", "aarch64", "riscv64"]
+HEADERS = pathlib.Path("/usr/include/x86_64-linux-gnu/asm")
+ARCHES = ["x86_64", "i386", "x32", "aarch64", "riscv64"]  # as enum Arch
+# The first kernel of an architecture, or "older than 3.0": what since.tsv leaves out.
+OLDEST = {"x86_64": (2, 6), "i386": (2, 6), "x32": (3, 4), "aarch64": (3, 7), "riscv64": (4, 15)}
+X32_BIT = 0x40000000
 PACKAGE_SERIES = "6.1."  # Debian 12's linux-libc-dev; another series would give other constants
 WIDTH = {"i32": 32, "u32": 32, "u16": 16, "i64": 64, "u64": 64, "ptr": 64}
 MASK = {0: "0", 16: "w16", 32: "w32", 64: "w64"}
@@ -31,7 +36,7 @@ MASK = {0: "0", 16: "w16", 32: "w32", 64: "w64"}
 SKIP = re.compile(r"_(MAX|LAST|NR|SIZEOF|MAXNAME|NUM|BITS|LAST_CAP|SUPPORTED|SUPPORTED_MASK|ALL_CMD|SHIFT|LATEST)$"
                   r"|__|_SIZE_VER|^UFFD_API_|^TCP_(NLA|FLAG|MD5SIG|CA|ACCECN)_|^CLONE_ARGS|^KVM_RUN_|^MNT_ID_REQ"
                   r"|^(RLIM_INFINITY|FUTEX_CMD_MASK|RLIM_NLIMITS|SIGSTKSZ|MPOL_USER_NODEMASK_FLAGS|PTRACE_O_MASK)$"
-                  r"|^SCHED_FLAG_ALL$")
+                  r"|^SCHED_FLAG_ALL$|^SIGRTMAX$|^PTRACE_CFI_")
 
 
 def read_table(name):
@@ -47,84 +52,136 @@ def fail(message):
 # --- system calls -----------------------------------------------------------------------------------------------------
 
 
-def load_prototypes():
-    """call -> [(primary name or "", aliases, type)]"""
-    calls = {}
-    for call, text in read_table("prototypes.tsv"):
-        arguments = []
-        for field in [] if text in ("void", "*") else text.split(" "):
-            names, kind = field.rsplit(":", 1)
-            primary, *aliases = names.split("=")
-            for name in [primary, *aliases]:
-                if name != "-" and (not re.fullmatch(r"[a-z_][a-z0-9_]*", name) or re.fullmatch(r"arg[0-5]", name)):
-                    fail(f"prototypes.tsv: {call}: {name} can't name an argument")
-            arguments.append(("" if primary == "-" else primary, aliases, kind))
-        names = [n for a in arguments for n in [a[0], *a[1]] if n]
-        if call in calls or len(arguments) > 6 or len(set(names)) != len(names):
-            fail(f"prototypes.tsv: {call}: written twice, more than six arguments, or one name for two of them")
-        calls[call] = arguments
-    return calls
+def parse_arguments(where, text):
+    """[(primary name or "", aliases, type)]"""
+    arguments = []
+    for field in [] if text in ("void", "*") else text.split(" "):
+        names, kind = field.rsplit(":", 1)
+        primary, *aliases = names.split("=")
+        for name in [primary, *aliases]:
+            if name != "-" and (not re.fullmatch(r"[a-z_][a-z0-9_]*", name) or re.fullmatch(r"arg[0-5]", name)):
+                fail(f"{where}: {name} can't name an argument")
+        arguments.append(("" if primary == "-" else primary, aliases, kind))
+    names = [n for a in arguments for n in [a[0], *a[1]] if n]
+    if len(arguments) > 6 or len(set(names)) != len(names):
+        fail(f"{where}: more than six arguments, or one name for two of them")
+    return arguments
 
 
 def load_masks(prototypes):
-    """(call, index) -> bits or None for unclassified"""
+    """(call, argument's name) -> bits or None for unclassified"""
     masks = {}
     for call, argument, bits, _ in read_table("masks.tsv"):
-        names = [a[0] or f"arg{i}" for i, a in enumerate(prototypes[call])]
-        if argument not in names:
+        kinds = {a[0] or f"arg{i}": a[2] for i, a in enumerate(prototypes[call])}
+        if argument not in kinds:
             fail(f"masks.tsv: {call} has no argument {argument}")
-        key = (call, names.index(argument))
-        if key in masks or prototypes[call][key[1]][2] == "ptr":
+        if (call, argument) in masks or kinds[argument] == "ptr":
             fail(f"masks.tsv: {call} {argument}: written twice, or a pointer")
-        masks[key] = None if bits == "?" else int(bits)
+        masks[call, argument] = None if bits == "?" else int(bits)
     return masks
 
 
+def load_prototypes():
+    """architecture -> call -> ([argument], [mask's bits or None for unclassified])"""
+    common = {}
+    for call, text in read_table("prototypes.tsv"):
+        if call in common:
+            fail(f"prototypes.tsv: {call}: written twice")
+        common[call] = parse_arguments(f"prototypes.tsv: {call}", text)
+    masks = load_masks(common)
+    rows = {arch: {call: (call, arguments) for call, arguments in common.items()} for arch in ARCHES}
+    for arch, call, text in read_table("prototypes_arch.tsv"):
+        where = f"prototypes_arch.tsv: {arch} {call}"
+        source = text[1:] if text.startswith("=") else call
+        arguments = common[source] if text.startswith("=") else parse_arguments(where, text)
+        if rows[arch].get(call, (source, None)) == (source, arguments):
+            fail(f"{where}: as in prototypes.tsv")
+        rows[arch][call] = (source, arguments)
+    return {arch: {call: (arguments, [mask_of(arch, source, a, i, masks) for i, a in enumerate(arguments)])
+                   for call, (source, arguments) in calls.items()} for arch, calls in rows.items()}
+
+
+def mask_of(arch, call, argument, index, masks):
+    width = WIDTH[argument[2]]
+    bits = masks.get((call, argument[0] or f"arg{index}"), width)
+    if arch == "i386":  # a register has 32 bits, and a long too: nothing is shifted out
+        return min(32, width if bits in (None, 0) else bits)
+    # what another argument decides is all of it where the register is no wider than the narrower choice
+    return (width if width <= 32 else None) if bits is None else min(width, bits)
+
+
 def load_numbers():
+    """architecture -> call -> number as seccomp_data.nr has it"""
     table = {arch: {} for arch in ARCHES}
     for name, *values in read_table("numbers.tsv"):
         for arch, value in zip(ARCHES, values, strict=True):
             if value != "-":
-                table[arch][name] = int(value)
+                table[arch][name] = int(value) | (X32_BIT if arch == "x32" else 0)
     return table
 
 
-def compare_with_header(numbers):
-    header = pathlib.Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
-    for name, number in re.findall(r"^#define __NR_(\w+) (\d+)$", header.read_text(encoding="utf-8"), re.M):
-        if numbers.get(name) != int(number):
-            fail(f"numbers.tsv: {name} is {numbers.get(name)} on x86_64, {number} in asm/unistd_64.h")
+def load_since():
+    """architecture -> call -> (major, minor), for the calls that since.tsv names there"""
+    table = {arch: {} for arch in ARCHES}
+    for call, *versions in read_table("since.tsv"):
+        for arch, version in zip(ARCHES, versions, strict=True):
+            if version != "-":
+                table[arch][call] = tuple(map(int, version.split(".")))
+    return table
 
 
-def write_syscalls(arch, numbers, since, prototypes, masks):
-    calls = sorted(numbers.items(), key=lambda item: item[1])
-    if len(set(numbers.values())) != len(numbers):
-        fail(f"numbers.tsv: one number twice on {arch}")
-    lines = [f"inline constexpr Syscall {arch}_calls[] = {{"]
-    for name, number in calls:
-        arguments = prototypes[name]
-        fields = []
-        for i, (argument, _, kind) in enumerate(arguments):
-            bits = masks.get((name, i), WIDTH[kind])
-            known = "true" if bits is not None else "false"
-            pointer = "true" if kind == "ptr" else "false"
-            fields.append(f'{{"{argument}", {pointer}, {MASK[64 if bits is None else bits]}, {known}}}')
-        fields += ["unused"] * (6 - len(arguments))
-        major, minor = since.get(name, (2, 6))
-        head = f'"{name}", {number}, {{{major}, {minor}}}, {len(arguments)}'
-        lines.append(f"    {{{head}, {{{{{', '.join(fields)}}}}}}},")
-    lines += ["};", "", f"// Indices into {arch}_calls in the order of the names.",
-              f"inline constexpr std::uint16_t {arch}_by_name[] = {{"]
-    order = sorted(range(len(calls)), key=lambda i: calls[i][0])
-    lines += wrap([str(i) for i in order]) + ["};"]
-    emit(f"syscalls_{arch}.inc", "\n".join(lines) + "\n")
+def compare_with_headers(numbers):
+    for arch, header in (("x86_64", "unistd_64.h"), ("i386", "unistd_32.h"), ("x32", "unistd_x32.h")):
+        text = (HEADERS / header).read_text(encoding="utf-8")
+        rows = re.findall(r"^#define __NR_(\w+) (\(__X32_SYSCALL_BIT \+ )?(\d+)\)?$", text, re.M)
+        if len(rows) < 300:
+            fail(f"{header}: {len(rows)} numbers")
+        for name, bit, number in rows:
+            number = int(number) | (X32_BIT if bit else 0)
+            if numbers[arch].get(name) != number:
+                fail(f"numbers.tsv: {name} is {numbers[arch].get(name)} on {arch}, {number} in {header}")
 
 
-def write_aliases(prototypes):
-    rows = sorted((call, alias, i) for call, a in prototypes.items() for i, (_, al, _) in enumerate(a) for alias in al)
+def write_syscalls(numbers, since, prototypes):
+    """One file for each architecture's calls, and one for the arguments, which most of them share."""
+    shared = {}
+    for arch in ARCHES:
+        calls = sorted(numbers[arch].items(), key=lambda item: item[1])
+        if len({number for _, number in calls}) != len(calls):
+            fail(f"numbers.tsv: one number twice on {arch}")
+        lines = [f"inline constexpr Syscall {arch}_calls[] = {{"]
+        for name, number in calls:
+            if name not in prototypes[arch]:
+                fail(f"prototypes_arch.tsv: {name} of {arch} has no arguments")
+            arguments, bits = prototypes[arch][name]
+            fields = []
+            for (argument, _, kind), mask in zip(arguments, bits, strict=True):
+                known, pointer = ("true" if flag else "false" for flag in (mask is not None, kind == "ptr"))
+                fields.append(f'{{"{argument}", {pointer}, {MASK[64 if mask is None else mask]}, {known}}}')
+            fields += ["unused"] * (6 - len(arguments))
+            index = shared.setdefault(", ".join(fields), len(shared))
+            major, minor = since[arch].get(name, OLDEST[arch])
+            shown = f"x32_bit | {number - X32_BIT}" if arch == "x32" else number
+            lines.append(f'    {{"{name}", {shown}, Arch::{arch}, {{{major}, {minor}}}, {len(arguments)}, args_{index}}},')
+        lines += ["};", "", f"// Indices into {arch}_calls in the order of the names.",
+                  f"inline constexpr std::uint16_t {arch}_by_name[] = {{"]
+        order = sorted(range(len(calls)), key=lambda i: calls[i][0])
+        emit(f"syscalls_{arch}.inc", "\n".join(lines + wrap([str(i) for i in order]) + ["};"]) + "\n")
+    lines = [f"inline constexpr Argument args_{i}[] = {{{fields}}};" for fields, i in shared.items()]
+    emit("arguments.inc", "\n".join(lines) + "\n")
+
+
+def write_aliases(numbers, prototypes):
+    """Rows by call, alias; the architectures where the alias names that register as the bits 1 << Arch."""
+    rows = {}
+    for bit, arch in enumerate(ARCHES):
+        for call in numbers[arch]:
+            for i, (_, aliases, _) in enumerate(prototypes[arch][call][0]):
+                for alias in aliases:
+                    rows[call, alias, i] = rows.get((call, alias, i), 0) | 1 << bit
     lines = ["inline constexpr Alias aliases[] = {"]
-    lines += [f'    {{"{call}", "{alias}", {i}}},' for call, alias, i in rows] + ["};"]
-    emit("aliases.inc", "\n".join(lines) + "\n")
+    lines += [f'    {{"{call}", "{alias}", {i}, {archs:#x}}},' for (call, alias, i), archs in sorted(rows.items())]
+    emit("aliases.inc", "\n".join(lines + ["};"]) + "\n")
 
 
 def write_names(numbers):
@@ -139,8 +196,11 @@ def write_names(numbers):
 DROPPED = set()
 
 
+COMPILER = ["cc"]  # survey_arch_constants asks another one
+
+
 def compile_c(arguments, text):
-    return subprocess.run(["cc", "-std=gnu11", "-w", "-x", "c", *arguments, "-"], input=text, text=True,
+    return subprocess.run([*COMPILER, "-std=gnu11", "-w", "-x", "c", *arguments, "-"], input=text, text=True,
                           capture_output=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, check=False)
 
 
@@ -162,6 +222,11 @@ def names_in(headers, pattern):
     return {n for n in found if re.fullmatch(r"[A-Z][A-Z0-9_]*", n) and re.match(pattern, n) and not SKIP.search(n)}
 
 
+def constants_in(output):
+    """(name, value) of each constant in what the compiler wrote."""
+    return re.findall(r"^agp_(\w+):\n\t\.(?:quad\t(-?\d+)|zero\t8)$", output, re.M)
+
+
 def evaluate(headers, names):
     """name -> value as unsigned 64 bits, for those that are integer constants in C."""
     names = sorted(names)
@@ -173,7 +238,7 @@ def evaluate(headers, names):
         result = compile_c(["-S", "-O1", "-o", "-"], prelude + '#line 1 "names"\n' + body)
         bad = {int(line) - 1 for line in re.findall(r"^names:(\d+):\d+: error", result.stderr, re.M)}
         if result.returncode == 0:
-            values = re.findall(r"^agp_(\w+):\n\t\.(?:quad\t(-?\d+)|zero\t8)$", result.stdout, re.M)
+            values = constants_in(result.stdout)
             if len(values) != len(names):
                 fail(f"{headers}: {len(names)} constants, {len(values)} in the compiler's output")
             return {n: int(v or 0) & (2**64 - 1) for n, v in values}
@@ -184,7 +249,7 @@ def evaluate(headers, names):
     return {}
 
 
-def load_constants():
+def load_constants_x86_64():
     constants = {}
     for headers, pattern in read_table("constant_groups.tsv"):
         headers = headers.split(" ")
@@ -197,11 +262,31 @@ def load_constants():
     return constants
 
 
-def write_constants(constants):
+def load_constants():
+    """name -> value on x86_64 or None, and (architecture, name) -> value or None where that differs"""
+    constants, other = load_constants_x86_64(), {}
+    for name, here, *cells in read_table("constants_arch.tsv"):
+        here = None if here == "-" else int(here, 0)
+        if constants.setdefault(name, here) != here:
+            fail(f"constants_arch.tsv: {name} is {here:#x} on x86_64, {constants[name]:#x} in the headers")
+        for arch, cell in zip(ARCHES[1:], cells, strict=True):
+            if cell != "=":
+                other[arch, name] = None if cell == "-" else int(cell, 0)
+    return constants, other
+
+
+def write_constants(constants, other):
     names = sorted(constants)
     lines = ["inline constexpr std::string_view constant_name_table[] = {"]
-    lines += wrap([f'"{n}"' for n in names]) + ["};", "", "inline constexpr std::uint64_t constant_value_table[] = {"]
-    lines += wrap([f"{constants[n]:#x}" for n in names]) + ["};"]
+    lines += wrap([f'"{n}"' for n in names]) + ["};", "", "// On x86_64; 0 for a name that only another one has.",
+                                                "inline constexpr std::uint64_t constant_value_table[] = {"]
+    lines += wrap([f"{constants[n] or 0:#x}" for n in names]) + ["};", ""]
+    rows = [(ARCHES.index(arch), names.index(name), value) for (arch, name), value in other.items()]
+    rows += [(0, i, None) for i, name in enumerate(names) if constants[name] is None]
+    lines += ["// By architecture, index of the name: where it is another one than x86_64's, or is not there.",
+              "inline constexpr ArchConstant arch_constant_table[] = {"]
+    lines += [f"    {{Arch::{ARCHES[arch]}, {index}, {'false' if value is None else 'true'}, {value or 0:#x}}},"
+              f"  // {names[index]}" for arch, index, value in sorted(rows, key=lambda r: r[:2])] + ["};"]
     emit("constants.inc", "\n".join(lines) + "\n")
 
 
@@ -265,7 +350,7 @@ def headers_present():
         return "package linux-libc-dev is not installed"
     if not query.stdout.startswith(PACKAGE_SERIES):
         return f"linux-libc-dev is {query.stdout}, not {PACKAGE_SERIES}x"
-    if not pathlib.Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h").exists():
+    if not (HEADERS / "unistd_64.h").exists():
         return "no x86_64 headers"
     return None
 
@@ -279,14 +364,12 @@ def main():
         print(f"gen_linux_facts: skipped: {missing}", file=sys.stderr)
         return 77
     prototypes = load_prototypes()
-    masks = load_masks(prototypes)
     numbers = load_numbers()
-    since = {call: tuple(map(int, version.split("."))) for call, version in read_table("since.tsv")}
-    compare_with_header(numbers["x86_64"])
-    write_syscalls("x86_64", numbers["x86_64"], since, prototypes, masks)
-    write_aliases(prototypes)
+    compare_with_headers(numbers)
+    write_syscalls(numbers, load_since(), prototypes)
+    write_aliases(numbers, prototypes)
     write_names(numbers)
-    write_constants(load_constants())
+    write_constants(*load_constants())
     write_errnos()
     write_capabilities()
     different = 0

@@ -1,7 +1,7 @@
 // Names and AUDIT_ARCH_* values of the architectures.
-#include <iterator>
+#include "compiler/linux/arch.hpp"
 
-#include "compiler/linux/syscalls.hpp"
+#include <iterator>
 
 namespace agp::linux {
 namespace {
@@ -28,6 +28,14 @@ std::optional<Arch> find_arch(std::string_view name) {
 }
 
 std::string_view to_string(Arch arch) { return rows[static_cast<std::size_t>(arch)].name; }
+
+std::optional<Arch> arch_of_call(std::uint32_t audit, std::uint32_t number) {
+  // Only x86_64 has the bit's meaning: arch/x86/entry/common.c do_syscall_x32.
+  if (audit == audit_arch(Arch::x86_64)) return (number & x32_bit) != 0 ? Arch::x32 : Arch::x86_64;
+  for (const Row& row : rows)
+    if (row.audit == audit) return row.arch;
+  return std::nullopt;
+}
 
 std::uint32_t audit_arch(Arch arch) { return rows[static_cast<std::size_t>(arch)].audit; }
 

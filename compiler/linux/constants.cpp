@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <iterator>
+#include <utility>
 
 #include "compiler/linux/syscalls.hpp"
 
@@ -14,6 +15,14 @@ struct Errno {
   std::uint8_t value;
 };
 
+/// A constant, by its index in the names, that an architecture has another value of or lacks.
+struct ArchConstant {
+  Arch arch;
+  std::uint16_t name;
+  bool present;
+  std::uint64_t value;
+};
+
 #include "compiler/linux/tables/capabilities.inc"
 #include "compiler/linux/tables/constants.inc"
 #include "compiler/linux/tables/errnos.inc"
@@ -22,10 +31,18 @@ static_assert(std::size(constant_name_table) == std::size(constant_value_table))
 
 }  // namespace
 
-std::optional<std::uint64_t> find_constant(std::string_view name) {
+std::optional<std::uint64_t> find_constant(std::string_view name, Arch arch) {
   const auto found = std::lower_bound(std::begin(constant_name_table), std::end(constant_name_table), name);
   if (found == std::end(constant_name_table) || *found != name) return std::nullopt;
-  return constant_value_table[found - std::begin(constant_name_table)];
+  const auto index = static_cast<std::uint16_t>(found - std::begin(constant_name_table));
+  const std::pair key{arch, index};
+  const auto other = std::lower_bound(std::begin(arch_constant_table), std::end(arch_constant_table), key,
+                                      [](const ArchConstant& row, const auto& k) {
+                                        return std::pair{row.arch, row.name} < k;
+                                      });
+  if (other == std::end(arch_constant_table) || other->arch != arch || other->name != index)
+    return constant_value_table[index];
+  return other->present ? std::optional(other->value) : std::nullopt;
 }
 
 std::span<const std::string_view> constant_names() { return constant_name_table; }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace agp::linux {
 namespace {
@@ -11,15 +12,22 @@ namespace {
 constexpr std::uint64_t w16 = 0xffff, w32 = 0xffffffff, w64 = ~0ull;
 constexpr Argument unused = {"", false, 0, true};
 
-/// A further name of an argument, for the call of this name on every architecture.
+/// A further name of an argument, on the architectures 1 << Arch.
 struct Alias {
   std::string_view call, name;
-  std::uint8_t index;
+  std::uint8_t index, archs;
 };
 
+// clang-format off: the calls' tables name the arguments'
 #include "compiler/linux/tables/aliases.inc"
+#include "compiler/linux/tables/arguments.inc"
 #include "compiler/linux/tables/names.inc"
+#include "compiler/linux/tables/syscalls_aarch64.inc"
+#include "compiler/linux/tables/syscalls_i386.inc"
+#include "compiler/linux/tables/syscalls_riscv64.inc"
+#include "compiler/linux/tables/syscalls_x32.inc"
 #include "compiler/linux/tables/syscalls_x86_64.inc"
+// clang-format on
 
 constexpr std::string_view register_names[] = {"arg0", "arg1", "arg2", "arg3", "arg4", "arg5"};
 
@@ -29,7 +37,18 @@ struct Table {
 };
 
 Table table(Arch arch) {
-  if (arch == Arch::x86_64) return {x86_64_calls, x86_64_by_name};
+  switch (arch) {
+    case Arch::x86_64:
+      return {x86_64_calls, x86_64_by_name};
+    case Arch::i386:
+      return {i386_calls, i386_by_name};
+    case Arch::x32:
+      return {x32_calls, x32_by_name};
+    case Arch::aarch64:
+      return {aarch64_calls, aarch64_by_name};
+    case Arch::riscv64:
+      return {riscv64_calls, riscv64_by_name};
+  }
   return {};
 }
 
@@ -56,12 +75,14 @@ std::optional<int> find_argument(const Syscall& call, std::string_view name) {
   if (name.empty()) return std::nullopt;
   for (int i = 0; i < 6; ++i)
     if (name == register_names[i] || name == call.arguments[i].name) return i;
-  const std::pair key{call.name, name};
-  const auto found = std::lower_bound(std::begin(aliases), std::end(aliases), key, [](const Alias& a, const auto& k) {
+  const auto before = [](const Alias& a, const std::pair<std::string_view, std::string_view>& k) {
     return std::pair{a.call, a.name} < k;
-  });
-  if (found == std::end(aliases) || found->call != call.name || found->name != name) return std::nullopt;
-  return found->index;
+  };
+  const std::pair key{call.name, name};
+  for (auto at = std::lower_bound(std::begin(aliases), std::end(aliases), key, before);
+       at != std::end(aliases) && at->call == call.name && at->name == name; ++at)
+    if ((at->archs >> static_cast<unsigned>(call.arch) & 1u) != 0) return at->index;
+  return std::nullopt;
 }
 
 std::string_view argument_name(const Syscall& call, int index) {

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "compiler/linux/arch.hpp"
+
 namespace agp::model {
 
 /// A comparison on one argument of a system call. Unsigned; the argument is taken under the effective mask that the
@@ -17,10 +19,12 @@ struct ArgTest {
   friend bool operator==(const ArgTest&, const ArgTest&) = default;
 };
 
-/// One call by its kernel name and a conjunction of tests; without tests: every call of it.
+/// One call by its kernel name and a conjunction of tests; without tests: every call of it. Registers, constants and
+/// widths differ between architectures, so one written pattern may become several.
 struct SyscallPattern {
   std::string name;
   std::vector<ArgTest> tests;
+  linux::ArchSet archs = linux::ArchSet::all();  ///< it says nothing about the calls of another one
   friend bool operator==(const SyscallPattern&, const SyscallPattern&) = default;
 };
 

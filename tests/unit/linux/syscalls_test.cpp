@@ -97,8 +97,7 @@ TEST(Syscalls, UnknownNamesAndNumbers) {
   EXPECT_TRUE(known_anywhere("socketcall"));
   EXPECT_TRUE(known_anywhere("riscv_hwprobe"));
   EXPECT_FALSE(known_anywhere("sockets"));
-  EXPECT_TRUE(syscalls(Arch::i386).empty());
-  EXPECT_EQ(find_syscall(Arch::i386, "read"), nullptr);
+  EXPECT_EQ(find_syscall(Arch::i386, "read")->number, 3u);
 }
 
 TEST(Syscalls, FirstKernel) {
