@@ -29,6 +29,8 @@ class ArchSet {
   static constexpr ArchSet all() { return {Arch::x86_64, Arch::i386, Arch::x32, Arch::aarch64, Arch::riscv64}; }
   constexpr void add(Arch arch) { bits_ |= bit(arch); }
   constexpr bool has(Arch arch) const { return (bits_ & bit(arch)) != 0; }
+  constexpr bool has_all(ArchSet other) const { return (other.bits_ & ~bits_) == 0; }
+  constexpr bool meets(ArchSet other) const { return (other.bits_ & bits_) != 0; }
   constexpr bool empty() const { return bits_ == 0; }
   friend constexpr bool operator==(ArchSet, ArchSet) = default;
 

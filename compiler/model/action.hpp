@@ -5,6 +5,7 @@
 #include <string>
 #include <variant>
 
+#include "compiler/linux/arch.hpp"
 #include "compiler/model/address.hpp"
 
 namespace agp::model {
@@ -55,6 +56,7 @@ struct UnixAction {
 struct SyscallAction {
   std::string name;
   std::array<std::uint64_t, 6> args{};
+  linux::Arch arch = linux::Arch::x86_64;  ///< whose registers and widths these are
 };
 struct CapabilityAction {
   std::string name;

@@ -75,12 +75,11 @@ struct Matcher {
     return any(body.paths, hit) && !any(body.except, hit);
   }
   bool operator()(const SyscallBody& body, const SyscallAction& a) const {
-    const linux::Syscall* call = nullptr;
-    for (const auto arch : {linux::Arch::x86_64, linux::Arch::aarch64, linux::Arch::riscv64, linux::Arch::i386})
-      if ((call = linux::find_syscall(arch, a.name)) != nullptr) break;
+    const linux::Syscall* call = linux::find_syscall(a.arch, a.name);
     const auto hit = [&](bool refuses) {
       return [&, refuses](const SyscallPattern& p) {
-        return p.name == a.name && std::all_of(p.tests.begin(), p.tests.end(), [&](const ArgTest& t) {
+        return p.name == a.name && p.archs.has(a.arch) &&
+               std::all_of(p.tests.begin(), p.tests.end(), [&](const ArgTest& t) {
                  const auto i = static_cast<std::size_t>(t.index);
                  return call ? holds(t, a.args[i], call->arguments[i].effective_mask, call->arguments[i].classified,
                                      refuses)

@@ -93,7 +93,7 @@ Term PolicyTerms::test(const ArgTest& t, const linux::Syscall& call, bool refuse
 
 Term PolicyTerms::pattern(const model::SyscallPattern& p, const linux::Syscall& call, bool refuses,
                           const Facts* facts) {
-  Term all = terms_.boolean(true);
+  Term all = terms_.boolean(p.archs.has(call.arch));
   for (const ArgTest& t : p.tests)
     if (!terms_.is_false(all)) all = terms_.both(all, test(t, call, refuses, facts));
   return all;

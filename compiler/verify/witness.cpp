@@ -45,7 +45,8 @@ bool accepted(const Question& q, Direction direction, const CallInput& input, co
     const auto* body = std::get_if<model::SyscallBody>(&rule.body);
     if (!body || row.fact.pattern >= body->patterns.size()) return false;
     const model::SyscallPattern& p = body->patterns[row.fact.pattern].pattern;
-    return p.name == call.name && std::all_of(p.tests.begin(), p.tests.end(), [&](const model::ArgTest& t) {
+    return p.name == call.name && p.archs.has(call.arch) &&
+           std::all_of(p.tests.begin(), p.tests.end(), [&](const model::ArgTest& t) {
              const auto i = static_cast<std::size_t>(t.index);
              return model::holds(t, input.arguments[i], call.arguments[i].effective_mask, call.arguments[i].classified,
                                  rule.effect != model::Effect::Allow);

@@ -67,8 +67,10 @@ class Decider {
   Ref condition(const Mention& mention, const linux::Syscall& call, bool refuses) {
     Diagram& d = out_.diagram;
     Ref in = Diagram::no, out = Diagram::no;
-    for (const auto* p : mention.patterns) in = d.either(in, pattern_condition(d, *p, call, refuses));
-    for (const auto* p : mention.except) out = d.either(out, pattern_condition(d, *p, call, !refuses));
+    for (const auto* p : mention.patterns)
+      if (p->archs.has(call.arch)) in = d.either(in, pattern_condition(d, *p, call, refuses));
+    for (const auto* p : mention.except)
+      if (p->archs.has(call.arch)) out = d.either(out, pattern_condition(d, *p, call, !refuses));
     return d.choose(out, Diagram::no, in);
   }
 
