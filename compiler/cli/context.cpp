@@ -108,6 +108,7 @@ void Context::findings(const source::Files& files, diagnostics::Sink& sink, std:
 }
 
 void Context::closing(std::string_view text) {
+  if (std::fflush(stdout) != 0) failed_ = true;  // where both streams are one, the summary stands below the findings
   err(fmt::format("agp {}: {}{}{}\n", name, diagnostics::visible(text), text.empty() ? "" : ": ",
                   summary_.empty() ? "no findings" : summary_));
 }

@@ -12,7 +12,6 @@ SUITE is one of
              (exactly the files that must be there afterwards)
   artifacts  tests/artifacts/NAME/: policy.agp, or its path from the root of the checkout in `source`; perhaps args; beside
              them the artifacts that `agp build` must write
-  pages      docs/reference/diagnostics: the examples of each page that has a wrong and a corrected one
 
 With --update the expectations are written instead of compared: read the difference before you commit it.
 """
@@ -216,51 +215,9 @@ def artifacts_case(agp, folder, update):
         return "".join(faults)
 
 
-# ---- pages ----------------------------------------------------------------------------------------------------------
-
-RUN = """run {
-  command "/usr/bin/true"
-  user    1000:1000
-  mount   "/srv/task" at "/task" readonly
-}
-"""
-TOP = ("agp", "use", "param", "let", "fragment", "policy", "invariant", "test")
-
-
-def whole_file(block, needs_version):
-    """An example of a page as a file: statements of a policy get one around them."""
-    first = block.split(None, 1)[0]
-    if first == "agp" or not needs_version:
-        return block
-    if first in TOP:
-        return "agp 1\n\n" + block
-    body = block + ("" if "run {" in block else RUN)
-    return "agp 1\n\npolicy example {\n" + "".join(f"  {line}\n" for line in body.splitlines()) + "}\n"
-
-
-def page_case(agp, path, update):
-    """The first example of a page has its finding; the later ones have not, nor any other about text and names."""
-    code = path.stem
-    parts = re.findall(r"^```agp\n(.*?)^```$", path.read_text(encoding="utf-8"), re.M | re.S)
-    faults = []
-    for block, wanted in zip(parts, [True] + [False] * len(parts)):
-        text = whole_file(block, code != "AGP1002" or not wanted)
-        found = set()
-        for command in ("check", "test") if "test " in text else ("check",):
-            _, out, _ = run(agp, [command, "-", "--stdin-name", "test.agp", "--no-config", "--at", DAY, "--format", "json"], path.parent, text.encode())
-            found |= {finding["code"] for finding in json.loads(out)["diagnostics"]}
-        if wanted and code not in found:
-            faults.append(f"the first example gives {sorted(found) or 'nothing'}\n{text}")
-        if not wanted and (code in found or any(one < "AGP3000" and one != "AGP0010" for one in found)):
-            faults.append(f"the corrected example gives {sorted(found)}\n{text}")
-    return "\n".join(faults)
-
-
 SUITES = {
     "language": (language_case, lambda: sorted(p for p in (TESTS / "language").rglob("*.agp") if p.parent.name != "parts")),
     "cli": (cli_case, lambda: sorted(p.parent for p in (TESTS / "cli").glob("*/args"))),
-    "pages": (page_case, lambda: sorted(p for p in (TESTS.parent / "docs/reference/diagnostics").glob("AGP*.md")
-                                        if p.read_text(encoding="utf-8").count("\n```agp\n") > 1)),
     "artifacts": (artifacts_case, lambda: sorted({p.parent for name in ("policy.agp", "source") for p in (TESTS / "artifacts").glob(f"*/{name}")})),
 }
 

@@ -4,6 +4,8 @@
   house.py arrows     includes follow the drawing; emit and decode share nothing but the format's constants; which outside
                       headers may be included where; the length of files
   house.py pages      each diagnostic has its page in docs/reference/diagnostics, and each page its diagnostic
+  house.py links      every link of the documentation leads somewhere, every page can be reached, every command, option and
+                      script that it names exists
   house.py coverage   each diagnostic is produced by a golden file, but those of tests/diagnostics_exempt.txt, which may
                       only lose lines
 """
@@ -12,6 +14,8 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/docs"))
+import pages as documentation  # noqa: E402
 
 # The drawing, from the top: a folder of compiler/ may include itself and what stands to its right.
 DRAWING = ("cli driver project bundle verify plan lint analysis import sema solver syntax model linux diagnostics "
@@ -128,6 +132,10 @@ def pages():
     return faults
 
 
+def links():
+    return documentation.links_faults() + documentation.command_faults()
+
+
 def coverage():
     found = set()
     for path in (ROOT / "tests/language").rglob("*.agp"):
@@ -147,7 +155,7 @@ def coverage():
 
 
 def main():
-    rules = {"arrows": arrows, "pages": pages, "coverage": coverage}
+    rules = {"arrows": arrows, "pages": pages, "links": links, "coverage": coverage}
     if len(sys.argv) != 2 or sys.argv[1] not in rules:
         sys.exit(__doc__)
     faults = rules[sys.argv[1]]()

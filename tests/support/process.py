@@ -59,6 +59,13 @@ def a_full_standard_output_is_exit_2(home):
     expect(done.returncode == 2 and b"standard output" in done.stderr, (done.returncode, done.stderr))
 
 
+def the_summary_stands_below_the_findings(home):
+    (home / "x.agp").write_text(WRONG)
+    done = agp("check", "x.agp", cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    lines = done.stdout.decode().splitlines()
+    expect("AGP1050" in lines[0] and lines[-1].startswith("agp check:"), lines)
+
+
 def pipes_and_devices_are_not_waited_for(home):
     os.mkfifo(home / "pipe.agp")
     (home / "good.agp").write_text(GOOD)
