@@ -3,7 +3,7 @@
 
   docs.py --agp BINARY [--update] [--root] [PAGE...]
 
-A page's blocks are run in order, in one scratch directory that begins with docs/examples and `build`. What a block is
+A page's blocks are run in order, in one scratch directory that begins with docs/examples and `build`, as if `~/agp` were the checkout. What a block is
 follows from its language, and from the words behind it, which a reader of the page does not see:
 
   agp                a policy file without an error; `file=x.agp` keeps it for later blocks; `fails=AGP4003` names the
@@ -17,10 +17,11 @@ follows from its language, and from the words behind it, which a reader of the p
   text               a finding as it is printed: code and severity must be real
   any, with of=FILE  lines of that file, with `…` as above
   any, with file=    a file for later blocks
+  any, with add=FILE   lines that the reader adds to that file: at its end, or behind the first line with after="TEXT"
   any, with unrun="reason"   is read by bash at most; counted and printed
 
 `root` marks blocks that need root, a container or the repository's own scripts: they are run with --root, which runs
-the pages that have them in a mount namespace with its own empty /srv and /run. On the pages of diagnostics the first
+the pages that have them where /srv, /run and the network are their own and empty. On the pages of diagnostics the first
 policy has the page's finding, the later ones have not. With --update, what is printed and the sections made from the
 sources are rewritten instead of compared.
 """
@@ -50,6 +51,7 @@ RUN = """run {
   mount   "/srv/task" at "/task" readonly
 }
 """
+BARE = 'run {\n  command "/usr/bin/true"\n}\n'
 TOP = ("agp", "use", "param", "let", "fragment", "policy", "invariant", "test")
 
 
@@ -118,13 +120,22 @@ def refit(wanted, printed):
     return out
 
 
+def unfinished(command):
+    """Would a shell ask for another line?"""
+    if command.endswith("\\"):
+        return True
+    if command.count("'") % 2 == 0 and command.count('"') % 2 == 0:
+        return False
+    return b"unexpected EOF" in subprocess.run(["bash", "-n"], input=command.encode(), capture_output=True).stderr
+
+
 def commands(block):
     """(the command, the lines that it takes, the lines it should print) of a console block."""
     found = []
     for line in block.lines:
         if line.startswith("$ "):
             found.append(([line], []))
-        elif found and not found[-1][1] and found[-1][0][-1].endswith("\\"):
+        elif found and not found[-1][1] and unfinished("\n".join(found[-1][0])[2:]):
             found[-1][0].append(line)
         else:
             expect(found, "a console block begins with `$ `")
@@ -148,6 +159,7 @@ class Page:
         self.home = home
         shutil.copytree(ROOT / "docs/examples", home / "docs/examples")
         (home / "build").symlink_to(pathlib.Path(self.agp).parent)
+        (home / "agp").symlink_to(".")  # where a page says that the checkout is
         for block in self.blocks:
             if "root" in block.marks and not self.root:
                 self.counts["elsewhere"] += 1
@@ -180,10 +192,17 @@ class Page:
     def one(self, block):
         if "file" in block.marks:
             target = self.home / block.marks["file"]
+            expect(self.home in target.parents, f"{target} is outside the page's directory")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(block.text)
             if block.text.startswith("#!"):
                 target.chmod(0o755)
+        if "add" in block.marks:
+            target = self.home / block.marks["add"]
+            text, after = target.read_text(), block.marks.get("after")
+            at = text.index("\n", text.index(after)) + 1 if after else len(text)
+            target.write_text(text[:at] + block.text + text[at:])
+            return
         if "of" in block.marks:
             self.excerpt(block)
             return
@@ -203,9 +222,12 @@ class Page:
                "SOURCE_DATE_EPOCH": "1748736000", "AGP_BUILD": str(pathlib.Path(self.agp).parent), "TERM": "dumb"}
         env |= {k: os.environ[k] for k in ("CCACHE_DIR", "AGP_DOCS_BUILD") if k in os.environ}
         cwd = ROOT if text.startswith("scripts/") else self.home  # these work on the repository
-        done = subprocess.run(["bash", "-o", "pipefail", "-c", text], cwd=cwd, env=env, timeout=LIMIT[self.root],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return done.returncode, done.stdout.decode("utf-8", "replace").splitlines()
+        # A file and not a pipe: what a page leaves in the background holds it open.
+        with tempfile.TemporaryFile() as out:
+            done = subprocess.run(["bash", "-o", "pipefail", "-c", text], cwd=cwd, env=env, timeout=LIMIT[self.root],
+                                  stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+            out.seek(0)
+            return done.returncode, out.read().decode("utf-8", "replace").splitlines()
 
     def findings(self, text, name, *words, command="check"):
         done = subprocess.run([self.agp, command, "-", "--stdin-name", name, "--at", DAY, "--format", "json", *words],
@@ -228,11 +250,11 @@ class Page:
         first = text.split(None, 1)[0] if text.split() else ""
         inside = block.marks.get("in")
         if inside == "policy":
-            text = f"agp 1\n\npolicy example {{\n{text}{'' if 'run {' in text else RUN}}}\n"
+            text = f"agp 1\n\npolicy example {{\n{text}{'' if 'run {' in text else BARE}}}\n"
         elif inside == "top":
             text = "agp 1\n\n" + text
         elif inside:
-            text = f"agp 1\n\npolicy example {{\n{inside} {{\n{text}}}\n{RUN}}}\n"
+            text = f"agp 1\n\npolicy example {{\n{inside} {{\n{text}}}\n{BARE}}}\n"
         else:
             expect(first in ("agp", "//", "///", "/*"), "a policy file begins with `agp 1`; is this a fragment (`in=policy`)?")
         found = self.findings(text, block.marks.get("file", "block.agp"), "--no-config")
@@ -334,14 +356,16 @@ class Page:
 # ---- all pages ---------------------------------------------------------------------------------------------------------
 
 def in_a_namespace_of_its_own():
-    """Starts this program again where /srv and /run are its own, so that nothing of the machine's is met or left."""
+    """Starts this program again where /srv, /run and the network are its own, so that nothing of the machine's is met or left."""
     if os.environ.get("AGP_DOCS_ALONE") != "1":
         if os.geteuid() != 0:
             print("skipped: needs root, for network namespaces and containers")
             sys.exit(77)
-        script = 'mount -t tmpfs -o mode=755 tmpfs /srv && mount -t tmpfs -o mode=755 tmpfs /run && exec "$@"'
+        script = ('mount -t tmpfs -o mode=755 tmpfs /srv && mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up && '
+                  'exec "$@"')
         os.environ["AGP_DOCS_ALONE"] = "1"
-        os.execvp("unshare", ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", sys.executable, "-B", *sys.argv])
+        os.execvp("unshare", ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
+                              "sh", "-c", script, "sh", sys.executable, "-B", *sys.argv])
 
 
 def main():

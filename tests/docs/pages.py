@@ -100,8 +100,9 @@ def links_faults():
         if page in texts and page not in reached:
             reached.add(page)
             todo.extend(leads[page])
-    faults += [f"{page.relative_to(ROOT)}: no way leads here from docs/index.md"
-               for page in texts if page not in reached and page.name not in TOP]
+    # The numbered pages stand in the made sections of their folders' index.
+    faults += [f"{page.relative_to(ROOT)}: no way leads here from docs/index.md" for page in texts
+               if page not in reached and page.name not in TOP and not re.match(r"(AGP)?\d{4}", page.name)]
     return faults
 
 
