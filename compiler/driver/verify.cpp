@@ -109,12 +109,28 @@ void check_digests(Session& session, const model::Policy& policy, std::span<cons
   }
 }
 
-void decide(Session& session, const PolicyReport& checked, std::span<const Artifact> artifacts, VerifyReport& report) {
+/// A single file is known to its decoder by its place in the layout, and to its reader by its own name.
+struct Shown {
+  std::string place, name;
+};
+
+void show_names(std::span<const Shown> shown, std::string& artifact) {
+  for (const Shown& one : shown)
+    if (artifact.starts_with(one.place)) {
+      artifact.replace(0, one.place.size(), one.name);
+      return;
+    }
+}
+
+void decide(Session& session, const PolicyReport& checked, std::span<const Artifact> artifacts,
+            std::span<const Shown> shown, VerifyReport& report) {
   const auto readings = verify::read_back(artifacts, *session.target);
   for (const auto& r : readings) verify::report_refused(checked.policy, r.layer, r.decoded, session.sink);
   report.not_verified = verify::not_verified(readings);
   report.obligations =
       verify::verify_stack(checked.policy, *session.target, checked.plan, readings, verify_options(session));
+  for (std::string& artifact : report.not_verified) show_names(shown, artifact);
+  for (auto& o : report.obligations) show_names(shown, o.artifact);
   verify::report(checked.policy, report.obligations, session.sink);
   for (const auto& o : report.obligations)
     if (o.verdict.word() == "unknown") session.undecided = true;
@@ -128,10 +144,12 @@ VerifyReport verify(Session& session, const std::string& file, const VerifyInput
   auto policy = one_policy(session, file);
   if (!policy) return report;
   std::vector<Artifact> artifacts;
+  std::vector<Shown> shown;
   const auto single = [&](const std::optional<std::string>& path, const std::string& as) {
     std::vector<Artifact> one;
     if (!path || !read_file(session, *path, *path, one)) return;
-    artifacts.push_back({as, std::move(one[0].bytes)});  // decoders know an artifact by its place in the layout
+    artifacts.push_back({as, std::move(one[0].bytes)});
+    shown.push_back({as, *path});
   };
   single(input.seccomp, fmt::format("seccomp/filter.{}.bpf", input.arch));
   single(input.oci_seccomp, "seccomp/profile.json");
@@ -148,7 +166,7 @@ VerifyReport verify(Session& session, const std::string& file, const VerifyInput
     check_present(session, report.policy->policy, artifacts);
     check_digests(session, report.policy->policy, artifacts);
   }
-  decide(session, *report.policy, artifacts, report);
+  decide(session, *report.policy, artifacts, shown, report);
   if (report.obligations.empty() && report.not_verified.empty() && session.sink.errors() == 0) {
     session.sink.emit(kind::nothing_to_do, {}, "there is no artifact to verify");
     session.unusable = true;
