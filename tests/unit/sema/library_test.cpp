@@ -45,8 +45,8 @@ TEST(Library, Python) {
   EXPECT_EQ(a.decide("read \"/usr/lib/python3.11/os.py\""), Allow);
   EXPECT_EQ(a.decide("modify \"/dev/null\""), Allow);
   for (const char* denied : {"exec \"/usr/bin/python3\"", "exec \"/usr/bin/sh\"", "write \"/usr/lib/python3.11/os.py\"",
-                             "read \"/usr/lib/python3/dist-packages/x.py\"", "read \"/etc/passwd\"",
-                             "create \"/dev/null\"", "read \"/tmp/x\""})
+                             "exec \"/usr/lib/python3.11/os.py\"", "read \"/usr/lib/python3/dist-packages/x.py\"",
+                             "read \"/etc/passwd\"", "create \"/dev/null\"", "read \"/tmp/x\""})
     EXPECT_EQ(a.decide(denied), Deny) << denied;
 }
 
