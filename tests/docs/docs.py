@@ -275,7 +275,8 @@ class Page:
         for command in ("check", "test") if "test " in text else ("check",):
             found |= self.findings(text, "test.agp", "--no-config", command=command)
         if wanted:
-            expect(self.code in found, f"the first example gives {sorted(found) or 'nothing'}\n{text}")
+            others = {one for one in found if one < "AGP3000" and one not in ("AGP0010", self.code)}
+            expect(self.code in found and not others, f"the first example gives {sorted(found) or 'nothing'}\n{text}")
         else:
             others = {one for one in found if one < "AGP3000" and one != "AGP0010"} | ({self.code} & set(found))
             expect(not others, f"the corrected example gives {sorted(others)}\n{text}")
