@@ -177,7 +177,7 @@ class Page:
             self.write()
         elif documentation.with_made_sections(self.text) != self.text:
             self.counts["failed"] += 1
-            print(f"FAILED {self.path.relative_to(ROOT)}\n  a section that is made from the sources is old: docs.py --update")
+            print(f"FAILED {os.path.relpath(self.path, ROOT)}\n  a section that is made from the sources is old: docs.py --update")
 
     def write(self):
         lines = self.text.split("\n")
@@ -187,11 +187,11 @@ class Page:
         text = documentation.with_made_sections("\n".join(lines))
         if text != self.text:
             self.path.write_text(text, encoding="utf-8")
-            print(f"rewritten: {self.path.relative_to(ROOT)}")
+            print(f"rewritten: {os.path.relpath(self.path, ROOT)}")
 
     def one(self, block):
         if "file" in block.marks:
-            target = self.home / block.marks["file"]
+            target = (self.home / block.marks["file"]).resolve()
             expect(self.home in target.parents, f"{target} is outside the page's directory")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(block.text)

@@ -30,7 +30,7 @@ class Block:
 
     @property
     def place(self):
-        return f"{self.page.relative_to(ROOT)}:{self.start}"
+        return f"{os.path.relpath(self.page, ROOT)}:{self.start}"
 
 
 def blocks(page, text):
