@@ -3,11 +3,12 @@
 
   docs.py --agp BINARY [--update] [--root] [PAGE...]
 
-A page's blocks are run in order, in one scratch directory that begins with docs/examples and `build`, as if `~/agp` were the checkout. What a block is
-follows from its language, and from the words behind it, which a reader of the page does not see:
+A page's blocks are run in order, in one scratch directory that begins with docs/examples and `build`, as if `~/agp` were
+the checkout. What a block is follows from its language, and from the words behind it, which a reader does not see:
 
-  agp                a policy file without an error; `file=x.agp` keeps it for later blocks; `fails=AGP4003` names the
-                     codes of the errors that it must have instead; `in=policy`, `in=file`, … wraps a fragment
+  agp                a policy file without an error, or items or blocks of one; `in=file`, `in=net`, … wraps single rules.
+                     Without a `run` only text and names are judged. `file=x.agp` keeps it for later blocks;
+                     `fails=AGP4003` names the codes of the errors that it must have instead
   console            `$ command` lines and what they print, stdout and stderr as a terminal shows them: `…` alone is any
                      number of lines, within a line any text. A command must end with 0
   sh                 a script that must end with 0
@@ -15,6 +16,7 @@ follows from its language, and from the words behind it, which a reader of the p
   json               JSON; validated if it names a schema of docs/reference/schemas; `file=` keeps it
   yaml               YAML; of the steps of a workflow, the lines that begin with `agp` are run
   text               a finding as it is printed: code and severity must be real
+  ebnf               rules `name : …`, of which every name is defined once on the page
   any, with of=FILE  lines of that file, with `…` as above
   any, with file=    a file for later blocks
   any, with add=FILE   lines that the reader adds to that file: at its end, or behind the first line with after="TEXT"
@@ -53,6 +55,8 @@ RUN = """run {
 """
 BARE = 'run {\n  command "/usr/bin/true"\n}\n'
 TOP = ("agp", "use", "param", "let", "fragment", "policy", "invariant", "test")
+STATEMENTS = ("file", "net", "syscall", "capability", "env", "tool", "limit", "run", "on", "include", "accept", "mode",
+              "isolation", "owner", "satisfies")
 
 
 class Fault(Exception):
@@ -143,7 +147,7 @@ def commands(block):
     return [("\n".join(typed)[2:], typed, wanted) for typed, wanted in found]
 
 
-# ---- one page ----------------------------------------------------------------------------------------------------------
+# ---- one page ---------------------------------------------------------------------------------------------------------
 
 class Page:
     def __init__(self, path, agp, root, update):
@@ -177,7 +181,8 @@ class Page:
             self.write()
         elif documentation.with_made_sections(self.text) != self.text:
             self.counts["failed"] += 1
-            print(f"FAILED {os.path.relpath(self.path, ROOT)}\n  a section that is made from the sources is old: docs.py --update")
+            print(f"FAILED {os.path.relpath(self.path, ROOT)}\n"
+                  "  a section that is made from the sources is old: docs.py --update")
 
     def write(self):
         lines = self.text.split("\n")
@@ -207,7 +212,7 @@ class Page:
             self.excerpt(block)
             return
         kind = {"agp": self.policy, "console": self.console, "sh": self.script, "toml": self.toml, "json": self.json,
-                "yaml": self.yaml, "text": self.finding}.get(block.language)
+                "yaml": self.yaml, "text": self.finding, "ebnf": self.grammar}.get(block.language)
         if kind is None:
             expect("file" in block.marks or block.marks.get("unrun"), f"nothing reads a block `{block.language}`: give it "
                    "one of the marks that `docs.py --help` explains")
@@ -247,20 +252,21 @@ class Page:
             self.policies += 1
             self.policy_of_a_diagnostic(text, self.policies == 1)
             return
-        first = text.split(None, 1)[0] if text.split() else ""
-        inside = block.marks.get("in")
+        words = re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.S).split(None, 1)
+        first = words[0] if words else "agp"
+        inside = block.marks.get("in") or ("" if first == "agp" else "top" if first in TOP else
+                                           "policy" if first in STATEMENTS else None)
+        expect(inside is not None, f"`{first}` begins no item and no statement: are these rules of a block (`in=file`)?")
         if inside == "policy":
             text = f"agp 1\n\npolicy example {{\n{text}{'' if 'run {' in text else BARE}}}\n"
         elif inside == "top":
             text = "agp 1\n\n" + text
         elif inside:
             text = f"agp 1\n\npolicy example {{\n{inside} {{\n{text}}}\n{BARE}}}\n"
-        else:
-            expect(first in ("agp", "//", "///", "/*"), "a policy file begins with `agp 1`; is this a fragment (`in=policy`)?")
         found = self.findings(text, block.marks.get("file", "block.agp"), "--no-config")
         errors = {code for code, f in found.items() if f["severity"] == "error"}
-        if inside and "fails" not in block.marks:
-            errors = {code for code in errors if code < "AGP3000"}  # what a fragment means is said by its own words only
+        if "fails" not in block.marks and (inside or "run {" not in text):
+            errors = {code for code in errors if code < "AGP3000"}
         wanted = set(filter(None, block.marks.get("fails", "").split(",")))
         expect(errors == wanted, f"errors {sorted(errors) or 'none'}, expected {sorted(wanted) or 'none'}\n" +
                "\n".join(f"  {code}: {found[code]['message']}" for code in sorted(errors ^ wanted) if code in found))
@@ -336,6 +342,17 @@ class Page:
                         status, printed = self.call(line)
                         expect(status == 0, f"{line}\n  ended with {status}:\n" + "\n".join(printed[-15:]))
 
+    def grammar(self, block):
+        """Rules `name : …`; a token, in capitals, is said in words."""
+        everywhere = [d for b in self.blocks if b.language == "ebnf" for d in re.findall(r"^(\w+) *:", b.text, re.M)]
+        expect(len(set(everywhere)) == len(everywhere), "a name is defined twice")
+        for rule in re.split(r"\n(?=\w)", block.text):
+            head = re.match(r"(\w+) *:(.*)", rule, re.S)
+            expect(head, f"no rule: {rule}")
+            if head[1][0].islower():
+                missing = set(re.findall(r"\b[a-z]\w*", re.sub(r"'[^']*'", "", head[2]))) - set(everywhere)
+                expect(not missing, f"`{head[1]}` needs {sorted(missing)}, which no rule of the page defines")
+
     def finding(self, block):
         head = re.match(r"(error|warning|note)\[(AGP\d{4})\]: \S", block.lines[0] if block.lines else "")
         expect(head, "a block `text` is a finding, or has a mark")
@@ -354,7 +371,7 @@ class Page:
             expect(not fault, f"{block.marks['of']}: {fault}")
 
 
-# ---- all pages ---------------------------------------------------------------------------------------------------------
+# ---- all pages --------------------------------------------------------------------------------------------------------
 
 def in_a_namespace_of_its_own():
     """Starts this program again where /srv, /run and the network are its own, so that nothing of the machine's is met or left."""

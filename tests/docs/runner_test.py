@@ -34,7 +34,13 @@ class Blocks(unittest.TestCase):
 
     def test_policies(self):
         self.right("```agp\nagp 1\n\nlet a = 1\n```\n")
-        self.wrong("```agp\nlet a = 1\n```\n")
+        self.right("```agp\n// a comment\nlet a = 1\n```\n")
+        self.right("```agp\nnet {\n  allow connect tcp 10.0.0.1:443\n}\n```\n")
+        self.wrong("```agp\nnet {\n  allow connect tcp 10.0.0.1\n}\n```\n")
+        self.wrong("```agp\nallow connect tcp 10.0.0.1:443\n```\n")
+        run = "run {\n command \"/usr/bin/true\"\n}\n"
+        self.right("```agp\nagp 1\n\npolicy p {\n  file { allow read \"/a/*.b\" }\n}\n```\n")
+        self.wrong(f"```agp\nagp 1\n\npolicy p {{\n  file {{ allow read \"/a/*.b\" }}\n{run}}}\n```\n")
         self.wrong("```agp\nagp 1\n\nlet a = b\n```\n")
         self.right("```agp in=file\nallow read \"/a/**\"\n```\n")
         self.wrong("```agp in=net\nallow read \"/a/**\"\n```\n")
@@ -71,6 +77,9 @@ class Blocks(unittest.TestCase):
         self.wrong("```yaml\njobs: {a: {steps: [{run: agp nonsense}]}}\n```\n")
         self.right("```text file=a\nx\ny\n```\n```text of=a\nx\n…\n```\n")
         self.wrong("```text file=a\nx\ny\n```\n```text of=a\nz\n…\n```\n")
+        self.right("```ebnf\na : b 'x'*\nb : NUMBER\nNUMBER : digits\n```\n")
+        self.wrong("```ebnf\na : c\n```\n")
+        self.assertEqual(failures("```ebnf\na : 'x'\n```\n```ebnf\na : 'y'\n```\n")[0], 2)
         self.wrong("```text file=../a\nx\n```\n")
         self.right("```text file=a\nx\nz\n```\n```text add=a after=x\ny\n```\n```console\n$ cat a\nx\ny\nz\n```\n")
 
