@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "backends/seccomp/format.hpp"
+
 namespace agp::backends::seccomp {
 
 struct Instruction {
@@ -28,11 +30,13 @@ class Assembler {
   Label branch(std::uint16_t code, std::uint32_t k, Label yes, Label no, std::uint32_t note);
 
   std::size_t size() const { return reversed_.size(); }
+  std::size_t jumps() const { return jumps_; }  ///< `ja` instructions
   /// First instruction first.
   std::vector<Instruction> program() const { return {reversed_.rbegin(), reversed_.rend()}; }
 
  private:
   Label push(Instruction i) {
+    jumps_ += i.code == format::ja;
     reversed_.push_back(i);
     return static_cast<Label>(reversed_.size() - 1);
   }
@@ -40,6 +44,7 @@ class Assembler {
   bool reachable(Label target) const { return reversed_.size() - target - 1 <= 255; }
 
   std::vector<Instruction> reversed_;
+  std::size_t jumps_ = 0;
   std::map<std::uint32_t, Label> results_;
   std::map<Label, Label> copies_;  ///< target -> the latest instruction that does the same
 };

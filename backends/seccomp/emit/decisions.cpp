@@ -40,10 +40,15 @@ class Decider {
   Decider(const model::Policy& policy, const model::Target& target) : policy_(policy), target_(target) { index(); }
 
   Decisions run(std::span<const linux::LoaderNeed> needs) {
-    for (const linux::Syscall& call : linux::syscalls(linux::Arch::x86_64)) {  // by number: clone before clone3
-      const auto need =
-          std::find_if(needs.begin(), needs.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
-      out_.calls.push_back(decide(call, need == needs.end() ? nullptr : &*need));
+    for (const std::string& name : target_.archs) {
+      const auto arch = linux::find_arch(name);
+      if (!arch) continue;
+      out_.archs.push_back({*arch, {}});
+      for (const linux::Syscall& call : linux::syscalls(*arch)) {  // by number: clone before clone3
+        const auto need =
+            std::find_if(needs.begin(), needs.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
+        out_.archs.back().calls.push_back(decide(call, need == needs.end() ? nullptr : &*need));
+      }
     }
     if (out_.diagram.exhausted())
       out_.problems.push_back({"the conditions on system calls combine to more cases than a filter can hold",
@@ -151,7 +156,7 @@ class Decider {
   /// `clone` depends on its arguments, a clone3 that nothing permits answers ENOSYS (LANGUAGE.md, System calls).
   Ref denial_of(const linux::Syscall& call) const {
     if (call.name == "clone3")
-      for (const CallDecision& c : out_.calls)
+      for (const CallDecision& c : out_.archs.back().calls)
         if (c.call->name == "clone" && !Diagram::is_leaf(c.root))
           return Diagram::leaf(format::ret_errno | format::enosys);
     return Diagram::leaf(default_denial(call, target_));

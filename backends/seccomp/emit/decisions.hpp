@@ -18,14 +18,21 @@ struct CallDecision {
   bool derived = false;             ///< permitted because the loader needs it
 };
 
+/// Every call of one architecture's table, ascending by number.
+struct ArchDecisions {
+  linux::Arch arch = linux::Arch::x86_64;
+  std::vector<CallDecision> calls;
+};
+
 struct Decisions {
   Diagram diagram;
-  std::vector<CallDecision> calls;  ///< every call of the table, ascending by number
+  std::vector<ArchDecisions> archs;  ///< in the target's order
   std::vector<Problem> problems;
 };
 
-/// Every call of x86_64 under the policy: kill beats trap beats errno beats ask beats allow, then the default. `needs`
-/// are calls that are permitted besides, whatever their arguments, unless a deny or ask rule is about them (a problem).
+/// Every call of the target's architectures under the policy: kill beats trap beats errno beats ask beats allow, then
+/// the default. `needs` are calls that are permitted besides, whatever their arguments, unless a deny or ask rule is
+/// about them (a problem).
 Decisions decide_calls(const model::Policy& policy, const model::Target& target,
                        std::span<const linux::LoaderNeed> needs);
 

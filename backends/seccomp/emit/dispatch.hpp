@@ -2,33 +2,31 @@
 #include <cstdint>
 #include <vector>
 
-#include "backends/seccomp/emit/diagram.hpp"
+#include "backends/seccomp/emit/decisions.hpp"
+#include "backends/seccomp/emit/two_way.hpp"
+#include "backends/seccomp/emit/weights.hpp"
 
 namespace agp::backends::seccomp {
 
-/// System-call numbers with one outcome, inclusive; a list covers all 32-bit numbers in order.
+/// System-call numbers with one outcome, inclusive.
 struct NumberRange {
   std::uint32_t first = 0, last = 0;
   Diagram::Ref to = Diagram::no;
-  std::uint32_t weight = 0;        ///< how often its numbers are expected
-  std::vector<std::size_t> calls;  ///< indices into Decisions::calls
+  std::uint64_t weight = 0;                ///< how often its numbers are expected
+  std::vector<const CallDecision*> calls;  ///< with a number in it
 };
 
-/// One test of the tree over numbers: `number >= k` or `number == k`.
-struct NumberTest {
-  bool equal = false;
-  std::uint32_t k = 0;
-  int yes = 0, no = 0;              ///< another test's index, or ~index of a range
-  std::size_t first = 0, last = 0;  ///< the ranges below it, inclusive
+/// How one value of seccomp_data.arch is dispatched: ranges that cover all 32-bit numbers in order, and the tree over
+/// them. x32 shares x86_64's arch value and is the last of its ranges.
+struct Section {
+  std::uint32_t audit_arch = 0;
+  linux::Arch arch = linux::Arch::x86_64;
+  std::vector<NumberRange> ranges;  ///< maximal, but that numbers which are called most stand alone
+  Tree tree;                        ///< its pieces are `ranges`
 };
 
-struct NumberTree {
-  std::vector<NumberTest> tests;
-  int root = 0;  ///< as NumberTest::yes
-};
-
-/// The tree with the least weighted number of tests among those that split the ranges by `>=`, or take one number out
-/// of a range around it by `==`. O(n^3) for n ranges.
-NumberTree number_tree(const std::vector<NumberRange>& ranges);
+/// One section for each arch value, in the order of the target's architectures. Numbers without a call are ENOSYS, as a
+/// kernel answers that has no such call.
+std::vector<Section> sections(const Decisions& decisions, const Weights& weights);
 
 }  // namespace agp::backends::seccomp

@@ -58,15 +58,16 @@ std::span<const linux::LoaderNeed> needs_of(const model::Target& target) {
 
 Emitted emit_filter(const model::Policy& policy, const model::Target& target) {
   Emitted out;
-  if (std::find(target.archs.begin(), target.archs.end(), "x86_64") == target.archs.end() || target.archs.size() != 1) {
-    out.problems.push_back({fmt::format("target `{}` asks for architectures other than x86_64", target.name),
-                            std::nullopt, "choose a target whose only architecture is x86_64"});
+  for (const std::string& name : target.archs) {
+    const auto arch = linux::find_arch(name);
+    if (arch && !linux::syscalls(*arch).empty()) continue;
+    out.problems.push_back({fmt::format("there is no table of system calls for `{}`", name), std::nullopt, ""});
     return out;
   }
   Decisions raw = decide_calls(policy, target, {});
   out.problems = raw.problems;
   if (!out.problems.empty()) return out;
-  const Program program = assemble(raw);
+  const Program program = assemble(raw, target);
   if (program.instructions.size() > format::max_instructions) {
     too_long(program, out.problems);
     return out;
@@ -90,7 +91,8 @@ Emitted emit(const model::Policy& policy, const model::Target& target) {
 std::vector<DerivedGrant> loader_grants(const model::Policy& policy, const model::Target& target) {
   std::vector<DerivedGrant> out;
   const auto needs = needs_of(target);
-  for (const CallDecision& c : decide_calls(policy, target, needs).calls) {
+  const Decisions decisions = decide_calls(policy, target, needs);
+  for (const CallDecision& c : decisions.archs.front().calls) {
     if (!c.derived) continue;
     const auto need =
         std::find_if(needs.begin(), needs.end(), [&](const linux::LoaderNeed& n) { return n.call == c.call->name; });

@@ -57,7 +57,7 @@ class Writer {
 
   void run() {
     std::vector<Group> constant, conditional;
-    for (const CallDecision& c : in_.calls) {
+    for (const CallDecision& c : in_.archs.front().calls) {
       if (c.root == Diagram::leaf(default_word) || !known(*c.call)) continue;
       auto& groups = Diagram::is_leaf(c.root) ? constant : conditional;
       const auto it = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.root == c.root; });
@@ -126,7 +126,7 @@ class Writer {
   /// below it that are refused get EPERM, the newer ones ENOSYS.
   void threshold() {
     const CallDecision* last = nullptr;
-    for (const CallDecision& c : in_.calls)
+    for (const CallDecision& c : in_.archs.front().calls)
       if (known(*c.call)) last = &c;
     if (!last || last->call->number <= last_named_) return;
     entries_.push_back(

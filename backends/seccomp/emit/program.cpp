@@ -19,6 +19,20 @@ namespace {
 using Ref = Diagram::Ref;
 using Label = Assembler::Label;
 
+/// A word's values have no counts: those that a rule permits are expected most, and small ones.
+Tree word_tree(const Diagram::Node& node) {
+  std::map<Ref, std::uint32_t> outcomes;
+  std::vector<Piece> pieces;
+  std::uint64_t first = 0;
+  for (const auto& e : node.edges) {
+    const auto id = outcomes.try_emplace(e.to, static_cast<std::uint32_t>(outcomes.size())).first->second;
+    const bool denied = Diagram::is_leaf(e.to) && Diagram::word(e.to) != format::ret_allow;
+    pieces.push_back({static_cast<std::uint32_t>(first), e.last, id, (denied ? 1u : 8u) * (first == 0 ? 3u : 1u)});
+    first = std::uint64_t{e.last} + 1;
+  }
+  return two_way_tree(pieces);
+}
+
 /// The word of seccomp_data that the accumulator holds, whole, when a block is entered; after `and` it holds none.
 struct Accumulator {
   bool known = false;
@@ -27,64 +41,57 @@ struct Accumulator {
   bool serves(const View& v) const { return known && argument == v.argument && low == v.low; }
 };
 
+/// Where the code of argument tests goes.
+enum class Layout {
+  Apart,  ///< behind the trees over numbers
+  Inline  ///< beside the test that leads to it
+};
+
 class Builder {
  public:
-  explicit Builder(const Decisions& decisions) : in_(decisions) {}
+  Builder(const Decisions& decisions, const std::vector<Section>& sections, Layout layout)
+      : in_(decisions), sections_(sections), layout_(layout) {}
 
   Program run() {
-    ranges();
     owners();
     for (const Ref r : roots_) find_loads(r, {});
-    for (const Ref r : roots_) block(r);
-    const Label tree = dispatch();
-    require_next(tree);
-    const Label number = asm_.plain(format::ld_abs, format::offset_nr, note("system-call number", {}));
-    const Label wrong = asm_.result(format::ret_kill_process, note("killed", {}));
-    asm_.branch(format::jeq_k, format::arch_x86_64, number, wrong, note("architecture", {}));
+    if (layout_ == Layout::Apart)
+      for (const Ref r : roots_) block(r);
+    Label next = asm_.result(format::ret_kill_process, note("killed", {}));
+    for (std::size_t i = sections_.size(); i-- > 0;) next = section(sections_[i], next);
+    require_next(next);
     asm_.plain(format::ld_abs, format::offset_arch, note("architecture", {}));
     out_.instructions = asm_.program();
+    out_.jumps = asm_.jumps();
     return std::move(out_);
   }
 
  private:
-  /// Calls in order of number, neighbours with one outcome joined, the gaps and everything from the x32 bit on ENOSYS:
-  /// what a kernel answers that has no such call.
-  void ranges() {
-    const Ref none = Diagram::leaf(format::ret_errno | format::enosys);
-    std::uint64_t next = 0;
-    const auto add = [&](std::uint32_t first, std::uint32_t last, Ref to, std::optional<std::size_t> call) {
-      if (ranges_.empty() || ranges_.back().to != to) ranges_.push_back({first, last, to, 0, {}});
-      ranges_.back().last = last;
-      if (call) {
-        ranges_.back().calls.push_back(*call);
-        ++ranges_.back().weight;
-      }
-    };
-    for (std::size_t i = 0; i < in_.calls.size(); ++i) {
-      const std::uint32_t number = in_.calls[i].call->number;
-      if (number > next) add(static_cast<std::uint32_t>(next), number - 1, none, std::nullopt);
-      add(number, number, in_.calls[i].root, i);
-      next = std::uint64_t{number} + 1;
-    }
-    add(static_cast<std::uint32_t>(next), 0xffffffff, none, std::nullopt);
+  /// One architecture: its compare, the number, the tree; `otherwise` is the next architecture's compare.
+  Label section(const Section& s, Label otherwise) {
+    const Label tree = number(s, s.tree.root);
+    require_next(tree);
+    const Label load = asm_.plain(format::ld_abs, format::offset_nr, note("system-call number", {}));
+    return asm_.branch(format::jeq_k, s.audit_arch, load, otherwise,
+                       note(fmt::format("architecture {}", linux::to_string(s.arch)), {}));
   }
 
   /// Which calls share a diagram node, for the listing.
   void owners() {
-    for (std::size_t i = 0; i < in_.calls.size(); ++i) {
-      const Ref root = in_.calls[i].root;
-      if (Diagram::is_leaf(root)) continue;
-      if (std::find(roots_.begin(), roots_.end(), root) == roots_.end()) roots_.push_back(root);
-      std::vector<Ref> open{root};
-      std::set<Ref> seen{root};
-      while (!open.empty()) {
-        const Ref r = open.back();
-        open.pop_back();
-        owners_[r].push_back(i);
-        for (const auto& e : in_.diagram.node(r).edges)
-          if (!Diagram::is_leaf(e.to) && seen.insert(e.to).second) open.push_back(e.to);
+    for (const Section& section : sections_)
+      for (const NumberRange& range : section.ranges) {
+        if (Diagram::is_leaf(range.to)) continue;
+        if (std::find(roots_.begin(), roots_.end(), range.to) == roots_.end()) roots_.push_back(range.to);
+        std::vector<Ref> open{range.to};
+        std::set<Ref> seen{range.to};
+        while (!open.empty()) {
+          const Ref r = open.back();
+          open.pop_back();
+          owners_[r].insert(owners_[r].end(), range.calls.begin(), range.calls.end());
+          for (const auto& e : in_.diagram.node(r).edges)
+            if (!Diagram::is_leaf(e.to) && seen.insert(e.to).second) open.push_back(e.to);
+        }
       }
-    }
   }
 
   /// `w & mask` compared with zero needs no masking: the word itself is tested with jset.
@@ -127,7 +134,8 @@ class Builder {
       const Label yes = target(node.edges[1].to, after(r)), no = target(node.edges[0].to, after(r));
       entry = asm_.branch(format::jset_k, node.view.mask, yes, no, about);
     } else {
-      entry = compare(r, 0, node.edges.size() - 1, about);
+      const Tree tree = word_tree(node);
+      entry = word(r, tree, tree.root, about);
       require_next(entry);
       if (needs_mask(r)) entry = asm_.plain(format::and_k, node.view.mask, about);
     }
@@ -143,53 +151,26 @@ class Builder {
   }
   bool needs_mask(Ref r) const { return in_.diagram.node(r).view.mask != 0xffffffff; }
 
-  /// A tree over the edges i..j of a node; returns its first test, which is the instruction written last.
-  Label compare(Ref r, std::size_t i, std::size_t j, std::uint32_t about) {
-    const auto& edges = in_.diagram.node(r).edges;
-    if (i == j) return target(edges[i].to, after(r));
-    if (const auto chain = single_values(edges, i, j)) {
-      Label next = target(chain->otherwise, after(r));
-      for (auto k = chain->singles.rbegin(); k != chain->singles.rend(); ++k) {
-        const Label hit = target(edges[*k].to, after(r));
-        next = asm_.branch(format::jeq_k, edges[*k].last, hit, next, about);
-      }
-      return next;
-    }
-    const std::size_t k = i + (j - i) / 2;
-    const Label yes = compare(r, k + 1, j, about);
-    const Label no = compare(r, i, k, about);
-    return asm_.branch(format::jge_k, edges[k].last + 1, yes, no, about);
+  /// The tests of a word, from the one at `at` on; the one asked first is written last.
+  Label word(Ref r, const Tree& tree, int at, std::uint32_t about) {
+    if (at < 0) return target(in_.diagram.node(r).edges[static_cast<std::size_t>(~at)].to, after(r));
+    const Test& t = tree.tests[static_cast<std::size_t>(at)];
+    const Label yes = word(r, tree, t.yes, about), no = word(r, tree, t.no, about);
+    return asm_.branch(code_of(t), t.k, yes, no, about);
   }
 
-  /// At most three single values and one continuation for all others: a chain of equalities is shorter than a tree.
-  struct Chain {
-    std::vector<std::size_t> singles;
-    Ref otherwise;
-  };
-  static std::optional<Chain> single_values(const std::vector<Diagram::Edge>& edges, std::size_t i, std::size_t j) {
-    for (const std::size_t candidate : {i, i + 1}) {
-      Chain chain{{}, edges[candidate].to};
-      bool fits = true;
-      for (std::size_t k = i; k <= j && fits; ++k) {
-        if (edges[k].to == chain.otherwise) continue;
-        const std::uint32_t first = k == 0 ? 0 : edges[k - 1].last + 1;
-        fits = edges[k].last == first && chain.singles.size() < 3;
-        chain.singles.push_back(k);
-      }
-      if (fits) return chain;
+  Label number(const Section& s, int at) {
+    if (at < 0) {
+      const Ref to = s.ranges[static_cast<std::size_t>(~at)].to;
+      block(to);
+      return target(to, {});
     }
-    return std::nullopt;
+    const Test& t = s.tree.tests[static_cast<std::size_t>(at)];
+    const Label yes = number(s, t.yes), no = number(s, t.no);
+    return asm_.branch(code_of(t), t.k, yes, no, range_note(s, t));
   }
-
-  Label dispatch() {
-    tree_ = number_tree(ranges_);
-    return number(tree_.root);
-  }
-  Label number(int at) {
-    if (at < 0) return target(ranges_[static_cast<std::size_t>(~at)].to, {});
-    const NumberTest& t = tree_.tests[static_cast<std::size_t>(at)];
-    const Label yes = number(t.yes), no = number(t.no);
-    return asm_.branch(t.equal ? format::jeq_k : format::jge_k, t.k, yes, no, range_note(t));
+  static std::uint16_t code_of(const Test& t) {
+    return t.kind == Test::Kind::Ge ? format::jge_k : t.kind == Test::Kind::Eq ? format::jeq_k : format::jset_k;
   }
 
   /// Code falls through to what was written last.
@@ -208,34 +189,32 @@ class Builder {
     const View& v = in_.diagram.node(r).view;
     std::string text;
     std::set<std::size_t> rules;
-    for (const std::size_t i : owners_[r]) {
-      const CallDecision& c = in_.calls[i];
-      const std::string_view argument = c.call->arguments[v.argument].name;
+    std::set<std::string_view> named;  // a call of several architectures once
+    for (const CallDecision* c : owners_[r]) {
+      rules.insert(c->rules.begin(), c->rules.end());
+      if (!named.insert(c->call->name).second) continue;
       if (!text.empty()) text += ", ";
-      text += fmt::format("{} {}", c.call->name,
-                          argument.empty() ? fmt::format("arg{}", v.argument) : std::string(argument));
-      rules.insert(c.rules.begin(), c.rules.end());
+      text += fmt::format("{} {}", c->call->name, linux::argument_name(*c->call, static_cast<int>(v.argument)));
     }
     text += v.low ? " (low word)" : " (high word)";
     return note(std::move(text), {rules.begin(), rules.end()});
   }
 
   /// The calls that a test of the number tree decides: those of ranges it leads to directly.
-  std::uint32_t range_note(const NumberTest& t) {
+  std::uint32_t range_note(const Section& section, const Test& t) {
     std::string text;
     std::set<std::size_t> rules;
     for (const int side : {t.no, t.yes}) {
       if (side >= 0) continue;
-      const NumberRange& range = ranges_[static_cast<std::size_t>(~side)];
-      for (const std::size_t i : range.calls) rules.insert(in_.calls[i].rules.begin(), in_.calls[i].rules.end());
+      const NumberRange& range = section.ranges[static_cast<std::size_t>(~side)];
+      for (const CallDecision* c : range.calls) rules.insert(c->rules.begin(), c->rules.end());
       if (!text.empty()) text += "; ";
       if (range.calls.empty())
         text += "no such call";
       else if (range.calls.size() == 1)
-        text += in_.calls[range.calls.front()].call->name;
+        text += range.calls.front()->call->name;
       else
-        text += fmt::format("{} .. {}", in_.calls[range.calls.front()].call->name,
-                            in_.calls[range.calls.back()].call->name);
+        text += fmt::format("{} .. {}", range.calls.front()->call->name, range.calls.back()->call->name);
     }
     return note(std::move(text), {rules.begin(), rules.end()});
   }
@@ -249,12 +228,12 @@ class Builder {
   }
 
   const Decisions& in_;
+  const std::vector<Section>& sections_;
+  Layout layout_;
   Assembler asm_;
   Program out_;
-  std::vector<NumberRange> ranges_;
-  NumberTree tree_;
   std::vector<Ref> roots_;
-  std::map<Ref, std::vector<std::size_t>> owners_;
+  std::map<Ref, std::vector<const CallDecision*>> owners_;
   std::map<Ref, Block> blocks_;
   std::set<Ref> loads_, visited_;
   std::map<std::pair<std::string, std::vector<std::size_t>>, std::uint32_t> known_notes_;
@@ -262,6 +241,13 @@ class Builder {
 
 }  // namespace
 
-Program assemble(const Decisions& decisions) { return Builder(decisions).run(); }
+Program assemble(const Decisions& decisions, const model::Target& target) {
+  const std::vector<Section> all = sections(decisions, Weights(target));
+  Program apart = Builder(decisions, all, Layout::Apart).run();
+  if (apart.jumps == 0) return apart;
+  Program beside = Builder(decisions, all, Layout::Inline).run();
+  const auto size = [](const Program& p) { return std::pair(p.jumps, p.instructions.size()); };
+  return size(beside) < size(apart) ? beside : apart;
+}
 
 }  // namespace agp::backends::seccomp

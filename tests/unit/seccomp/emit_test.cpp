@@ -286,6 +286,8 @@ TEST(Layout, TheNumberIsDecidedBeforeAnythingElseIsLoaded) {
         pc += a == i.k ? i.jt : i.jf;
       else if (i.code == 0x35)
         pc += a >= i.k ? i.jt : i.jf;
+      else if (i.code == 0x45)
+        pc += (a & i.k) != 0 ? i.jt : i.jf;
       else if (i.code == 0x05)
         pc += i.k;
       else {

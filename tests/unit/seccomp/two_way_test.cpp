@@ -1,0 +1,108 @@
+#include "backends/seccomp/emit/two_way.hpp"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <random>
+
+// The tree over numbers: what it answers, and how near it is to the best one.
+namespace agp::test {
+namespace {
+
+using backends::seccomp::Piece;
+using backends::seccomp::Tree;
+using Kind = backends::seccomp::Test::Kind;
+
+struct Way {
+  std::size_t piece = 0, tests = 0;
+};
+Way way(const Tree& tree, std::uint32_t value) {
+  Way out;
+  int at = tree.root;
+  for (; at >= 0; ++out.tests) {
+    const auto& t = tree.tests[static_cast<std::size_t>(at)];
+    const bool yes = t.kind == Kind::Ge ? value >= t.k : t.kind == Kind::Eq ? value == t.k : (value & t.k) != 0;
+    at = yes ? t.yes : t.no;
+  }
+  out.piece = static_cast<std::size_t>(~at);
+  return out;
+}
+
+/// Mostly short pieces, as a table of system calls has them; the last one is everything else.
+std::vector<Piece> random_pieces(std::mt19937_64& random, std::size_t n, unsigned outcomes) {
+  std::vector<Piece> out;
+  std::uint32_t next = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint32_t length = random() % 2 == 0 ? 1 : static_cast<std::uint32_t>(random() % 9 + 1);
+    out.push_back({next, next + length - 1, static_cast<std::uint32_t>(random() % outcomes),
+                   random() % 8 == 0 ? random() % 1000 : random() % 20});
+    next += length;
+  }
+  out.back().last = 0xffffffff;
+  return out;
+}
+
+TEST(TwoWay, EveryValueEndsAtItsOutcome) {
+  std::mt19937_64 random(5);
+  for (int n = 0; n < 300; ++n) {
+    const auto pieces = random_pieces(random, random() % 180 + 1, 2 + n % 3);
+    const Tree tree = backends::seccomp::two_way_tree(pieces);
+    for (const Piece& p : pieces)
+      for (const std::uint32_t value : {p.first, p.first + (p.last - p.first) / 2, p.last})
+        ASSERT_EQ(pieces[way(tree, value).piece].outcome, p.outcome) << value << " of tree " << n;
+  }
+}
+
+/// The least weighted number of `>=` and `==` tests, over every subset of pieces that some tests can leave.
+class Optimum {
+ public:
+  explicit Optimum(const std::vector<Piece>& pieces) : pieces_(pieces), cost_(std::size_t{1} << pieces.size(), ~0ull) {}
+  std::uint64_t of(std::uint32_t left) {
+    if (left == 0) return 0;
+    std::uint64_t& known = cost_[left];
+    if (known != ~0ull) return known;
+    std::uint64_t weight = 0, best = ~0ull;
+    bool uniform = true;
+    for (std::uint32_t rest = left; rest != 0; rest &= rest - 1) {
+      const Piece& p = pieces_[static_cast<std::size_t>(std::countr_zero(rest))];
+      weight += p.weight;
+      uniform &= p.outcome == pieces_[static_cast<std::size_t>(std::countr_zero(left))].outcome;
+    }
+    if (uniform) return known = 0;
+    for (std::size_t k = 0; k < pieces_.size(); ++k) {
+      const std::uint32_t below = left & ((1u << k) - 1), one = left & 1u << k;
+      if (below != 0 && below != left) best = std::min(best, of(below) + of(left & ~below));
+      if (one != 0 && one != left && pieces_[k].first == pieces_[k].last) best = std::min(best, of(left & ~one));
+    }
+    return known = best + weight;
+  }
+
+ private:
+  const std::vector<Piece>& pieces_;
+  std::vector<std::uint64_t> cost_;
+};
+
+TEST(TwoWay, IsNearTheOptimum) {
+  std::mt19937_64 random(6);
+  double ours = 0, best = 0;
+  for (int n = 0; n < 150; ++n) {
+    const auto pieces = random_pieces(random, random() % 9 + 5, 2);
+    const Tree tree = backends::seccomp::two_way_tree(pieces);
+    std::uint64_t cost = 0;
+    for (const Piece& p : pieces) cost += p.weight * way(tree, p.first).tests;
+    const std::uint64_t least = Optimum(pieces).of((1u << pieces.size()) - 1);
+    EXPECT_LE(static_cast<double>(cost), 1.1 * static_cast<double>(least) + 10) << "tree " << n;
+    ours += static_cast<double>(cost);
+    best += static_cast<double>(least);
+  }
+  EXPECT_LE(ours, 1.01 * best) << "an instruction saved may cost a little";
+}
+
+TEST(TwoWay, AHeavyValueIsAskedFirst) {
+  const std::vector<Piece> pieces = {{0, 41, 0, 10},   {42, 42, 0, 1000}, {43, 99, 0, 10},
+                                     {100, 120, 1, 5}, {121, 200, 0, 5},  {201, 0xffffffff, 1, 0}};
+  EXPECT_EQ(way(backends::seccomp::two_way_tree(pieces), 42).tests, 1u);
+}
+
+}  // namespace
+}  // namespace agp::test
