@@ -55,8 +55,9 @@ std::string obligations_text(std::span<const verify::Obligation> obligations,
   std::string out;
   for (const verify::Obligation& one : obligations) {
     const ProofWords said = words(one.verdict);
-    out += fmt::format("{:<12}  {} ({}): {}", said.verdict, visible(one.artifact), visible(one.arch),
-                       verify::to_string(one.direction));
+    out +=
+        fmt::format("{:<12}  {}{}: {}", said.verdict, visible(one.artifact),
+                    one.arch.empty() ? "" : fmt::format(" ({})", visible(one.arch)), verify::to_string(one.direction));
     if (!said.witness.empty())
       out += fmt::format(": `{}` is {}", visible(said.witness), visible(said.reason));
     else if (!said.reason.empty())

@@ -1,6 +1,7 @@
 #include "compiler/model/packet_layer.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 // Fields -> bits. The order decides the size: what few rules ask comes first, addresses before ports so that a set of
 // n elements takes about n paths, membership last so that n names are a chain and not 2^n cells.
@@ -270,6 +271,23 @@ PacketSpace::Ref PacketSpace::in_cgroup(const std::string& path) {
     if (at_or_beneath(cgroups_[i], path)) out.push_back(equals(PacketField::Cgroup, i));
   return diagrams_.any(std::move(out));
 }
+std::uint8_t PacketSpace::cgroup_of(const std::string& path) const {
+  std::size_t best = 1;
+  for (std::size_t i = 2; i < cgroups_.size(); ++i)
+    if (at_or_beneath(path, cgroups_[i]) && (best == 1 || cgroups_[i].size() > cgroups_[best].size())) best = i;
+  return static_cast<std::uint8_t>(best);
+}
+
+PacketSpace::Ref PacketSpace::wellformed() {
+  const std::pair<PacketField, Bits128> most[] = {
+      {PacketField::State, packet_states - 1},    {PacketField::User, no_user + users_.size()},
+      {PacketField::Cgroup, cgroups_.size() - 1}, {PacketField::In, interfaces_.size() - 1},
+      {PacketField::Out, interfaces_.size() - 1}, {PacketField::Kind, 3}};
+  Ref out = DecisionDiagrams::yes;
+  for (const auto& [field, last] : most) out = diagrams_.both(out, between(field, 0, last));
+  return out;
+}
+
 bool PacketSpace::beneath(std::uint8_t cgroup, const std::string& path) const {
   return cgroup >= 2 && cgroup < cgroups_.size() && at_or_beneath(cgroups_[cgroup], path);
 }
@@ -290,6 +308,28 @@ bool PacketSpace::holds(Ref r, const Packet& p) const {
     r = one ? n.high : n.low;
   }
   return r == DecisionDiagrams::yes;
+}
+
+bool equal(const PacketLayer& a, const PacketLayer& b) {
+  const auto same_set = [](const FilledSet& x, const FilledSet& y) {
+    return x.name == y.name && x.family == y.family && x.source == y.source && x.forgets == y.forgets;
+  };
+  if (a.space->users() != b.space->users() || a.space->interfaces() != b.space->interfaces() ||
+      a.space->cgroups() != b.space->cgroups() ||
+      !std::equal(a.filled.begin(), a.filled.end(), b.filled.begin(), b.filled.end(), same_set))
+    return false;
+  const DecisionDiagrams &x = a.space->diagrams(), &y = b.space->diagrams();
+  std::unordered_map<DecisionDiagrams::Ref, DecisionDiagrams::Ref> known;  // reduced: alike exactly if isomorphic
+  const auto alike = [&](const auto& self, DecisionDiagrams::Ref p, DecisionDiagrams::Ref q) -> bool {
+    if (x.leaf(p) || y.leaf(q)) return p == q;
+    const auto [at, fresh] = known.try_emplace(p, q);
+    if (!fresh) return at->second == q;
+    const auto &m = x.node(p), &n = y.node(q);
+    return m.bit == n.bit && self(self, m.low, n.low) && self(self, m.high, n.high);
+  };
+  for (std::size_t h = 0; h < hooks; ++h)
+    if (!alike(alike, a.accepted[h], b.accepted[h])) return false;
+  return true;
 }
 
 std::optional<Packet> PacketSpace::example(Ref r, Hook hook, std::size_t filled) const {

@@ -87,6 +87,8 @@ class PacketSpace {
   /// The named user; numbers are themselves.
   std::uint64_t user(const std::string& name);
   const std::vector<std::string>& users() const { return users_; }
+  const std::vector<std::string>& interfaces() const { return interfaces_; }
+  const std::vector<std::string>& cgroups() const { return cgroups_; }
   /// Cgroups, relative to their root: 0 is no socket, 1 a socket in no mentioned cgroup. Mention all before asking.
   void mention_cgroup(const std::string& path);
   /// Sockets in the cgroup or beneath it; its level is the number of its components.
@@ -96,6 +98,9 @@ class PacketSpace {
   bool holds(Ref r, const Packet& p) const;
   /// One packet that is in `r`, as small as it gets in the order of the fields; `hook` is the caller's.
   std::optional<Packet> example(Ref r, Hook hook, std::size_t filled) const;
+  /// The index of a socket in this cgroup: the deepest mentioned one that it is in or beneath, else 1.
+  std::uint8_t cgroup_of(const std::string& path) const;
+  Ref wellformed();  ///< values that no packet has are left out
   /// Is the cgroup with this index `path` or beneath it?
   bool beneath(std::uint8_t cgroup, const std::string& path) const;
 
@@ -130,5 +135,9 @@ struct PacketLayer {
   /// One packet, rule by rule, without diagrams.
   std::function<PacketAnswer(const Packet&)> decide;
 };
+
+/// Do two layers let the same packets pass, at every hook? Only layers whose names and sets came in the same order can
+/// be equal. Linear in the smaller of the two.
+bool equal(const PacketLayer& a, const PacketLayer& b);
 
 }  // namespace agp::model

@@ -23,6 +23,12 @@ std::string decision_text(const Witness& w) {
   }
 }
 
+/// What the layer decides about, as a sentence names one of it.
+std::string_view thing(const Obligation& o) {
+  if (o.layer == "nftables") return "packet";
+  return o.layer == "dns" ? "query" : "system call";
+}
+
 void refuted(const model::Policy& policy, const Obligation& o, const Witness& w, diagnostics::Sink& sink) {
   const model::Rule* rule = deciding_rule(policy, w);
   const source::Span span = rule ? rule->span : policy.name_span;
@@ -32,17 +38,20 @@ void refuted(const model::Policy& policy, const Obligation& o, const Witness& w,
   std::string message;
   switch (o.direction) {
     case Direction::Excess:
-      message = fmt::format("`{}` permits a system call that the policy does not allow", o.artifact);
+      message = fmt::format("`{}` permits a {} that the policy does not allow", o.artifact, thing(o));
       break;
     case Direction::Loss:
-      message = fmt::format("`{}` refuses a system call that the policy allows", o.artifact);
+      message = fmt::format("`{}` refuses a {} that {}", o.artifact, thing(o),
+                            rule ? "the policy allows" : "what the policy allows needs");
       break;
     default:
       message = fmt::format("`{}` answers a refused `clone3` with {} instead of ENOSYS", o.artifact, w.observed);
   }
   auto& d = sink.emit(k, span, std::move(message));
   d.about(policy.name).witnessed(w.action);
-  d.labelled(rule ? fmt::format("this rule says that it is {}", decision_text(w)) : "no rule of this policy allows it");
+  d.labelled(rule                             ? fmt::format("this rule says that it is {}", decision_text(w))
+             : o.direction == Direction::Loss ? "no rule is about it, and yet it has to pass"
+                                              : "no rule of this policy allows it");
   if (rule)
     for (const source::Span& via : rule->included_by) d.relate(via, "included here");
   d.note(fmt::format("in the artifact it is {}, at {}", w.observed, w.place));
@@ -61,7 +70,8 @@ void report(const model::Policy& policy, std::span<const Obligation> obligations
                                 fmt::format("`{}` could not be decided: {}", o.artifact, u.reason))
                           .about(policy.name)
                           .labelled(fmt::format("not known: {}", o.statement))
-                          .helped("give the solver more time with `--solver-timeout 60s`");
+                          .helped(o.layer == "seccomp" ? "give the solver more time with `--solver-timeout 60s`"
+                                                       : "build the artifact again with `agp build`");
                     });
 }
 

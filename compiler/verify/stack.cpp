@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/verify/packets.hpp"
+
 namespace agp::verify {
 
 std::vector<Reading> read_back(std::span<const backends::Artifact> artifacts, const model::Target& target) {
@@ -26,6 +28,8 @@ std::vector<Obligation> verify_stack(const model::Policy& policy, const model::T
     out.insert(out.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
   };
   for (const Reading& r : readings) take(verify_filters(policy, target, plan, r.decoded, options));
+  for (const Reading& r : readings)
+    for (const auto& layer : r.decoded.packets) take(verify_packets(policy, target, plan, *layer, {}));
   return out;
 }
 

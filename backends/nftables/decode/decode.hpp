@@ -5,7 +5,8 @@
 
 namespace agp::backends::nftables {
 
-/// What a loader of these artifacts permits. There is no reader of rulesets: each is listed as not verified.
+/// `nftables/egress.nft` and `nftables/egress.json`, each as a layer of its own; what is outside of
+/// docs/reference/nft-subset.md is a problem with its place.
 Decoded decode(std::span<const Artifact> artifacts);
 
 }  // namespace agp::backends::nftables

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "backends/nftables/backend.hpp"
+#include "compiler/model/packet_layer.hpp"
 #include "tests/support/net_policy.hpp"
 
 // What runs in no kernel: the order of rules, refusals to emit, the answers about facts. That the ruleset decides as
@@ -340,13 +341,14 @@ TEST(NftablesFacts, NamesWhatItRestsOn) {
   EXPECT_EQ(ask(none.get()).assumptions, std::vector<std::string>{"A9"});
 }
 
-TEST(NftablesDecode, NeverClaimsToHaveRead) {
-  const Emitted out = emit(mixed());
-  std::vector<Artifact> artifacts = out.artifacts;
+TEST(NftablesDecode, BothFormsLetTheSamePacketsPass) {
+  std::vector<Artifact> artifacts = emit(mixed()).artifacts;
   artifacts.push_back({"oci/config.json", "{}"});
   const Decoded decoded = nftables::backend().decode(artifacts, test::debian_12());
-  EXPECT_EQ(decoded.not_verified, (std::vector<std::string>{"nftables/egress.nft", "nftables/egress.json"}));
-  EXPECT_TRUE(decoded.filters.empty());
+  EXPECT_TRUE(decoded.not_verified.empty() && decoded.problems.empty());
+  ASSERT_EQ(decoded.packets.size(), 2u);
+  EXPECT_EQ(decoded.packets[1]->artifact, "nftables/egress.json");
+  EXPECT_TRUE(equal(*decoded.packets[0], *decoded.packets[1]));
 }
 
 }  // namespace
