@@ -99,6 +99,13 @@ Json target_record(const model::Target& target) {
           {"resolver", {{"dnsmasq", version_text(target.dnsmasq)}, {"user", target.dns_user}}}};
 }
 
+/// Of the counts that --syscall-counts gave, in their normal form: a name and a count on each line, by name.
+std::string counts_digest(const model::Target& target) {
+  std::string counts;
+  for (const auto& [name, count] : target.syscall_counts) counts += fmt::format("{} {}\n", name, count);
+  return source::sha256(counts);
+}
+
 Json policy_record(const model::Policy& policy) {
   return {{"name", policy.name},
           {"doc", maybe(policy.doc)},
@@ -249,14 +256,15 @@ std::string manifest(const Content& content) {
     modules.push_back({{"name", text(module.name)}, {"sha256", module.sha256}});
   Json parameters = Json::object();
   for (const auto& [name, value] : content.parameters) parameters[text(name)] = text(value);
+  Json options = {{"date", dated(policy) ? Json(date_text(content.date)) : Json(nullptr)},
+                  {"parameters", parameters},
+                  {"verify", !content.proofs_skipped}};
+  if (!content.target->syscall_counts.empty()) options["syscall_counts"] = counts_digest(*content.target);
   const Json value = {{"schema", "agp-manifest/1"},
                       {"agp", {{"version", version}, {"language", language_version}, {"library", library_edition}}},
                       {"policy", policy_record(policy)},
                       {"obligations", obligations_record(policy)},
-                      {"options",
-                       {{"date", dated(policy) ? Json(date_text(content.date)) : Json(nullptr)},
-                        {"parameters", parameters},
-                        {"verify", !content.proofs_skipped}}},
+                      {"options", options},
                       {"target", target_record(*content.target)},
                       {"stack", stack_record(content)},
                       {"modules", modules},

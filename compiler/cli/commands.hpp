@@ -29,6 +29,7 @@ int run_verify(Context& context);
 int run_query(Context& context);
 int run_test(Context& context);
 int run_probe(Context& context);
+int run_inspect(Context& context);
 int run_fmt(Context& context);
 int run_explain(Context& context);
 int run_completion(Context& context);

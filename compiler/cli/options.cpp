@@ -206,6 +206,8 @@ const OptionRow rows[] = {
      AGP_STORE(driver.target), target_names},
     {"--arch", "LIST", "architectures, separated by commas; default: the target's", reads_policies, set_archs,
      arch_names},
+    {"--syscall-counts", "FILE", "what runs calls how often, as `strace -c` prints it: the order of a filter's tests",
+     Build | Inspect, AGP_STORE(driver.syscall_counts)},
     {"--at", "DATE", "the day that `until` is compared with; default: SOURCE_DATE_EPOCH, else today", reads_policies,
      [](Settings& s, const std::string& v) -> std::string {
        if (!day(v)) return "it is not a date YYYY-MM-DD";

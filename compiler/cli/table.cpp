@@ -40,6 +40,12 @@ const CommandRow rows[] = {
      run_query},
     {Test, "test", "[PATH…]", "run the `test` blocks", "", run_test},
     {Probe, "probe", "FILE", "the escape suite of a policy, as JSON lines for tools/probe", "", run_probe},
+    {Inspect, "inspect", "FILE.bpf",
+     "what a seccomp filter costs: listing, paths, what the kernel caches, each rule's part",
+     "FILE is any filter: an array of `struct sock_filter`. Where it stands in an output of agp, the rules behind "
+     "each\n"
+     "instruction come from the manifest.",
+     run_inspect},
     {Fmt, "fmt", "[--check|--diff] [PATH…]", "put policy files into canonical layout",
      "Files are replaced one by one, each as a whole, keeping their mode. `-` formats standard input to standard "
      "output.",

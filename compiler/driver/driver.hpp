@@ -21,12 +21,13 @@ namespace agp::driver {
 /// What every command that reads policies takes.
 struct Options {
   project::Options project;
-  std::map<std::string, std::string> set;   ///< --set K=V
-  std::optional<std::string> policy;        ///< --policy
-  std::optional<std::string> target;        ///< --target: a built-in name; else agp.toml's, else debian-12
-  std::vector<std::string> archs;           ///< --arch; empty: the target's
-  model::Day today = 0;                     ///< --at, else SOURCE_DATE_EPOCH, else today: the caller decides
-  std::uint64_t solver_timeout_ms = 10000;  ///< --solver-timeout, per query
+  std::map<std::string, std::string> set;     ///< --set K=V
+  std::optional<std::string> policy;          ///< --policy
+  std::optional<std::string> target;          ///< --target: a built-in name; else agp.toml's, else debian-12
+  std::vector<std::string> archs;             ///< --arch; empty: the target's
+  std::optional<std::string> syscall_counts;  ///< --syscall-counts: a file
+  model::Day today = 0;                       ///< --at, else SOURCE_DATE_EPOCH, else today: the caller decides
+  std::uint64_t solver_timeout_ms = 10000;    ///< --solver-timeout, per query
 };
 
 /// One run: its texts, its findings. `unusable` is exit 2 (nothing to do, an output that can't be written, a policy

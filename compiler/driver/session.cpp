@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "compiler/diagnostics/suggest.hpp"
+#include "compiler/driver/syscall_counts.hpp"
+#include "compiler/source/disk.hpp"
 
 namespace agp::driver {
 
@@ -39,7 +41,29 @@ bool open(Session& session, std::span<const std::string> paths) {
     session.unusable = true;
     return false;
   }
-  return true;
+  return read_counts(session, *session.target);
+}
+
+bool read_counts(Session& session, model::Target& target) {
+  constexpr std::size_t largest = 1 << 20;
+  if (!session.options.syscall_counts) return true;
+  const std::string& file = *session.options.syscall_counts;
+  const auto disk = source::read_disk(file, largest);
+  if (disk.outcome == source::DiskRead::Outcome::Read) {
+    SyscallCounts read = parse_syscall_counts(disk.text);
+    target.syscall_counts = std::move(read.counts);
+    if (read.fault.empty()) return true;
+    const std::string line = read.line == 0 ? "" : fmt::format(", line {},", read.line);
+    session.sink.emit(kind::unreadable_file, {}, fmt::format("`{}`{} {}", file, line, read.fault))
+        .helped("give the output of `strace -c`, or a name and a count on each line");
+  } else if (disk.outcome == source::DiskRead::Outcome::TooLarge) {
+    session.sink.emit(kind::file_too_large, {},
+                      fmt::format("`{}` has {} bytes, more than {}", file, disk.size, largest));
+  } else {
+    session.sink.emit(kind::unreadable_file, {}, fmt::format("`{}` can't be read: {}", file, disk.reason));
+  }
+  session.unusable = true;
+  return false;
 }
 
 sema::Options sema_options(const Session& session) {

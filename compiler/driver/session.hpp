@@ -11,6 +11,10 @@ namespace agp::driver {
 /// Opens the project of `paths` and chooses the target. False: a finding says why, and the session is unusable.
 bool open(Session& session, std::span<const std::string> paths);
 
+/// Reads the file of `--syscall-counts` into the target; true where there is none. False: a finding says why, and the
+/// session is unusable.
+bool read_counts(Session& session, model::Target& target);
+
 /// parse -> sema of one file.
 sema::Unit load(Session& session, source::FileId file);
 sema::Options sema_options(const Session& session);

@@ -25,7 +25,7 @@ def validator(path):
 
 def main():
     agp = sys.argv[1]
-    checks = {name: validator(SCHEMAS / f"agp-{name}-1.json") for name in ("diagnostics", "query", "manifest", "report")}
+    checks = {name: validator(SCHEMAS / f"agp-{name}-1.json") for name in ("diagnostics", "query", "manifest", "report", "inspect")}
     sarif = validator(SARIF) if SARIF.exists() else None
     counts = {"passed": 0, "failed": 0, "skipped": 0}
 
@@ -49,6 +49,8 @@ def main():
         expect(checks["diagnostics"], run(agp, ["build", "-q", example, "-o", str(out), "--format", "json"], ROOT)[2], "build")
         expect(checks["manifest"], (out / "manifest.json").read_text(encoding="utf-8"), "manifest.json")
         expect(checks["report"], (out / "report.json").read_text(encoding="utf-8"), "report.json")
+        inspect = ["inspect", str(out / "seccomp/filter.x86_64.bpf"), "--format", "json"]
+        expect(checks["inspect"], run(agp, inspect, ROOT)[1], "inspect")
         for command in (["verify", example, str(out)], ["test", example]):
             expect(checks["diagnostics"], run(agp, [*command, "--format", "json"], ROOT)[1], command[0])
     for action in ('write "/workspace/x"', "connect tcp registry.internal:443", "syscall socket(AF_INET6)", 'tool "payments.transfer"'):
