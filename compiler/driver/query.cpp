@@ -20,6 +20,20 @@ plan::Plan quiet_plan(const model::Policy& policy, const model::Target& target) 
   return plan::make_plan(policy, target, quiet);
 }
 
+/// A rule past its `until` counts for nothing; where it would have decided, the answer says so. A deny beats what has
+/// ended, and an ask beats an allow that has.
+void note_ended(const model::Policy& policy, const model::Action& action, model::Verdict& verdict) {
+  const bool unmatched = verdict.rules.empty();
+  for (model::Rule rule : policy.rules) {
+    const bool asked = verdict.decision == model::Decision::Allow && rule.effect == model::Effect::Ask;
+    if (!rule.expired || !(unmatched || asked)) continue;
+    rule.expired = false;
+    if (!model::matches(rule, action)) continue;
+    if (!verdict.note.empty()) verdict.note += "; ";
+    verdict.note += fmt::format("`{}` has ended", rule.text);
+  }
+}
+
 TestResult run_line(const sema::Test& test, const sema::TestLine& line) {
   TestResult out;
   out.span = line.span;
@@ -51,6 +65,7 @@ std::optional<QueryReport> query(Session& session, const std::string& file, cons
   out.decision = model::Decision::Allow;
   for (const auto& a : resolved->actions) {
     out.parts.push_back({a, model::decide(*policy, a)});
+    note_ended(*policy, a, out.parts.back().verdict);
     out.decision = strictest(out.decision, out.parts.back().verdict.decision);
   }
   out.derived = quiet_plan(*policy, *session.target).derived;
