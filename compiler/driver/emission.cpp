@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "compiler/plan/plan.hpp"
+
 namespace agp::driver {
 
 namespace kind = diagnostics::kind;
@@ -9,6 +11,7 @@ namespace kind = diagnostics::kind;
 Emission emit_all(const model::Policy& policy, const model::Target& target, diagnostics::Sink& sink) {
   Emission out;
   for (const backends::Backend* backend : backends::all()) {
+    if (!plan::writes_for(*backend, target.stack)) continue;
     backends::Emitted emitted = backend->emit(policy, target, out.artifacts);
     for (const auto& problem : emitted.problems)
       sink.emit(kind::artifact_impossible, problem.rule ? policy.rules[*problem.rule].span : policy.name_span,

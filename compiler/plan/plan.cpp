@@ -134,6 +134,17 @@ void check_reports(const model::Policy& policy, const model::Target& target, con
 
 }  // namespace
 
+std::span<const std::string_view> stacks() {
+  static constexpr std::string_view names[] = {"oci", "oci+landlock", "launcher"};
+  return names;
+}
+
+bool writes_for(const backends::Backend& backend, std::string_view stack) {
+  const auto all = stacks();
+  return backend.in_stack(stack) ||
+         std::none_of(all.begin(), all.end(), [&](std::string_view s) { return backend.in_stack(s); });
+}
+
 Plan make_plan(const model::Policy& policy, const model::Target& target, diagnostics::Sink& sink) {
   Plan plan;
   const std::vector<Fact> facts = model::facts(policy);
@@ -143,7 +154,7 @@ Plan make_plan(const model::Policy& policy, const model::Target& target, diagnos
   std::set<std::string> assumptions = {"A5", "A11"}, reported;
   for (const backends::Backend* backend : backends::all()) {
     const bool loaded = backend->in_stack(target.stack);
-    if (!loaded) plan.advisory.emplace_back(backend->name());
+    if (!loaded && writes_for(*backend, target.stack)) plan.advisory.emplace_back(backend->name());
     backends::Capabilities can = backend->capabilities(policy, facts, target);
     for (std::size_t i = 0; i < facts.size() && i < can.facts.size(); ++i) {
       Capability& c = can.facts[i];

@@ -1,6 +1,8 @@
 #pragma once
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/backend.hpp"
@@ -32,8 +34,15 @@ struct Plan {
   std::vector<Row> rows;
   std::vector<backends::DerivedGrant> derived;
   std::vector<std::string> assumptions;  ///< by number, without duplicates
-  std::vector<std::string> advisory;     ///< backends whose artifacts no layer of this stack loads
+  std::vector<std::string> advisory;     ///< backends whose artifacts are written and loaded by no stack
 };
+
+/// Do the backend's artifacts belong into the output for this stack: it loads them, or none does (they are advisory)?
+/// What only other stacks load would be taken for a layer that is not there.
+bool writes_for(const backends::Backend& backend, std::string_view stack);
+
+/// The stacks that VERIFICATION.md names.
+std::span<const std::string_view> stacks();
 
 /// Policy × target -> which layer holds each fact. Gaps that no `accept` covers are AGP4xxx errors in `sink`; an
 /// `accept` that covers nothing is one too.
