@@ -17,6 +17,8 @@
 namespace agp::model {
 struct PacketLayer;  // compiler/model/packet_layer.hpp
 struct NameLayer;    // compiler/model/name_layer.hpp
+struct InodeLayer;   // compiler/model/inode_layer.hpp
+struct PortLayer;    // compiler/model/inode_layer.hpp
 }  // namespace agp::model
 
 namespace agp::backends {
@@ -83,6 +85,8 @@ struct Decoded {
   std::vector<DecodedFilter> filters;
   std::vector<std::shared_ptr<const model::PacketLayer>> packets;  ///< one for each alternative form
   std::vector<std::shared_ptr<const model::NameLayer>> names;
+  std::vector<std::shared_ptr<const model::InodeLayer>> inodes;  ///< each is a layer of its own: all must permit
+  std::vector<std::shared_ptr<const model::PortLayer>> ports;
   std::vector<std::string> not_verified;  ///< artifacts without a decoder, by path: never "proved"
   std::vector<Problem> problems;          ///< refused input, by name
 };
