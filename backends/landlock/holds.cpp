@@ -89,7 +89,7 @@ class Facts {
         if (!own_exception && (has(c.refused, verb) || !brought(c, cause, verb))) continue;
         return wider(pattern(fact, body), c, verb, own_exception);
       }
-    return beside(fact, body, cause);
+    return beside(body, cause);
   }
 
   /// Does a hierarchy that this pattern caused give the verb there?
@@ -132,7 +132,7 @@ class Facts {
   }
 
   /// What no right decides: it slips past every rule about changing files.
-  Capability beside(const model::Fact& fact, const model::FileBody& body, const Cause& cause) const {
+  Capability beside(const model::FileBody& body, const Cause& cause) const {
     const bool speaks = has(body.verbs, Verb::Modify) || (!modifies_ && first_ == cause);
     if (speaks && attribute_call_)
       return {Holds::Wider,
@@ -142,7 +142,6 @@ class Facts {
     if (speaks && ruleset_.abi < 3)
       return {Holds::Wider, fmt::format("Landlock ABI {} does not decide truncating a file", ruleset_.abi),
               action(Verb::Modify, outside()), "a target with Linux 6.2 or later"};
-    (void)fact;
     return {Holds::Exact, "", "", ""};
   }
 
@@ -162,7 +161,7 @@ class Facts {
           return {Holds::Wider, "Landlock can't refuse what lies beneath a permitted directory", action(verb, c.path),
                   "permit the directories beside it one by one"};
     }
-    return beside(fact, body, cause);
+    return beside(body, cause);
   }
 
   Capability socket(const model::Fact& fact, Effect effect, const model::UnixBody& body) const {
@@ -237,10 +236,11 @@ class Facts {
       return {Holds::Not,
               fmt::format("Landlock ABI {} does not decide {}", ruleset_.abi, model::protocols_text(body.protocols)),
               fact.text, ""};
+    const std::string slips = policy_.rules[fact.rule].effect == Effect::Allow ? "" : fact.text;
     if (!connect)
-      return {Holds::Wider, "Landlock knows ports and no addresses, and no listener that has not called `bind`",
-              fact.text, ""};
-    return {Holds::Wider, "Landlock knows ports and no addresses, and neither MPTCP nor TCP fast open", fact.text, ""};
+      return {Holds::Wider, "Landlock knows ports and no addresses, and no listener that has not called `bind`", slips,
+              ""};
+    return {Holds::Wider, "Landlock knows ports and no addresses, and neither MPTCP nor TCP fast open", slips, ""};
   }
 
   const model::Policy& policy_;

@@ -16,6 +16,13 @@ inline constexpr std::string_view denied_directory = "denied-directory";  ///< e
 inline constexpr std::string_view denied_file = "denied-file";            ///< empty, of mode 0
 inline constexpr std::string_view empty_file = "empty-file";              ///< of mode 0444
 inline constexpr std::string_view resolv_conf = "resolv.conf";
+inline constexpr std::string_view launcher = "landlock-launch";
+inline constexpr std::string_view ruleset = "ruleset.json";
+
+// Where the stack `oci+landlock` mounts the launcher and its rules. No Landlock rule is about them: they are out of the
+// agent's reach once it runs.
+inline constexpr std::string_view launcher_point = "/.agp/landlock-launch";
+inline constexpr std::string_view ruleset_point = "/.agp/ruleset.json";
 
 struct Device {
   std::string_view path;

@@ -126,15 +126,16 @@ Json stack_record(const Content& content) {
     for (const auto& command : commands) out.push_back(texts(command));
     return out;
   };
+  Json variables = {{"{dir}", "this directory, as an absolute path"},
+                    {"{run}", "a fresh directory of this run"},
+                    {"{id}", "a name for the container that no other one has"}};
+  if (content.target->stack != "oci") variables["{launcher}"] = "the installed program landlock-launch";
   return {{"name", content.target->stack},
           {"commands",
            {{"prepare", list(content.commands.prepare)},
             {"run", list(content.commands.run)},
             {"finally", list(content.commands.finally)}}},
-          {"variables",
-           {{"{dir}", "this directory, as an absolute path"},
-            {"{run}", "a fresh directory of this run"},
-            {"{id}", "a name for the container that no other one has"}}}};
+          {"variables", std::move(variables)}};
 }
 
 Json place(const source::Files& files, source::Span span) {

@@ -5,6 +5,7 @@
 
 #include "compiler/driver/emission.hpp"
 #include "compiler/driver/session.hpp"
+#include "compiler/plan/stack.hpp"
 #include "compiler/verify/stack.hpp"
 
 // check -> emit -> decode -> compare -> put in place.
@@ -21,12 +22,11 @@ std::uint64_t since(Clock::time_point start) {
 }
 
 /// Reads every artifact back and compares. Anything that is not proved is a finding; what can't be read back is named.
-void prove(Session& session, BuiltPolicy& built, std::span<const Artifact> artifacts) {
-  const auto readings = verify::read_back(artifacts, *session.target);
+void prove(Session& session, BuiltPolicy& built, const model::Target& target, std::span<const Artifact> artifacts) {
+  const auto readings = verify::read_back(artifacts, target);
   for (const auto& r : readings) verify::report_refused(built.policy, r.layer, r.decoded, session.sink);
   built.not_verified = verify::not_verified(readings);
-  built.obligations =
-      verify::verify_stack(built.policy, *session.target, built.plan, readings, verify_options(session));
+  built.obligations = verify::verify_stack(built.policy, target, built.plan, readings, verify_options(session));
   verify::report(built.policy, built.obligations, session.sink);
   for (const auto& o : built.obligations)
     if (o.verdict.word() == "unknown") session.undecided = true;
@@ -59,14 +59,14 @@ bool known_backends(Session& session, const std::vector<std::string>& names) {
   return true;
 }
 
-bundle::Content content(const Session& session, const BuiltPolicy& built, Emission emission,
-                        const BuildOptions& options) {
+bundle::Content content(const Session& session, const BuiltPolicy& built, const model::Target& target,
+                        Emission emission, const BuildOptions& options) {
   bundle::Content out;
   out.files = &session.files;
   out.policy = &built.policy;
-  out.target = &*session.target;
+  out.target = &target;
   out.plan = &built.plan;
-  out.commands = plan::stack_commands(built.policy, *session.target);
+  out.commands = plan::stack_commands(built.policy, target);
   std::erase_if(emission.artifacts, [&](const Artifact& a) { return !selected(a, options.emit); });
   out.artifacts = std::move(emission.artifacts);
   out.map = std::move(emission.map);
@@ -119,10 +119,11 @@ BuildReport build(Session& session, std::span<const std::string> paths, const Bu
   for (PolicyReport& checked : to_build(session, paths, options)) {
     const auto start = Clock::now();
     BuiltPolicy built{std::move(checked.policy), std::move(checked.plan), {}, {}, {}, !options.verify};
-    Emission emission = emit_all(built.policy, *session.target, session.sink);
+    const model::Target target = plan::target_for(built.policy, *session.target);
+    Emission emission = emit_all(built.policy, target, session.sink);
     if (session.sink.errors() > 0) return report;
-    if (options.verify) prove(session, built, emission.artifacts);
-    bundle::Content directory = content(session, built, std::move(emission), options);
+    if (options.verify) prove(session, built, target, emission.artifacts);
+    bundle::Content directory = content(session, built, target, std::move(emission), options);
     directory.milliseconds = since(start);
     for (auto& file : bundle::files(directory)) {
       built.artifacts.push_back(file.path);

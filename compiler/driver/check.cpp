@@ -2,6 +2,7 @@
 
 #include "compiler/driver/emission.hpp"
 #include "compiler/driver/session.hpp"
+#include "compiler/plan/stack.hpp"
 
 namespace agp::driver {
 
@@ -15,9 +16,10 @@ CheckReport check(Session& session, std::span<const std::string> paths) {
     if (unit.failed) continue;  // what was left out would make the plan a lie
     for (auto& policy : unit.policies) {
       if (session.options.policy && policy.name != *session.options.policy) continue;
-      plan::Plan plan = plan::make_plan(policy, *session.target, session.sink);
+      const model::Target target = plan::target_for(policy, *session.target);
+      plan::Plan plan = plan::make_plan(policy, target, session.sink);
       // What a backend can't make is found here, not only when the policy is built.
-      emit_all(policy, *session.target, session.sink);
+      emit_all(policy, target, session.sink);
       report.policies.push_back({std::move(policy), std::move(plan)});
     }
   }

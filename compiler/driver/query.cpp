@@ -4,6 +4,7 @@
 
 #include "compiler/analysis/probes.hpp"
 #include "compiler/driver/session.hpp"
+#include "compiler/plan/stack.hpp"
 
 // What answers from the model alone: query, test, probe.
 namespace agp::driver {
@@ -68,7 +69,7 @@ std::optional<QueryReport> query(Session& session, const std::string& file, cons
     note_ended(*policy, a, out.parts.back().verdict);
     out.decision = strictest(out.decision, out.parts.back().verdict.decision);
   }
-  out.derived = quiet_plan(*policy, *session.target).derived;
+  out.derived = quiet_plan(*policy, plan::target_for(*policy, *session.target)).derived;
   out.policy = std::move(*policy);
   return out;
 }
@@ -107,9 +108,11 @@ std::optional<std::string> probe(Session& session, const std::string& file) {
   const auto policy = one_policy(session, file);
   if (!policy) return std::nullopt;
   std::vector<analysis::ProbeGrant> grants;
-  for (const auto& d : quiet_plan(*policy, *session.target).derived) grants.push_back({d.grant, d.layer});
-  const auto suite = analysis::probes(*policy, *session.target, grants);
-  return analysis::to_json_lines(*policy, *session.target, suite);
+  for (const auto& d : quiet_plan(*policy, plan::target_for(*policy, *session.target)).derived)
+    grants.push_back({d.grant, d.layer});
+  const model::Target target = plan::target_for(*policy, *session.target);
+  const auto suite = analysis::probes(*policy, target, grants);
+  return analysis::to_json_lines(*policy, target, suite);
 }
 
 }  // namespace agp::driver

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compiler/driver/session.hpp"
+#include "compiler/plan/stack.hpp"
 #include "compiler/source/digest.hpp"
 #include "compiler/source/disk.hpp"
 #include "compiler/verify/stack.hpp"
@@ -67,21 +68,14 @@ const Artifact* find(std::span<const Artifact> artifacts, std::string_view path)
   return at == artifacts.end() ? nullptr : &*at;
 }
 
-/// What the stack's loaders open, from the policy alone: without it there is no sandbox to speak about.
-void check_present(Session& session, const model::Policy& policy, std::span<const Artifact> artifacts) {
-  std::vector<std::string> needed = {"oci/config.json", "nftables/egress.nft"};
-  const bool names = std::any_of(policy.rules.begin(), policy.rules.end(), [](const model::Rule& r) {
-    const auto* net = std::get_if<model::NetBody>(&r.body);
-    return net && r.effect == model::Effect::Allow && !r.expired &&
-           std::any_of(net->endpoints.begin(), net->endpoints.end(),
-                       [](const auto& e) { return e.pattern.name.has_value(); });
-  });
-  if (names) needed.insert(needed.end(), {"dns/dnsmasq.conf", "dns/resolv.conf"});
-  for (const auto& path : needed)
+/// What the stack's commands open, from the policy alone: without it there is no sandbox to speak about.
+void check_present(Session& session, const model::Policy& policy, const model::Target& target,
+                   std::span<const Artifact> artifacts) {
+  for (const auto& path : plan::loaded_files(policy, target))
     if (!find(artifacts, path))
       session.sink
           .emit(kind::missing_artifact, {},
-                fmt::format("the stack `{}` loads `{}`, which is not there", session.target->stack, path))
+                fmt::format("the stack `{}` loads `{}`, which is not there", target.stack, path))
           .about(policy.name);
 }
 
@@ -122,13 +116,12 @@ void show_names(std::span<const Shown> shown, std::string& artifact) {
     }
 }
 
-void decide(Session& session, const PolicyReport& checked, std::span<const Artifact> artifacts,
-            std::span<const Shown> shown, VerifyReport& report) {
-  const auto readings = verify::read_back(artifacts, *session.target);
+void decide(Session& session, const PolicyReport& checked, const model::Target& target,
+            std::span<const Artifact> artifacts, std::span<const Shown> shown, VerifyReport& report) {
+  const auto readings = verify::read_back(artifacts, target);
   for (const auto& r : readings) verify::report_refused(checked.policy, r.layer, r.decoded, session.sink);
   report.not_verified = verify::not_verified(readings);
-  report.obligations =
-      verify::verify_stack(checked.policy, *session.target, checked.plan, readings, verify_options(session));
+  report.obligations = verify::verify_stack(checked.policy, target, checked.plan, readings, verify_options(session));
   for (std::string& artifact : report.not_verified) show_names(shown, artifact);
   for (auto& o : report.obligations) show_names(shown, o.artifact);
   verify::report(checked.policy, report.obligations, session.sink);
@@ -160,13 +153,14 @@ VerifyReport verify(Session& session, const std::string& file, const VerifyInput
   if (input.directory) artifacts = read_tree(session, *input.directory);
   if (session.unusable) return report;
 
-  plan::Plan plan = plan::make_plan(*policy, *session.target, session.sink);
+  const model::Target target = plan::target_for(*policy, *session.target);
+  plan::Plan plan = plan::make_plan(*policy, target, session.sink);
   report.policy = PolicyReport{std::move(*policy), std::move(plan)};
   if (input.directory) {
-    check_present(session, report.policy->policy, artifacts);
+    check_present(session, report.policy->policy, target, artifacts);
     check_digests(session, report.policy->policy, artifacts);
   }
-  decide(session, *report.policy, artifacts, shown, report);
+  decide(session, *report.policy, target, artifacts, shown, report);
   if (report.obligations.empty() && report.not_verified.empty() && session.sink.errors() == 0) {
     session.sink.emit(kind::nothing_to_do, {}, "there is no artifact to verify");
     session.unusable = true;

@@ -18,7 +18,30 @@ constexpr LoaderNeed runc_1_1[] = {
     {"write", "tells the parent that it is about to start"},
 };
 
+constexpr LoaderNeed launcher[] = {
+    {"arch_prctl", "the C library sets up its thread"},
+    {"capget", "looks whether there is a capability to give up"},
+    {"landlock_add_rule", "makes the rules"},
+    {"landlock_create_ruleset", "makes the rules"},
+    {"landlock_restrict_self", "puts the rules into force"},
+    {"mprotect", "the C library makes its relocated data read-only"},
+    {"newfstatat", "looks whether a rule's path is a directory"},
+    // arg0 & ~38: PR_SET_NO_NEW_PRIVS (38) and what has no other bits: 0, 2, 4, 6, 32, 34, 36
+    // (include/uapi/linux/prctl.h)
+    {"prctl", "gives up new privileges for good", 0, 0xffffffd9},
+    {"read", "reads the rules"},
+};
+
 }  // namespace
+
+std::span<const LoaderNeed> launcher_needs() { return launcher; }
+
+std::vector<LoaderNeed> profile_needs(std::string_view stack, Version runc) {
+  const auto first = runc_needs(runc);
+  std::vector<LoaderNeed> out(first.begin(), first.end());
+  if (stack == "oci+landlock") out.insert(out.end(), std::begin(launcher), std::end(launcher));
+  return out;
+}
 
 std::span<const LoaderNeed> runc_needs(Version) { return runc_1_1; }
 

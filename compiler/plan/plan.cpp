@@ -23,6 +23,35 @@ std::optional<Capability> by_stack(const Fact& fact) {
   return std::nullopt;
 }
 
+/// What the launcher does beside Landlock and the filter: user, capabilities, environment, resource limits.
+std::optional<Capability> by_launcher(const model::Policy& policy, const Fact& fact) {
+  if (fact.kind == Fact::Kind::User) return Capability{Holds::Exact, "the launcher becomes this user", "", ""};
+  if (fact.kind == Fact::Kind::Limit && fact.name == "files")
+    return Capability{Holds::Exact, "a resource limit", "", ""};
+  if (fact.kind == Fact::Kind::Limit && fact.name != "time")
+    return Capability{Holds::Not, "the launcher puts no cgroup limits on the agent", "",
+                      "`isolation container`, or start it in a cgroup that has the limit"};
+  if (fact.kind == Fact::Kind::Mount)
+    return Capability{Holds::Not, "the agent runs in the host's own file system: nothing is mounted for it", "",
+                      "`isolation container`"};
+  if (fact.kind != Fact::Kind::Pattern) return std::nullopt;
+  if (fact.block == "capability") {
+    const std::string& name = std::get<model::CapabilityBody>(policy.rules[fact.rule].body).names[fact.pattern].pattern;
+    for (const auto& [capability, call] :
+         std::initializer_list<std::pair<const char*, const char*>>{{"CAP_SYS_MODULE", "init_module"},
+                                                                    {"CAP_SYS_MODULE", "finit_module"},
+                                                                    {"CAP_SYS_RAWIO", "iopl"},
+                                                                    {"CAP_BPF", "bpf"}})
+      if (name == capability &&
+          model::decide(policy, model::SyscallAction{call, {}}).decision == model::Decision::Allow)
+        return Capability{Holds::Wider, fmt::format("with `{}` code can be put into the kernel", call),
+                          "modify \"/etc/passwd\"", fmt::format("syscall {{ deny {} }}", call)};
+    return Capability{Holds::Exact, "the launcher keeps it or gives it up", "", ""};
+  }
+  if (fact.block == "env") return Capability{Holds::Exact, "the launcher starts with an empty environment", "", ""};
+  return std::nullopt;
+}
+
 /// `ask` outside `tool`: refused by every layer until something can put the question.
 std::optional<Capability> by_effect(const model::Policy& policy, const Fact& fact) {
   if (fact.kind != Fact::Kind::Pattern || fact.block == "tool" || policy.rules[fact.rule].effect != model::Effect::Ask)
@@ -174,6 +203,8 @@ Plan make_plan(const model::Policy& policy, const model::Target& target, diagnos
   std::set<std::string> said;
   for (Row& row : plan.rows) {
     if (auto c = by_stack(row.fact)) row.answers.push_back({"stack", std::move(*c)});
+    if (target.stack == "launcher")
+      if (auto c = by_launcher(policy, row.fact)) row.answers.push_back({"launcher", std::move(*c)});
     if (auto c = by_effect(policy, row.fact)) row.answers.push_back({"stack", std::move(*c)});
     join(row);
     if (row.holds == Holds::Exact) continue;

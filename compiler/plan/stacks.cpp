@@ -4,12 +4,12 @@
 
 #include "backends/oci/format.hpp"
 #include "backends/oci/mounts/mount_tree.hpp"
-#include "compiler/plan/plan.hpp"
+#include "compiler/plan/stack.hpp"
 
-// The commands of the stack `oci`. In: a policy. Out: argument arrays, run one after the other by whoever starts the
-// agent, as root. `prepare` ends at the first that fails; `finally` runs all of them whatever happened. Afterwards:
-// nothing of the container, its network namespace or its resolver is left, and the built directory is as it was.
-// Between prepare and run the deployment gives the namespace its uplink.
+// The commands of the stacks `oci` and `oci+landlock`. In: a policy. Out: argument arrays, run one after the other by
+// whoever starts the agent, as root. `prepare` ends at the first that fails; `finally` runs all of them whatever
+// happened. Afterwards: nothing of the container, its network namespace or its resolver is left, and the built
+// directory is as it was. Between prepare and run the deployment gives the namespace its uplink.
 namespace agp::plan {
 namespace {
 
@@ -102,28 +102,31 @@ void make_network(const model::Policy& policy, const MountTree& tree, std::vecto
   if (tree.resolver) inside({"dnsmasq", "--conf-file={dir}/dns/dnsmasq.conf", "--pid-file={run}/dnsmasq.pid"});
 }
 
-/// Seconds with up to three decimals, as timeout(1) takes them.
-std::string seconds(std::uint64_t ms) {
-  return ms % 1000 == 0 ? fmt::format("{}", ms / 1000) : fmt::format("{}.{:03}", ms / 1000, ms % 1000);
+/// The launcher and its rules, outside of what the agent can reach.
+void copy_launcher(std::vector<Command>& out) {
+  const std::string root = in_run(format::root);
+  out.push_back({"install", "-m", "0555", "--", "{launcher}", in_run(format::launcher)});
+  out.push_back({"install", "-m", "0444", "--", "{dir}/landlock/ruleset.json", in_run(format::ruleset)});
+  out.push_back({"install", "-d", "-m", "0755", "--", root + model::parent_path(format::launcher_point)});
+  out.push_back({"touch", "--", root + std::string(format::launcher_point), root + std::string(format::ruleset_point)});
 }
 
 }  // namespace
 
 StackCommands stack_commands(const model::Policy& policy, const model::Target& target) {
   StackCommands out;
-  if (target.stack != "oci") return out;
+  if (target.stack == "launcher") return launcher_commands(policy, target);
+  if (target.stack != "oci" && target.stack != "oci+landlock") return out;
   const MountTree tree = backends::oci::mount_tree(policy);
   out.prepare.push_back({"install", "-d", "-m", "0700", "--", "{run}"});
   make_root(tree, out.prepare);
   copy_files(tree, out.prepare);
+  if (target.stack == "oci+landlock") copy_launcher(out.prepare);
   make_targets(policy, tree, out.prepare);
   make_network(policy, tree, out.prepare);
 
-  // TERM is ignored by the first process of a pid namespace, and KILL on runc alone leaves the container running; when
-  // this namespace's first process is killed, the kernel kills everything in it (pid_namespaces(7)).
-  Command run;
-  if (policy.limits.time_ms) append(run, {"timeout", "-s", "KILL", seconds(policy.limits.time_ms->value)});
-  append(run, {"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"});
+  // KILL on runc alone leaves the container running: the namespace around it takes it down.
+  Command run = in_time(policy);
   append(run, {"runc", "--root", in_run("state"), "run", "--bundle", "{run}", "{id}"});
   out.run.push_back(std::move(run));
 

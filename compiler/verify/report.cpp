@@ -26,6 +26,7 @@ std::string decision_text(const Witness& w) {
 /// What the layer decides about, as a sentence names one of it.
 std::string_view thing(const Obligation& o) {
   if (o.layer == "nftables") return "packet";
+  if (o.layer == "landlock") return o.statement.starts_with("every port") ? "connection" : "file access";
   return o.layer == "dns" ? "query" : "system call";
 }
 

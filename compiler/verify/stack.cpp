@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/verify/files.hpp"
 #include "compiler/verify/packets.hpp"
 
 namespace agp::verify {
@@ -30,6 +31,8 @@ std::vector<Obligation> verify_stack(const model::Policy& policy, const model::T
   for (const Reading& r : readings) take(verify_filters(policy, target, plan, r.decoded, options));
   for (const Reading& r : readings)
     for (const auto& layer : r.decoded.packets) take(verify_packets(policy, target, plan, *layer, {}));
+  take(verify_files(policy, target, plan, readings));
+  take(verify_ports(policy, readings));
   return out;
 }
 

@@ -44,8 +44,8 @@ class FilterCheck {
     if (filter_.arch != "x86_64")
       return all_unknown(fmt::format("there is no table of system calls for `{}`", filter_.arch));
     if (loaded_by_runc(filter_.artifact, target_))
-      needs_ = linux::runc_needs(
-          {static_cast<std::uint8_t>(target_.runc.major), static_cast<std::uint8_t>(target_.runc.minor)});
+      needs_ = linux::profile_needs(target_.stack, {static_cast<std::uint8_t>(target_.runc.major),
+                                                    static_cast<std::uint8_t>(target_.runc.minor)});
     for (const linux::Syscall& call : linux::syscalls(linux::Arch::x86_64)) check_call(call);
     check_other_numbers();
     check_clone3();
@@ -225,7 +225,7 @@ class FilterCheck {
   solver::Terms terms_;
   CallVariables variables_;
   PolicyTerms policy_terms_;
-  std::span<const linux::LoaderNeed> needs_;
+  std::vector<linux::LoaderNeed> needs_;
   std::unique_ptr<solver::Session> session_;
   Finding excess_, loss_, errno_;
   Term clone_{0}, clone3_wrong_{0};

@@ -22,6 +22,7 @@ constexpr const char* help_text =
     "  --pass-env PATTERN     keep the caller's variables of these names; * is any run of characters, ? one\n"
     "  --rlimit NAME=N        soft and hard limit: core, cpu, data, fsize, memlock, nofile, nproc, stack\n"
     "  --directory DIR        working directory\n"
+    "  --cgroup DIR           join the cgroup of version 2 that this directory is\n"
     "  --help                 this text\n"
     "\n"
     "No new privileges can be gained afterwards, and descriptors above 2 are closed. Exit codes: 121 arguments, 122 a\n"
@@ -83,6 +84,8 @@ Arguments parse_arguments(int count, char** words) {
       out.limits.emplace_back(text.substr(0, at), number(word, std::string_view(text).substr(at + 1), RLIM_INFINITY));
     } else if (word == "--directory") {
       out.directory = value(word);
+    } else if (word == "--cgroup") {
+      out.cgroup = value(word);
     } else {
       die(usage, "unknown argument `" + word + "`; the command stands behind `--`");
     }

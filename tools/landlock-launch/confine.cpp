@@ -74,6 +74,14 @@ int create(const Ruleset& r) {
   return static_cast<int>(fd);
 }
 
+/// Sockets belong to the cgroup that they are made in: this comes before the command has any.
+void join(const std::string& directory) {
+  const std::string file = directory + "/cgroup.procs";
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || ::write(fd, "0", 1) != 1) die(failed, file, errno);
+  ::close(fd);
+}
+
 void set_limits(const Arguments& arguments) {
   static constexpr std::pair<const char*, int> names[] = {
       {"core", RLIMIT_CORE},       {"cpu", RLIMIT_CPU},       {"data", RLIMIT_DATA},   {"fsize", RLIMIT_FSIZE},
@@ -223,6 +231,7 @@ void confine(const Arguments& arguments, const std::vector<Ruleset>& rulesets, c
                            std::to_string(abi));
     layers.push_back(create(r));
   }
+  if (arguments.cgroup) join(*arguments.cgroup);
   set_limits(arguments);
   close_descriptors();
   drop_privileges(arguments);

@@ -27,7 +27,7 @@ enum Exit : int {
 
 struct Arguments {
   std::vector<std::string> rulesets;
-  std::optional<std::string> filter, directory;
+  std::optional<std::string> filter, directory, cgroup;
   std::optional<std::pair<std::uint32_t, std::uint32_t>> user;
   std::vector<std::string> capabilities;
   std::vector<std::string> set, pass;                         ///< `NAME=VALUE`; patterns of names

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backends/landlock/format.hpp"
+#include "backends/landlock/rules/calls.hpp"
 #include "backends/landlock/rules/ruleset.hpp"
 #include "compiler/linux/landlock.hpp"
 
@@ -17,6 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 namespace ll = linux::landlock;
+using model::Verb;
 
 Json names(ll::Sort sort, std::uint64_t bits) {
   Json out = Json::array();
@@ -129,10 +131,45 @@ class Writer {
   std::vector<std::size_t> mapped_;
 };
 
+/// What stops the launcher from starting the command, whatever the host is like.
+std::vector<Problem> unstartable(const model::Policy& policy, const model::Target& target) {
+  std::vector<Problem> out;
+  const auto add = [&](std::string message, std::string help) {
+    out.push_back({std::move(message), std::nullopt, std::move(help)});
+  };
+  if (!may_call(policy, "execve"))
+    add("the launcher starts the command by `execve`, which the policy does not permit", "syscall { allow execve }");
+  if (policy.run.command.empty()) {
+    add("the launcher needs a command to start", "run { command \"/usr/bin/python3.11\", \"-I\", \"/task/main.py\" }");
+    return out;
+  }
+  for (const Verb verb : {Verb::Read, Verb::Exec})
+    if (model::decide(policy, model::FileAction{verb, policy.run.command[0]}).decision != model::Decision::Allow) {
+      add(fmt::format("the launcher executes `{}` under the rules, which do not permit it", policy.run.command[0]),
+          fmt::format("file {{ allow read, exec \"{}\" }}", policy.run.command[0]));
+      break;
+    }
+  if (target.stack != "launcher") return out;
+  if (policy.run.rootfs != "/")
+    add("the agent runs in the host's own file system: `rootfs` has no meaning here", "isolation container");
+  std::vector<std::string> words = policy.run.command;
+  for (const auto& [name, value] : policy.env_set) words.push_back(name + "=" + value);
+  if (policy.run.workdir) words.push_back(*policy.run.workdir);
+  if (policy.run.cgroup) words.push_back(*policy.run.cgroup);
+  for (const std::string& word : words)
+    for (const char* own : {"{dir}", "{run}", "{id}", "{launcher}"})
+      if (word.find(own) != std::string::npos)
+        add(fmt::format("`{}` contains `{}`, a word that the stack's commands fill in", word, own), "");
+  return out;
+}
+
 }  // namespace
 
 Emitted emit(const model::Policy& policy, const model::Target& target) {
   const Ruleset ruleset = make_ruleset(policy, target);
+  Emitted out;
+  out.problems = unstartable(policy, target);
+  if (!out.problems.empty()) return out;
   return Writer(policy, ruleset).run();
 }
 

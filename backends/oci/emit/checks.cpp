@@ -38,7 +38,7 @@ class Checker {
     text(what, value);
     if (!model::is_canonical_path(value))
       add(fmt::format("{} is not an absolute path without `.` and `..`: `{}`", what, value));
-    for (const char* word : {"{dir}", "{run}", "{id}"})
+    for (const char* word : {"{dir}", "{run}", "{id}", "{launcher}"})
       if (value.find(word) != std::string_view::npos)
         add(fmt::format("{} contains `{}`, a word that the stack's commands fill in", what, word));
   }

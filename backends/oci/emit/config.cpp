@@ -31,7 +31,22 @@ std::vector<std::string> capabilities(const model::Policy& policy) {
   return out;
 }
 
-Json process(const model::Policy& policy) {
+bool with_launcher(const model::Target& target) { return target.stack == "oci+landlock"; }
+
+/// The launcher applies the Landlock rules and executes the command: it gets what the runtime gave it, no more.
+Json arguments(const model::Policy& policy, const model::Target& target) {
+  if (!with_launcher(target)) return policy.run.command;
+  Json out = {format::launcher_point, "--ruleset", format::ruleset_point, "--pass-env", "*"};
+  for (const std::string& name : capabilities(policy)) {
+    out.push_back("--capability");
+    out.push_back(name);
+  }
+  out.push_back("--");
+  for (const std::string& word : policy.run.command) out.push_back(word);
+  return out;
+}
+
+Json process(const model::Policy& policy, const model::Target& target) {
   Json env = Json::array();
   for (const auto& [name, value] : policy.env_set) env.push_back(name + "=" + value);
   // All five sets: without the ambient one a user other than root loses them at execve (capabilities(7)).
@@ -45,7 +60,7 @@ Json process(const model::Policy& policy) {
   const model::User user = run_user(policy);
   return {{"terminal", false},
           {"user", {{"uid", user.uid}, {"gid", user.gid}, {"umask", 18}}},  // 0022
-          {"args", policy.run.command},
+          {"args", arguments(policy, target)},
           {"env", std::move(env)},
           {"cwd", policy.run.workdir.value_or("/")},
           {"capabilities", std::move(sets)},
@@ -95,12 +110,21 @@ std::string source(const TreeMount& m) {
   }
 }
 
-Json mounts(const MountTree& tree, const model::User& user) {
+Json mounts(const MountTree& tree, const model::User& user, const model::Target& target) {
   Json out = Json::array();
   for (const TreeMount& m : tree.mounts) {
     const char* type = m.from == TreeMount::From::Tmpfs ? "tmpfs" : m.from == TreeMount::From::Proc ? "proc" : "bind";
     out.push_back({{"destination", m.target}, {"type", type}, {"source", source(m)}, {"options", options(m, user)}});
   }
+  if (!with_launcher(target)) return out;
+  out.push_back({{"destination", format::launcher_point},
+                 {"type", "bind"},
+                 {"source", format::launcher},
+                 {"options", {"bind", "rprivate", "ro", "nosuid", "nodev"}}});
+  out.push_back({{"destination", format::ruleset_point},
+                 {"type", "bind"},
+                 {"source", format::ruleset},
+                 {"options", {"bind", "rprivate", "ro", "nosuid", "nodev", "noexec"}}});
   return out;
 }
 
@@ -160,16 +184,16 @@ void map_rules(const model::Policy& policy, const MountTree& tree, std::vector<M
 
 }  // namespace
 
-Emitted emit(const model::Policy& policy, const model::Target&, std::span<const Artifact> earlier) {
+Emitted emit(const model::Policy& policy, const model::Target& target, std::span<const Artifact> earlier) {
   Emitted out;
   out.problems = unusable(policy);
   if (!out.problems.empty()) return out;
   const MountTree tree = mount_tree(policy);
   Json config = {{"ociVersion", format::version},
-                 {"process", process(policy)},
+                 {"process", process(policy, target)},
                  {"root", {{"path", format::root}, {"readonly", true}}},
                  {"hostname", policy.run.hostname.value_or(policy.name.substr(0, 64))},
-                 {"mounts", mounts(tree, run_user(policy))},
+                 {"mounts", mounts(tree, run_user(policy), target)},
                  {"linux", linux_section(policy, tree)}};
   for (const Artifact& a : earlier) {
     if (a.path != format::profile_artifact) continue;

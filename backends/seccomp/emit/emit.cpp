@@ -48,10 +48,10 @@ void too_long(const Program& program, std::vector<Problem>& problems) {
          "use fewer values, or ranges instead of single values"});
 }
 
-/// What runc calls after it has switched the profile's filter on.
-std::span<const linux::LoaderNeed> needs_of(const model::Target& target) {
-  return linux::runc_needs(
-      {static_cast<std::uint8_t>(target.runc.major), static_cast<std::uint8_t>(target.runc.minor)});
+/// What runc calls after it has switched the profile's filter on, and the launcher where it comes next.
+std::vector<linux::LoaderNeed> needs_of(const model::Target& target) {
+  return linux::profile_needs(
+      target.stack, {static_cast<std::uint8_t>(target.runc.major), static_cast<std::uint8_t>(target.runc.minor)});
 }
 
 }  // namespace
@@ -91,6 +91,7 @@ Emitted emit(const model::Policy& policy, const model::Target& target) {
 std::vector<DerivedGrant> loader_grants(const model::Policy& policy, const model::Target& target) {
   std::vector<DerivedGrant> out;
   const auto needs = needs_of(target);
+  const std::size_t of_runc = needs.size() - (target.stack == "oci+landlock" ? linux::launcher_needs().size() : 0);
   const Decisions decisions = decide_calls(policy, target, needs);
   for (const CallDecision& c : decisions.archs.front().calls) {
     if (!c.derived) continue;
@@ -101,7 +102,10 @@ std::vector<DerivedGrant> loader_grants(const model::Policy& policy, const model
             ? ""
             : fmt::format("({} & {:#x} == 0)", linux::argument_name(*c.call, need->argument), need->mask);
     out.push_back({fmt::format("syscall {}{}", c.call->name, some),
-                   fmt::format("runc {}.{}", target.runc.major, target.runc.minor), std::string(need->reason)});
+                   static_cast<std::size_t>(need - needs.begin()) < of_runc
+                       ? fmt::format("runc {}.{}", target.runc.major, target.runc.minor)
+                       : "landlock-launch",
+                   std::string(need->reason)});
   }
   return out;
 }

@@ -81,7 +81,7 @@ TEST(LandlockEmit, DollarsAreNoVariables) {
 TEST(LandlockEmit, TextThatJsonCantCarryIsAProblem) {
   FilePolicy p;
   p.allow("read", {"/srv/\xff/**"});
-  const auto out = backends::landlock::backend().emit(p.policy, landlock_target(5), {});
+  const auto out = backends::landlock::backend().emit(startable(p.policy), landlock_target(5), {});
   EXPECT_TRUE(out.artifacts.empty());
   ASSERT_EQ(out.problems.size(), 1u);
   EXPECT_EQ(out.problems[0].rule, 0u);
@@ -145,7 +145,7 @@ TEST(LandlockEmit, TheResolversAddressIsReadableWhereTheStackMountsIt) {
 TEST(LandlockEmit, RulesAreFoundByTheirIds) {
   FilePolicy p;
   p.allow("read", {"/a/**", "/b/**"}).deny("read", {"/a/c/**"});
-  const auto out = backends::landlock::backend().emit(p.policy, landlock_target(5), {});
+  const auto out = backends::landlock::backend().emit(startable(p.policy), landlock_target(5), {});
   const auto json = nlohmann::json::parse(out.artifacts.at(0).bytes);
   std::size_t hits = 0;
   for (const auto& m : out.map) {
@@ -153,6 +153,23 @@ TEST(LandlockEmit, RulesAreFoundByTheirIds) {
     if (m.rule == "r0") hits += json[nlohmann::json::json_pointer(m.place)].is_string();
   }
   EXPECT_EQ(hits, 2u);
+}
+
+TEST(LandlockEmit, ACommandThatTheLauncherCouldNotStartIsAProblem) {
+  const auto problems = [](const model::Policy& p) {
+    std::string out;
+    for (const auto& one : backends::landlock::backend().emit(p, landlock_target(5), {}).problems)
+      out += one.message + ";";
+    return out;
+  };
+  FilePolicy p;
+  p.call(model::Effect::Allow, "execve");
+  EXPECT_NE(problems(p.policy).find("executes `/bin/true` under the rules"), std::string::npos);
+  p.allow("read exec", {"/bin/*"});
+  EXPECT_EQ(problems(p.policy), "");
+  p.policy.run.command.push_back("{dir}/x");
+  EXPECT_NE(problems(p.policy).find("`{dir}`"), std::string::npos);
+  EXPECT_NE(problems(FilePolicy().policy).find("`execve`"), std::string::npos);
 }
 
 TEST(LandlockEmit, OnlyStacksThatLoadItGetIt) {

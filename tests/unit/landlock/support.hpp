@@ -14,8 +14,16 @@ inline model::Target landlock_target(int abi, const char* stack = "launcher") {
   return t;
 }
 
+/// What the launcher itself asks for: that the command may be started.
+inline model::Policy startable(const model::Policy& policy) {
+  FilePolicy p;
+  p.policy = policy;
+  p.call(model::Effect::Allow, "execve").allow("read exec", {"/bin/true"});
+  return p.policy;
+}
+
 inline nlohmann::json ruleset(const model::Policy& policy, int abi, const char* stack = "launcher") {
-  const auto out = backends::landlock::backend().emit(policy, landlock_target(abi, stack), {});
+  const auto out = backends::landlock::backend().emit(startable(policy), landlock_target(abi, stack), {});
   return out.artifacts.empty() ? nlohmann::json() : nlohmann::json::parse(out.artifacts.at(0).bytes);
 }
 

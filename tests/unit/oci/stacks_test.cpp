@@ -1,9 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <regex>
 
-#include "compiler/plan/plan.hpp"
+#include "compiler/plan/stack.hpp"
 #include "tests/support/file_policy.hpp"
 
 namespace agp::test {
@@ -103,10 +104,70 @@ TEST(Stacks, TargetsOfAWritableHostDirectoryAreCheckedBeforeTheyAreMade) {
   EXPECT_EQ(about, expected);
 }
 
-TEST(Stacks, AnotherStackHasOtherCommands) {
+TEST(Stacks, AStackThatNobodyKnowsHasNoCommands) {
+  auto target = debian12();
+  target.stack = "other";
+  EXPECT_TRUE(all(plan::stack_commands(FilePolicy().policy, target)).empty());
+}
+
+TEST(Stacks, WithLandlockTheLauncherAndItsRulesAreMountedAndStartTheCommand) {
+  FilePolicy p;
+  p.capability("CAP_NET_BIND_SERVICE");
+  auto target = debian12();
+  target.stack = "oci+landlock";
+  const auto prepare = plan::stack_commands(p.policy, target).prepare;
+  EXPECT_TRUE(starts(prepare, {"install", "-m", "0555", "--", "{launcher}", "{run}/landlock-launch"}));
+  EXPECT_TRUE(starts(prepare, {"touch", "--", "{run}/rootfs/.agp/landlock-launch", "{run}/rootfs/.agp/ruleset.json"}));
+  const auto config = nlohmann::json::parse(backends::oci::backend().emit(p.policy, target, {}).artifacts.at(0).bytes);
+  EXPECT_EQ(config["process"]["args"],
+            (nlohmann::json{"/.agp/landlock-launch", "--ruleset", "/.agp/ruleset.json", "--pass-env", "*",
+                            "--capability", "CAP_NET_BIND_SERVICE", "--", "/bin/true"}));
+  const auto& last = config["mounts"].back();
+  EXPECT_EQ(last["destination"], "/.agp/ruleset.json");
+  EXPECT_EQ(last["options"], (nlohmann::json{"bind", "rprivate", "ro", "nosuid", "nodev", "noexec"}));
+}
+
+TEST(Stacks, TheLauncherGetsItAllAndPacketRulesComeFirst) {
+  FilePolicy p;
+  p.policy.run.user = model::User{1000, 1001, {}};
+  p.policy.run.cgroup = "/agents/one";
+  p.policy.run.workdir = "/srv";
+  p.policy.limits.time_ms = {{5000, {}}};
+  p.policy.limits.files = {{64, {}}};
+  p.policy.env_set["A"] = "b";
   auto target = debian12();
   target.stack = "launcher";
-  EXPECT_TRUE(all(plan::stack_commands(FilePolicy().policy, target)).empty());
+  const auto commands = plan::stack_commands(p.policy, target);
+  EXPECT_EQ(commands.prepare, (std::vector<Command>{{"mkdir", "-p", "--", "/sys/fs/cgroup/agents/one"},
+                                                    {"nft", "-f", "{dir}/nftables/egress.nft"}}));
+  const Command expected{"timeout",      "-s",
+                         "KILL",         "5",
+                         "unshare",      "--pid",
+                         "--fork",       "--kill-child",
+                         "--mount-proc", "{launcher}",
+                         "--ruleset",    "{dir}/landlock/ruleset.json",
+                         "--seccomp",    "{dir}/seccomp/filter.x86_64.bpf",
+                         "--user",       "1000:1001",
+                         "--cgroup",     "/sys/fs/cgroup/agents/one",
+                         "--rlimit",     "core=0",
+                         "--rlimit",     "nofile=64",
+                         "--directory",  "/srv",
+                         "--env",        "A=b",
+                         "--",           "/bin/true"};
+  EXPECT_EQ(commands.run, std::vector<Command>{expected});
+  EXPECT_EQ(plan::loaded_files(p.policy, target),
+            (std::vector<std::string>{"nftables/egress.nft", "landlock/ruleset.json", "seccomp/filter.x86_64.bpf"}));
+}
+
+TEST(Stacks, AProcessIsStartedByTheLauncherUnlessTheTargetNamesAnotherStack) {
+  model::Policy p;
+  p.isolation = model::Isolation::Process;
+  EXPECT_EQ(plan::target_for(p, debian12()).stack, "launcher");
+  auto other = debian12();
+  other.stack = "oci+landlock";
+  EXPECT_EQ(plan::target_for(p, other).stack, "oci+landlock");
+  p.isolation = model::Isolation::Container;
+  EXPECT_EQ(plan::target_for(p, debian12()).stack, "oci");
 }
 
 }  // namespace

@@ -1,0 +1,19 @@
+#pragma once
+#include <span>
+#include <vector>
+
+#include "compiler/verify/stack.hpp"
+
+namespace agp::verify {
+
+/// The file rules of a policy against the layers of files that were read back: no excess where every layer that the
+/// stack loads was read (an excess of one may be closed by another), no loss for each. Exact: paths are cut into
+/// classes on which all patterns and all layers are constant. Accepted gaps and derived grants are subtracted.
+std::vector<Obligation> verify_files(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
+                                     std::span<const Reading> readings);
+
+/// The ports of rules on addresses and names against the layers that know ports alone: no loss. Excess is not theirs to
+/// answer for, since they can't know addresses.
+std::vector<Obligation> verify_ports(const model::Policy& policy, std::span<const Reading> readings);
+
+}  // namespace agp::verify
