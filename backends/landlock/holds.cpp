@@ -267,7 +267,7 @@ Capabilities holds(const model::Policy& policy, std::span<const model::Fact> fac
   }
   for (const Hierarchy& h : judge.ruleset().hierarchies)
     if (h.needed) out.derived.push_back({action(Verb::Read, h.path), "dns", "it names the generated resolver"});
-  out.assumptions = {"A3", "A5", "A8", "A11"};
+  out.assumptions = {"A3", "A5", "A11"};
   if (files) out.assumptions.insert(out.assumptions.end(), {"A1", "A2", "A6", "A7"});
   return out;
 }
