@@ -27,6 +27,7 @@ int run_check(Context& context);
 int run_build(Context& context);
 int run_verify(Context& context);
 int run_query(Context& context);
+int run_diff(Context& context);
 int run_test(Context& context);
 int run_probe(Context& context);
 int run_inspect(Context& context);

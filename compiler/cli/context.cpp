@@ -26,7 +26,7 @@ constexpr std::array unusable_kinds = {&kind::unreadable_file,  &kind::invalid_u
                                        &kind::invalid_parameter};
 /// Findings that mean "a stated limit was reached" or "not decided": exit 3.
 constexpr std::array undecided_kinds = {&kind::file_too_large, &kind::nesting_too_deep, &kind::too_many_files,
-                                        &kind::artifact_unknown};
+                                        &kind::artifact_unknown, &kind::undecided_check};
 
 bool set_and_not_zero(const char* name) {
   const char* value = std::getenv(name);

@@ -197,6 +197,8 @@ const OptionRow rows[] = {
     {"--expect", "DECISION", "allow, ask or deny: exit 1 when the decision is another", Query, set_expect, decisions},
     {"--why", "", "show the rules behind the decision in their source", Query, AGP_FLAG(why, true)},
 
+    {"--allow-widening", "", "exit 0 also when something became permitted", Diff, AGP_FLAG(allow_widening, true)},
+
     {"--check", "", "list the files that are not in canonical layout; change nothing", Fmt, AGP_FLAG(fmt_check, true)},
     {"--diff", "", "print what would change; change nothing", Fmt, AGP_FLAG(fmt_diff, true)},
 
@@ -220,6 +222,11 @@ const OptionRow rows[] = {
        const auto time = milliseconds(v);
        if (!time) return "it is not a duration such as 500ms, 30s or 2min";
        s.driver.solver_timeout_ms = *time;
+       return {};
+     }},
+    {"--invariants", "FILE", "a file whose invariants concern every policy; repeatable", Check | Build,
+     [](Settings& s, const std::string& v) -> std::string {
+       s.driver.invariants.push_back(v);
        return {};
      }},
     {"--jobs", "N", "threads at most; the result never depends on it", reads_policies,

@@ -21,7 +21,7 @@ std::string place(const source::Files& files, source::Span span) {
   return fmt::format("{}:{}:{}", visible(files.get(span.file).path), at.line, at.column);
 }
 
-std::string rule_text(Context& context, const source::Files& files, const model::Rule& rule) {
+std::string rule_text(const source::Files& files, const model::Rule& rule) {
   std::string out = fmt::format("    {}", visible(rule.text));
   if (!rule.label.empty()) out += fmt::format("  as \"{}\"", visible(rule.label));
   if (!rule.because.empty()) out += fmt::format("  because \"{}\"", visible(rule.because));
@@ -30,7 +30,13 @@ std::string rule_text(Context& context, const source::Files& files, const model:
   if (const std::string at = place(files, rule.span); !at.empty()) out += fmt::format("      at {}\n", at);
   for (const source::Span& include : rule.included_by)
     out += fmt::format("      included at {}\n", place(files, include));
-  if (context.settings.why && rule.span.known()) {
+  return out;
+}
+
+/// The rule in its source.
+std::string rule_snippet(Context& context, const source::Files& files, const model::Rule& rule) {
+  std::string out = rule_text(files, rule);
+  if (rule.span.known()) {
     const diagnostics::RenderOptions render = context.render_options(stdout);
     diagnostics::SnippetOptions options{
         render.color, render.width,
@@ -48,11 +54,16 @@ std::string text(Context& context, const source::Files& files, const driver::Que
     if (report.parts.size() > 1)
       out += fmt::format("  {}  {}\n", model::to_string(part.verdict.decision), visible(model::to_string(part.action)));
     if (part.verdict.rules.empty()) out += "    no rule matches\n";
-    for (const std::size_t rule : part.verdict.rules) out += rule_text(context, files, report.policy.rules[rule]);
+    for (const std::size_t rule : part.verdict.rules) out += rule_text(files, report.policy.rules[rule]);
     if (!part.verdict.note.empty()) out += fmt::format("    note: {}\n", visible(part.verdict.note));
   }
-  if (context.settings.why) out += derived_text(report.derived);
-  return out;
+  if (!context.settings.why) return out;
+  if (report.why.empty())
+    out += "because no rule permits it\n";
+  else
+    out += report.why.size() == 1 ? "because of\n" : "because of, and of no fewer\n";
+  for (const std::size_t rule : report.why) out += rule_snippet(context, files, report.policy.rules[rule]);
+  return out + derived_text(report.derived);
 }
 
 nlohmann::ordered_json json(const source::Files& files, const driver::QueryReport& report) {
@@ -74,11 +85,14 @@ nlohmann::ordered_json json(const source::Files& files, const driver::QueryRepor
                      {"rules", rules},
                      {"note", part.verdict.note.empty() ? Json(nullptr) : Json(utf8(part.verdict.note))}});
   }
+  Json why = Json::array();
+  for (const std::size_t rule : report.why) why.push_back(utf8(report.policy.rules[rule].id));
   return {{"schema", "agp-query/1"},
           {"policy", utf8(report.policy.name)},
           {"action", utf8(report.action)},
           {"decision", model::to_string(report.decision)},
           {"parts", parts},
+          {"why", why},
           {"derived", derived_json(report.derived)}};
 }
 

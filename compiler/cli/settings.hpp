@@ -30,6 +30,7 @@ struct Settings {
   driver::VerifyInput verify;
   std::optional<model::Decision> expect;
   bool why = false;
+  bool allow_widening = false;  ///< diff: a wider policy is no finding
   bool fmt_check = false, fmt_diff = false;
 };
 

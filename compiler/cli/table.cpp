@@ -34,6 +34,13 @@ const CommandRow rows[] = {
      "Exit status 1: an artifact is refuted, with one call as a witness. 3: something could not be decided or "
      "verified.",
      run_verify},
+    {Diff, "diff", "OLD NEW", "what a change permits that was not permitted, and what it no longer does",
+     "OLD and NEW are policy files or directories; policies are paired by name. The answer is a list of regions "
+     "written\n"
+     "like rules, each with a witness, the decision before and after, and the rules responsible. Exit status 1: "
+     "something\n"
+     "became permitted.",
+     run_diff},
     {Query, "query", "FILE 'ACTION'", "the decision for one action, and the rules behind it",
      "ACTION is written as in a policy: `write \"/etc/passwd\"`, `connect tcp 10.0.1.50:443`, `syscall bpf()`,\n"
      "`tool \"payments.transfer\"`. A word that begins with `/` may stand for a quoted path.",

@@ -28,6 +28,7 @@ struct Options {
   std::optional<std::string> syscall_counts;  ///< --syscall-counts: a file
   model::Day today = 0;                       ///< --at, else SOURCE_DATE_EPOCH, else today: the caller decides
   std::uint64_t solver_timeout_ms = 10000;    ///< --solver-timeout, per query
+  std::vector<std::string> invariants;        ///< --invariants: files whose invariants concern every policy
 };
 
 /// One run: its texts, its findings. `unusable` is exit 2 (nothing to do, an output that can't be written, a policy
@@ -101,6 +102,7 @@ struct QueryReport {
   std::string action;  ///< normal form of what was asked
   model::Decision decision = model::Decision::Deny;
   std::vector<Decided> parts;                   ///< one at least
+  std::vector<std::size_t> why;                 ///< a minimal set of rules behind the decision (analysis/why.hpp)
   std::vector<backends::DerivedGrant> derived;  ///< of the target's stack
 };
 std::optional<QueryReport> query(Session& session, const std::string& file, const std::string& action);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/analysis/probes.hpp"
+#include "compiler/analysis/why.hpp"
 #include "compiler/driver/session.hpp"
 #include "compiler/plan/stack.hpp"
 
@@ -69,6 +70,7 @@ std::optional<QueryReport> query(Session& session, const std::string& file, cons
     note_ended(*policy, a, out.parts.back().verdict);
     out.decision = strictest(out.decision, out.parts.back().verdict.decision);
   }
+  out.why = analysis::why(*policy, resolved->actions);
   out.derived = quiet_plan(*policy, plan::target_for(*policy, *session.target)).derived;
   out.policy = std::move(*policy);
   return out;

@@ -23,7 +23,7 @@ constexpr std::size_t largest_file = std::size_t{1} << 30;  ///< offsets in span
 constexpr std::size_t deepest_nesting = 1000;               ///< each level costs the parser some stack
 
 constexpr std::array<std::string_view, 4> top_keys = {"root", "target", "exclude", "limits"};
-constexpr std::array<std::string_view, 3> limit_keys = {"file-size", "nesting", "files"};
+constexpr std::array<std::string_view, 4> limit_keys = {"file-size", "nesting", "files", "cells"};
 
 class Reader {
  public:
@@ -141,6 +141,8 @@ class Reader {
         number(key, value, count(value), deepest_nesting, config_.limits.nesting);
       else if (key == "files")
         number(key, value, count(value), std::size_t{10'000'000}, config_.max_files);
+      else if (key == "cells")
+        number(key, value, count(value), std::size_t{4'000'000'000}, config_.max_work);
       else
         unknown(key, "`[limits]`", limit_keys);
     }

@@ -21,6 +21,7 @@ struct Config {
   std::vector<std::string> exclude;   ///< path patterns relative to the root: `*`, `?`, `**`
   syntax::Limits limits;              ///< `[limits] file-size`, `nesting`
   std::size_t max_files = 100000;     ///< `[limits] files`: how many one run reads
+  std::size_t max_work = 60'000'000;  ///< `[limits] cells`: places where a pattern lies over a cell, for one check
 };
 
 struct Options {

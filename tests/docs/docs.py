@@ -50,7 +50,6 @@ LIMIT = {False: 120, True: 800}  # seconds for one command, without and with --r
 RUN = """run {
   command "/usr/bin/true"
   user    1000:1000
-  mount   "/srv/task" at "/task" readonly
 }
 """
 BARE = 'run {\n  command "/usr/bin/true"\n}\n'

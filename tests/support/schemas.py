@@ -25,7 +25,7 @@ def validator(path):
 
 def main():
     agp = sys.argv[1]
-    checks = {name: validator(SCHEMAS / f"agp-{name}-1.json") for name in ("diagnostics", "query", "manifest", "report", "inspect")}
+    checks = {name: validator(SCHEMAS / f"agp-{name}-1.json") for name in ("diagnostics", "query", "diff", "manifest", "report", "inspect")}
     sarif = validator(SARIF) if SARIF.exists() else None
     counts = {"passed": 0, "failed": 0, "skipped": 0}
 
@@ -55,6 +55,8 @@ def main():
             expect(checks["diagnostics"], run(agp, [*command, "--format", "json"], ROOT)[1], command[0])
     for action in ('write "/workspace/x"', "connect tcp registry.internal:443", "syscall socket(AF_INET6)", 'tool "payments.transfer"'):
         expect(checks["query"], run(agp, ["query", example, action, "--format", "json"], ROOT)[1], f"query {action}")
+    parts = ROOT / "tests/cli/diff/input"
+    expect(checks["diff"], run(agp, ["diff", "old", "new", "--format", "json"], parts)[1], "diff")
     if not sarif:
         counts["skipped"] = 1
         print("skipped: the SARIF schema is not here")

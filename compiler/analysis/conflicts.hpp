@@ -1,0 +1,19 @@
+#pragma once
+#include "compiler/analysis/space.hpp"
+#include "compiler/diagnostics/diagnostic.hpp"
+
+namespace agp::analysis {
+
+struct ConflictOptions {
+  model::Day today = 0;  ///< what `until` is compared with
+  SpaceLimits limits;
+};
+
+/// What the rules of one policy do to each other (docs/reference/checks.md): grants that denies cover, refusals that
+/// refuse nothing, rules that others make redundant, rules past their day. In: a policy without errors. Out: findings.
+/// Rules of the library are never the subject of a finding; a fragment's rules are only compared with each other where
+/// a finding would be about the policy that includes it. False when a limit left something undecided; then it says so.
+/// Near-linear in the rules while few lie over each other.
+bool find_conflicts(const model::Policy& policy, const ConflictOptions& options, diagnostics::Sink& sink);
+
+}  // namespace agp::analysis

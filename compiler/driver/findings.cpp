@@ -1,0 +1,44 @@
+#include "compiler/driver/findings.hpp"
+
+#include "compiler/analysis/blocks.hpp"
+#include "compiler/analysis/conflicts.hpp"
+#include "compiler/analysis/invariants.hpp"
+#include "compiler/driver/session.hpp"
+
+namespace agp::driver {
+
+bool read_invariants(Session& session, std::vector<model::Invariant>& out) {
+  bool good = true;
+  for (const std::string& path : session.options.invariants) {
+    const auto file = session.project->read(path, session.sink);
+    if (!file) {
+      session.unusable = true;
+      good = false;
+      continue;
+    }
+    sema::Unit unit = load(session, *file);
+    good = good && !unit.failed;
+    for (auto& invariant : unit.invariants) out.push_back(std::move(invariant));
+  }
+  return good;
+}
+
+analysis::SpaceLimits space_limits(const Session& session) {
+  analysis::SpaceLimits out;
+  out.archs = sema_options(session).archs;
+  out.work = session.project->config().max_work;
+  return out;
+}
+
+void judge(Session& session, const model::Policy& policy, const model::Target& target,
+           const std::vector<model::Invariant>& own, const std::vector<model::Invariant>& given) {
+  const analysis::SpaceLimits limits = space_limits(session);
+  analysis::find_conflicts(policy, {session.options.today, limits}, session.sink);
+  analysis::find_block_conflicts(policy, target, session.sink, limits);
+  std::vector<const model::Invariant*> invariants;
+  for (const auto& list : {&own, &given})
+    for (const model::Invariant& invariant : *list) invariants.push_back(&invariant);
+  analysis::check_invariants(policy, invariants, session.sink, limits);
+}
+
+}  // namespace agp::driver
