@@ -399,8 +399,11 @@ void find_vacuous(std::span<const Invariant* const> invariants, std::span<const 
     }
     for (const InvariantLine& line : invariant->lines) {
       std::vector<const ActionSet*> sets;
-      if (const auto* never = std::get_if<Never>(&line.body)) sets = {&never->a};
-      if (const auto* with = std::get_if<NeverWith>(&line.body)) sets = {&with->a, &with->b};
+      if (const auto* never = std::get_if<Never>(&line.body)) sets.push_back(&never->a);
+      if (const auto* with = std::get_if<NeverWith>(&line.body)) {
+        sets.push_back(&with->a);
+        sets.push_back(&with->b);
+      }
       for (const ActionSet* set : sets)
         if (empty_set(*set) == true)
           sink.emit(kind::vacuous_invariant, set->span,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_map>
 
 #include "compiler/model/interval_cells.hpp"
 
@@ -120,18 +121,18 @@ class Bits {
       : uses_(uses), mask_(mask), classified_(classified), limit_(limit) {
     for (const ArgumentUse& use : uses)
       for (const ArgTest* test : use.tests) {
-        atoms_.push_back({test, mask});
-        if (!classified) atoms_.push_back({test, mask & 0xffffffff});
+        of_test_.push_back(atom({test, mask}));
+        if (!classified) of_test_.push_back(atom({test, mask & 0xffffffff}));
       }
   }
 
   std::optional<std::vector<ArgumentCell>> run() {
-    std::map<std::vector<Status>, Reached> level;
+    Level level;
     std::vector<Status> start;
     for (const Atom& atom : atoms_) start.push_back(atom.start());
     level[start] = {0, 1};
     for (unsigned bit = 64; bit-- > 0;) {
-      std::map<std::vector<Status>, Reached> next;
+      Level next;
       for (const auto& [states, reached] : level)
         for (int one = 0; one <= static_cast<int>(mask_ >> bit & 1); ++one) {
           std::vector<Status> to(states);
@@ -153,16 +154,34 @@ class Bits {
     Bits128 count = 0;
   };
 
+  struct Hash {
+    std::size_t operator()(const std::vector<Status>& states) const {
+      std::size_t h = 0;
+      for (const Status s : states) h = (h ^ s) * 0x9e3779b97f4a7c15ull + (h >> 29);
+      return h;
+    }
+  };
+  using Level = std::unordered_map<std::vector<Status>, Reached, Hash>;
+
+  /// Many patterns state the same condition: it is followed once.
+  std::size_t atom(const Atom& wanted) {
+    const auto at = std::find_if(atoms_.begin(), atoms_.end(),
+                                 [&](const Atom& a) { return a.seen == wanted.seen && *a.test == *wanted.test; });
+    if (at != atoms_.end()) return static_cast<std::size_t>(at - atoms_.begin());
+    atoms_.push_back(wanted);
+    return atoms_.size() - 1;
+  }
+
   std::vector<std::uint32_t> holding(const std::vector<Status>& end) const {
     std::vector<std::uint32_t> out;
     std::size_t a = 0;
     for (std::uint32_t u = 0; u < uses_.size(); ++u) {
       bool all = true;
       for (std::size_t t = 0; t < uses_[u].tests.size(); ++t) {
-        bool holds = atoms_[a].holds(end[a]);
+        bool holds = atoms_[of_test_[a]].holds(end[of_test_[a]]);
         ++a;
         if (!classified_) {
-          const bool low = atoms_[a].holds(end[a]);
+          const bool low = atoms_[of_test_[a]].holds(end[of_test_[a]]);
           ++a;
           holds = uses_[u].refuses ? holds || low : holds && low;
         }
@@ -173,7 +192,7 @@ class Bits {
     return out;
   }
 
-  std::vector<ArgumentCell> collect(const std::map<std::vector<Status>, Reached>& level) const {
+  std::vector<ArgumentCell> collect(const Level& level) const {
     std::map<std::vector<std::uint32_t>, Reached> cells;
     for (const auto& [end, reached] : level) {
       const auto [at, fresh] = cells.emplace(holding(end), reached);
@@ -192,6 +211,7 @@ class Bits {
   bool classified_;
   std::size_t limit_;
   std::vector<Atom> atoms_;
+  std::vector<std::size_t> of_test_;  ///< for each test of each use (twice where it is not classified)
 };
 
 }  // namespace
