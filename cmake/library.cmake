@@ -13,8 +13,15 @@ function(agp_library name folder)
   endif()
 endfunction()
 
+# agp_static(TARGET): a program without shared libraries, for a container that has none. Sanitizers need them.
+function(agp_static target)
+  target_compile_options(${target} PRIVATE -fno-sanitize=all)
+  target_link_options(${target} PRIVATE -static -fno-sanitize=all)
+endfunction()
+
 add_library(agp_warnings INTERFACE)
 target_compile_options(agp_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
                        -Wnon-virtual-dtor -Woverloaded-virtual
-                       -Wno-restrict  # GCC 12 reports it wrongly for std::string (gcc bug 105329)
+                       # GCC 12 reports it wrongly for std::string (gcc bug 105329); Clang does not know it
+                       $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
                        $<$<BOOL:${AGP_WERROR}>:-Werror>)

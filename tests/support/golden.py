@@ -8,7 +8,7 @@ SUITE is one of
              concerned; a line `// args: …` adds options; what a folder `parts` holds is there to be used by others
   cli        tests/cli/NAME/: args (one command line a line; `!rm FILE` and
              `!append FILE TEXT` change a file between them), input/ (the working directory), made.json (files of it whose
-             names not every system can hold), stdin, env; expected: exit, out, err, and, where the folder exists, after/
+             names not every system can hold, or that are large: a text, or a list of texts and [TEXT, TIMES]), stdin, env; expected: exit, out, err, and, where the folder exists, after/
              (exactly the files that must be there afterwards)
   artifacts  tests/artifacts/NAME/: policy.agp, or its path from the root of the checkout in `source`; perhaps args; beside
              them the artifacts that `agp build` must write
@@ -134,6 +134,12 @@ def compare(path, made, update):
                    for line in difflib.unified_diff(*lines, f"{path.name} (expected)", f"{path.name} (observed)"))
 
 
+def made_text(text):
+    """A file of made.json: `"text"`, or `["text", ["again", 1000], …]`; a byte that is no UTF-8 is its surrogate escape."""
+    parts = [text] if isinstance(text, str) else text
+    return "".join(p if isinstance(p, str) else p[0] * p[1] for p in parts).encode("utf-8", "surrogateescape")
+
+
 def tree(folder):
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
 
@@ -153,7 +159,7 @@ def cli_case(agp, folder, update):
             home.mkdir()
         if (folder / "made.json").exists():  # files whose names a checkout could not hold everywhere
             for name, text in json.loads((folder / "made.json").read_text()).items():
-                (home / os.fsdecode(name.encode("utf-8", "surrogateescape"))).write_text(text)
+                (home / os.fsdecode(name.encode("utf-8", "surrogateescape"))).write_bytes(made_text(text))
         stdin = (folder / "stdin").read_bytes() if (folder / "stdin").exists() else b""
         env = dict(line.split("=", 1) for line in (folder / "env").read_text().splitlines()) if (folder / "env").exists() else {}
         codes, outs, errs = [], b"", b""

@@ -1,0 +1,104 @@
+#!/usr/bin/python3
+"""Runs a fuzz target from its seeds and prints the edges of the front end that they and what it found reach.
+
+  run.py BINARY CORPUS [--seconds N] [--seed N]
+
+BINARY is agp_fuzz_front_end, from a build with -DAGP_FUZZ=ON and clang. CORPUS is a directory that is made if it is
+not there and may be kept between runs. Exits with 1 when something was found (the input stays in CORPUS.found) or when
+fewer than 80 % of the edges of compiler/syntax or compiler/sema are reached.
+"""
+import argparse
+import hashlib
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+LEAST = 80  # per cent
+FOLDERS = ("compiler/syntax", "compiler/sema")
+
+
+def seeds():
+    """Every policy text and every action that the repository has: goldens, examples, library, the pages' examples."""
+    for top in ("docs/examples", "stdlib-policies", "tests/language", "tests/artifacts", "tests/cli", "tests/fuzz"):
+        for path in sorted((ROOT / top).rglob("*.agp")):
+            yield b"!" + path.read_bytes()
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        for block in re.findall(r"^```agp\n(.*?)^```$", page.read_text(), re.S | re.M):
+            yield b"!" + block.encode()
+            if not block.startswith("agp "):
+                yield b"!agp 1\npolicy p {\n" + block.encode() + b"}\n"
+    for args in sorted((ROOT / "tests/cli").glob("*/args")):
+        for line in args.read_text().splitlines():
+            words = shlex.split(line, comments=True)
+            if len(words) > 2 and words[0] == "query":
+                yield b"?" + words[2].encode()
+    for text in sorted((ROOT / "tests/unit").glob("s*/*_test.cpp")):
+        for raw in re.findall(r'R"\((.*?)\)"', text.read_text(), re.S):
+            yield b"!" + raw.encode() if raw.startswith("agp") else b"!agp 1\npolicy p {\n" + raw.encode() + b"\n}\n"
+        for short in re.findall(r'"((?:[^"\\\n]|\\.)*)"', text.read_text()):
+            plain = short.replace('\\"', '"').replace("\\n", "\n").replace("\\\\", "\\")
+            if len(plain) > 3:
+                yield b"?" + plain.encode()
+                yield b"!agp 1\npolicy p {\n" + plain.encode() + b"\n}\n"
+                if "{" in plain or "=" in plain:
+                    yield b"!agp 1\n" + plain.encode()
+
+
+def dictionary(path):
+    lexer = (ROOT / "grammar/AgpLexer.g4").read_text()
+    words = set(re.findall(r"^[A-Z_]+\s*:\s*'([^']+)'", lexer, re.M))
+    words |= {"tcp", "udp", "icmp", "unix", "connect any", "P1", "AF_INET", "CLONE_NEWUSER", "arg0", "CAP_KILL", "/**",
+              "${x}", "10.0.0.0/8", "[fd00::7]", "a.b", "2030-01-01", "0x10", "4 GiB", "low", "path", "int", "size"}
+    path.write_text("".join('"%s"\n' % w.replace("\\", "\\\\").replace('"', '\\"') for w in sorted(words)))
+
+
+def coverage(binary, corpus):
+    """Edges reached and edges there are, by folder."""
+    done = subprocess.run([binary, "-runs=0", "-print_coverage=1", corpus], capture_output=True, text=True, errors="replace")
+    out = {folder: [0, 0] for folder in FOLDERS}
+    pattern = re.compile(r"^(?:UN)?COVERED_FUNC: hits: \d+ edges: (\d+)/(\d+) (.*)$", re.M)
+    for reached, edges, where in pattern.findall(done.stderr):
+        for folder in FOLDERS:
+            if f"{ROOT}/{folder}/" in where:
+                out[folder][0] += int(reached)
+                out[folder][1] += int(edges)
+    return out
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binary", type=os.path.abspath)
+    parser.add_argument("corpus", type=pathlib.Path)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    args.corpus.mkdir(parents=True, exist_ok=True)
+    found = args.corpus.with_name(args.corpus.name + ".found")
+    found.mkdir(exist_ok=True)
+    for text in seeds():
+        (args.corpus / hashlib.sha1(text).hexdigest()).write_bytes(text)
+    words = args.corpus.with_name(args.corpus.name + ".words")
+    dictionary(words)
+    status = 0
+    if args.seconds > 0:
+        run = subprocess.run([args.binary, f"-max_total_time={args.seconds}", f"-seed={args.seed}", f"-dict={words}",
+                              "-max_len=2048", "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1",
+                              f"-artifact_prefix={found}/", args.corpus], capture_output=True, text=True, errors="replace")
+        stats = dict(re.findall(r"^stat::(\w+):\s+(\d+)", run.stderr, re.M))
+        print(f"seed: {args.seed}")
+        print(f"inputs: {stats.get('number_of_executed_units', '?')}")
+        if run.returncode:
+            print(run.stderr[-6000:])
+            status = 1
+    for folder, (reached, edges) in coverage(args.binary, args.corpus).items():
+        per_cent = 100 * reached / max(edges, 1)
+        print(f"result: {folder}: {reached} of {edges} edges, {per_cent:.1f} %")
+        status = status if per_cent >= LEAST else 1
+    return status
+
+
+sys.exit(main())
