@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <cstddef>
 #include <vector>
 
 /// Set algebra over sorted, disjoint, inclusive intervals of an unsigned number. Linear in the operands, but for
@@ -11,9 +12,9 @@ struct Interval {
   N first, last;
 };
 
+/// Joins what touches; `in` is sorted by first.
 template <class N>
-std::vector<Interval<N>> normalise(std::vector<Interval<N>> in) {
-  std::sort(in.begin(), in.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+std::vector<Interval<N>> joined(const std::vector<Interval<N>>& in) {
   std::vector<Interval<N>> out;
   for (const auto& i : in) {
     // `last + 1 >= first` written so that it can't wrap at the greatest number
@@ -26,9 +27,18 @@ std::vector<Interval<N>> normalise(std::vector<Interval<N>> in) {
 }
 
 template <class N>
+std::vector<Interval<N>> normalise(std::vector<Interval<N>> in) {
+  std::sort(in.begin(), in.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return joined(in);
+}
+
+template <class N>
 std::vector<Interval<N>> unite(std::vector<Interval<N>> a, const std::vector<Interval<N>>& b) {
+  const auto middle = static_cast<std::ptrdiff_t>(a.size());
   a.insert(a.end(), b.begin(), b.end());
-  return normalise(std::move(a));
+  std::inplace_merge(a.begin(), a.begin() + middle, a.end(),
+                     [](const auto& x, const auto& y) { return x.first < y.first; });
+  return joined(a);
 }
 
 template <class N>

@@ -1,9 +1,12 @@
 #include "compiler/verify/stack.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "compiler/verify/files.hpp"
+#include "compiler/verify/names.hpp"
 #include "compiler/verify/packets.hpp"
 
 namespace agp::verify {
@@ -29,8 +32,15 @@ std::vector<Obligation> verify_stack(const model::Policy& policy, const model::T
     out.insert(out.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
   };
   for (const Reading& r : readings) take(verify_filters(policy, target, plan, r.decoded, options));
+  std::set<std::pair<std::string, std::string>> fills;
   for (const Reading& r : readings)
-    for (const auto& layer : r.decoded.packets) take(verify_packets(policy, target, plan, *layer, {}));
+    for (const auto& layer : r.decoded.names)
+      for (const auto& fill : layer->fills)
+        for (const auto& into : fill.into) fills.emplace(into.table, into.set);
+  for (const Reading& r : readings)
+    for (const auto& layer : r.decoded.packets) take(verify_packets(policy, target, plan, *layer, fills));
+  for (const Reading& r : readings)
+    for (const auto& layer : r.decoded.names) take(verify_names(policy, target, plan, *layer));
   take(verify_files(policy, target, plan, readings));
   take(verify_ports(policy, readings));
   return out;

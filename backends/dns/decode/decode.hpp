@@ -5,7 +5,8 @@
 
 namespace agp::backends::dns {
 
-/// What the resolver answers. There is no reader of its configuration: each file is listed as not verified.
+/// `dns/dnsmasq.conf` as dnsmasq reads it and `dns/resolv.conf` as the C library does; an option that is not known is a
+/// problem with its line.
 Decoded decode(std::span<const Artifact> artifacts);
 
 }  // namespace agp::backends::dns
