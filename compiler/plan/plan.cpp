@@ -183,7 +183,8 @@ Plan make_plan(const model::Policy& policy, const model::Target& target, diagnos
   std::set<std::string> assumptions = {"A5", "A11"}, reported;
   for (const backends::Backend* backend : backends::all()) {
     const bool loaded = backend->in_stack(target.stack);
-    if (!loaded && writes_for(*backend, target.stack)) plan.advisory.emplace_back(backend->name());
+    if (!loaded && !writes_for(*backend, target.stack)) continue;  // a layer of other stacks
+    if (!loaded) plan.advisory.emplace_back(backend->name());
     backends::Capabilities can = backend->capabilities(policy, facts, target);
     for (std::size_t i = 0; i < facts.size() && i < can.facts.size(); ++i) {
       Capability& c = can.facts[i];

@@ -286,7 +286,7 @@ std::vector<Obligation> verify_files(const model::Policy& policy, const model::T
       mounts = mounts || l->layer == "oci";
     }
   if (layers.empty()) return {};
-  return Files(policy, target, plan, std::move(layers)).run(mounts || target.stack == "launcher");
+  return Files(policy, target, plan, std::move(layers)).run(mounts || target.stack != "oci+landlock");
 }
 
 namespace {

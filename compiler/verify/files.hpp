@@ -6,9 +6,10 @@
 
 namespace agp::verify {
 
-/// The file rules of a policy against the layers of files that were read back: no excess where every layer that the
-/// stack loads was read (an excess of one may be closed by another), no loss for each. Exact: paths are cut into
-/// classes on which all patterns and all layers are constant. Accepted gaps and derived grants are subtracted.
+/// The file rules of a policy against the layers of files that were read back: no excess (in the stack
+/// `oci+landlock` only where the mounts were read as well: an excess of one may be closed by the other), no loss for
+/// each. Exact: paths are cut into classes on which all patterns and all layers are constant. Accepted gaps and derived
+/// grants are subtracted.
 std::vector<Obligation> verify_files(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
                                      std::span<const Reading> readings);
 

@@ -14,6 +14,10 @@
 #include "compiler/plan/plan.hpp"
 #include "tests/support/file_policy.hpp"
 
+#ifndef AGP_LAUNCHER  // only the suites that start it name it
+#define AGP_LAUNCHER "landlock-launch"
+#endif
+
 namespace agp::test {
 namespace {
 
@@ -82,20 +86,25 @@ Outcome execute(const std::vector<std::string>& words) {
   return result;
 }
 
-Outcome run_container(model::Policy policy, const Mutation& mutate) {
+Outcome run_container(model::Policy policy, const Mutation& mutate, const std::string& stack) {
   static int count = 0;
   policy.name = "test-" + std::to_string(getpid()) + "-" + std::to_string(++count);
   const Scratch scratch;
   const fs::path dir = scratch.directory("built"), run = scratch.path("run");
-  const auto target = debian12();
-  const auto emitted = backends::oci::backend().emit(policy, target, {});
-  for (const auto& p : emitted.problems) ADD_FAILURE() << p.message;
-  for (const auto& a : emitted.artifacts) write_file(dir / a.path, a.bytes);
+  auto target = debian12();
+  target.stack = stack;
+  for (const backends::Backend* backend : backends::all()) {
+    if (backend->name() != "oci" && backend->name() != "landlock") continue;
+    const auto emitted = backend->emit(policy, target, {});
+    for (const auto& p : emitted.problems) ADD_FAILURE() << p.message;
+    for (const auto& a : emitted.artifacts) write_file(dir / a.path, a.bytes);
+  }
   write_file(dir / "nftables/egress.nft", "table inet agp_test {\n}\n");
   write_file(dir / "dns/resolv.conf", "nameserver 127.0.0.53\n");
   write_file(dir / "dns/dnsmasq.conf", "no-resolv\nno-hosts\nbind-interfaces\nlisten-address=127.0.0.53\n");
 
-  const std::map<std::string, std::string> values{{"{dir}", dir}, {"{run}", run}, {"{id}", policy.name}};
+  const std::map<std::string, std::string> values{
+      {"{dir}", dir}, {"{run}", run}, {"{id}", policy.name}, {"{launcher}", AGP_LAUNCHER}};
   const auto commands = plan::stack_commands(policy, target);
   Outcome result;
   for (const auto& command : commands.prepare) {
@@ -123,12 +132,12 @@ Outcome run_container(model::Policy policy, const Mutation& mutate) {
 
 std::map<std::string, int> attempt(const model::Policy& policy,
                                    const std::vector<std::pair<std::string, std::string>>& attempts,
-                                   const Mutation& mutate) {
+                                   const Mutation& mutate, const std::string& stack) {
   model::Policy p = policy;
   std::string script = "b=/bin/busybox\n";
   for (const auto& [name, line] : attempts) script += "( " + line + " ) >/dev/null 2>&1; echo " + name + " $?\n";
   p.run.command = {"/bin/busybox", "sh", "-c", script};
-  const Outcome result = run_container(p, mutate);
+  const Outcome result = run_container(p, mutate, stack);
   EXPECT_EQ(result.status, 0) << result.failed << result.err;
   std::map<std::string, int> out;
   std::istringstream lines(result.out);

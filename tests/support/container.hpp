@@ -26,12 +26,12 @@ Outcome execute(const std::vector<std::string>& words);
 
 /// Emits the policy, runs prepare, run, finally. `mutate` changes the run directory's config.json between the first
 /// two: a control shows that a refusal is the changed line's.
-Outcome run_container(model::Policy policy, const Mutation& mutate = {});
+Outcome run_container(model::Policy policy, const Mutation& mutate = {}, const std::string& stack = "oci");
 
 /// A policy's attempts by name, each a line for busybox' shell, all run in one container: 0 when it succeeded.
 std::map<std::string, int> attempt(const model::Policy& policy,
                                    const std::vector<std::pair<std::string, std::string>>& attempts,
-                                   const Mutation& mutate = {});
+                                   const Mutation& mutate = {}, const std::string& stack = "oci");
 
 /// Index of the mount at `destination` in a config.json; fails the test when there is none.
 nlohmann::ordered_json& mount_at(nlohmann::ordered_json& config, const std::string& destination);

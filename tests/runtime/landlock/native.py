@@ -184,6 +184,12 @@ def main():
                 run.check("abstract agp-landlock-outer", False, ("EPERM",), root)
                 if os.getuid() != 0:
                     break
+            # what the plan calls wider is: no right decides attributes, and MPTCP passes a port's denial
+            run.check("chmod {T}/out/a.txt", True, (), True)
+            if run.attempt("mptcp 4703", False, True) == "ok":
+                run.check("mptcp 4703", True, (), True)
+            else:
+                print("MPTCP: skipped, this kernel has none")
             # a process outside of the domain, of the same user: without the scope it can be signalled
             other = subprocess.Popen(["/bin/sleep", "1000"], **({"user": USER} if os.getuid() == 0 else {}))
             try:
