@@ -93,6 +93,7 @@ Outcome run_container(model::Policy policy, const Mutation& mutate, const std::s
   const fs::path dir = scratch.directory("built"), run = scratch.path("run");
   auto target = debian12();
   target.stack = stack;
+  target.landlock_abi = 2;
   for (const backends::Backend* backend : backends::all()) {
     if (backend->name() != "oci" && backend->name() != "landlock") continue;
     const auto emitted = backend->emit(policy, target, {});
