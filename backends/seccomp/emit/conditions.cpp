@@ -15,9 +15,11 @@ struct Words {
   View low, high;
   std::uint64_t mask;
 
-  Words(int argument, std::uint64_t m)
-      : low{static_cast<unsigned>(argument), true, static_cast<std::uint32_t>(m)},
-        high{static_cast<unsigned>(argument), false, static_cast<std::uint32_t>(m >> 32)},
+  Words(int argument, std::uint64_t m, const WordOrder& order)
+      : low{order[2 * static_cast<unsigned>(argument) + 1], static_cast<unsigned>(argument), true,
+            static_cast<std::uint32_t>(m)},
+        high{order[2 * static_cast<unsigned>(argument)], static_cast<unsigned>(argument), false,
+             static_cast<std::uint32_t>(m >> 32)},
         mask(m) {}
 };
 
@@ -56,9 +58,9 @@ Ref one_of(Diagram& d, const Words& w, const std::vector<std::uint64_t>& values)
   return any;
 }
 
-Ref under(Diagram& d, const model::ArgTest& test, std::uint64_t effective) {
+Ref under(Diagram& d, const model::ArgTest& test, std::uint64_t effective, const WordOrder& order) {
   using Op = model::ArgTest::Op;
-  const Words w(test.index, effective);
+  const Words w(test.index, effective, order);
   if (test.values.empty()) return Diagram::no;
   const std::uint64_t v = test.values.front();
   switch (test.op) {
@@ -75,7 +77,7 @@ Ref under(Diagram& d, const model::ArgTest& test, std::uint64_t effective) {
     case Op::Ge:
       return v == 0 ? Diagram::yes : d.negate(at_most(d, w, v - 1));
     case Op::Masked:
-      return equal(d, Words(test.index, effective & test.mask), v);
+      return equal(d, Words(test.index, effective & test.mask, order), v);
     case Op::In:
       break;
   }
@@ -84,17 +86,19 @@ Ref under(Diagram& d, const model::ArgTest& test, std::uint64_t effective) {
 
 }  // namespace
 
-Ref test_condition(Diagram& d, const model::ArgTest& test, const linux::Argument& argument, bool refuses) {
-  const Ref all = under(d, test, argument.effective_mask);
+Ref test_condition(Diagram& d, const model::ArgTest& test, const linux::Argument& argument, bool refuses,
+                   const WordOrder& order) {
+  const Ref all = under(d, test, argument.effective_mask, order);
   if (argument.classified) return all;
-  const Ref low = under(d, test, argument.effective_mask & 0xffffffff);
+  const Ref low = under(d, test, argument.effective_mask & 0xffffffff, order);
   return refuses ? d.either(all, low) : d.both(all, low);
 }
 
-Ref pattern_condition(Diagram& d, const model::SyscallPattern& pattern, const linux::Syscall& call, bool refuses) {
+Ref pattern_condition(Diagram& d, const model::SyscallPattern& pattern, const linux::Syscall& call, bool refuses,
+                      const WordOrder& order) {
   Ref all = Diagram::yes;
   for (const auto& test : pattern.tests)
-    all = d.both(all, test_condition(d, test, call.arguments[static_cast<std::size_t>(test.index)], refuses));
+    all = d.both(all, test_condition(d, test, call.arguments[static_cast<std::size_t>(test.index)], refuses, order));
   return all;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "backends/seccomp/emit/conditions.hpp"
+#include "backends/seccomp/emit/words.hpp"
 #include "backends/seccomp/format.hpp"
 
 // Comes in: the policy's syscall rules. Goes out: for every call of the table, one diagram from argument words to the
@@ -37,7 +38,10 @@ struct Mention {
 
 class Decider {
  public:
-  Decider(const model::Policy& policy, const model::Target& target) : policy_(policy), target_(target) { index(); }
+  Decider(const model::Policy& policy, const model::Target& target, WordChoice choice)
+      : policy_(policy), target_(target), choice_(choice) {
+    index();
+  }
 
   Decisions run(std::span<const linux::LoaderNeed> needs) {
     for (const std::string& name : target_.archs) {
@@ -73,9 +77,9 @@ class Decider {
     Diagram& d = out_.diagram;
     Ref in = Diagram::no, out = Diagram::no;
     for (const auto* p : mention.patterns)
-      if (p->archs.has(call.arch)) in = d.either(in, pattern_condition(d, *p, call, refuses));
+      if (p->archs.has(call.arch)) in = d.either(in, pattern_condition(d, *p, call, refuses, order_));
     for (const auto* p : mention.except)
-      if (p->archs.has(call.arch)) out = d.either(out, pattern_condition(d, *p, call, !refuses));
+      if (p->archs.has(call.arch)) out = d.either(out, pattern_condition(d, *p, call, !refuses, order_));
     return d.choose(out, Diagram::no, in);
   }
 
@@ -116,16 +120,30 @@ class Decider {
   Ref calls_of(const linux::LoaderNeed& need, const linux::Syscall& call) {
     if (need.argument < 0) return Diagram::yes;
     const model::ArgTest clear{need.argument, model::ArgTest::Op::Masked, need.mask, {0}};
-    return test_condition(out_.diagram, clear, call.arguments[static_cast<std::size_t>(need.argument)], false);
+    return test_condition(out_.diagram, clear, call.arguments[static_cast<std::size_t>(need.argument)], false, order_);
   }
 
   CallDecision decide(const linux::Syscall& call, const linux::LoaderNeed* need) {
+    order_ = natural_order;
+    CallDecision result = decide_in_order(call, need);
+    // Also where another rule allows it: a deny wins, and nothing would start.
+    if (need && matches(call).refused_always(out_.diagram)) need_denied(call, result.rules);
+    if (choice_ == WordChoice::Cheapest && !Diagram::is_leaf(result.root)) {
+      Ordering best(out_.diagram, result.root);
+      for (const WordOrder& order : best.candidates()) {
+        order_ = order;
+        best.offer(decide_in_order(call, need).root);
+      }
+      result.root = without_implied_tests(out_.diagram, best.root());
+    }
+    return result;
+  }
+
+  CallDecision decide_in_order(const linux::Syscall& call, const linux::LoaderNeed* need) {
     Diagram& d = out_.diagram;
     CallDecision result{&call, Diagram::no, {}, false};
     Matches m = matches(call);
     result.rules = m.rules;
-    // Also where another rule allows it: a deny wins, and nothing would start.
-    if (need && m.refused_always(d)) need_denied(call, m.rules);
     const Ref with_need = need ? d.either(m.allow, calls_of(*need, call)) : m.allow;
     if (with_need != m.allow) {
       m.allow = with_need;
@@ -164,6 +182,8 @@ class Decider {
 
   const model::Policy& policy_;
   const model::Target& target_;
+  WordChoice choice_;
+  WordOrder order_ = natural_order;
   std::map<std::string_view, std::map<std::size_t, Mention>> mentions_;
   Decisions out_;
 };
@@ -179,8 +199,8 @@ std::uint32_t default_denial(const linux::Syscall& call, const model::Target& ta
 }
 
 Decisions decide_calls(const model::Policy& policy, const model::Target& target,
-                       std::span<const linux::LoaderNeed> needs) {
-  return Decider(policy, target).run(needs);
+                       std::span<const linux::LoaderNeed> needs, WordChoice choice) {
+  return Decider(policy, target, choice).run(needs);
 }
 
 }  // namespace agp::backends::seccomp

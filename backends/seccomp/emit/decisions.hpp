@@ -30,11 +30,15 @@ struct Decisions {
   std::vector<Problem> problems;
 };
 
+/// How the words of a call's arguments are ordered: always alike, so that equal decisions are one Ref across calls and
+/// architectures, or as is expected to cost least.
+enum class WordChoice { Natural, Cheapest };
+
 /// Every call of the target's architectures under the policy: kill beats trap beats errno beats ask beats allow, then
 /// the default. `needs` are calls that are permitted besides, whatever their arguments, unless a deny or ask rule is
 /// about them (a problem).
 Decisions decide_calls(const model::Policy& policy, const model::Target& target,
-                       std::span<const linux::LoaderNeed> needs);
+                       std::span<const linux::LoaderNeed> needs, WordChoice choice);
 
 /// The word for a call that nothing permits and no deny rule names.
 std::uint32_t default_denial(const linux::Syscall& call, const model::Target& target);

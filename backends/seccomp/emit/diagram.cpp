@@ -22,7 +22,7 @@ std::uint64_t mix(std::uint64_t h, std::uint64_t v) { return (h ^ v) * 0x9e3779b
 std::size_t Diagram::Hash::operator()(const Key& k) const { return mix(mix(mix(7, k.a), k.b), k.c); }
 
 std::size_t Diagram::Hash::operator()(const Node& n) const {
-  std::uint64_t h = mix(mix(n.view.argument, n.view.low), n.view.mask);
+  std::uint64_t h = mix(mix(mix(n.view.rank, n.view.argument), n.view.low), n.view.mask);
   for (const Edge& e : n.edges) h = mix(mix(h, e.last), e.to);
   return h;
 }

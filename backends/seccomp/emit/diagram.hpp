@@ -1,14 +1,21 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <unordered_map>
 #include <vector>
 
 namespace agp::backends::seccomp {
 
+/// The order in which a call's words are asked for: a rank for each, by 2 * argument + (low ? 1 : 0). No two are the
+/// same.
+using WordOrder = std::array<std::uint8_t, 12>;
+inline constexpr WordOrder natural_order = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+
 /// What a filter can look at: one 32-bit word of an argument under a mask. Ordered as a filter asks for them.
 struct View {
+  unsigned rank = 0;  ///< of the word, in the order of the call's words
   unsigned argument = 0;
-  bool low = false;  ///< the high word comes first: it decides most comparisons of 64 bits
+  bool low = false;
   std::uint32_t mask = 0xffffffff;
   friend auto operator<=>(const View&, const View&) = default;
 };
@@ -38,6 +45,9 @@ class Diagram {
   static constexpr Ref no = leaf_bit, yes = leaf_bit | 1;
 
   const Node& node(Ref r) const { return nodes_[r]; }
+  /// A node with these edges in normal form, or what it comes to. Precondition: each edge leads to a leaf or to a node
+  /// whose view is behind `view`.
+  Ref make(const View& view, std::vector<Edge> edges);
   /// `view` lies in [first, last].
   Ref interval(const View& view, std::uint32_t first, std::uint32_t last);
   /// `view` is one of the values: ascending, without duplicates, none with a bit outside the mask.
@@ -61,7 +71,6 @@ class Diagram {
     std::size_t operator()(const Key& k) const;
     std::size_t operator()(const Node& n) const;
   };
-  Ref make(const View& view, std::vector<Edge> edges);
 
   std::vector<Node> nodes_;
   std::unordered_map<Node, Ref, Hash> known_;

@@ -48,6 +48,28 @@ void too_long(const Program& program, std::vector<Problem>& problems) {
          "use fewer values, or ranges instead of single values"});
 }
 
+/// One kernel and the architectures whose calls it takes: a filter of its own.
+struct Machine {
+  std::string name;
+  model::Target target;  ///< with the machine's architectures only
+};
+
+/// i386 and x32 are further tables of an x86_64 machine; the machine's own comes first.
+std::vector<Machine> machines(const model::Target& target) {
+  std::vector<Machine> out;
+  for (const std::string& name : target.archs) {
+    const std::string machine = name == "i386" || name == "x32" ? "x86_64" : name;
+    auto at = std::find_if(out.begin(), out.end(), [&](const Machine& m) { return m.name == machine; });
+    if (at == out.end()) {
+      out.push_back({machine, target});
+      at = out.end() - 1;
+      at->target.archs.clear();
+    }
+    at->target.archs.insert(name == machine ? at->target.archs.begin() : at->target.archs.end(), name);
+  }
+  return out;
+}
+
 /// What runc calls after it has switched the profile's filter on, and the launcher where it comes next.
 std::vector<linux::LoaderNeed> needs_of(const model::Target& target) {
   return linux::profile_needs(
@@ -64,24 +86,29 @@ Emitted emit_filter(const model::Policy& policy, const model::Target& target) {
     out.problems.push_back({fmt::format("there is no table of system calls for `{}`", name), std::nullopt, ""});
     return out;
   }
-  Decisions raw = decide_calls(policy, target, {});
-  out.problems = raw.problems;
-  if (!out.problems.empty()) return out;
-  const Program program = assemble(raw, target);
-  if (program.instructions.size() > format::max_instructions) {
-    too_long(program, out.problems);
-    return out;
+  for (const Machine& machine : machines(target)) {
+    const Decisions raw = decide_calls(policy, machine.target, {}, WordChoice::Cheapest);
+    out.problems = raw.problems;
+    if (!out.problems.empty()) return out;
+    const Program program = assemble(raw, machine.target);
+    if (program.instructions.size() > format::max_instructions) {
+      too_long(program, out.problems);
+      return out;
+    }
+    const std::string path = fmt::format("seccomp/filter.{}.bpf", machine.name);
+    out.artifacts.push_back({path, bytes_of(program.instructions)});
+    out.artifacts.push_back(
+        {fmt::format("seccomp/filter.{}.txt", machine.name), listing(program, policy, machine.target.archs)});
+    auto map = source_map(program, policy, path);
+    out.map.insert(out.map.end(), map.begin(), map.end());
   }
-  out.artifacts.push_back({format::filter_path, bytes_of(program.instructions)});
-  out.artifacts.push_back({format::listing_path, listing(program, policy)});
-  out.map = source_map(program, policy);
   return out;
 }
 
 Emitted emit(const model::Policy& policy, const model::Target& target) {
   Emitted out = emit_filter(policy, target);
   if (!out.problems.empty()) return out;
-  const Decisions profile = decide_calls(policy, target, needs_of(target));
+  Decisions profile = decide_calls(policy, target, needs_of(target), WordChoice::Natural);
   out.problems = profile.problems;
   if (out.problems.empty()) emit_profile(profile, policy, target, out);
   if (!out.problems.empty()) out.artifacts.clear();
@@ -92,7 +119,7 @@ std::vector<DerivedGrant> loader_grants(const model::Policy& policy, const model
   std::vector<DerivedGrant> out;
   const auto needs = needs_of(target);
   const std::size_t of_runc = needs.size() - (target.stack == "oci+landlock" ? linux::launcher_needs().size() : 0);
-  const Decisions decisions = decide_calls(policy, target, needs);
+  const Decisions decisions = decide_calls(policy, target, needs, WordChoice::Natural);
   for (const CallDecision& c : decisions.archs.front().calls) {
     if (!c.derived) continue;
     const auto need =

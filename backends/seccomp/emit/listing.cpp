@@ -1,6 +1,7 @@
 #include "backends/seccomp/emit/listing.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <map>
 
@@ -33,8 +34,9 @@ std::string operation(const Instruction& i, std::size_t at) {
 
 }  // namespace
 
-std::string listing(const Program& program, const model::Policy& policy) {
-  std::string out = "; x86_64: instruction, operation (true, false target), what it decides, rules behind it\n";
+std::string listing(const Program& program, const model::Policy& policy, const std::vector<std::string>& archs) {
+  std::string out = fmt::format("; {}: instruction, operation (true, false target), what it decides, rules behind it\n",
+                                fmt::join(archs, ", "));
   for (std::size_t at = 0; at < program.instructions.size(); ++at) {
     const Instruction& i = program.instructions[at];
     const Note& note = program.notes[i.note];
@@ -50,7 +52,7 @@ std::string listing(const Program& program, const model::Policy& policy) {
   return out;
 }
 
-std::vector<MapEntry> source_map(const Program& program, const model::Policy& policy) {
+std::vector<MapEntry> source_map(const Program& program, const model::Policy& policy, const std::string& path) {
   std::map<std::size_t, std::vector<std::pair<std::size_t, std::size_t>>> runs;
   for (std::size_t at = 0; at < program.instructions.size(); ++at)
     for (const std::size_t rule : program.notes[program.instructions[at].note].rules) {
@@ -63,7 +65,7 @@ std::vector<MapEntry> source_map(const Program& program, const model::Policy& po
   std::vector<MapEntry> out;
   for (const auto& [rule, list] : runs)
     for (const auto& [first, last] : list)
-      out.push_back({policy.rules[rule].id, format::filter_path,
+      out.push_back({policy.rules[rule].id, path,
                      first == last ? fmt::format("insn {}", first) : fmt::format("insn {}-{}", first, last)});
   return out;
 }

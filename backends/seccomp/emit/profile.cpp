@@ -52,12 +52,13 @@ Json arguments(const Cube& cube) {
 
 class Writer {
  public:
-  Writer(const Decisions& decisions, const model::Policy& policy, const model::Target& target, Emitted& out)
+  Writer(Decisions& decisions, const model::Policy& policy, const model::Target& target, Emitted& out)
       : in_(decisions), policy_(policy), target_(target), out_(out) {}
 
   void run() {
     std::vector<Group> constant, conditional;
-    for (const CallDecision& c : in_.archs.front().calls) {
+    const std::vector<CallDecision> calls = by_name();
+    for (const CallDecision& c : calls) {
       if (c.root == Diagram::leaf(default_word) || !known(*c.call)) continue;
       auto& groups = Diagram::is_leaf(c.root) ? constant : conditional;
       const auto it = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.root == c.root; });
@@ -73,11 +74,12 @@ class Writer {
       paths_.clear();
       for (const Cube& cube : *list) entry(g, cube);
     }
+    if (!out_.problems.empty()) return;
     if (cost_ > format::max_instructions) return too_large({});
     threshold();
     const Json profile = {{"defaultAction", "SCMP_ACT_ERRNO"},
                           {"defaultErrnoRet", format::eperm},
-                          {"architectures", Json::array({"SCMP_ARCH_X86_64"})},
+                          {"architectures", architectures()},
                           {"syscalls", std::move(entries_)}};
     out_.artifacts.push_back({format::profile_path, profile.dump(2) + "\n"});
     for (const auto& [rule, places] : places_)
@@ -86,6 +88,50 @@ class Writer {
   }
 
  private:
+  /// A profile decides by names, for all its architectures at once: the decision of the first that has the name, if
+  /// every other one's is the same. A 32-bit register is a word whose high half is 0.
+  std::vector<CallDecision> by_name() {
+    std::vector<CallDecision> out;
+    std::map<std::string_view, std::size_t> at;
+    for (const ArchDecisions& arch : in_.archs)
+      for (const CallDecision& c : arch.calls) {
+        const auto [it, fresh] = at.try_emplace(c.call->name, out.size());
+        if (fresh) {
+          out.push_back(c);
+          continue;
+        }
+        CallDecision& first = out[it->second];
+        if (first.root != c.root && low_words(first.root) != low_words(c.root)) differs(first, c);
+        for (const std::size_t rule : c.rules)
+          if (std::find(first.rules.begin(), first.rules.end(), rule) == first.rules.end()) first.rules.push_back(rule);
+      }
+    return out;
+  }
+  /// The decision where every high word is 0.
+  Ref low_words(Ref r) {
+    if (Diagram::is_leaf(r)) return r;
+    if (const auto it = low_.find(r); it != low_.end()) return it->second;
+    const Diagram::Node node = in_.diagram.node(r);  // a copy: the diagram grows
+    if (!node.view.low) return low_[r] = low_words(node.edges.front().to);
+    auto edges = node.edges;
+    for (auto& e : edges) e.to = low_words(e.to);
+    return low_[r] = in_.diagram.make(node.view, std::move(edges));
+  }
+  void differs(const CallDecision& a, const CallDecision& b) {
+    out_.problems.push_back(
+        {fmt::format("an OCI profile decides by names, and the conditions on `{}` differ between {} and {}",
+                     a.call->name, linux::to_string(a.call->arch), linux::to_string(b.call->arch)),
+         a.rules.empty() ? std::nullopt : std::optional(a.rules.front()),
+         "build for one architecture at a time with `--arch`"});
+  }
+  Json architectures() const {
+    static constexpr const char* names[] = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32", "SCMP_ARCH_AARCH64",
+                                            "SCMP_ARCH_RISCV64"};
+    Json out = Json::array();
+    for (const ArchDecisions& arch : in_.archs) out.push_back(names[static_cast<std::size_t>(arch.arch)]);
+    return out;
+  }
+
   void entry(const Group& group, const Cube& cube) {
     Json e;
     std::vector<std::string_view> names;
@@ -97,7 +143,7 @@ class Writer {
     for (const CallDecision* c : group.calls)
       for (const std::size_t r : c->rules) places_[r].insert(entries_.size());
     cost_ += group.calls.size() * (1 + 3 * new_words(cube));
-    for (const CallDecision* c : group.calls) last_named_ = std::max(last_named_, c->call->number);
+    for (const CallDecision* c : group.calls) named_.insert(c->call->name);
     entries_.push_back(std::move(e));
   }
 
@@ -125,12 +171,18 @@ class Writer {
   /// counts entries that say the same as the default too. So the last call of libseccomp's table is named: the calls
   /// below it that are refused get EPERM, the newer ones ENOSYS.
   void threshold() {
-    const CallDecision* last = nullptr;
-    for (const CallDecision& c : in_.archs.front().calls)
-      if (known(*c.call)) last = &c;
-    if (!last || last->call->number <= last_named_) return;
-    entries_.push_back(
-        {{"names", Json::array({last->call->name})}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", format::eperm}});
+    for (const ArchDecisions& arch : in_.archs) {
+      const CallDecision *last = nullptr, *named = nullptr;
+      for (const CallDecision& c : arch.calls) {
+        if (!known(*c.call)) continue;
+        last = &c;
+        if (named_.count(c.call->name) != 0) named = &c;
+      }
+      if (!last || last == named) continue;
+      named_.insert(last->call->name);
+      entries_.push_back(
+          {{"names", Json::array({last->call->name})}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", format::eperm}});
+    }
   }
 
   void too_large(const Group& group) {
@@ -156,7 +208,7 @@ class Writer {
 
   static constexpr std::size_t cube_limit = 2000;
 
-  const Decisions& in_;
+  Decisions& in_;
   const model::Policy& policy_;
   const model::Target& target_;
   Emitted& out_;
@@ -164,12 +216,13 @@ class Writer {
   std::map<std::size_t, std::set<std::size_t>> places_;
   std::set<std::vector<std::uint32_t>> paths_;  ///< of the group at hand
   std::size_t cost_ = 16;                       // architecture, x32, runc's own prefix, returns
-  std::uint32_t last_named_ = 0;
+  std::set<std::string_view> named_;
+  std::map<Ref, Ref> low_;
 };
 
 }  // namespace
 
-void emit_profile(const Decisions& decisions, const model::Policy& policy, const model::Target& target, Emitted& out) {
+void emit_profile(Decisions& decisions, const model::Policy& policy, const model::Target& target, Emitted& out) {
   Writer(decisions, policy, target, out).run();
 }
 

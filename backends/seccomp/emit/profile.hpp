@@ -8,6 +8,6 @@ namespace agp::backends::seccomp {
 /// Everything that is not permitted is the default action; each entry differs from it; no argument is repeated in an
 /// entry; names that the runtime's libseccomp may not know are left out (they would be dropped without a word). Appends
 /// the artifact and its part of the source map, or problems.
-void emit_profile(const Decisions& decisions, const model::Policy& policy, const model::Target& target, Emitted& out);
+void emit_profile(Decisions& decisions, const model::Policy& policy, const model::Target& target, Emitted& out);
 
 }  // namespace agp::backends::seccomp

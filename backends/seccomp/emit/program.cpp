@@ -8,6 +8,7 @@
 #include <set>
 
 #include "backends/seccomp/emit/dispatch.hpp"
+#include "backends/seccomp/emit/words.hpp"
 #include "backends/seccomp/format.hpp"
 
 // Comes in: a decision for each call. Goes out: instructions. The program reads, in order: architecture and number; a
@@ -18,20 +19,6 @@ namespace {
 
 using Ref = Diagram::Ref;
 using Label = Assembler::Label;
-
-/// A word's values have no counts: those that a rule permits are expected most, and small ones.
-Tree word_tree(const Diagram::Node& node) {
-  std::map<Ref, std::uint32_t> outcomes;
-  std::vector<Piece> pieces;
-  std::uint64_t first = 0;
-  for (const auto& e : node.edges) {
-    const auto id = outcomes.try_emplace(e.to, static_cast<std::uint32_t>(outcomes.size())).first->second;
-    const bool denied = Diagram::is_leaf(e.to) && Diagram::word(e.to) != format::ret_allow;
-    pieces.push_back({static_cast<std::uint32_t>(first), e.last, id, (denied ? 1u : 8u) * (first == 0 ? 3u : 1u)});
-    first = std::uint64_t{e.last} + 1;
-  }
-  return two_way_tree(pieces);
-}
 
 /// The word of seccomp_data that the accumulator holds, whole, when a block is entered; after `and` it holds none.
 struct Accumulator {

@@ -119,6 +119,7 @@ TEST(Random, FiltersDecideAsThePolicyAndAreProved) {
       ++wrong;
       ADD_FAILURE() << "policy " << own << ": " << difference;
     }
+    if (one.target.archs != std::vector<std::string>{"x86_64"}) continue;  // what the verifier has a table of
     largest.push({conditions(one.policy), own});
     if (largest.size() > proofs) largest.pop();
   }
