@@ -151,43 +151,51 @@ class Resolver {
     if (!no_except(r.except)) return;
     for (const auto& p : r.patterns) {
       if (p.group) return fail(kind::invalid_pattern, p.span, "an action is one system call, not a group");
-      const auto* call = patterns_.find_call(p.name, true);
-      if (!call) {
+      if (!patterns_.find_call(p.name, true)) {
         patterns_.find_call(p.name, false);
         failed_ = true;
         return;
       }
-      model::SyscallAction a;
-      a.name = p.name.text;
-      std::size_t next = 0;
-      std::set<std::size_t> given;
-      if (p.conditions)
-        for (const auto& c : *p.conditions) {
-          std::size_t index = next++;  // by position
-          if (c.op != syntax::Condition::Op::Bare) {
-            const auto named = patterns_.argument(*call, c.argument);
-            if (!named) {
-              failed_ = true;
-              return;
-            }
-            index = static_cast<std::size_t>(*named);
-          }
-          if ((c.op != syntax::Condition::Op::Bare && c.op != syntax::Condition::Op::Eq) ||
-              (index < 6 && !given.insert(index).second))
-            return fail(kind::unknown_argument, c.span, "an action gives each argument one value",
-                        fmt::format("write `syscall {}(1, 2)` or `NAME == VALUE`", a.name));
-          if (index >= 6 || c.values.empty())
-            return fail(kind::unknown_argument, c.span, "a system call has six arguments at most");
-          const auto value = patterns_.constant(scope_, c.values[0]);
-          if (!value) {
-            failed_ = true;
-            return;
-          }
-          a.args[index] = *value;
-        }
-      out_.actions.push_back(std::move(a));
+      for (const auto arch : patterns_.archs())
+        if (const auto* call = linux::find_syscall(arch, p.name.text); call && !on(*call, p)) return;
       add_text("syscall " + call_text(p));
     }
+  }
+
+  /// The action on one architecture: registers and constants are its own.
+  bool on(const linux::Syscall& call, const syntax::SyscallPattern& p) {
+    model::SyscallAction a{p.name.text, {}, call.arch};
+    std::size_t next = 0;
+    std::set<std::size_t> given;
+    const auto wrong = [&](const syntax::Condition& c, std::string message, std::string help = "") {
+      fail(kind::unknown_argument, c.span, std::move(message), std::move(help));
+      return false;
+    };
+    if (p.conditions)
+      for (const auto& c : *p.conditions) {
+        std::size_t index = next++;  // by position
+        if (c.op != syntax::Condition::Op::Bare) {
+          const auto named = patterns_.argument(call, c.argument);
+          if (!named) {
+            failed_ = true;
+            return false;
+          }
+          index = static_cast<std::size_t>(*named);
+        }
+        if ((c.op != syntax::Condition::Op::Bare && c.op != syntax::Condition::Op::Eq) ||
+            (index < 6 && !given.insert(index).second))
+          return wrong(c, "an action gives each argument one value",
+                       fmt::format("write `syscall {}(1, 2)` or `NAME == VALUE`", a.name));
+        if (index >= 6 || c.values.empty()) return wrong(c, "a system call has six arguments at most");
+        const auto value = patterns_.constant(scope_, c.values[0], call.arch);
+        if (!value) {
+          failed_ = true;
+          return false;
+        }
+        a.args[index] = *value;
+      }
+    out_.actions.push_back(std::move(a));
+    return true;
   }
 
   void resolve(const syntax::CapabilityRule& r) {

@@ -322,6 +322,7 @@ namespace {
 /// True if no call can meet both conjunctions: an argument with few values (`==`, `in`) has none that passes the other.
 bool apart(const model::SyscallPattern& a, const model::SyscallPattern& b) {
   using Op = model::ArgTest::Op;
+  if (!a.archs.meets(b.archs)) return true;
   const auto passes = [](const model::SyscallPattern& p, int index, std::uint64_t value) {
     return std::all_of(p.tests.begin(), p.tests.end(),
                        [&](const model::ArgTest& t) { return t.index != index || model::holds(t, value, ~0ull); });
@@ -338,7 +339,7 @@ bool apart(const model::SyscallPattern& a, const model::SyscallPattern& b) {
 /// True if one of the `except` patterns takes every call of `p` out: each of its tests is a test of `p`.
 bool excepted(const model::SyscallBody& body, const model::SyscallPattern& p) {
   return std::any_of(body.except.begin(), body.except.end(), [&](const auto& e) {
-    return e.pattern.name == p.name &&
+    return e.pattern.name == p.name && e.pattern.archs.has_all(p.archs) &&
            std::all_of(e.pattern.tests.begin(), e.pattern.tests.end(), [&](const model::ArgTest& t) {
              return std::find(p.tests.begin(), p.tests.end(), t) != p.tests.end();
            });

@@ -46,11 +46,12 @@ class Patterns {
   std::optional<std::vector<model::Address>> single_addresses(const Scope& scope,
                                                               const std::vector<syntax::Address>& list);
 
-  /// A group gives all its patterns, each with the group's text. `in_group` drops calls that no selected architecture
-  /// has.
+  /// One pattern for each way in which the selected architectures have the call: registers, constants and widths
+  /// differ. A group gives all its patterns, each with the group's text. `in_group` drops calls that no selected
+  /// architecture has.
   List<model::SyscallPattern> syscalls(const Scope& scope, const std::vector<syntax::SyscallPattern>& list,
                                        bool in_group = false);
-  std::optional<std::uint64_t> constant(const Scope& scope, const syntax::Constant& c);
+  std::optional<std::uint64_t> constant(const Scope& scope, const syntax::Constant& c, linux::Arch arch);
   /// The register of a named argument.
   std::optional<int> argument(const linux::Syscall& call, const syntax::Name& name);
   const linux::Syscall* find_call(const syntax::Name& name, bool quiet);
@@ -58,6 +59,7 @@ class Patterns {
   List<std::string> capabilities(const std::vector<syntax::Name>& names);
   List<std::string> globs(const Scope& scope, const std::vector<syntax::String>& strings, const std::string& prefix);
 
+  const std::vector<linux::Arch>& archs() const { return options_.archs; }  ///< the selected ones
   Evaluator& eval() { return eval_; }
   diagnostics::Sink& sink() { return eval_.sink(); }
 
@@ -76,7 +78,7 @@ class Patterns {
   Hosts hosts(const Scope& scope, const std::vector<syntax::Address>& list);
   void add_value(const Value& value, Span at, Hosts& out);
   std::optional<model::PortSet> ports(const Scope& scope, const std::vector<syntax::Port>& list);
-  std::optional<model::SyscallPattern> call(const Scope& scope, const syntax::SyscallPattern& p, bool quiet);
+  std::vector<model::SyscallPattern> call(const Scope& scope, const syntax::SyscallPattern& p, bool quiet);
   std::optional<model::ArgTest> test(const Scope& scope, const linux::Syscall& call, const syntax::Condition& c);
   List<model::SyscallPattern> group(const syntax::SyscallPattern& p);
 

@@ -120,7 +120,7 @@ const linux::Syscall* Patterns::find_call(const syntax::Name& name, bool quiet) 
   return nullptr;
 }
 
-std::optional<std::uint64_t> Patterns::constant(const Scope& scope, const syntax::Constant& c) {
+std::optional<std::uint64_t> Patterns::constant(const Scope& scope, const syntax::Constant& c, linux::Arch arch) {
   std::uint64_t out = 0;
   for (const auto& term : c.terms) {
     if (const auto* number = std::get_if<syntax::Number>(&term)) {
@@ -132,7 +132,7 @@ std::optional<std::uint64_t> Patterns::constant(const Scope& scope, const syntax
       continue;
     }
     const auto& name = std::get<syntax::Name>(term);
-    if (const auto value = linux::find_constant(name.text)) {
+    if (const auto value = linux::find_constant(name.text, arch)) {
       out |= *value;
       continue;
     }
@@ -148,10 +148,14 @@ std::optional<std::uint64_t> Patterns::constant(const Scope& scope, const syntax
         sink().emit(kind::type_mismatch, name.span, fmt::format("expected a number, found {}", to_string(value->type)));
       return std::nullopt;
     }
+    const bool elsewhere = std::any_of(std::begin(linux::all_archs), std::end(linux::all_archs),
+                                       [&](linux::Arch a) { return linux::find_constant(name.text, a).has_value(); });
     sink()
         .emit(kind::unknown_constant, name.span,
-              fmt::format("`{}` is no constant of the kernel that agp knows", name.text))
-        .helped(suggest_capitals(name.text, linux::constant_names()));
+              elsewhere ? fmt::format("{} has no constant `{}`", linux::to_string(arch), name.text)
+                        : fmt::format("`{}` is no constant of the kernel that agp knows", name.text))
+        .helped(elsewhere ? "write the number, or select only architectures that have it with `--arch`"
+                          : suggest_capitals(name.text, linux::constant_names()));
     return std::nullopt;
   }
   return out;
@@ -166,8 +170,10 @@ std::optional<int> Patterns::argument(const linux::Syscall& call, const syntax::
   if (help.empty())
     help = names.empty() ? fmt::format("`{}` takes no arguments; `arg0` to `arg5` are the registers", call.name)
                          : fmt::format("its arguments are {}", fmt::join(names, ", "));
+  const bool usual = options_.archs.size() == 1 || call.arch == options_.archs.front();
+  const std::string on = usual ? "" : fmt::format(" on {}", linux::to_string(call.arch));
   sink()
-      .emit(kind::unknown_argument, name.span, fmt::format("`{}` has no argument `{}`", call.name, name.text))
+      .emit(kind::unknown_argument, name.span, fmt::format("`{}` has no argument `{}`{}", call.name, name.text, on))
       .helped(help);
   return std::nullopt;
 }
@@ -196,7 +202,7 @@ std::optional<model::ArgTest> Patterns::test(const Scope& scope, const linux::Sy
   out.index = *index;
   out.op = to_model(c.op);
   for (const auto& v : c.values) {
-    const auto value = constant(scope, v);
+    const auto value = constant(scope, v, call.arch);
     if (!value) return std::nullopt;
     // negative constants (AT_FDCWD) are sign-extended: the argument's own width counts
     const auto fitting = linux::at_width(*value, argument.effective_mask);
@@ -213,7 +219,7 @@ std::optional<model::ArgTest> Patterns::test(const Scope& scope, const linux::Sy
     return std::nullopt;
   }
   if (c.mask) {
-    const auto mask = constant(scope, *c.mask);
+    const auto mask = constant(scope, *c.mask, call.arch);
     if (!mask) return std::nullopt;
     const auto seen = linux::at_width(*mask, argument.effective_mask);
     if (!seen) {
@@ -236,21 +242,31 @@ std::optional<model::ArgTest> Patterns::test(const Scope& scope, const linux::Sy
   return out;
 }
 
-std::optional<model::SyscallPattern> Patterns::call(const Scope& scope, const syntax::SyscallPattern& p, bool quiet) {
-  const linux::Syscall* found = find_call(p.name, quiet);
-  if (!found) return std::nullopt;
-  model::SyscallPattern out;
-  out.name = p.name.text;
-  bool ok = true;
-  if (p.conditions)
-    for (const auto& c : *p.conditions) {
-      auto t = test(scope, *found, c);
-      if (t)
-        out.tests.push_back(std::move(*t));
-      else
-        ok = false;
-    }
-  return ok ? std::optional(std::move(out)) : std::nullopt;
+std::vector<model::SyscallPattern> Patterns::call(const Scope& scope, const syntax::SyscallPattern& p, bool quiet) {
+  if (!find_call(p.name, quiet)) return {};
+  std::vector<model::SyscallPattern> out;
+  for (const auto arch : options_.archs) {
+    const auto* found = linux::find_syscall(arch, p.name.text);
+    if (!found) continue;
+    model::SyscallPattern one{p.name.text, {}, {arch}};
+    bool ok = true;
+    if (p.conditions)
+      for (const auto& c : *p.conditions) {
+        auto t = test(scope, *found, c);
+        if (t)
+          one.tests.push_back(std::move(*t));
+        else
+          ok = false;
+      }
+    if (!ok) return {};  // said once, for the first architecture that it is wrong on
+    const auto same = std::find_if(out.begin(), out.end(), [&](const auto& o) { return o.tests == one.tests; });
+    if (same == out.end())
+      out.push_back(std::move(one));
+    else
+      same->archs.add(arch);
+  }
+  if (out.size() == 1) out.front().archs = linux::ArchSet::all();
+  return out;
 }
 
 Patterns::List<model::SyscallPattern> Patterns::group(const syntax::SyscallPattern& p) {
@@ -298,8 +314,8 @@ Patterns::List<model::SyscallPattern> Patterns::syscalls(const Scope& scope,
         one.text = "@" + p.name.text;
         out.push_back(std::move(one));
       }
-    } else if (auto one = call(scope, p, in_group)) {
-      out.push_back({std::move(*one), p.span, call_text(p)});
+    } else {
+      for (auto& one : call(scope, p, in_group)) out.push_back({std::move(one), p.span, call_text(p)});
     }
   }
   return out;
