@@ -1,5 +1,5 @@
 // Names and AUDIT_ARCH_* values of the architectures.
-#include "compiler/linux/arch.hpp"
+#include "compiler/linux/syscalls.hpp"
 
 #include <iterator>
 
@@ -36,6 +36,8 @@ std::optional<Arch> arch_of_call(std::uint32_t audit, std::uint32_t number) {
     if (row.audit == audit) return row.arch;
   return std::nullopt;
 }
+
+Arch machine_of(Arch arch) { return arch == Arch::i386 || arch == Arch::x32 ? Arch::x86_64 : arch; }
 
 std::uint32_t audit_arch(Arch arch) { return rows[static_cast<std::size_t>(arch)].audit; }
 

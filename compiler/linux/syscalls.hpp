@@ -10,6 +10,9 @@
 /// included: authors on other systems run `agp check`.
 namespace agp::linux {
 
+/// The architecture of the kernel that serves these calls: x86_64 for i386 and x32, else the same.
+Arch machine_of(Arch arch);
+
 struct Version {
   std::uint8_t major = 0, minor = 0;
   friend auto operator<=>(const Version&, const Version&) = default;

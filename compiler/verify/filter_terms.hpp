@@ -22,8 +22,8 @@ struct FilterOnCall {
   solver::Term enosys;     ///< RET_ERRNO with ENOSYS
 };
 
-/// The graph for one number on x86_64, or for any (both unset): loads of `nr` and `arch` are replaced first, so that
-/// only the part that number reaches, and only tests on arguments, become formulas.
+/// The graph for one number of one architecture (AUDIT_ARCH_*), or for any (unset): loads of `nr` and `arch` are
+/// replaced first, so that only the part that number reaches, and only tests on arguments, become formulas.
 FilterOnCall filter_terms(const model::FilterGraph& graph, solver::Terms& terms, const CallVariables& variables,
                           std::optional<std::uint32_t> number, std::optional<std::uint32_t> arch);
 

@@ -32,13 +32,12 @@ std::optional<WordTest> word_test(const Graph& g, const Graph::Node& n) {
 }  // namespace
 
 bool each_path(const Graph& graph, solver::Terms& terms, const CallVariables& variables, std::uint32_t number,
-               std::size_t limit, const std::function<void(const FilterPath&)>& each) {
+               std::uint32_t arch, std::size_t limit, const std::function<void(const FilterPath&)>& each) {
   struct Open {
     std::uint32_t node;
     Facts facts;
     Term condition;
   };
-  const std::uint32_t arch = linux::audit_arch(linux::Arch::x86_64);
   ExpressionTerms expressions(graph, terms, variables, number, arch);
   Open start{graph.root, {}, terms.boolean(true)};
   start.facts[0].learn(Kind::Eq, 0xffffffff, number, true);

@@ -14,9 +14,11 @@ struct FilterPath {
   FilterOnCall answer;     ///< at its end
 };
 
-/// Calls `each` for every path of the graph for this number on x86_64; paths that contradict themselves are left out as
-/// far as the facts show it. False when there are more than `limit` of them: then some were not visited.
+/// Calls `each` for every path of the graph for this number of an architecture (AUDIT_ARCH_*); paths that contradict
+/// themselves are left out as far as the facts show it. False when there are more than `limit` of them: then some were
+/// not visited.
 bool each_path(const model::FilterGraph& graph, solver::Terms& terms, const CallVariables& variables,
-               std::uint32_t number, std::size_t limit, const std::function<void(const FilterPath&)>& each);
+               std::uint32_t number, std::uint32_t arch, std::size_t limit,
+               const std::function<void(const FilterPath&)>& each);
 
 }  // namespace agp::verify

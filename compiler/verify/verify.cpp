@@ -12,9 +12,10 @@
 #include "compiler/verify/witness.hpp"
 
 // Comes in: the policy and decoded filters. Goes out: for each filter, the obligations of both directions and of the
-// errno. The space of calls is cut by number: one question for each call of the table whose answer depends on arguments
-// (most do not: both sides fold to constants), two for all other numbers and architectures. A refutation counts only if
-// its witness gives the same difference when policy and graph are evaluated on it.
+// errno. The space of calls is cut by architecture and number: one question for each call of the target's tables whose
+// answer depends on arguments (most do not: both sides fold to constants), one for all other numbers of an
+// architecture, one for all other architectures. A refutation counts only if its witness gives the same difference when
+// policy and graph are evaluated on it.
 namespace agp::verify {
 namespace {
 
@@ -36,19 +37,29 @@ class FilterCheck {
         filter_(filter),
         options_(options),
         variables_(call_variables(terms_)),
-        policy_terms_(policy, plan, terms_, variables_) {}
+        policy_terms_(policy, plan, terms_, variables_) {
+    for (const std::string& name : target.archs)
+      if (const auto arch = linux::find_arch(name)) archs_.add(*arch);
+  }
 
   std::vector<Obligation> run() {
     if (filter_.graph.nodes.empty())
       return all_unknown("the filter's registers take more distinct states than the limit");
-    if (filter_.arch != "x86_64")
-      return all_unknown(fmt::format("there is no table of system calls for `{}`", filter_.arch));
+    machine_ = linux::find_arch(filter_.arch);
+    if (!machine_) return all_unknown(fmt::format("there is no table of system calls for `{}`", filter_.arch));
+    const auto served = [&](linux::Arch arch) { return archs_.has(arch) && linux::machine_of(arch) == *machine_; };
+    if (std::none_of(std::begin(linux::all_archs), std::end(linux::all_archs), served))
+      return all_unknown(fmt::format("the target has no {}", filter_.arch));
     if (loaded_by_runc(filter_.artifact, target_))
       needs_ = linux::profile_needs(target_.stack, {static_cast<std::uint8_t>(target_.runc.major),
                                                     static_cast<std::uint8_t>(target_.runc.minor)});
-    for (const linux::Syscall& call : linux::syscalls(linux::Arch::x86_64)) check_call(call);
+    for (const linux::Arch arch : linux::all_archs) {
+      if (!archs_.has(arch)) continue;
+      clone_ = clone3_wrong_ = terms_.boolean(false);
+      for (const linux::Syscall& call : linux::syscalls(arch)) check_call(call);
+      if (here(arch)) check_clone3(arch);
+    }
     check_other_numbers();
-    check_clone3();
     std::vector<Obligation> out;
     out.push_back(obligation(Direction::Excess, excess_));
     out.push_back(obligation(Direction::Loss, loss_));
@@ -99,6 +110,8 @@ class FilterCheck {
     return terms_.equal(terms_.binary(solver::Op::BvAnd, argument, terms_.constant(64, need->mask)),
                         terms_.constant(64, 0));
   }
+  /// Can the machine that the filter is loaded on make calls of this architecture?
+  bool here(linux::Arch arch) const { return linux::machine_of(arch) == *machine_; }
   bool exists(const linux::Syscall& call) const {
     return model::KernelVersion{call.since.major, call.since.minor} <= target_.kernel;
   }
@@ -108,9 +121,9 @@ class FilterCheck {
     const auto on_path = [&](const FilterPath& path) {
       compare(call, policy_terms_.on(call, &path.facts), path.answer, path.condition);
     };
-    if (!each_path(filter_.graph, terms_, variables_, call.number, path_limit, on_path))
-      compare(call, policy_terms_.on(call),
-              filter_terms(filter_.graph, terms_, variables_, call.number, linux::audit_arch(linux::Arch::x86_64)),
+    const std::uint32_t arch = linux::audit_arch(call.arch);
+    if (!each_path(filter_.graph, terms_, variables_, call.number, arch, path_limit, on_path))
+      compare(call, policy_terms_.on(call), filter_terms(filter_.graph, terms_, variables_, call.number, arch),
               terms_.boolean(true));
     if (call.name == "clone") {
       const PolicyOnCall p = policy_terms_.on(call);
@@ -127,8 +140,8 @@ class FilterCheck {
       if (!terms_.is_false(difference)) ask(finding, terms_.both(where, difference), &call, direction);
     };
     question(excess_, terms_.both(f.permitted, terms_.negate(terms_.either(may_run, p.may_exceed))), Direction::Excess);
-    // On a kernel without the call nothing can be lost.
-    if (exists(call))
+    // On a kernel without the call nothing can be lost, nor on a machine that can't make it.
+    if (exists(call) && here(call.arch))
       question(loss_, terms_.both(allowed, terms_.negate(terms_.either(f.runs, p.may_lack))), Direction::Loss);
     if (call.name != "clone3") return;
     const Term by_default = terms_.negate(terms_.either(p.named_denial, may_run));
@@ -136,39 +149,44 @@ class FilterCheck {
     clone3_wrong_ = terms_.either(clone3_wrong_, terms_.both(where, wrong));
   }
 
-  /// Numbers outside the table, the x32 range among them, and every other architecture: nothing of it is an action of
+  /// Numbers outside the tables, the x32 range among them, and every other architecture: nothing of it is an action of
   /// the policy, so nothing may run.
   void check_other_numbers() {
-    const std::uint32_t x86_64 = linux::audit_arch(linux::Arch::x86_64);
-    const FilterOnCall here = filter_terms(filter_.graph, terms_, variables_, std::nullopt, x86_64);
-    std::uint64_t next = 0;
-    Term inside = terms_.boolean(false);
-    const auto known_range = [&](std::uint64_t first, std::uint64_t last) {  // neighbours in one comparison
-      inside = terms_.either(inside, terms_.both(terms_.less_equal(terms_.constant(32, first), variables_.number),
-                                                 terms_.less_equal(variables_.number, terms_.constant(32, last))));
-    };
-    std::uint64_t first = 0;
-    bool open = false;
-    for (const linux::Syscall& call : linux::syscalls(linux::Arch::x86_64)) {
-      if (open && call.number != next) known_range(first, next - 1);
-      if (!open || call.number != next) first = call.number;
-      open = true;
-      next = std::uint64_t{call.number} + 1;
+    Term foreign = terms_.boolean(true);
+    std::vector<std::uint32_t> seen;
+    for (const linux::Arch arch : linux::all_archs) {
+      const std::uint32_t audit = linux::audit_arch(arch);
+      if (!archs_.has(arch) || std::find(seen.begin(), seen.end(), audit) != seen.end()) continue;
+      seen.push_back(audit);
+      foreign = terms_.both(foreign, terms_.negate(terms_.equal(variables_.arch, terms_.constant(32, audit))));
+      const FilterOnCall f = filter_terms(filter_.graph, terms_, variables_, std::nullopt, audit);
+      ask(excess_, terms_.both(terms_.negate(known_numbers(audit)), f.permitted), nullptr, Direction::Excess, audit);
     }
-    if (open) known_range(first, next - 1);
-    const Term unknown = terms_.negate(inside);
-    ask(excess_, terms_.both(unknown, here.permitted), nullptr, Direction::Excess, x86_64);
-
     const FilterOnCall anywhere = filter_terms(filter_.graph, terms_, variables_, std::nullopt, std::nullopt);
-    const Term foreign = terms_.negate(terms_.equal(variables_.arch, terms_.constant(32, x86_64)));
     ask(excess_, terms_.both(foreign, anywhere.permitted), nullptr, Direction::Excess);
   }
 
-  void check_clone3() {
+  /// The number is one of the tables that share this AUDIT_ARCH_* word; neighbours in one comparison.
+  Term known_numbers(std::uint32_t audit) {
+    Term inside = terms_.boolean(false);
+    for (const linux::Arch arch : linux::all_archs) {
+      if (!archs_.has(arch) || linux::audit_arch(arch) != audit) continue;
+      const auto calls = linux::syscalls(arch);
+      for (std::size_t first = 0, next = 0; first < calls.size(); first = next) {
+        for (next = first + 1; next < calls.size() && calls[next].number == calls[next - 1].number + 1;) ++next;
+        const Term low = terms_.constant(32, calls[first].number), high = terms_.constant(32, calls[next - 1].number);
+        inside = terms_.either(
+            inside, terms_.both(terms_.less_equal(low, variables_.number), terms_.less_equal(variables_.number, high)));
+      }
+    }
+    return inside;
+  }
+
+  void check_clone3(linux::Arch arch) {
     if (terms_.is_true(clone_) || terms_.is_false(clone_)) return;
     if (satisfiable(clone_) && satisfiable(terms_.negate(clone_))) {
       clone_has_conditions_ = true;
-      ask(errno_, clone3_wrong_, linux::find_syscall(linux::Arch::x86_64, "clone3"), Direction::Errno);
+      ask(errno_, clone3_wrong_, linux::find_syscall(arch, "clone3"), Direction::Errno);
     }
   }
 
@@ -185,7 +203,7 @@ class FilterCheck {
            std::optional<std::uint32_t> arch = {}) {
     if (terms_.is_false(difference) || finding.refuted) return;
     CallInput input;
-    input.arch = linux::audit_arch(linux::Arch::x86_64);
+    input.arch = call ? linux::audit_arch(call->arch) : arch.value_or(0);
     if (call) input.number = call->number;
     if (!terms_.is_true(difference)) {
       finding.solved = true;
@@ -198,10 +216,11 @@ class FilterCheck {
       }
       read(std::get<solver::Sat>(answer), input, call != nullptr, arch.has_value() || call != nullptr);
     }
-    finding.refuted = confirm({policy_, plan_, filter_.graph, needs_}, direction, input);
+    finding.refuted = confirm({policy_, plan_, filter_.graph, archs_, needs_}, direction, input);
     if (!finding.refuted && finding.unknown.empty())
-      finding.unknown = fmt::format(
-          "the solver's witness `{}` shows no difference when it is evaluated: this is a bug in agp", call_text(input));
+      finding.unknown =
+          fmt::format("the solver's witness `{}` shows no difference when it is evaluated: this is a bug in agp",
+                      call_text(input, archs_));
   }
 
   void read(const solver::Sat& sat, CallInput& input, bool number_fixed, bool arch_fixed) {
@@ -226,6 +245,8 @@ class FilterCheck {
   CallVariables variables_;
   PolicyTerms policy_terms_;
   std::vector<linux::LoaderNeed> needs_;
+  linux::ArchSet archs_;                ///< the target's
+  std::optional<linux::Arch> machine_;  ///< that the filter is loaded on
   std::unique_ptr<solver::Session> session_;
   Finding excess_, loss_, errno_;
   Term clone_{0}, clone3_wrong_{0};

@@ -11,9 +11,9 @@
 namespace agp::verify {
 namespace {
 
-const linux::Syscall* entry(const CallInput& input) {
-  return input.arch == linux::audit_arch(linux::Arch::x86_64) ? linux::find_syscall(linux::Arch::x86_64, input.number)
-                                                              : nullptr;
+const linux::Syscall* entry(const CallInput& input, linux::ArchSet archs) {
+  const auto arch = linux::arch_of_call(input.arch, input.number);
+  return arch && archs.has(*arch) ? linux::find_syscall(*arch, input.number) : nullptr;
 }
 
 model::Evaluated run(const model::FilterGraph& graph, const CallInput& input) {
@@ -26,10 +26,10 @@ model::Evaluated run(const model::FilterGraph& graph, const CallInput& input) {
   return model::evaluate_at(graph, words);
 }
 
-model::Verdict decide(const model::Policy& policy, const CallInput& input) {
-  const linux::Syscall* call = entry(input);
+model::Verdict decide(const Question& q, const CallInput& input) {
+  const linux::Syscall* call = entry(input, q.archs);
   if (!call) return {};
-  return model::decide(policy, model::SyscallAction{std::string(call->name), input.arguments});
+  return model::decide(q.policy, model::SyscallAction{std::string(call->name), input.arguments, call->arch});
 }
 
 /// A deny or ask rule stands behind the decision, not only the default.
@@ -56,9 +56,9 @@ bool accepted(const Question& q, Direction direction, const CallInput& input, co
 
 bool differs(const Question& q, Direction direction, const CallInput& input) {
   const std::uint32_t word = run(q.graph, input).word;
-  const model::Verdict verdict = decide(q.policy, input);
+  const model::Verdict verdict = decide(q, input);
   const bool runs = reaction(word) == Reaction::Runs, permitted = runs || reaction(word) == Reaction::Supervised;
-  const linux::Syscall* call = entry(input);
+  const linux::Syscall* call = entry(input, q.archs);
   if (call && accepted(q, direction, input, *call)) return false;
   const bool needed =
       call && std::any_of(q.needs.begin(), q.needs.end(), [&](const linux::LoaderNeed& n) {
@@ -93,11 +93,14 @@ CallInput smallest(CallInput input, const std::function<bool(const CallInput&)>&
 
 }  // namespace
 
-std::string call_text(const CallInput& input) {
-  const linux::Syscall* call = entry(input);
+std::string call_text(const CallInput& input, linux::ArchSet archs) {
+  const linux::Syscall* call = entry(input, archs);
   const std::string name = call ? std::string(call->name) : fmt::format("{:#x}", input.number);
   std::string text = model::to_string(model::Action(model::SyscallAction{name, input.arguments}));
-  if (input.arch != linux::audit_arch(linux::Arch::x86_64)) text += fmt::format(" of architecture {:#x}", input.arch);
+  if (call && call->arch != linux::Arch::x86_64)
+    text += fmt::format(" on {}", linux::to_string(call->arch));
+  else if (input.arch != linux::audit_arch(linux::Arch::x86_64))
+    text += fmt::format(" of architecture {:#x}", input.arch);
   if (input.instruction_pointer != 0) text += fmt::format(" at instruction pointer {:#x}", input.instruction_pointer);
   return text;
 }
@@ -107,14 +110,14 @@ std::optional<Witness> confirm(const Question& question, Direction direction, co
   if (!still(input)) return std::nullopt;
   const CallInput small = smallest(input, still);
   const model::Evaluated answer = run(question.graph, small);
-  const model::Verdict verdict = decide(question.policy, small);
+  const model::Verdict verdict = decide(question, small);
   Witness w;
   w.arch = small.arch;
   w.number = small.number;
   w.arguments = small.arguments;
   w.instruction_pointer = small.instruction_pointer;
   w.answer = answer.word;
-  w.action = call_text(small);
+  w.action = call_text(small, question.archs);
   w.decision = verdict.decision;
   w.rules = verdict.rules;
   const std::uint32_t place = question.graph.nodes[answer.node].place;

@@ -17,15 +17,16 @@ struct CallInput {
   std::uint64_t instruction_pointer = 0;
 };
 
-/// `syscall socket(0x10000000a, 1)`; `syscall 0x40000029(…)` for a number outside the table, with the architecture
-/// where it is not x86_64.
-std::string call_text(const CallInput& input);
+/// `syscall socket(0x10000000a, 1)`; `syscall 0x40000029(…)` for a number outside the tables of these architectures;
+/// with the architecture where it is not x86_64.
+std::string call_text(const CallInput& input, linux::ArchSet archs);
 
 /// What is compared with what.
 struct Question {
   const model::Policy& policy;
   const plan::Plan& plan;  ///< whose accepted gaps are no difference
   const model::FilterGraph& graph;
+  linux::ArchSet archs;                      ///< the target's: a call of another one is no action of the policy
   std::span<const linux::LoaderNeed> needs;  ///< nor is what the loader needs
 };
 

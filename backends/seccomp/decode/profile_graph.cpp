@@ -76,16 +76,25 @@ class Builder {
 
   std::variant<Graph, Rejected> run() {
     graph_.place_name = "entry";
-    std::map<std::uint32_t, std::vector<const ProfileRule*>> calls;
-    for (const ProfileRule& r : profile_.rules) calls[r.number].push_back(&r);
+    // By what seccomp_data.arch says: x86_64 and x32 share it, and their numbers differ.
+    std::map<std::uint32_t, std::map<std::uint32_t, std::vector<const ProfileRule*>>> archs;
+    for (const linux::Arch arch : profile_.archs) archs[linux::audit_arch(arch)];
+    for (const ProfileRule& r : profile_.rules) archs[linux::audit_arch(r.arch)][r.number].push_back(&r);
     const std::uint32_t otherwise = leaf(profile_.default_word, Graph::default_place);
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> targets;  // number, node
-    for (const auto& [number, rules] : calls) {
-      if (auto wrong = judge(rules)) return Rejected{*wrong};
-      targets.emplace_back(number, call(rules, otherwise));
+    const std::uint32_t bad = leaf(format::ret_kill_thread, Graph::default_place);
+    std::uint32_t next = bad;
+    for (const auto& [audit, calls] : archs) {
+      std::vector<std::pair<std::uint32_t, std::uint32_t>> targets;  // number, node
+      for (const auto& [number, rules] : calls) {
+        if (auto wrong = judge(rules)) return Rejected{*wrong};
+        targets.emplace_back(number, call(rules, otherwise));
+      }
+      const std::uint32_t numbers = targets.empty() ? otherwise : search(targets, 0, targets.size(), otherwise);
+      const std::uint32_t here =
+          audit == format::arch_x86_64 ? x86_64(numbers, bad) : enosys(linux::arch_of_call(audit, 0).value(), numbers);
+      next = node(Kind::Eq, load(format::offset_arch), constant(audit), here, next, Graph::default_place);
     }
-    const std::uint32_t numbers = targets.empty() ? otherwise : search(targets, 0, targets.size(), otherwise);
-    graph_.root = frame(numbers);
+    graph_.root = next;
     return std::move(graph_);
   }
 
@@ -148,7 +157,7 @@ class Builder {
     return next;
   }
 
-  /// Both words of the argument, high first.
+  /// Both words of the argument, high first; on 32 bits there is only the low one.
   std::uint32_t compare(const Comparison& c, std::uint32_t yes, std::uint32_t no, std::uint32_t place) {
     using C = Comparison::Op;
     const auto high = static_cast<std::uint32_t>(c.value >> 32), low = static_cast<std::uint32_t>(c.value);
@@ -158,10 +167,12 @@ class Builder {
     const std::uint32_t h = word(format::offset_high(c.argument), static_cast<std::uint32_t>(c.mask >> 32));
     const std::uint32_t l = word(format::offset_low(c.argument), static_cast<std::uint32_t>(c.mask));
     const auto both = [&](std::uint32_t same, std::uint32_t other) {
+      if (c.low_word) return node(Kind::Eq, l, constant(low), same, other, place);
       return node(Kind::Eq, h, constant(high), node(Kind::Eq, l, constant(low), same, other, place), other, place);
     };
     const auto by_order = [&](Kind kind, std::uint32_t above, std::uint32_t below) {
       const std::uint32_t tie = node(kind, l, constant(low), above, below, place);
+      if (c.low_word) return tie;
       return node(Kind::Gt, h, constant(high), above, node(Kind::Eq, h, constant(high), tie, below, place), place);
     };
     switch (c.op) {
@@ -193,20 +204,26 @@ class Builder {
     return node(Kind::Ge, load(format::offset_nr), constant(targets[middle].first), upper, lower, Graph::default_place);
   }
 
-  /// What stands before the numbers: architecture and x32 (gen_bpf.c, _gen_bpf_arch; both get SCMP_ACT_KILL, except the
-  /// number -1 that a tracer uses to skip a call), and runc's ENOSYS prefix before both.
-  std::uint32_t frame(std::uint32_t numbers) {
-    const std::uint32_t bad = leaf(format::ret_kill_thread, Graph::default_place);
+  /// What stands before the numbers of x86_64 and x32. Without x32 its numbers get what another architecture gets,
+  /// except -1, which a tracer uses to skip a call (gen_bpf.c, _gen_bpf_arch). runc's ENOSYS prefix stands before both.
+  std::uint32_t x86_64(std::uint32_t numbers, std::uint32_t bad) {
     const auto number = load(format::offset_nr);
-    const std::uint32_t minus_one = node(Kind::Eq, number, constant(0xffffffff), numbers, bad, Graph::default_place);
-    std::uint32_t here = node(Kind::Ge, number, constant(format::x32_bit), minus_one, numbers, Graph::default_place);
-    if (profile_.enosys_above) {
-      const std::uint32_t enosys = leaf(format::ret_errno | format::enosys, Graph::default_place);
-      const std::uint32_t newer =
-          node(Kind::Gt, number, constant(*profile_.enosys_above), enosys, here, Graph::default_place);
-      here = node(Kind::Set, number, constant(format::x32_bit), here, newer, Graph::default_place);
+    const bool x32 = std::find(profile_.archs.begin(), profile_.archs.end(), linux::Arch::x32) != profile_.archs.end();
+    std::uint32_t here = numbers;
+    if (!x32) {
+      const std::uint32_t minus_one = node(Kind::Eq, number, constant(0xffffffff), numbers, bad, Graph::default_place);
+      here = node(Kind::Ge, number, constant(format::x32_bit), minus_one, numbers, Graph::default_place);
     }
-    return node(Kind::Eq, load(format::offset_arch), constant(format::arch_x86_64), here, bad, Graph::default_place);
+    return node(Kind::Set, number, constant(format::x32_bit), enosys(linux::Arch::x32, here),
+                enosys(linux::Arch::x86_64, here), Graph::default_place);
+  }
+
+  /// runc's own test of one architecture's numbers.
+  std::uint32_t enosys(linux::Arch arch, std::uint32_t here) {
+    const auto above = profile_.enosys_above.find(arch);
+    if (above == profile_.enosys_above.end()) return here;
+    const std::uint32_t answer = leaf(format::ret_errno | format::enosys, Graph::default_place);
+    return node(Kind::Gt, load(format::offset_nr), constant(above->second), answer, here, Graph::default_place);
   }
 
   const Profile& profile_;

@@ -37,9 +37,59 @@ std::optional<std::string> misspelt(const Json& object, std::initializer_list<st
   return std::nullopt;
 }
 
+constexpr std::pair<std::string_view, linux::Arch> arch_names[] = {{"SCMP_ARCH_X86_64", linux::Arch::x86_64},
+                                                                   {"SCMP_ARCH_X86", linux::Arch::i386},
+                                                                   {"SCMP_ARCH_X32", linux::Arch::x32},
+                                                                   {"SCMP_ARCH_AARCH64", linux::Arch::aarch64},
+                                                                   {"SCMP_ARCH_RISCV64", linux::Arch::riscv64}};
+
+/// What libseccomp makes of a call that i386 also has behind another one: the name gets a rule for the number of its
+/// own, if there is one, and a rule for the shared call with this first argument (syscalls.c, abi_rule_add;
+/// include/uapi/linux/net.h SYS_*, ipc.h).
+struct Multiplexed {
+  std::string_view name, call;
+  std::uint64_t first;
+};
+constexpr Multiplexed multiplexed[] = {
+    {"socket", "socketcall", 1},
+    {"bind", "socketcall", 2},
+    {"connect", "socketcall", 3},
+    {"listen", "socketcall", 4},
+    {"accept", "socketcall", 5},
+    {"getsockname", "socketcall", 6},
+    {"getpeername", "socketcall", 7},
+    {"socketpair", "socketcall", 8},
+    {"send", "socketcall", 9},
+    {"recv", "socketcall", 10},
+    {"sendto", "socketcall", 11},
+    {"recvfrom", "socketcall", 12},
+    {"shutdown", "socketcall", 13},
+    {"setsockopt", "socketcall", 14},
+    {"getsockopt", "socketcall", 15},
+    {"sendmsg", "socketcall", 16},
+    {"recvmsg", "socketcall", 17},
+    {"accept4", "socketcall", 18},
+    {"recvmmsg", "socketcall", 19},
+    {"sendmmsg", "socketcall", 20},
+    {"semop", "ipc", 1},
+    {"semget", "ipc", 2},
+    {"semctl", "ipc", 3},
+    {"semtimedop", "ipc", 4},
+    {"msgsnd", "ipc", 11},
+    {"msgrcv", "ipc", 12},
+    {"msgget", "ipc", 13},
+    {"msgctl", "ipc", 14},
+    {"shmat", "ipc", 21},
+    {"shmdt", "ipc", 22},
+    {"shmget", "ipc", 23},
+    {"shmctl", "ipc", 24},
+};
+
 class Reader {
  public:
-  Reader(std::string_view at, const model::Target& target) : at_(at), target_(target) {}
+  Reader(std::string_view at, const model::Target& target, linux::Arch machine) : at_(at), target_(target) {
+    archs_.push_back(machine);
+  }
 
   /// Throws Failure, within this file only.
   Profile read(const Json& seccomp) {
@@ -55,16 +105,18 @@ class Reader {
     out.default_word = action(seccomp, "defaultAction", "defaultErrnoRet", "");
     if ((out.default_word & format::ret_action) == format::ret_user_notif)
       fail("/defaultAction", "is SCMP_ACT_NOTIFY, which runc refuses");
-    std::uint32_t largest = 0;
     if (const auto it = seccomp.find("syscalls"); it != seccomp.end() && !it->is_null()) {
       if (!it->is_array()) fail("/syscalls", "is not an array");
-      for (std::size_t i = 0; i < it->size(); ++i) entry((*it)[i], static_cast<std::uint32_t>(i), out, largest);
+      for (std::size_t i = 0; i < it->size(); ++i) entry((*it)[i], static_cast<std::uint32_t>(i), out);
     }
     // The stub is made for each architecture listed, from the largest number named for it, unless the default lets
     // calls run (patchbpf: findLastSyscalls, isAllowAction).
     const std::uint32_t how = out.default_word & format::ret_action;
     const bool open = how == format::ret_allow || how == format::ret_log || how == format::ret_trace;
-    if (listed_ && !open && largest != 0) out.enosys_above = largest;
+    for (const linux::Arch arch : listed_)
+      if (const auto largest = largest_.find(arch); !open && largest != largest_.end())
+        out.enosys_above.insert(*largest);
+    out.archs = archs_;
     return out;
   }
 
@@ -89,10 +141,12 @@ class Reader {
     if (it == seccomp.end() || it->is_null()) return;
     if (!it->is_array()) fail("/architectures", "is not an array");
     for (std::size_t i = 0; i < it->size(); ++i) {
-      if ((*it)[i] != "SCMP_ARCH_X86_64")
-        fail(fmt::format("/architectures/{}", i),
-             fmt::format("is {}, and only SCMP_ARCH_X86_64 can be decided", (*it)[i].dump()));
-      listed_ = true;
+      const auto known = std::find_if(std::begin(arch_names), std::end(arch_names),
+                                      [&](const auto& row) { return (*it)[i] == row.first; });
+      if (known == std::end(arch_names))
+        fail(fmt::format("/architectures/{}", i), fmt::format("is {}, of which there is no table", (*it)[i].dump()));
+      if (std::find(archs_.begin(), archs_.end(), known->second) == archs_.end()) archs_.push_back(known->second);
+      listed_.push_back(known->second);
     }
   }
 
@@ -123,7 +177,7 @@ class Reader {
     fail(where + "/" + key, fmt::format("is `{}`, which is no action", name));
   }
 
-  void entry(const Json& e, std::uint32_t index, Profile& out, std::uint32_t& largest) {
+  void entry(const Json& e, std::uint32_t index, Profile& out) {
     const std::string where = fmt::format("/syscalls/{}", index);
     if (!e.is_object()) fail(where, "is not an object");
     spelling(e, where, {"names", "action", "errnoRet", "args"});
@@ -143,12 +197,23 @@ class Reader {
       if (name.empty()) fail(fmt::format("{}/names/{}", where, i), "is empty, which runc refuses");
       if (name == "write" && (word & format::ret_action) == format::ret_user_notif)
         fail(where, "notifies on `write`, which runc refuses");
-      const linux::Syscall* call = linux::find_syscall(linux::Arch::x86_64, name);
-      if (!call) continue;  // dropped: another architecture's, or nobody's
-      certain(*call, word, out.default_word, fmt::format("{}/names/{}", where, i));
-      largest = std::max(largest, call->number);
-      if (word != out.default_word) rules(*call, comparisons, word, index, out);
+      for (const linux::Arch arch : archs_) {
+        const linux::Syscall* call = linux::find_syscall(arch, name);
+        const auto shared = arch == linux::Arch::i386 ? behind(name) : nullptr;
+        if (call) certain(*call, word, out.default_word, fmt::format("{}/names/{}", where, i));
+        // libseccomp's own number of a multiplexed call is negative, whether or not it has another (patchbpf).
+        if (call && !shared) largest_[arch] = std::max(largest_[arch], call->number);
+        if (word == out.default_word) continue;
+        if (shared) rules(*linux::find_syscall(arch, shared->call), comparisons, shared->first, word, index, out);
+        if (call) rules(*call, comparisons, std::nullopt, word, index, out);
+      }
     }
+  }
+
+  static const Multiplexed* behind(std::string_view name) {
+    const auto found = std::find_if(std::begin(multiplexed), std::end(multiplexed),
+                                    [&](const Multiplexed& m) { return m.name == name; });
+    return found == std::end(multiplexed) ? nullptr : found;
   }
 
   /// Whether libseccomp knows the name decides between this entry and the default. It matters only where the kernel has
@@ -204,16 +269,28 @@ class Reader {
     return c;
   }
 
-  /// A repeated argument turns an entry's conditions into alternatives (runc, matchCall).
-  static void rules(const linux::Syscall& call, const std::vector<Comparison>& comparisons, std::uint32_t word,
-                    std::uint32_t index, Profile& out) {
+  /// A repeated argument turns an entry's conditions into alternatives (runc, matchCall). `first` takes the place of
+  /// what is said about the first argument (abi_rule_add).
+  static void rules(const linux::Syscall& call, const std::vector<Comparison>& comparisons,
+                    std::optional<std::uint64_t> first, std::uint32_t word, std::uint32_t index, Profile& out) {
     std::array<int, 6> seen{};
     for (const Comparison& c : comparisons) ++seen[c.argument];
     const bool repeated = std::any_of(seen.begin(), seen.end(), [](int n) { return n > 1; });
     const auto add = [&](std::vector<Comparison> list) {
+      if (first) {
+        std::erase_if(list, [](const Comparison& c) { return c.argument == 0; });
+        list.insert(list.begin(), Comparison{0, Comparison::Op::Eq, ~0ull, *first});
+      }
+      // To libseccomp x32 is an architecture of 32 bits too, though its kernel takes whole registers (arch-x32.c).
+      if (call.arch == linux::Arch::i386 || call.arch == linux::Arch::x32)
+        for (Comparison& c : list) {
+          c.mask &= 0xffffffff;
+          c.value &= 0xffffffff;
+          c.low_word = true;
+        }
       // A comparison under an empty mask always holds and is left out (db.c, _db_rule_gen_64).
       std::erase_if(list, [](const Comparison& c) { return c.mask == 0; });
-      out.rules.push_back({call.number, std::move(list), word, index});
+      out.rules.push_back({call.arch, call.number, std::move(list), word, index});
     };
     if (!repeated) return add(comparisons);
     for (const Comparison& c : comparisons) add({c});
@@ -221,12 +298,14 @@ class Reader {
 
   std::string at_;
   const model::Target& target_;
-  bool listed_ = false;
+  std::vector<linux::Arch> archs_, listed_;
+  std::map<linux::Arch, std::uint32_t> largest_;
 };
 
 }  // namespace
 
-std::variant<Profile, Rejected> read_profile(std::string_view json, std::string_view at, const model::Target& target) {
+std::variant<Profile, Rejected> read_profile(std::string_view json, std::string_view at, const model::Target& target,
+                                             linux::Arch machine) {
   // Parsed without exceptions; a key that stands twice would be read differently by different programs.
   std::vector<std::vector<std::string>> keys;
   std::string twice;
@@ -254,7 +333,7 @@ std::variant<Profile, Rejected> read_profile(std::string_view json, std::string_
     }
     if (!document.contains(pointer))
       return Rejected{fmt::format("has no `{}`: the process would run without a filter", at)};
-    return Reader(at, target).read(document.at(pointer));
+    return Reader(at, target, machine).read(document.at(pointer));
   } catch (const Failure& f) {
     return Rejected{f.text};
   } catch (const Json::exception& e) {

@@ -21,14 +21,24 @@ const linux::Argument* unclassified(const model::SyscallPattern& pattern, const 
   return nullptr;
 }
 
+/// The call on the first of the target's architectures that has it and that the pattern is about.
+const linux::Syscall* find_call(const model::SyscallPattern& pattern, const model::Target& target) {
+  for (const std::string& name : target.archs) {
+    const auto arch = linux::find_arch(name);
+    const linux::Syscall* call = arch && pattern.archs.has(*arch) ? linux::find_syscall(*arch, pattern.name) : nullptr;
+    if (call) return call;
+  }
+  return nullptr;
+}
+
 Capability of_pattern(const model::SyscallPattern& pattern, Effect effect, const model::Target& target) {
   Capability c;
   c.holds = Holds::Exact;
   c.reason = pattern.tests.empty() ? "decided by number"
                                    : "decided by number and arguments, under the bits that the kernel looks at";
-  const linux::Syscall* call = linux::find_syscall(linux::Arch::x86_64, pattern.name);
+  const linux::Syscall* call = find_call(pattern, target);
   if (!call) {
-    c.reason = "x86_64 has no such call";
+    c.reason = "no architecture of the target has this call";
     return c;
   }
   const bool exists = since(*call) <= target.kernel;
