@@ -10,6 +10,7 @@
 
 #include "compiler/bundle/bundle.hpp"
 #include "compiler/diagnostics/text.hpp"
+#include "compiler/plan/target_record.hpp"
 #include "compiler/source/digest.hpp"
 #include "compiler/source/version.hpp"
 
@@ -81,22 +82,6 @@ std::string_view word(model::Accept::Kind kind) {
       return "narrower";
   }
   return "unenforced";
-}
-
-std::string version_text(const model::KernelVersion& version) {
-  return fmt::format("{}.{}", version.major, version.minor);
-}
-
-Json target_record(const model::Target& target) {
-  return {{"schema", "agp-target/1"},
-          {"name", target.name},
-          {"kernel", version_text(target.kernel)},
-          {"landlock_abi", target.landlock_abi},
-          {"arch", target.archs},
-          {"stack", target.stack},
-          {"loaders", {{"runc", version_text(target.runc)}}},
-          {"nft", version_text(target.nft)},
-          {"resolver", {{"dnsmasq", version_text(target.dnsmasq)}, {"user", target.dns_user}}}};
 }
 
 /// Of the counts that --syscall-counts gave, in their normal form: a name and a count on each line, by name.
@@ -266,7 +251,7 @@ std::string manifest(const Content& content) {
                       {"policy", policy_record(policy)},
                       {"obligations", obligations_record(policy)},
                       {"options", options},
-                      {"target", target_record(*content.target)},
+                      {"target", plan::target_record(*content.target)},
                       {"stack", stack_record(content)},
                       {"modules", modules},
                       {"files", file_names(content)},

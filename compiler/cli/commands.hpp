@@ -34,6 +34,8 @@ int run_inspect(Context& context);
 int run_fmt(Context& context);
 int run_explain(Context& context);
 int run_completion(Context& context);
+int run_targets(Context& context);
+int run_backends(Context& context);
 int run_version(Context& context);
 int run_help(Context& context);
 

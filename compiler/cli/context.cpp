@@ -37,7 +37,7 @@ bool set_and_not_zero(const char* name) {
 
 void Outcome::consider(const Diagnostic& d, const std::optional<diagnostics::Severity>& fail_on) {
   const auto among = [&](const auto& kinds) { return std::find(kinds.begin(), kinds.end(), d.kind) != kinds.end(); };
-  if (among(unusable_kinds))
+  if (among(unusable_kinds) && d.severity == diagnostics::Severity::Error)
     unusable();
   else if (among(undecided_kinds))
     undecided();

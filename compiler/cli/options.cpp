@@ -71,8 +71,7 @@ Words target_names() {
 
 Words arch_names() {
   Words out;
-  for (const auto arch : {linux::Arch::x86_64, linux::Arch::i386, linux::Arch::aarch64, linux::Arch::riscv64})
-    if (!linux::syscalls(arch).empty()) out.emplace_back(linux::to_string(arch));
+  for (const auto arch : linux::all_archs) out.emplace_back(linux::to_string(arch));
   return out;
 }
 
@@ -202,9 +201,13 @@ const OptionRow rows[] = {
     {"--check", "", "list the files that are not in canonical layout; change nothing", Fmt, AGP_FLAG(fmt_check, true)},
     {"--diff", "", "print what would change; change nothing", Fmt, AGP_FLAG(fmt_diff, true)},
 
+    {"--probe", "", "look at this machine: its kernel, Landlock, and the versions of runc, nft and dnsmasq", Targets,
+     AGP_FLAG(probe_machine, true)},
+
     {"--set", "NAME=VALUE", "the value of a parameter; repeatable", reads_policies, set_parameter},
     {"--policy", "NAME", "which policy of the file", reads_policies, AGP_STORE(driver.policy)},
-    {"--target", "NAME", "where it will run; default: agp.toml's, else debian-12", reads_policies,
+    {"--target", "NAME",
+     "a built-in target or a record FILE.json: where it will run; default: agp.toml's, else debian-12", reads_policies,
      AGP_STORE(driver.target), target_names},
     {"--arch", "LIST", "architectures, separated by commas; default: the target's", reads_policies, set_archs,
      arch_names},
@@ -243,8 +246,8 @@ const OptionRow rows[] = {
     {"--config", "FILE", "read this instead of the root's agp.toml", has_findings, AGP_STORE(driver.project.config)},
     {"--no-config", "", "read no agp.toml", has_findings, AGP_FLAG(driver.project.no_config, true)},
 
-    {"--format", "FORMAT", "text, concise, json, sarif, github or markdown", has_findings | Version, set_format,
-     formats},
+    {"--format", "FORMAT", "text, concise, json, sarif, github or markdown",
+     has_findings | Version | Targets | Backends, set_format, formats},
     {"--report", "FORMAT=FILE", "write the findings to FILE as well; repeatable", has_findings, add_report,
      report_formats},
     {"--fail-on", "LEVEL", "error, warning, note or never: what makes the exit status 1; default error", has_findings,

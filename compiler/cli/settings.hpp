@@ -32,6 +32,7 @@ struct Settings {
   bool why = false;
   bool allow_widening = false;  ///< diff: a wider policy is no finding
   bool fmt_check = false, fmt_diff = false;
+  bool probe_machine = false;  ///< targets --probe
 };
 
 }  // namespace agp::cli

@@ -1,5 +1,6 @@
 #include "compiler/cli/commands.hpp"
 #include "compiler/diagnostics/diagnostic.hpp"
+#include "compiler/plan/plan.hpp"
 
 namespace agp::cli {
 namespace {
@@ -15,6 +16,11 @@ std::vector<std::string> names_of_diagnostics() {
 std::vector<std::string> names_of_commands() {
   std::vector<std::string> out;
   for (const CommandRow& row : command_table()) out.emplace_back(row.name);
+  return out;
+}
+std::vector<std::string> names_of_targets() {
+  std::vector<std::string> out;
+  for (const model::Target& target : plan::builtin_targets()) out.push_back(target.name);
   return out;
 }
 std::vector<std::string> names_of_shells() { return {"bash", "zsh", "fish"}; }
@@ -59,6 +65,12 @@ const CommandRow rows[] = {
      run_fmt},
     {Explain, "explain", "[CODE|NAME]", "the documentation of a diagnostic; without argument, the list", "",
      run_explain, names_of_diagnostics},
+    {Targets, "targets", "[NAME|--probe]", "the built-in target records, one of them, or a record of this machine",
+     "A record is JSON: `agp targets --probe > prod.json`, committed, and named by `target = \"prod.json\"` in "
+     "agp.toml\n"
+     "or by `--target prod.json`.",
+     run_targets, names_of_targets},
+    {Backends, "backends", "", "the backends, and the stacks that load what each writes", "", run_backends},
     {Completion, "completion", "bash|zsh|fish", "a completion file for a shell, to standard output",
      "bash: `source <(agp completion bash)`; zsh: write it as `_agp` into a directory of `$fpath`; fish: into\n"
      "`~/.config/fish/completions/agp.fish`. An installed agp has them where the shells look.",

@@ -6,11 +6,97 @@
 
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/driver/syscall_counts.hpp"
+#include "compiler/plan/target_record.hpp"
 #include "compiler/source/disk.hpp"
 
 namespace agp::driver {
 
 namespace kind = diagnostics::kind;
+
+namespace {
+
+std::optional<model::Target> built_in(Session& session, const std::string& name) {
+  if (const model::Target* target = plan::find_target(name)) return *target;
+  std::vector<std::string_view> names;
+  for (const auto& t : plan::builtin_targets()) names.push_back(t.name);
+  std::string help = diagnostics::did_you_mean(name, names);
+  if (help.empty()) help = fmt::format("targets are {}, or a record FILE.json", fmt::join(names, ", "));
+  session.sink.emit(kind::unknown_target, {}, fmt::format("no target is called `{}`", name)).helped(help);
+  return std::nullopt;
+}
+
+constexpr std::size_t max_record_bytes = 64u << 10;
+
+/// A record, relative to the root where agp.toml names it, which is then within the root; as it stands for `--target`.
+std::optional<model::Target> recorded(Session& session, const std::string& name) {
+  const bool own = !session.options.target;
+  const auto fail = [&](const diagnostics::Kind& k, std::string message) {
+    session.sink.emit(k, {}, std::move(message));
+    return std::nullopt;
+  };
+  const source::Resolved real = source::resolve(own ? session.project->root() + "/" + name : name);
+  if (own && real.path && !real.path->starts_with(session.project->root() + "/"))
+    return fail(kind::outside_project, fmt::format("the target record `{}` lies outside the project's root", name));
+  const source::DiskRead file = real.path ? source::read_disk(*real.path, max_record_bytes)
+                                          : source::DiskRead{source::DiskRead::Outcome::Failed, {}, real.reason};
+  if (file.outcome == source::DiskRead::Outcome::TooLarge)
+    return fail(kind::file_too_large, fmt::format("`{}` is larger than 64 KiB", name));
+  if (file.outcome == source::DiskRead::Outcome::Failed)
+    return fail(kind::unreadable_file, fmt::format("`{}` can't be read: {}", name, file.reason));
+  auto read = plan::read_target(file.text);
+  if (const auto* wrong = std::get_if<std::string>(&read)) {
+    session.sink.emit(kind::unknown_target, {}, fmt::format("`{}` is no target record: {}", name, *wrong))
+        .helped("`agp targets debian-12` prints a record to start from");
+    return std::nullopt;
+  }
+  auto target = std::get<model::Target>(std::move(read));
+  if (plan::find_target(target.name)) {
+    session.sink
+        .emit(kind::unknown_target, {},
+              fmt::format("`{}` is no target record: `name` is that of a built-in target", name))
+        .helped("give the record a name of its own");
+    return std::nullopt;
+  }
+  if (target.landlock_abi > plan::highest_landlock_abi) {
+    diagnostics::Diagnostic note(
+        kind::unknown_target, {},
+        fmt::format("target `{}` has Landlock ABI {}, above the highest that is known: taken to be {}", target.name,
+                    target.landlock_abi, plan::highest_landlock_abi));
+    note.severity = diagnostics::Severity::Note;
+    note.helped("what the newer one could hold besides is taken to be absent");
+    session.sink.emit(std::move(note));
+    target.landlock_abi = plan::highest_landlock_abi;
+  }
+  return target;
+}
+
+/// Known ones, each once; i386 and x32 beside x86_64, whose kernel serves them.
+bool architectures(Session& session) {
+  const auto refuse = [&](std::string message, std::string help) {
+    session.sink.emit(kind::unknown_target, {}, std::move(message)).helped(std::move(help));
+    session.unusable = true;
+    return false;
+  };
+  const auto& archs = session.target->archs;
+  for (auto it = archs.begin(); it != archs.end(); ++it) {
+    const auto known = linux::find_arch(*it);
+    if (!known) {
+      std::vector<std::string_view> names;
+      for (const auto arch : linux::all_archs) names.push_back(linux::to_string(arch));
+      return refuse(fmt::format("the architecture `{}` is not supported", *it),
+                    fmt::format("architectures are {}", fmt::join(names, ", ")));
+    }
+    if (std::find(archs.begin(), it, *it) != it)
+      return refuse(fmt::format("the architecture `{}` is named twice", *it), "name it once");
+    const auto machine = linux::to_string(linux::machine_of(*known));
+    if (std::find(archs.begin(), archs.end(), machine) == archs.end())
+      return refuse(fmt::format("`{}` is served by an x86_64 kernel, and x86_64 is not selected", *it),
+                    fmt::format("use `--arch x86_64,{}`", *it));
+  }
+  return true;
+}
+
+}  // namespace
 
 bool open(Session& session, std::span<const std::string> paths) {
   if (session.project && session.target) return true;
@@ -21,27 +107,13 @@ bool open(Session& session, std::span<const std::string> paths) {
   }
   const std::string name =
       session.options.target ? *session.options.target : session.project->config().target.value_or("debian-12");
-  const model::Target* target = plan::find_target(name);
-  std::vector<std::string_view> names;
-  for (const auto& t : plan::builtin_targets()) names.push_back(t.name);
-  if (!target) {
-    std::string help = diagnostics::did_you_mean(name, names);
-    if (help.empty()) help = fmt::format("targets are {}", fmt::join(names, ", "));
-    session.sink.emit(kind::unknown_target, {}, fmt::format("no target is called `{}`", name)).helped(help);
+  session.target = name.ends_with(".json") ? recorded(session, name) : built_in(session, name);
+  if (!session.target) {
     session.unusable = true;
     return false;
   }
-  session.target = *target;
   if (!session.options.archs.empty()) session.target->archs = session.options.archs;
-  for (const auto& arch : session.target->archs) {
-    const auto known = linux::find_arch(arch);
-    if (known == linux::Arch::x86_64) continue;  // the only one that filters are made for
-    session.sink.emit(kind::unknown_target, {}, fmt::format("the architecture `{}` is not supported", arch))
-        .helped("use `--arch x86_64`");
-    session.unusable = true;
-    return false;
-  }
-  return read_counts(session, *session.target);
+  return architectures(session) && read_counts(session, *session.target);
 }
 
 bool read_counts(Session& session, model::Target& target) {

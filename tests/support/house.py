@@ -28,7 +28,8 @@ cstdint cstdio cstdlib cstring ctime deque exception filesystem fstream function
 istream iterator limits list map memory mutex new numeric optional ostream queue set span sstream stack stdexcept string
 string_view system_error thread tuple type_traits typeinfo unordered_map unordered_set utility variant vector""".split())
 EVERYWHERE = {"fmt/format.h", "fmt/ranges.h", "nlohmann/json.hpp", "nlohmann/json_fwd.hpp"}
-POSIX = {"dirent.h", "dlfcn.h", "fcntl.h", "stdio.h", "stdlib.h", "sys/file.h", "sys/ioctl.h", "sys/stat.h", "time.h", "unistd.h"}
+POSIX = {"dirent.h", "dlfcn.h", "fcntl.h", "spawn.h", "stdio.h", "stdlib.h", 
+         "sys/file.h", "sys/ioctl.h", "sys/stat.h", "sys/utsname.h", "sys/wait.h", "time.h", "unistd.h"}
 # Headers of one library, each in the one file (or folder) that needs it.
 ONE_PLACE = {
     "z3.h": "compiler/solver/z3.cpp", "z3++.h": "compiler/solver/z3.cpp",
