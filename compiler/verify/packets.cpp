@@ -96,7 +96,8 @@ class LayerCheck {
   std::string not_comparable() const {
     for (const std::string& name : space_.users())
       if (name != target_.dns_user)
-        return fmt::format("the rules name the user `{}`, whose number is not known: `nft -nn` prints numbers", name);
+        return fmt::format("the rules name the user `{}`, whose number is not known: `nft list ruleset` prints it",
+                           name);
     return {};
   }
 
