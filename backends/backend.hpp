@@ -19,6 +19,7 @@ struct PacketLayer;  // compiler/model/packet_layer.hpp
 struct NameLayer;    // compiler/model/name_layer.hpp
 struct InodeLayer;   // compiler/model/inode_layer.hpp
 struct PortLayer;    // compiler/model/inode_layer.hpp
+struct Container;    // compiler/model/container.hpp
 }  // namespace agp::model
 
 namespace agp::backends {
@@ -87,6 +88,7 @@ struct Decoded {
   std::vector<std::shared_ptr<const model::NameLayer>> names;
   std::vector<std::shared_ptr<const model::InodeLayer>> inodes;  ///< each is a layer of its own: all must permit
   std::vector<std::shared_ptr<const model::PortLayer>> ports;
+  std::shared_ptr<const model::Container> container;
   std::vector<std::string> not_verified;  ///< artifacts without a decoder, by path: never "proved"
   std::vector<Problem> problems;          ///< refused input, by name
 };

@@ -160,7 +160,7 @@ class Files {
     if (losses_[layer] || !has(p.allowed, v) || (needed & ~granted) == 0) return;
     if (v == Verb::Create && layers_[layer]->layer != "landlock" && (needed & ~granted) == inode::refer) return;
     if (p.path->path == "/" && (v == Verb::Create || v == Verb::Delete)) return;  // nothing makes or removes the root
-    if (subtracted(p, v, false)) return;
+    if (subtracted(p, v, false) || pinned(layer, p, v)) return;
     const auto own = cell(layer, *p.path).first;
     losses_[layer] = witness(p, v, own && !own->place.empty() ? own->place : "what no rule names", "refused");
   }
@@ -228,12 +228,21 @@ class Files {
 
   void collect_accepted() {
     for (const plan::Row& row : plan_.rows) {
+      if (row.accept && row.holds == plan::Holds::Narrower) collect_pin(row.fact);
       if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "file") continue;
       const bool wider = row.holds == plan::Holds::Wider || row.holds == plan::Holds::Not;
       accepted_.push_back({row.fact.rule, row.fact.pattern, wider, row.holds == plan::Holds::Narrower});
       for (const plan::Answer& a : row.answers)
         if (wider && a.layer == "landlock" && a.capability.slips.rfind("modify ", 0) == 0) accepted_attributes_ = true;
     }
+  }
+
+  void collect_pin(const model::Fact& fact) {
+    if (fact.kind == model::Fact::Kind::Mount) pins_.push_back(policy_.run.mounts[fact.mount].target);
+    if (fact.kind != model::Fact::Kind::Pattern || fact.block != "file") return;
+    const model::Rule& rule = policy_.rules[fact.rule];
+    if (const auto* body = std::get_if<FileBody>(&rule.body); body && rule.effect != Effect::Allow)
+      pins_.push_back(model::literal_directory(body->patterns[fact.pattern].pattern));
   }
 
   /// Is the difference within a gap that was accepted? Wider, for a refusal: what it names; for an allow: what stands
@@ -253,9 +262,23 @@ class Files {
     });
   }
 
+  /// A mount point can't be made, removed or renamed. Where a refusal or a mount needs one, and every directory above
+  /// it, to be one, that loss is the gap that was accepted for it (VERIFICATION.md, known traps).
+  bool pinned(std::size_t layer, const Place& p, Verb v) const {
+    const auto [own, at] = cell(layer, *p.path);
+    if (!own || !at || layers_[layer]->layer != "oci") return false;
+    const bool entry = v == Verb::Create || v == Verb::Delete;  // and the refused directory's own attributes
+    return std::any_of(pins_.begin(), pins_.end(), [&](const std::string& pin) {
+      return (pin == p.path->path && (entry || v == Verb::Modify)) || (entry && model::is_beneath(pin, p.path->path));
+    });
+  }
+
   bool derived(Verb v, const std::string& path) const {
     const std::string text = model::to_string(model::Action{model::FileAction{v, path}});
-    return std::any_of(plan_.derived.begin(), plan_.derived.end(), [&](const auto& d) { return d.grant == text; });
+    // `read` of a file is what the policy's word for opening it is
+    const std::string read = v == Verb::Read ? "read" + text.substr(text.find(' ')) : text;
+    return std::any_of(plan_.derived.begin(), plan_.derived.end(),
+                       [&](const auto& d) { return d.grant == text || d.grant == read; });
   }
 
   const model::Policy& policy_;
@@ -267,6 +290,7 @@ class Files {
   std::vector<PathPattern> cells_;
   std::size_t of_rules_ = 0;
   std::vector<Accepted> accepted_;
+  std::vector<std::string> pins_;  ///< where mount points are accepted, and on the way there
   bool accepted_attributes_ = false;
   std::optional<bool> attributes_;
   std::optional<Witness> excess_;
@@ -277,16 +301,12 @@ class Files {
 }  // namespace
 
 std::vector<Obligation> verify_files(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
-                                     std::span<const Reading> readings) {
-  std::vector<const model::InodeLayer*> layers;
-  bool mounts = false;
-  for (const Reading& r : readings)
-    for (const auto& l : r.decoded.inodes) {
-      layers.push_back(l.get());
-      mounts = mounts || l->layer == "oci";
-    }
+                                     std::span<const std::shared_ptr<const model::InodeLayer>> layers) {
   if (layers.empty()) return {};
-  return Files(policy, target, plan, std::move(layers)).run(mounts || target.stack != "oci+landlock");
+  std::vector<const model::InodeLayer*> all;
+  for (const auto& l : layers) all.push_back(l.get());
+  const bool mounts = std::any_of(all.begin(), all.end(), [](const auto* l) { return l->layer == "oci"; });
+  return Files(policy, target, plan, std::move(all)).run(mounts || target.stack != "oci+landlock");
 }
 
 namespace {

@@ -1,4 +1,5 @@
 #pragma once
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -11,7 +12,7 @@ namespace agp::verify {
 /// each. Exact: paths are cut into classes on which all patterns and all layers are constant. Accepted gaps and derived
 /// grants are subtracted.
 std::vector<Obligation> verify_files(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
-                                     std::span<const Reading> readings);
+                                     std::span<const std::shared_ptr<const model::InodeLayer>> layers);
 
 /// The ports of rules on addresses and names against the layers that know ports alone: no loss. Excess is not theirs to
 /// answer for, since they can't know addresses.

@@ -1,10 +1,13 @@
 #include "compiler/verify/stack.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "compiler/verify/container.hpp"
+#include "compiler/verify/container_tree.hpp"
 #include "compiler/verify/files.hpp"
 #include "compiler/verify/names.hpp"
 #include "compiler/verify/packets.hpp"
@@ -41,7 +44,16 @@ std::vector<Obligation> verify_stack(const model::Policy& policy, const model::T
     for (const auto& layer : r.decoded.packets) take(verify_packets(policy, target, plan, *layer, fills));
   for (const Reading& r : readings)
     for (const auto& layer : r.decoded.names) take(verify_names(policy, target, plan, *layer));
-  take(verify_files(policy, target, plan, readings));
+  std::vector<std::shared_ptr<const model::InodeLayer>> files;
+  for (const Reading& r : readings) {
+    files.insert(files.end(), r.decoded.inodes.begin(), r.decoded.inodes.end());
+    if (!r.decoded.container) continue;
+    take(verify_container(policy, target, plan, *r.decoded.container));
+    ContainerTree tree = container_tree(policy, *r.decoded.container);
+    take(verify_sources(tree));
+    files.push_back(std::make_shared<model::InodeLayer>(std::move(tree.layer)));
+  }
+  take(verify_files(policy, target, plan, files));
   take(verify_ports(policy, readings));
   return out;
 }

@@ -29,7 +29,7 @@ struct Case {
     const plan::Plan plan = plan::make_plan(p.policy, target, sink);
     const auto readings =
         std::vector<Reading>{{"landlock", backends::landlock::backend().decode(std::span(&file, 1), target)}};
-    auto out = verify_files(p.policy, target, plan, readings);
+    auto out = verify_files(p.policy, target, plan, readings[0].decoded.inodes);
     for (auto& o : verify_ports(p.policy, readings)) out.push_back(o);
     return out;
   }

@@ -1,0 +1,238 @@
+#include "compiler/verify/container_tree.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "compiler/model/path_classes.hpp"
+
+// Comes in: mounts in their order. Goes out: one cell for each mount point and each directory that leads to one, with
+// the rights that the kernel leaves to the first process there (mount(2), open(2), proc(5), user_namespaces(7) aside).
+namespace agp::verify {
+namespace {
+
+using model::Container;
+using model::ContainerMount;
+using model::InodeCell;
+using model::InodeRights;
+using Content = ContainerMount::Content;
+namespace inode = model::inode;
+
+/// Rights that only files have, as far as a path that is a directory is concerned.
+constexpr InodeRights of_files =
+    inode::read | inode::exec | inode::open_write | inode::truncate | inode::connect | inode::ioctl;
+constexpr InodeRights of_entries = inode::create | inode::remove | inode::refer;
+
+class Builder {
+ public:
+  Builder(const model::Policy& policy, const Container& container) : policy_(policy), container_(container) {}
+
+  ContainerTree run() {
+    out_.layer.artifact = container_.artifact + "#/mounts";
+    out_.layer.layer = "oci";
+    for (const ContainerMount& m : container_.mounts) {
+      bases_.insert(m.target);
+      for (std::string d = m.target; d != "/"; d = model::parent_path(d)) leads_.insert(model::parent_path(d));
+      check_source(m);
+    }
+    bases_.insert(leads_.begin(), leads_.end());
+    bases_.insert("/");
+    for (const std::string& base : bases_) {
+      const ContainerMount* m = model::mount_at(container_, base);
+      InodeCell cell = m ? shown(*m, base) : scaffold();
+      cell.base = base;
+      if (m) cell.place = m->place;
+      out_.layer.cells.push_back(std::move(cell));
+      if (m && m->content == Content::Processes && m->target == base) own_processes(base, m->place);
+    }
+    std::sort(out_.layer.cells.begin(), out_.layer.cells.end(), [](const InodeCell& a, const InodeCell& b) {
+      return std::lexicographical_compare(a.base.begin(), a.base.end(), b.base.begin(), b.base.end(), component_less);
+    });
+    const auto same = [](const InodeCell& a, const InodeCell& b) { return a.base == b.base; };
+    out_.layer.cells.erase(std::unique(out_.layer.cells.begin(), out_.layer.cells.end(), same), out_.layer.cells.end());
+    return std::move(out_);
+  }
+
+ private:
+  static bool component_less(char a, char b) {
+    const auto rank = [](char c) { return c == '/' ? 0 : 1 + static_cast<unsigned char>(c); };
+    return rank(a) < rank(b);
+  }
+
+  /// A directory of the empty, read-only root that is there only because a mount lies beneath it.
+  static InodeCell scaffold() {
+    InodeCell c;
+    c.at = inode::list;
+    c.absent_at = of_files;
+    return c;
+  }
+
+  InodeCell shown(const ContainerMount& m, const std::string& base) const {
+    switch (m.content) {
+      case Content::Host:
+      case Content::Tmpfs:
+      case Content::Resolver:
+        return m.content != Content::Resolver && is_directory(base) ? directory(m, base) : file(m);
+      case Content::EmptyFile:
+      case Content::Starter:
+        return file(m);
+      case Content::Device: {
+        InodeCell c = file(m);
+        c.at |= inode::read | inode::open_write | inode::truncate | inode::ioctl;  // whatever the mount's flags say
+        c.absent_at |= inode::exec | inode::connect;
+        return c;
+      }
+      case Content::EmptyTree: {
+        InodeCell c = scaffold();
+        if (m.writable) c.beneath = of_entries;
+        return c;
+      }
+      case Content::Processes:
+        return processes(m);
+      case Content::Nothing:
+        return {};
+    }
+    return {};
+  }
+
+  /// Making a device needs CAP_MKNOD, whatever the mount is (mknod(2)).
+  InodeRights entries() const {
+    const bool devices = container_.capabilities[Container::Bounding].contains("CAP_MKNOD");
+    return of_entries | (devices ? inode::make_device : 0);
+  }
+
+  InodeCell directory(const ContainerMount& m, const std::string& base) const {
+    InodeCell c;
+    const bool writable = m.writable && owned(m);
+    const bool own_root = m.target == base;
+    c.at = inode::list | (writable ? inode::attributes : 0) | (writable && !own_root ? entries() : 0);
+    c.absent_at = of_files;
+    c.beneath = inode::read | inode::list | inode::connect | inode::ioctl | (m.exec ? inode::exec : 0) |
+                (writable ? inode::modify | entries() : 0);
+    if (m.content == Content::Tmpfs) {
+      c.beneath &= ~inode::connect;  // nobody outside listens on what was made inside
+      if (!m.writable) c.absent_beneath = of_files | inode::list | inode::attributes;  // it stays empty
+    }
+    return c;
+  }
+
+  static InodeCell file(const ContainerMount& m) {
+    InodeCell c;
+    c.at = inode::read | inode::ioctl | (m.exec ? inode::exec : 0) | (m.writable ? inode::modify : 0);
+    if (m.content == Content::Host) c.at |= inode::connect;
+    c.absent_at = inode::list;
+    c.absent_beneath = of_files | inode::list | inode::attributes;
+    return c;
+  }
+
+  /// A tmpfs belongs to whom its options name: another user than the agent can only do what its mode gives to all.
+  bool owned(const ContainerMount& m) const {
+    if (m.content != Content::Tmpfs) return true;  // A6: the permissions of the host's files
+    const std::uint32_t mode = m.mode.value_or(01777);
+    const std::uint32_t own = m.uid == container_.uid ? mode >> 6 : m.gid == container_.gid ? mode >> 3 : mode;
+    return (own & 3) == 3;
+  }
+
+  /// With subset=pid nothing stands there but the directories of processes.
+  static InodeCell processes(const ContainerMount& m) {
+    InodeCell c;
+    c.at = inode::list;
+    c.absent_at = of_files;
+    if (!m.only_own_processes) c.beneath = inode::read | inode::list | (m.writable ? inode::modify : 0);
+    return c;
+  }
+
+  /// /proc/self and /proc/thread-self: the derived grant of the container's own processes, and no rule's business.
+  void own_processes(const std::string& base, const std::string& place) {
+    for (const char* name : {"/self", "/thread-self"}) {
+      InodeCell c;
+      c.base = base + name;
+      c.absent_at = c.absent_beneath = of_files | inode::list | inode::attributes;
+      c.place = place;
+      out_.layer.cells.push_back(std::move(c));
+    }
+  }
+
+  /// Do the rules, the policy's mounts or other mounts speak about something beneath?
+  bool is_directory(const std::string& base) const {
+    if (base == "/" || leads_.contains(base)) return true;
+    for (const model::Rule& rule : policy_.rules) {
+      if (rule.expired) continue;
+      if (const auto* file = std::get_if<model::FileBody>(&rule.body)) {
+        if (names_beneath(file->patterns, base) || names_beneath(file->except, base)) return true;
+        if (file->verbs == static_cast<model::Verbs>(model::Verb::List) && names(file->patterns, base)) return true;
+      } else if (const auto* socket = std::get_if<model::UnixBody>(&rule.body)) {
+        if (names_beneath(socket->paths, base) || names_beneath(socket->except, base)) return true;
+      }
+    }
+    const bool of_run = std::any_of(policy_.run.mounts.begin(), policy_.run.mounts.end(),
+                                    [&](const model::Mount& m) { return m.target == base; });
+    return of_run && permits_beneath(base);
+  }
+  static bool names_beneath(const std::vector<model::Placed<model::PathPattern>>& list, const std::string& base) {
+    return std::any_of(list.begin(), list.end(), [&](const auto& p) {
+      return p.pattern.shape() != model::PathPattern::Shape::Node && model::literal_directory(p.pattern) == base;
+    });
+  }
+  static bool names(const std::vector<model::Placed<model::PathPattern>>& list, const std::string& base) {
+    return std::any_of(list.begin(), list.end(), [&](const auto& p) {
+      return p.pattern.shape() == model::PathPattern::Shape::Node && p.pattern.base() == base;
+    });
+  }
+  bool permits_beneath(const std::string& base) const {
+    using model::Verb;
+    for (const Verb v : {Verb::Read, Verb::List, Verb::Exec, Verb::Modify, Verb::Create, Verb::Delete})
+      if (model::decide(policy_, model::FileAction{v, base + "/\x01"}).decision == model::Decision::Allow) return true;
+    return false;
+  }
+
+  /// What the policy says stands at a path: the file system of its innermost `mount`, else of `run.rootfs`.
+  void check_source(const ContainerMount& m) {
+    const model::Mount* of_run = nullptr;
+    for (const model::Mount& r : policy_.run.mounts)
+      if ((r.target == m.target || model::is_beneath(m.target, r.target)) &&
+          (!of_run || r.target.size() > of_run->target.size()))
+        of_run = &r;
+    const bool from_host = m.content == Content::Host || m.content == Content::Device;
+    const std::string& root = of_run ? of_run->source.value_or("") : policy_.run.rootfs;
+    const std::string suffix = of_run ? m.target.substr(of_run->target.size()) : m.target;
+    const std::string expected = root == "/" ? (suffix.empty() ? "/" : suffix) : root + suffix;
+    if (of_run && !of_run->source) {
+      if (m.content == Content::Host) out_.misplaced.push_back({m.target, "an empty file system", m.source, m.place});
+    } else if (m.content == Content::Tmpfs) {
+      out_.misplaced.push_back({m.target, expected, "an empty file system", m.place});
+    } else if (from_host && m.source != expected && !(m.content == Content::Device && m.source == m.target)) {
+      out_.misplaced.push_back({m.target, expected, m.source, m.place});
+    }
+  }
+
+  const model::Policy& policy_;
+  const Container& container_;
+  std::set<std::string> bases_, leads_;
+  ContainerTree out_;
+};
+
+}  // namespace
+
+ContainerTree container_tree(const model::Policy& policy, const Container& container) {
+  return Builder(policy, container).run();
+}
+
+std::vector<Obligation> verify_sources(const ContainerTree& tree) {
+  const auto state = [&](Direction direction, std::string statement, model::Decision decision) -> Obligation {
+    Verdict verdict = solver::Proved{"evaluation"};
+    if (!tree.misplaced.empty()) {
+      const ContainerTree::Misplaced& m = tree.misplaced.front();
+      Witness w;
+      w.action = model::to_string(model::Action{model::FileAction{model::Verb::Read, m.path}});
+      w.decision = decision;
+      w.place = m.place;
+      w.observed = m.observed + " instead of " + m.expected;
+      verdict = solver::Refuted<Witness>{std::move(w)};
+    }
+    return {tree.layer.artifact + " (sources)", "oci", "", direction, std::move(statement), std::move(verdict)};
+  };
+  return {state(Direction::Excess, "no mount shows what the policy has elsewhere", model::Decision::Deny),
+          state(Direction::Loss, "each mount shows what the policy says stands there", model::Decision::Allow)};
+}
+
+}  // namespace agp::verify

@@ -1,0 +1,117 @@
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "backends/oci/backend.hpp"
+#include "compiler/verify/stack.hpp"
+#include "tests/support/file_policy.hpp"
+
+// The mounts of a config.json against the file rules: what is emitted is proved, and each change that a careless or
+// hostile hand could make is refuted with the path that shows it.
+namespace agp::test {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Change = std::function<void(Json& mounts)>;
+using Refuted = std::vector<std::string>;
+
+FilePolicy workspace() {
+  FilePolicy b;
+  b.allow("read write", {"/workspace/**"})
+      .allow("read", {"/task/**", "/data/**"})
+      .allow("read exec", {"/usr/bin/tool"});
+  b.allow("read exec", {"/usr/lib/**"}).deny("read write", {"/data/secret/**", "/data/secret"});
+  b.tmpfs("/workspace").mount("/srv/task", "/task");
+  return b;
+}
+
+Json& at(Json& mounts, const std::string& target) {
+  for (Json& m : mounts)
+    if (m["destination"] == target) return m;
+  ADD_FAILURE() << target;
+  return mounts[0];
+}
+void replace(Json& mounts, const std::string& target, const std::string& from, const std::string& to) {
+  for (Json& o : at(mounts, target)["options"])
+    if (o == from) o = to;
+}
+Json bind(const std::string& source, const std::string& target, bool writable = false) {
+  return {{"destination", target},
+          {"type", "bind"},
+          {"source", source},
+          {"options", {"bind", writable ? "rw" : "ro", "nosuid", "nodev", "noexec"}}};
+}
+
+Refuted refuted(const FilePolicy& b, const Change& change = {}) {
+  const backends::Artifact profile{"seccomp/profile.json", R"({"defaultAction":"SCMP_ACT_ERRNO"})"};
+  const auto emitted = backends::oci::backend().emit(b.policy, debian12(), {&profile, 1});
+  EXPECT_TRUE(emitted.problems.empty());
+  Json json = Json::parse(emitted.artifacts.at(0).bytes);
+  if (change) change(json["mounts"]);
+  const backends::Artifact artifact{"oci/config.json", json.dump()};
+  const verify::Reading reading{"oci", backends::oci::backend().decode({&artifact, 1}, debian12())};
+  if (!reading.decoded.problems.empty()) return {reading.decoded.problems[0].message};
+  const auto facts = model::facts(b.policy);
+  plan::Plan plan;
+  plan.derived = backends::oci::backend().capabilities(b.policy, facts, debian12()).derived;
+  Refuted out;
+  for (const auto& o : verify::verify_stack(b.policy, debian12(), plan, {&reading, 1}))
+    o.verdict.match(
+        [](const solver::Proved&) {},
+        [&](const verify::Witness& w) {
+          out.push_back(std::string(verify::to_string(o.direction)) + ": " + w.action + " (" + w.place + ")");
+        },
+        [&](const solver::Unknown& u) { out.push_back("unknown: " + u.reason); });
+  return out;
+}
+
+TEST(ContainerFiles, WhatIsEmittedIsProved) { EXPECT_EQ(refuted(workspace()), Refuted{}); }
+
+TEST(ContainerFiles, EachChangeIsRefuted) {
+  struct Case {
+    const char* what;
+    Change change;
+    const char* expected;
+  };
+  const std::vector<Case> cases = {
+      {"writable", [](Json& m) { replace(m, "/task", "ro", "rw"); }, "no excess: modify \"/task"},
+      {"read-only", [](Json& m) { replace(m, "/workspace", "rw", "ro"); }, "no loss: create \"/workspace/"},
+      {"exec", [](Json& m) { replace(m, "/task", "noexec", "exec"); }, "no excess: exec \"/task/"},
+      {"noexec", [](Json& m) { at(m, "/usr/lib")["options"].push_back("noexec"); }, "no loss: exec \"/usr/lib/"},
+      {"one more", [](Json& m) { m.push_back(bind("/etc", "/etc")); }, "no excess: "},
+      {"a mask less", [](Json& m) { m.erase(m.begin() + 1); }, "no excess: open \"/data/secret"},
+      {"another source", [](Json& m) { at(m, "/task")["source"] = "/srv"; }, "no excess: open \"/task"},
+      {"the directory around", [](Json& m) { at(m, "/usr/lib")["source"] = "/usr"; }, "no excess: open \"/usr/lib"},
+      {"root's tmpfs",
+       [](Json& m) {
+         replace(m, "/workspace", "uid=65534", "uid=0");
+         replace(m, "/workspace", "gid=65534", "gid=0");
+       },
+       "no loss: modify \"/workspace/"},
+      {"covered by a later one",
+       [](Json& m) {
+         Json secret = at(m, "/data/secret");
+         for (std::size_t i = 0; i < m.size(); ++i)
+           if (m[i]["destination"] == "/data/secret") m.erase(m.begin() + static_cast<std::ptrdiff_t>(i--));
+         m.insert(m.begin(), secret);
+       },
+       "no excess: open \"/data/secret"},
+      {"all of proc", [](Json& m) { replace(m, "/proc", "subset=pid", "ro"); }, "no excess: open \"/proc/"},
+      {"runc's own devices",
+       [](Json& m) {
+         for (std::size_t i = 0; i < m.size(); ++i)
+           if (m[i]["destination"].get<std::string>().rfind("/dev", 0) == 0)
+             m.erase(m.begin() + static_cast<std::ptrdiff_t>(i--));
+       },
+       "no excess: "},
+  };
+  for (const Case& c : cases) {
+    const Refuted found = refuted(workspace(), c.change);
+    ASSERT_FALSE(found.empty()) << c.what;
+    EXPECT_EQ(found[0].rfind(c.expected, 0), 0u) << c.what << ": " << found[0];
+  }
+}
+
+}  // namespace
+}  // namespace agp::test
