@@ -27,6 +27,7 @@ std::string decision_text(const Witness& w) {
 std::string_view thing(const Obligation& o) {
   if (o.layer == "nftables") return "packet";
   if (o.layer == "landlock") return o.statement.starts_with("every port") ? "connection" : "file access";
+  if (o.layer == "oci") return o.artifact.find("#/mounts") != std::string::npos ? "file access" : "setting";
   return o.layer == "dns" ? "query" : "system call";
 }
 
