@@ -15,10 +15,8 @@ namespace {
 constexpr std::string_view schemas[] = {"agp-diagnostics/1", "agp-manifest/1", "agp-probe/1",
                                         "agp-query/1",       "agp-report/1",   "agp-target/1"};
 
-/// Loads the solver: the only way to know which one the other commands will use.
 std::string solver_version() {
-  const solver::Terms terms;
-  const std::string found = solver::Session(terms).version();
+  const std::string found = solver::installed_version();
   return found.empty() ? "not available" : found;
 }
 

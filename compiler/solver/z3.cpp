@@ -49,6 +49,12 @@ bool load(Api& api, std::string& why_not) {
   return why_not.empty();
 }
 
+std::string version_of(const Api& api) {
+  unsigned major = 0, minor = 0, build = 0, revision = 0;
+  api.get_version(&major, &minor, &build, &revision);
+  return fmt::format("Z3 {}.{}.{}", major, minor, build);
+}
+
 class Z3 final : public Engine {
  public:
   explicit Z3(const Api& api) : z_(api) {
@@ -95,11 +101,7 @@ class Z3 final : public Engine {
     variables_.clear();
   }
 
-  std::string version() const override {
-    unsigned major = 0, minor = 0, build = 0, revision = 0;
-    z_.get_version(&major, &minor, &build, &revision);
-    return fmt::format("Z3 {}.{}.{}", major, minor, build);
-  }
+  std::string version() const override { return version_of(z_); }
 
  private:
   static bool literal(const Terms& terms, Term t) {
@@ -293,6 +295,12 @@ std::unique_ptr<Engine> make_z3(std::string& why_not) {
   Api api;
   if (!load(api, why_not)) return nullptr;
   return std::make_unique<Z3>(api);
+}
+
+std::string installed_version() {
+  Api api;
+  std::string why_not;
+  return load(api, why_not) ? version_of(api) : std::string();
 }
 
 }  // namespace agp::solver

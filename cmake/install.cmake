@@ -1,0 +1,25 @@
+# What `cmake --install` puts where. The pages come from the build (tools/reference).
+include(GNUInstallDirs)
+
+# libz3 is opened when it is needed. Beside the system's places it is looked for in a directory of agp's own, which the
+# archive has and the package has not; and there first: DT_RPATH, which stands before LD_LIBRARY_PATH.
+set_target_properties(agp PROPERTIES INSTALL_RPATH "$ORIGIN/../lib/agp")
+target_link_options(agp PRIVATE -Wl,--disable-new-dtags)
+
+install(TARGETS agp RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+foreach(tool agp-probe landlock-launch)
+  if(TARGET ${tool})
+    install(TARGETS ${tool} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/agp)
+  endif()
+endforeach()
+
+set(pages ${PROJECT_BINARY_DIR}/share)
+install(DIRECTORY ${pages}/man/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
+install(DIRECTORY ${pages}/bash-completion ${pages}/zsh ${pages}/fish DESTINATION ${CMAKE_INSTALL_DATADIR})
+install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+foreach(licence LICENSE LICENCE COPYING)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/${licence})
+    install(FILES ${licence} DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  endif()
+endforeach()
+install(DIRECTORY docs/examples docs/explanation docs/reference DESTINATION ${CMAKE_INSTALL_DOCDIR})
