@@ -1,15 +1,32 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/sema/limits.hpp"
 #include "compiler/sema/policy_builder.hpp"
+#include "compiler/source/digest.hpp"
 
 // The policy as a whole: headers, includes, bounds, what is reported, and what must hold once all rules are known.
 namespace agp::sema {
 
 namespace kind = diagnostics::kind;
+
+namespace {
+
+/// A label can stand on several rules: a fragment with a label, included for two hosts, say. Then each id is the label
+/// and a hash of the rule's normal form, so that a line of a log and an entry of the source map mean one rule.
+void tell_apart(std::vector<model::Rule>& rules) {
+  std::map<std::string, std::set<std::string>> texts;
+  for (const model::Rule& rule : rules)
+    if (!rule.label.empty()) texts[rule.label].insert(rule.text);
+  for (model::Rule& rule : rules)
+    if (!rule.label.empty() && texts[rule.label].size() > 1) rule.id += "~" + source::sha256(rule.text).substr(0, 8);
+}
+
+}  // namespace
 
 void PolicyBuilder::check_fragment(const syntax::Fragment& fragment) {
   syntax::Include include;
@@ -25,6 +42,7 @@ model::Policy PolicyBuilder::build(const syntax::Policy& policy) {
   out_.span = policy.span;
   statements(policy.body, {{&root_, nullptr}, {}, root_.library ? root_.path : "", false});
   complete(policy);
+  tell_apart(out_.rules);
   return std::move(out_);
 }
 

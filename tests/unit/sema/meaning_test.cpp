@@ -1,4 +1,5 @@
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "tests/unit/sema/support.hpp"
@@ -193,6 +194,26 @@ TEST(Meaning, RuleIdsAreStable) {
   Analysed b(in_policy("net { allow connect tcp 10.0.0.1:1 as \"api\" }   file { /* moved */ allow read \"/a\" }"));
   EXPECT_EQ(a.policy().rules[0].id, b.policy().rules[1].id);
   EXPECT_EQ(a.policy().rules[1].id, "api");
+}
+
+/// One label on two rules is not one id: what is logged must name one of them, and not by its place.
+TEST(Meaning, RulesThatShareALabelAreToldApart) {
+  const Analysed a(
+      "agp 1\nfragment host(address : address) { net { allow connect tcp address:443 as \"api\" } }\n"
+      "policy p { include host(address: 10.0.0.1) include host(address: 10.0.0.2)\n"
+      "net { allow connect udp 10.0.0.3:53 as \"dns\" } run { command \"/x\" user 1:1 } }\n");
+  const Analysed b(
+      "agp 1\nfragment host(address : address) { net { allow connect tcp address:443 as \"api\" } }\n"
+      "policy p { include host(address: 10.0.0.2) include host(address: 10.0.0.1)\n"
+      "net { allow connect udp 10.0.0.3:53 as \"dns\" } run { command \"/x\" user 1:1 } }\n");
+  std::map<std::string, std::string> ids, again;
+  for (const auto& rule : a.policy().rules) ids[rule.text] = rule.id;
+  for (const auto& rule : b.policy().rules) again[rule.text] = rule.id;
+  EXPECT_EQ(ids, again);
+  std::set<std::string> distinct;
+  for (const auto& [text, id] : ids) EXPECT_TRUE(distinct.insert(id).second) << text << ": " << id;
+  EXPECT_TRUE(distinct.contains("dns"));
+  EXPECT_FALSE(distinct.contains("api"));
 }
 
 TEST(Meaning, UntilIsTheLastDay) {
