@@ -30,8 +30,12 @@ int run_build(Context& context) {
   if (settings.build.directory.empty()) return context.usage({"no output directory is named", "add `-o DIR`"});
   if (!settings.build.all)
     if (const auto wrong = one_file(context, "FILE -o DIR")) return context.usage(*wrong);
+  context.findings_own_stderr();
   driver::Session session(settings.driver);
-  const driver::BuildReport report = driver::build(session, settings.arguments, settings.build);
+  session.progress = &context.ticker.progress;
+  driver::BuildOptions options = settings.build;
+  options.fail_on = settings.fail_on;
+  const driver::BuildReport report = driver::build(session, settings.arguments, options);
   say_what_was_read(context, session);
   nlohmann::ordered_json policies = nlohmann::ordered_json::array();
   for (const driver::BuiltPolicy& built : report.policies) {

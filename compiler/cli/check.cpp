@@ -11,6 +11,7 @@ namespace agp::cli {
 
 int run_check(Context& context) {
   driver::Session session(context.settings.driver);
+  session.progress = &context.ticker.progress;
   const driver::CheckReport report = driver::check(session, context.settings.arguments);
   nlohmann::ordered_json plans = nlohmann::ordered_json::array();
   if (session.target)

@@ -46,13 +46,19 @@ void Outcome::consider(const Diagnostic& d, const std::optional<diagnostics::Sev
 }
 
 void Context::put(std::FILE* stream, std::string_view text) {
+  ticker.stop();
   if (std::fwrite(text.data(), 1, text.size(), stream) != text.size() && stream == stdout) failed_ = true;
 }
 
 void Context::out(std::string_view text) { put(stdout, text); }
 
 void Context::err(std::string_view text) {
-  if (!settings.quiet) put(stderr, text);
+  if (!settings.quiet && !silent_) put(stderr, text);
+}
+
+void Context::findings_own_stderr() {
+  using diagnostics::Format;
+  silent_ = settings.format == Format::Json || settings.format == Format::Sarif;
 }
 
 int Context::usage(const UsageError& error) {

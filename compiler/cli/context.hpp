@@ -6,6 +6,7 @@
 
 #include "compiler/cli/options.hpp"
 #include "compiler/cli/settings.hpp"
+#include "compiler/cli/ticker.hpp"
 
 namespace agp::cli {
 
@@ -27,14 +28,18 @@ class Outcome {
 /// The streams of one run of one command, and its outcome.
 class Context {
  public:
-  Context(std::string_view command, Settings& chosen) : name(command), settings(chosen) {}
+  Context(std::string_view command, Settings& chosen) : name(command), settings(chosen), ticker(command) {}
 
   const std::string_view name;  ///< "check"
   Settings& settings;
   Outcome outcome;
+  Ticker ticker;  ///< stopped by the first thing that is printed
 
   void out(std::string_view text);  ///< what the command is for
   void err(std::string_view text);  ///< about the run; nothing with -q
+
+  /// For a command whose findings go to standard error: in a format for machines they are all that is printed there.
+  void findings_own_stderr();
 
   /// Reports a mistake on the command line; always printed. Returns the exit code.
   int usage(const UsageError& error);
@@ -58,7 +63,7 @@ class Context {
   void put(std::FILE* stream, std::string_view text);
 
   std::string summary_;
-  bool failed_ = false;
+  bool failed_ = false, silent_ = false;
 };
 
 }  // namespace agp::cli

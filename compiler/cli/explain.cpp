@@ -17,12 +17,29 @@ std::string list() {
   return out;
 }
 
+std::string upper(std::string word) {
+  for (char& c : word) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return word;
+}
+
 /// `AGP1001`, `agp1001`, `1001` or `syntax-error`.
 const diagnostics::Kind* find(std::string word) {
   if (const auto* kind = diagnostics::find_kind(word)) return kind;
-  for (char& c : word) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  word = upper(word);
   if (const auto* kind = diagnostics::find_kind(word)) return kind;
   return diagnostics::find_kind("AGP" + word);
+}
+
+/// "did you mean `syntax-error`", of names; of codes where the word begins like one.
+std::string near(const std::string& word) {
+  const bool code = word.size() > 3 && word.find('-') == std::string::npos && word.find_first_of("0123456789") < 4;
+  std::vector<std::string> known;
+  for (const diagnostics::Kind* one : diagnostics::all_kinds())
+    known.push_back(code ? diagnostics::code_text(*one) : std::string(one->name));
+  // Codes are near each other: one character may be wrong, not a third of them.
+  if (code) std::erase_if(known, [&](const auto& one) { return diagnostics::edit_distance(one, upper(word)) > 1; });
+  const std::vector<std::string_view> views(known.begin(), known.end());
+  return diagnostics::did_you_mean(code ? upper(word) : word, views);
 }
 
 }  // namespace
@@ -30,16 +47,13 @@ const diagnostics::Kind* find(std::string word) {
 int run_explain(Context& context) {
   const auto& words = context.settings.arguments;
   if (words.empty()) {
-    auto text = list();
-    context.out(text);
+    context.out(list());
     return 0;
   }
   if (words.size() > 1) return context.usage({"one code or name at a time", {}});
   const diagnostics::Kind* kind = find(words[0]);
   if (kind == nullptr) {
-    std::vector<std::string_view> names;
-    for (const diagnostics::Kind* one : diagnostics::all_kinds()) names.push_back(one->name);
-    const std::string meant = diagnostics::did_you_mean(words[0], names);
+    const std::string meant = near(words[0]);
     return context.usage(
         {fmt::format("there is no diagnostic `{}`", words[0]), meant.empty() ? "`agp explain` lists them" : meant});
   }

@@ -13,6 +13,7 @@ int run_fmt(Context& context) {
   const Settings& settings = context.settings;
   using diagnostics::visible;
   if (settings.fmt_check && settings.fmt_diff) return context.usage({"`--check` and `--diff` exclude each other", {}});
+  context.findings_own_stderr();
   source::Files files;
   diagnostics::Sink sink;
   auto project = project::Project::open(settings.arguments, settings.driver.project, files, sink);

@@ -35,6 +35,14 @@ void add_paths(std::string_view text, std::vector<std::string>& paths) {
 
 }  // namespace
 
+std::optional<UsageError> try_reports(const Settings& settings) {
+  for (const auto& [format, path] : settings.reports) {
+    std::FILE* file = std::fopen(path.c_str(), "abe");
+    if (file == nullptr || std::fclose(file) != 0) return UsageError{fmt::format("`{}` can't be written", path), {}};
+  }
+  return std::nullopt;
+}
+
 std::optional<UsageError> read_input(Settings& settings) {
   bool stdin_taken = false;
   if (settings.files_from) {

@@ -9,4 +9,7 @@ namespace agp::cli {
 /// and standard input is read where an argument is `-`.
 std::optional<UsageError> read_input(Settings& settings);
 
+/// Opens the file of every --report once: where one can't be written, the command does not begin.
+std::optional<UsageError> try_reports(const Settings& settings);
+
 }  // namespace agp::cli

@@ -8,6 +8,7 @@ int run_probe(Context& context) {
   if (!context.text_format() && context.settings.format != diagnostics::Format::Json)
     return context.usage({"a suite is JSON lines: `--format` has no other form for it", {}});
   driver::Session session(context.settings.driver);
+  session.progress = &context.ticker.progress;
   const auto lines = driver::probe(session, context.settings.arguments[0]);
   say_what_was_read(context, session);
   // Standard output belongs to the suite: what reads it must not meet a finding in it.

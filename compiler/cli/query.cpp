@@ -107,6 +107,7 @@ int run_query(Context& context) {
     return context.usage({fmt::format("an answer has no form `{}`", diagnostics::to_string(settings.format)),
                           "the formats of query are text, concise and json"});
   driver::Session session(settings.driver);
+  session.progress = &context.ticker.progress;
   const auto report = driver::query(session, settings.arguments[0], settings.arguments[1]);
   say_what_was_read(context, session);
   // The answer is what the command is for; findings are about its input.

@@ -63,6 +63,10 @@ const CommandRow rows[] = {
      "Files are replaced one by one, each as a whole, keeping their mode. `-` formats standard input to standard "
      "output.",
      run_fmt},
+    {Doc, "doc", "FILE", "a policy and what it includes, as a page that a reviewer reads",
+     "Rules by block with their reasons and who brought them in, limits, run, accepted gaps, what the stack needs\n"
+     "beyond the policy, invariants. `--format markdown` for a wiki or a pull request.",
+     run_doc},
     {Explain, "explain", "[CODE|NAME]", "the documentation of a diagnostic; without argument, the list", "",
      run_explain, names_of_diagnostics},
     {Targets, "targets", "[NAME|--probe]", "the built-in target records, one of them, or a record of this machine",

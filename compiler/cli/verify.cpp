@@ -15,6 +15,7 @@ int run_verify(Context& context) {
                           "the command is `agp verify FILE DIR`, or `agp verify FILE --seccomp FILTER --arch ARCH`"});
   if (!artifact) input.directory = arguments[1];
   driver::Session session(context.settings.driver);
+  session.progress = &context.ticker.progress;
   const driver::VerifyReport report = driver::verify(session, arguments[0], input);
   say_what_was_read(context, session);
   const bool text = context.text_format();

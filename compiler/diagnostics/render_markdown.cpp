@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "compiler/diagnostics/formats.hpp"
+#include "compiler/diagnostics/markdown.hpp"
 
 namespace agp::diagnostics {
 namespace {
@@ -30,15 +31,24 @@ std::size_t longest_run(std::string_view text, char c) {
   return longest;
 }
 
-std::string code(std::string_view text) {
+std::string code(std::string_view text) { return markdown_code(text); }
+std::string prose(std::string_view raw) { return markdown_prose(raw); }
+
+std::string fence(std::string_view body) {
+  const std::string ticks(std::max<std::size_t>(3, longest_run(body, '`') + 1), '`');
+  return fmt::format("{0}text\n{1}{0}\n", ticks, body);
+}
+
+}  // namespace
+
+std::string markdown_code(std::string_view text) {
   const std::string ticks(longest_run(text, '`') + 1, '`');
   const bool pad =
       text.empty() || text.front() == '`' || text.back() == '`' || text.front() == ' ' || text.back() == ' ';
   return fmt::format("{0}{1}{2}{1}{0}", ticks, pad ? " " : "", text);
 }
 
-/// A message: what stands in backticks is code.
-std::string prose(std::string_view raw) {
+std::string markdown_prose(std::string_view raw) {
   const std::string text = visible(raw);
   std::string out;
   std::size_t at = 0;
@@ -52,13 +62,6 @@ std::string prose(std::string_view raw) {
   }
   return out + plain(std::string_view(text).substr(at));
 }
-
-std::string fence(std::string_view body) {
-  const std::string ticks(std::max<std::size_t>(3, longest_run(body, '`') + 1), '`');
-  return fmt::format("{0}text\n{1}{0}\n", ticks, body);
-}
-
-}  // namespace
 
 std::string render_markdown(const source::Files& files, std::span<const Diagnostic> list) {
   if (list.empty()) return "agp: no findings\n";

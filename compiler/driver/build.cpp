@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "compiler/driver/emission.hpp"
+#include "compiler/driver/progress.hpp"
 #include "compiler/driver/session.hpp"
 #include "compiler/plan/stack.hpp"
 #include "compiler/verify/stack.hpp"
@@ -107,6 +108,12 @@ std::vector<PolicyReport> to_build(Session& session, std::span<const std::string
   return {};
 }
 
+/// Anything but exit status 0 leaves no new artifact behind.
+bool fails(const diagnostics::Sink& sink, std::optional<diagnostics::Severity> fail_on) {
+  const auto& all = sink.all();
+  return fail_on && std::any_of(all.begin(), all.end(), [&](const auto& d) { return d.severity >= *fail_on; });
+}
+
 }  // namespace
 
 BuildReport build(Session& session, std::span<const std::string> paths, const BuildOptions& options) {
@@ -116,7 +123,10 @@ BuildReport build(Session& session, std::span<const std::string> paths, const Bu
     return report;
   }
   std::vector<Artifact> tree;
-  for (PolicyReport& checked : to_build(session, paths, options)) {
+  auto policies = to_build(session, paths, options);
+  Progress::begin(session.progress, "proving", policies.size());
+  for (PolicyReport& checked : policies) {
+    Progress::advance(session.progress);
     const auto start = Clock::now();
     BuiltPolicy built{std::move(checked.policy), std::move(checked.plan), {}, {}, {}, !options.verify};
     const model::Target target = plan::target_for(built.policy, *session.target);
@@ -133,6 +143,7 @@ BuildReport build(Session& session, std::span<const std::string> paths, const Bu
     report.policies.push_back(std::move(built));
   }
   if (session.sink.errors() > 0 || session.unusable || session.undecided || tree.empty()) return report;
+  if (fails(session.sink, options.fail_on)) return report;
   report.written = bundle::write(options.directory, tree, session.sink);
   session.unusable = !report.written;
   return report;

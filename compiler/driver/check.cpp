@@ -5,6 +5,7 @@
 #include "compiler/analysis/invariants.hpp"
 #include "compiler/driver/emission.hpp"
 #include "compiler/driver/findings.hpp"
+#include "compiler/driver/progress.hpp"
 #include "compiler/driver/session.hpp"
 #include "compiler/plan/stack.hpp"
 
@@ -47,7 +48,9 @@ CheckReport check(Session& session, std::span<const std::string> paths) {
   if (!read_invariants(session, given)) return report;
   const auto files = session.project->collect(paths, session.sink);
   report.files = files.size();
+  Progress::begin(session.progress, "checking", files.size());
   for (const source::FileId file : files) {
+    Progress::advance(session.progress);
     sema::Unit unit = load(session, file);
     if (unit.failed) continue;  // what was left out would make the plan a lie
     std::vector<const model::Policy*> here;
@@ -71,6 +74,9 @@ CheckReport check(Session& session, std::span<const std::string> paths) {
   if (files.empty() && session.sink.errors() == 0)
     session.sink.emit(diagnostics::kind::nothing_to_do, {}, "no `.agp` file was found")
         .helped("name a file or a directory that has one");
+  if (session.options.policy && report.policies.empty() && session.sink.errors() == 0)
+    session.sink.emit(diagnostics::kind::policy_not_named, {},
+                      fmt::format("no policy is called `{}`", *session.options.policy));
   return report;
 }
 

@@ -31,6 +31,8 @@ struct Options {
   std::vector<std::string> invariants;        ///< --invariants: files whose invariants concern every policy
 };
 
+struct Progress;  // compiler/driver/progress.hpp
+
 /// One run: its texts, its findings. `unusable` is exit 2 (nothing to do, an output that can't be written, a policy
 /// that must be named), `undecided` exit 3; findings are in the sink.
 struct Session {
@@ -42,6 +44,7 @@ struct Session {
   std::optional<model::Target> target;
   bool unusable = false;
   bool undecided = false;
+  Progress* progress = nullptr;  ///< where a run says how far it is; may be null
 };
 
 /// One policy as far as it could be understood.
@@ -62,6 +65,9 @@ struct BuildOptions {
   bool all = false;               ///< --all: DIR/POLICY/…
   bool verify = true;             ///< --no-verify
   std::vector<std::string> emit;  ///< --emit: backend names; empty: all
+  /// --fail-on: with a finding of this severity nothing is written; nothing: findings of no severity stop it, but
+  /// errors always do.
+  std::optional<diagnostics::Severity> fail_on = diagnostics::Severity::Error;
 };
 struct BuiltPolicy {
   model::Policy policy;

@@ -157,6 +157,30 @@ sema::Unit load(Session& session, source::FileId file) {
   return unit;
 }
 
+std::optional<std::size_t> choose_policy(Session& session, source::FileId file, const sema::Unit& unit) {
+  if (session.sink.errors() > 0) return std::nullopt;
+  std::vector<std::string> names;
+  for (const auto& p : unit.policies) names.push_back(p.name);
+  if (session.options.policy) {
+    const auto at = std::find(names.begin(), names.end(), *session.options.policy);
+    if (at != names.end()) return static_cast<std::size_t>(at - names.begin());
+    session.sink
+        .emit(kind::policy_not_named, {},
+              fmt::format("`{}` has no policy `{}`", session.files.get(file).path, *session.options.policy))
+        .helped(names.empty() ? "" : fmt::format("it has {}", fmt::join(names, ", ")));
+  } else if (names.size() == 1) {
+    return 0;
+  } else {
+    session.sink
+        .emit(kind::policy_not_named, {},
+              names.empty() ? fmt::format("`{}` has no policy", session.files.get(file).path)
+                            : fmt::format("`{}` has {} policies", session.files.get(file).path, names.size()))
+        .helped(names.empty() ? "" : fmt::format("choose one with `--policy`: {}", fmt::join(names, ", ")));
+  }
+  session.unusable = true;
+  return std::nullopt;
+}
+
 std::optional<model::Policy> one_policy(Session& session, const std::string& file) {
   const std::string paths[] = {file};
   if (!open(session, paths)) return std::nullopt;
@@ -166,27 +190,9 @@ std::optional<model::Policy> one_policy(Session& session, const std::string& fil
     return std::nullopt;
   }
   sema::Unit unit = load(session, *id);
-  if (session.sink.errors() > 0) return std::nullopt;
-  std::vector<std::string> names;
-  for (const auto& p : unit.policies) names.push_back(p.name);
-  if (session.options.policy) {
-    const auto at = std::find(names.begin(), names.end(), *session.options.policy);
-    if (at != names.end()) return std::move(unit.policies[static_cast<std::size_t>(at - names.begin())]);
-    session.sink
-        .emit(kind::policy_not_named, {},
-              fmt::format("`{}` has no policy `{}`", session.files.get(*id).path, *session.options.policy))
-        .helped(names.empty() ? "" : fmt::format("it has {}", fmt::join(names, ", ")));
-  } else if (names.size() == 1) {
-    return std::move(unit.policies[0]);
-  } else {
-    session.sink
-        .emit(kind::policy_not_named, {},
-              names.empty() ? fmt::format("`{}` has no policy", session.files.get(*id).path)
-                            : fmt::format("`{}` has {} policies", session.files.get(*id).path, names.size()))
-        .helped(names.empty() ? "" : fmt::format("choose one with `--policy`: {}", fmt::join(names, ", ")));
-  }
-  session.unusable = true;
-  return std::nullopt;
+  const auto chosen = choose_policy(session, *id, unit);
+  if (!chosen) return std::nullopt;
+  return std::move(unit.policies[*chosen]);
 }
 
 verify::Options verify_options(const Session& session) {

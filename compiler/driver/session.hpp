@@ -19,6 +19,10 @@ bool read_counts(Session& session, model::Target& target);
 sema::Unit load(Session& session, source::FileId file);
 sema::Options sema_options(const Session& session);
 
+/// Which policy of a file a command means: `--policy`, or the only one. Nothing: the file does not resolve, or a
+/// finding lists what could be meant and the session is unusable.
+std::optional<std::size_t> choose_policy(Session& session, source::FileId file, const sema::Unit& unit);
+
 /// The one policy of a file that a command means: `--policy`, or the only one. Nothing: unusable, and a finding lists
 /// them.
 std::optional<model::Policy> one_policy(Session& session, const std::string& file);

@@ -23,7 +23,7 @@ DRAWING = ("cli driver project bundle verify plan lint analysis import sema solv
 # Which folders may look at a backend beyond backends/backend.hpp: the plan knows the stacks that load artifacts.
 USES_BACKENDS = {"cli", "driver", "bundle", "verify", "plan"}
 
-STANDARD = set("""algorithm array atomic bit bitset cctype cerrno charconv chrono cmath compare concepts csignal cstddef
+STANDARD = set("""algorithm array atomic bit bitset cctype cerrno charconv chrono cmath compare concepts condition_variable csignal cstddef
 cstdint cstdio cstdlib cstring ctime deque exception filesystem fstream functional initializer_list iomanip iostream
 istream iterator limits list map memory mutex new numeric optional ostream queue set span sstream stack stdexcept string
 string_view system_error thread tuple type_traits typeinfo unordered_map unordered_set utility variant vector""".split())

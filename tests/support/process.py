@@ -3,6 +3,7 @@
 a private mount is skipped, counted, and says why."""
 import os
 import pathlib
+import select
 import signal
 import stat
 import subprocess
@@ -143,6 +144,49 @@ def hundreds_of_findings_and_long_lines_stay_quick(home):
     (home / "long.agp").write_text("agp 1\n\npolicy sample {\n  file { " + line + " }\n}\n")
     done = agp("check", "long.agp", cwd=home)
     expect(done.returncode == 1 and len(done.stdout) < 40_000_000, (done.returncode, len(done.stdout)))
+
+
+def what_does_not_solve_loads_no_solver(home):
+    """The dynamic loader says what it looks for; a build, which proves, is the control."""
+    (home / "x.agp").write_text(GOOD)
+    (home / "test.agp").write_text(GOOD + "test sample { allow read \"/task/x\" }\n")
+
+    def loads(*words):
+        env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "LD_DEBUG": "libs", "LD_DEBUG_OUTPUT": str(home / "loader")}
+        done = subprocess.run([AGP, *words], cwd=home, capture_output=True, timeout=LIMIT, env=env)
+        expect(done.returncode == 0, (words, done.returncode, done.stderr))
+        said = [p.read_text() for p in home.glob("loader.*")]
+        for p in home.glob("loader.*"):
+            p.unlink()
+        expect(said, "the loader said nothing")
+        return any("libz3" in one for one in said)
+
+    for words in (["query", "x.agp", 'read "/task/x"'], ["test", "test.agp"], ["probe", "x.agp"], ["doc", "x.agp"], ["fmt", "--check", "x.agp"],
+                  ["explain"], ["help"], ["completion", "bash"], ["build", "x.agp", "-o", "unproved", "--no-verify"]):
+        expect(not loads(*words), f"agp {' '.join(words)} loads the solver")
+    expect(loads("build", "x.agp", "-o", "out"), "a build that proves loads no solver")
+
+
+def a_terminal_sees_how_far_a_run_is(home):
+    """Standard input that does not end makes the run long: the line appears, and is gone before the answer."""
+    terminal, side = os.openpty()
+    words = [AGP, "check", "-", "--stdin-name", "x.agp"]
+    run = subprocess.Popen(words, cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=side, env={"PATH": "/usr/bin:/bin"})
+    os.close(side)
+    seen = b""
+    while "reading standard input …".encode() not in seen:
+        expect(select.select([terminal], [], [], LIMIT)[0], f"no progress: {seen!r}")
+        seen += os.read(terminal, 4096)
+    run.stdin.write(GOOD.encode())
+    run.stdin.close()
+    out = run.stdout.read()
+    expect(run.wait(LIMIT) == 0 and b"plan of" in out, out)
+    while b"no findings" not in seen:
+        expect(select.select([terminal], [], [], LIMIT)[0], f"no summary: {seen!r}")
+        seen += os.read(terminal, 4096)
+    os.close(terminal)
+    expect(b"\x1b[K" in seen.rsplit("…".encode(), 1)[1], f"the line stays: {seen!r}")
+    expect(b"\x1b[K" not in out, "progress on standard output")
 
 
 def main():
