@@ -7,11 +7,7 @@ set_target_properties(agp PROPERTIES INSTALL_RPATH "$ORIGIN/../lib/agp")
 target_link_options(agp PRIVATE -Wl,--disable-new-dtags)
 
 install(TARGETS agp RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-foreach(tool agp-probe landlock-launch)
-  if(TARGET ${tool})
-    install(TARGETS ${tool} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/agp)
-  endif()
-endforeach()
+install(TARGETS agp-probe RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/agp)
 
 set(pages ${PROJECT_BINARY_DIR}/share)
 install(DIRECTORY ${pages}/man/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
