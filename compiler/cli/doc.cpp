@@ -193,7 +193,7 @@ int run_doc(Context& context) {
   }
   Page page(settings.format == Format::Markdown);
   const Policy& policy = report->policy.policy;
-  head(page, policy, *session.target, report->file);
+  head(page, policy, report->target, report->file);
   rules(page, policy, session.files);
   limits(page, policy);
   run(page, policy.run);

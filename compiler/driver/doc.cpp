@@ -1,6 +1,7 @@
 #include "compiler/driver/doc.hpp"
 
 #include "compiler/driver/session.hpp"
+#include "compiler/plan/stack.hpp"
 
 namespace agp::driver {
 
@@ -19,8 +20,9 @@ std::optional<DocReport> doc(Session& session, const std::string& file) {
   out.file = session.files.get(*id).path;
   out.policy.policy = std::move(unit.policies[*chosen]);
   const model::Policy& policy = out.policy.policy;
+  out.target = plan::target_for(policy, *session.target);
   diagnostics::Sink quiet;  // what the plan finds is check's business, and stands in the plan
-  out.policy.plan = plan::make_plan(policy, *session.target, quiet);
+  out.policy.plan = plan::make_plan(policy, out.target, quiet);
   for (model::Invariant& invariant : unit.invariants)
     if (invariant.concerns(policy)) out.invariants.push_back(std::move(invariant));
   for (const sema::Test& test : unit.tests)

@@ -12,6 +12,7 @@ namespace agp::driver {
 /// what it is held against.
 struct DocReport {
   std::string file;  ///< as it is shown
+  model::Target target;  ///< with the stack that runs this policy
   PolicyReport policy;
   std::vector<model::Invariant> invariants;  ///< that concern the policy, of its file and what that uses
   std::size_t expectations = 0;              ///< lines of its `test` blocks
