@@ -204,13 +204,5 @@ TEST(OciEmit, EveryRuleHasAPlaceThatExists) {
   EXPECT_EQ(places["r3"], std::vector<std::string>{"/process/capabilities"});
 }
 
-TEST(OciDecode, IsNeverTakenForProved) {
-  FilePolicy p;
-  const auto e = emit(p);
-  const auto d = backends::oci::backend().decode(e.artifacts, debian12());
-  EXPECT_EQ(d.not_verified, std::vector<std::string>{"oci/config.json"});
-  EXPECT_TRUE(d.filters.empty());
-}
-
 }  // namespace
 }  // namespace agp::test
