@@ -195,7 +195,7 @@ void generated_resolver(std::vector<DerivedGrant>& out) {
          "nftables", "the generated resolver, for rules on names"});
 }
 
-/// What is left open because packets among the host's don't show the agent (each was tried: decisions/0009).
+/// What is left open because packets among the host's don't show the agent (decisions/0009 says what was tried).
 void left_open(const Attach& attach, std::vector<DerivedGrant>& out) {
   if (attach.form == Form::User)
     out.push_back({"listen tcp, udp any:* from any, and the replies", "nftables",

@@ -111,7 +111,7 @@ class Windows {
     return best;
   }
 
-  /// More than two bits at once never won in what was measured.
+  /// Masks of one and two bits; wider ones are not tried.
   template <class Offer>
   void bits(const Few& f, const Offer& offer) {
     const std::uint32_t differ = pieces_[f.first].first ^ pieces_[f.first + f.width - 1].last;

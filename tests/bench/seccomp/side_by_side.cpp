@@ -1,5 +1,5 @@
 // Each policy of seccomp-bench through agp and through libseccomp, in one table: instructions, means, compile time.
-// With `--differences`: the calls on which they answer differently.
+// It does not compare their answers.
 #include <fmt/format.h>
 
 #include <algorithm>
