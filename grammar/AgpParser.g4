@@ -60,7 +60,7 @@ toolBlock : TOOL LBRACE textRule* RBRACE ;
 textRule : effect strings (modifier | exceptStrings)* ;
 
 limitBlock : LIMIT LBRACE limitEntry* RBRACE ;
-limitEntry : name value ;
+limitEntry : limitName value ;
 
 runBlock : RUN LBRACE runEntry* RBRACE ;
 runEntry : COMMAND strings
@@ -141,9 +141,12 @@ addressLiteral : V4 | V4_PREFIX | V4_RANGE | V6 | V6_RANGE ;
 
 itemName : name | DOTTED ;
 syscallName : plainName ;
+// `memory 4 GiB`: behind a number a unit is its unit, never the name of the next limit.
+limitName : plainWord | KILL ;
 name : plainName | KILL ;
 
-plainName : IDENT | UNIT
+plainName : plainWord | UNIT ;
+plainWord : IDENT
      | AGP | USE | AS | PARAM | LET | FRAGMENT | POLICY | INVARIANT | FOR | TEST
      | FILE | NET | SYSCALL | CAPABILITY | ENV | TOOL | LIMIT | RUN | ON | INCLUDE | OWNER | SATISFIES | ISOLATION
      | PROCESS | CONTAINER | MICROVM | EPHEMERAL | MODE | ENFORCE | AUDIT | ACCEPT | UNENFORCED | WIDER | NARROWER

@@ -275,8 +275,8 @@ std::vector<AcceptedFact> accepted_facts(Patterns& patterns, const Scope& scope,
     if (const auto path = patterns.eval().path(scope, *accept.mount))
       out.push_back({fmt::format("mount \"{}\"", *path), false});
   } else if (accept.word) {
-    static constexpr std::string_view blocks[] = {"file", "net",  "syscall", "capability",
-                                                  "env",  "tool", "limit",   "mode"};
+    static constexpr std::string_view blocks[] = {"file", "net",   "syscall", "capability", "env",
+                                                  "tool", "limit", "mode",    "run"};
     const bool block = std::find(std::begin(blocks), std::end(blocks), accept.word->text) != std::end(blocks);
     if (block || accept.word->text == "user")
       out.push_back({accept.word->text, block});

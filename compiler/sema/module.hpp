@@ -27,7 +27,7 @@ struct Module {
   std::string_view text;
   bool broken = false;  ///< the text has syntax errors, so items may have been left out
 
-  /// The text declares the name in an item that did not parse: that it is unknown was reported as a syntax error.
+  /// The name may have been declared in an item that did not parse: that it is unknown was reported as a syntax error.
   bool lost(std::string_view item) const;
 };
 

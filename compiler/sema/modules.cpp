@@ -185,6 +185,7 @@ std::vector<model::ModuleRead> Modules::read() const {
 }
 
 bool Module::lost(std::string_view item) const {
+  if (ast.lost_item) return true;
   if (!broken || item.empty()) return false;
   const auto is_word = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -217,7 +218,7 @@ std::string qualifier(const syntax::QualifiedName& name) {
 
 bool is_lost(const Module& from, const syntax::QualifiedName& name) {
   if (name.parts.size() == 1 && from.lost(name.parts[0].text)) return true;
-  if (from.missing.count(name.text()) || from.missing.count(qualifier(name))) return true;
+  if (from.ast.lost_item || !from.missing.empty()) return true;  // what failed may be what was meant
   if (const auto whole = from.uses.find(name.text()); whole != from.uses.end())
     return whole->second->lost(whole->second->name);
   const auto module = from.uses.find(qualifier(name));

@@ -320,7 +320,8 @@ void PolicyBuilder::imply_syscalls(const syntax::Policy& policy) {
 }
 
 void PolicyBuilder::check_names() {
-  if (!out_.resolvers.empty() || resolver_failed_) return;
+  // a damaged text may have had the resolver in what was lost of it
+  if (!out_.resolvers.empty() || resolver_failed_ || root_.broken) return;
   for (const auto& rule : out_.rules) {
     const auto* net = std::get_if<model::NetBody>(&rule.body);
     if (!net || rule.effect == model::Effect::Deny) continue;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/linux/syscalls.hpp"
 #include "compiler/sema/limits.hpp"
@@ -154,6 +156,14 @@ std::optional<Value> Evaluator::evaluate(const Scope& scope, const syntax::Value
         sink_.emit(kind::policy_too_large, item.span, fmt::format("the list has more than {} elements", limits::list));
         return std::nullopt;
       }
+      // a number beside a range of ports is a port
+      const auto to_port = [](Value& v) {
+        if (const auto port = coerce(v, Type::Port, false)) v = *port;
+      };
+      if (!out.items.empty() && out.items.front().type == Type::Port && out.items.back().type == Type::Int)
+        to_port(out.items.back());
+      if (!out.items.empty() && out.items.front().type == Type::Int && out.items.back().type == Type::Port)
+        std::for_each(out.items.begin(), out.items.end(), to_port);
       if (!out.items.empty() && out.items.back().type != out.items.front().type)
         return invalid(fmt::format("a list holds values of one type: {} stands beside {}", type_text(out.items.front()),
                                    type_text(out.items.back())));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <tuple>
 
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/sema/invariants.hpp"
@@ -140,6 +141,29 @@ void add_test(Modules& modules, const Module& root, const syntax::Test& test, co
   unit.tests.push_back(std::move(out));
 }
 
+/// Leaves out what follows from a finding that is there: what was made of a damaged phrase, and the further places
+/// where a name that nothing declares is used.
+void drop_consequences(const Modules& modules, diagnostics::Sink& sink) {
+  const auto damaged = [&](const diagnostics::Diagnostic& d) {
+    return std::any_of(modules.all().begin(), modules.all().end(), [&](const Module& m) {
+      if (m.file != d.primary.file) return false;
+      const auto& all = m.ast.damaged;
+      const auto behind = std::upper_bound(all.begin(), all.end(), d.primary.begin,
+                                           [](std::uint32_t at, Span s) { return at < s.begin; });
+      return behind != all.begin() && d.primary.end <= std::prev(behind)->end;
+    });
+  };
+  std::set<std::tuple<source::FileId, int, std::string>> unknown;
+  std::erase_if(sink.all(), [&](const diagnostics::Diagnostic& d) {
+    const int number = d.kind->number;
+    if (number < 1050 || number >= 1100 || !d.primary.known()) return false;
+    if (damaged(d)) return true;
+    const bool name = number == kind::unknown_name.number || number == kind::unknown_fragment.number ||
+                      number == kind::unknown_policy.number;
+    return name && !unknown.emplace(d.primary.file, number, d.message).second;
+  });
+}
+
 }  // namespace
 
 Unit analyse(source::Files& files, source::FileId root_file, ModuleSource& source, const Options& options,
@@ -167,6 +191,7 @@ Unit analyse(source::Files& files, source::FileId root_file, ModuleSource& sourc
   for (const auto& item : root.ast.items)
     if (const auto* test = std::get_if<syntax::Test>(&item)) add_test(modules, root, *test, set, options, sink, unit);
   unit.failed = sink.errors() > before;
+  drop_consequences(modules, sink);
   sink.drop_repeated();
   return unit;
 }

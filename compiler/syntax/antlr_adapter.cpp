@@ -10,7 +10,7 @@
 namespace agp::syntax::detail {
 
 static_assert(static_cast<int>(T::ALLOW) == AgpParser::ALLOW && static_cast<int>(T::BAD_CHAR) == AgpParser::BAD_CHAR);
-static_assert(static_cast<int>(R::plainName) == AgpParser::RulePlainName);
+static_assert(static_cast<int>(R::plainWord) == AgpParser::RulePlainWord);
 static_assert(sizeof token_spellings / sizeof *token_spellings == token_types);
 
 namespace {

@@ -422,6 +422,10 @@ using Item = std::variant<VersionItem, Use, Parameter, Let, Fragment, Policy, In
 struct File {
   source::FileId id = source::no_file;
   std::vector<Item> items;
+  /// Phrases with a diagnostic of their own, disjoint and in order: what was understood of one is a guess, not worth a
+  /// second one.
+  std::vector<Span> damaged;
+  bool lost_item = false;  ///< an item could not be understood at all: any name may be its
 };
 
 }  // namespace agp::syntax

@@ -248,7 +248,7 @@ void Builder::env_entry(std::uint32_t node, EnvBlock& out) {
 }
 
 LimitEntry Builder::limit_entry(std::uint32_t node) {
-  return {name(find(node, R::name)), value(find(node, R::value)), span(node)};
+  return {name(find(node, R::limitName)), value(find(node, R::value)), span(node)};
 }
 
 void Builder::run_entry(std::uint32_t node, RunBlock& out) {

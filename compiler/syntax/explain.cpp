@@ -32,7 +32,7 @@ constexpr PhraseNoun phrase_nouns[] = {
     {R::names, R::modeHeader, "the name of a block"},
     {R::names, R::onDenyEntry, "a verb or the name of a block"},
     {R::name, R::netRule, "`connect` or `listen`"},
-    {R::name, R::limitEntry, "the name of a limit"},
+    {R::limitName, R::limitEntry, "the name of a limit"},
     {R::name, R::fact, "the name of a limit"},
     {R::name, R::requirement, "the name of a limit"},
     {R::name, R::denial, "an error such as `EPERM`"},

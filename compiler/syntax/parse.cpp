@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "compiler/syntax/build.hpp"
 #include "compiler/syntax/characters.hpp"
 #include "compiler/syntax/lex.hpp"
@@ -117,13 +119,29 @@ void check_version(const File& file, const detail::Lexed& lexed, Reports& report
   d.edit({file.id, 0, 0}, "agp 1\n\n");
 }
 
+/// Disjoint and in order.
+void merge(std::vector<Span>& spans) {
+  std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.begin < b.begin; });
+  std::vector<Span> out;
+  for (const Span& s : spans) {
+    if (out.empty() || s.begin >= out.back().end)
+      out.push_back(s);
+    else
+      out.back().end = std::max(out.back().end, s.end);
+  }
+  spans = std::move(out);
+}
+
 void read_file(std::string_view text, File& out, detail::Lexed& lexed, Reports& reports) {
   const bool version = check_start(out.id, text, lexed, reports);
+  for (const detail::Token& token : lexed.tokens)
+    if (token.damaged) out.damaged.push_back({out.id, token.begin, token.end});
   if (auto items = read_items(text, out.id, lexed, reports)) {
     out.items = std::move(*items);
   } else {
-    out.items = detail::recover(text, out.id, lexed, reports);
+    detail::recover(text, lexed, reports, out);
   }
+  merge(out.damaged);
   if (version) check_version(out, lexed, reports);
 }
 

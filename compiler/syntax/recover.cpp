@@ -25,16 +25,16 @@ constexpr std::uint32_t longest_analysed = 20000;
 
 class Recovery {
  public:
-  Recovery(std::string_view text, source::FileId file, const Lexed& lexed, Reports& reports)
+  Recovery(std::string_view text, const Lexed& lexed, Reports& reports, File& out)
       : text_(text),
-        file_(file),
+        file_(out.id),
+        out_(out),
         t_(lexed.tokens),
         comments_(lexed.comments),
         reports_(reports),
         parser_(lexed.tokens) {}
 
-  std::vector<Item> items(const std::vector<std::uint32_t>& mended) {
-    std::vector<Item> out;
+  void items(const std::vector<std::uint32_t>& mended) {
     const auto end = static_cast<std::uint32_t>(t_.size() - 1);
     auto brace = mended.begin();
     const std::vector<Slice> slices = split(Pieces::Items, text_, t_, 0, end);
@@ -49,9 +49,8 @@ class Recovery {
         while (brace != mended.end() && *brace < until) ++brace;
         left_ = brace != from ? 1 : Reports::most;
       }
-      i = item(slices, i, out);
+      i = item(slices, i);
     }
-    return out;
   }
 
   std::optional<ActionPattern> action() {
@@ -124,6 +123,7 @@ class Recovery {
 
   template <typename Take>
   void explain_failed(R rule, Slice s, Take take) {
+    mark(s);
     if (damaged(s)) return;
     Failure failure = fail(rule, t_, s);
     const std::uint32_t cut = s.begin + failure.viability.at;
@@ -163,6 +163,8 @@ class Recovery {
     return failure.viability.accepted || failure.viability.at > 0 || mended(failure) == &kind::misspelt_keyword;
   }
 
+  void mark(Slice s) { out_.damaged.push_back({file_, t_[s.begin].begin, t_[s.end - 1].end}); }
+
   bool damaged(Slice s) const {
     return std::any_of(t_.begin() + s.begin, t_.begin() + s.end, [](const Token& token) { return token.damaged; });
   }
@@ -200,8 +202,23 @@ class Recovery {
 
   template <typename Take>
   void lines(R rule, Pieces kind_of_pieces, Slice inside, Take take) {
-    pieces(rule, split(kind_of_pieces, text_, t_, inside.begin, inside.end), take,
-           [&](Slice s) { explain_failed(rule, s, take); });
+    const std::vector<Slice> slices = split(kind_of_pieces, text_, t_, inside.begin, inside.end);
+    for (std::size_t i = 0; i < slices.size() && !reports_.full();) {
+      const std::size_t next = parse_slices(rule, slices, i, take);
+      if (next == i) {
+        // What can't begin a line belongs to the one before it, however it is indented.
+        Slice s = slices[i];
+        while (i + 1 < slices.size() && !can_begin(rule, t_[slices[i + 1].begin].type)) s.end = slices[++i].end;
+        explain_failed(rule, s, take);
+      }
+      i = std::max(next, i + 1);
+    }
+  }
+
+  static bool can_begin(R rule, T type) {
+    const std::vector<T> one = {type};
+    const Viability v = viability(rule, one);
+    return v.accepted || v.at > 0;
   }
 
   /// `header { … }`: where the braces are. Only when the closing one ends the slice.
@@ -220,6 +237,7 @@ class Recovery {
     tokens.push_back(t_[inside.end]);
     const T first = tokens.front().type;
     if (parse_changed(rule, tokens, s.begin, take)) return first;
+    mark({s.begin, inside.begin + 1});
     if (std::any_of(tokens.begin(), tokens.end(), [](const Token& token) { return token.damaged; })) return first;
     const std::optional<Repair> repair = report(fail(rule, tokens, {0, static_cast<std::uint32_t>(tokens.size())}));
     if (!repair || repair->tokens.empty()) return first;
@@ -228,18 +246,20 @@ class Recovery {
   }
 
   /// Reads the slice with that number and gives the number of the next one.
-  std::size_t item(const std::vector<Slice>& slices, std::size_t i, std::vector<Item>& out) {
-    const auto take = [&](Builder& b) { out.push_back(b.item(0)); };
+  std::size_t item(const std::vector<Slice>& slices, std::size_t i) {
+    const auto take = [&](Builder& b) { out_.items.push_back(b.item(0)); };
     if (const std::size_t next = parse_slices(R::item, slices, i, take); next != i) return next;
     if (const std::optional<Slice> inside = braces(slices[i])) {
-      braced_item(slices[i], *inside, out);
+      braced_item(slices[i], *inside);
     } else {
+      const std::size_t before = out_.items.size();
       explain_failed(R::item, slices[i], take);
+      out_.lost_item = out_.lost_item || out_.items.size() == before;
     }
     return i + 1;
   }
 
-  void braced_item(Slice s, Slice inside, std::vector<Item>& out) {
+  void braced_item(Slice s, Slice inside) {
     std::optional<Item> made;
     const T first = header(R::item, s, inside, [&](Builder& b) { made = b.item(0); });
     const Slice body{inside.begin + 1, inside.end};
@@ -257,7 +277,8 @@ class Recovery {
       lines(R::invariantLine, Pieces::InvariantLines, body, [&](Builder& b) { found.push_back(b.invariant_line(0)); });
       if (made && std::holds_alternative<Invariant>(*made)) std::get<Invariant>(*made).lines = std::move(found);
     }
-    if (made) out.push_back(std::move(*made));
+    out_.lost_item = out_.lost_item || !made;
+    if (made) out_.items.push_back(std::move(*made));
   }
 
   void statements(Slice inside, std::vector<Statement>& out) {
@@ -328,6 +349,7 @@ class Recovery {
 
   std::string_view text_;
   source::FileId file_;
+  File& out_;
   const std::vector<Token>& t_;
   const std::vector<Token>& comments_;
   Reports& reports_;
@@ -337,15 +359,18 @@ class Recovery {
 
 }  // namespace
 
-std::vector<Item> recover(std::string_view text, source::FileId file, Lexed& lexed, Reports& reports) {
-  const auto mended = mend_braces(text, file, lexed, reports);
-  if (!mended) return {};
-  return Recovery(text, file, lexed, reports).items(*mended);
+void recover(std::string_view text, Lexed& lexed, Reports& reports, File& out) {
+  if (const auto mended = mend_braces(text, out.id, lexed, reports))
+    Recovery(text, lexed, reports, out).items(*mended);
+  else
+    out.lost_item = true;
 }
 
 std::optional<ActionPattern> read_action(std::string_view text, source::FileId file, const Lexed& lexed,
                                          Reports& reports) {
-  return Recovery(text, file, lexed, reports).action();
+  File nowhere;
+  nowhere.id = file;
+  return Recovery(text, lexed, reports, nowhere).action();
 }
 
 }  // namespace agp::syntax::detail

@@ -5,9 +5,9 @@
 
 namespace agp::syntax::detail {
 
-/// Reads a text that did not parse as a whole: piece by piece, one diagnostic at most for each. Out: the items of what
-/// could be understood. `lexed` gets its braces mended.
-std::vector<Item> recover(std::string_view text, source::FileId file, Lexed& lexed, Reports& reports);
+/// Reads a text that did not parse as a whole: piece by piece, one diagnostic at most for each. Into `out`: the items
+/// of what could be understood, and where it was damaged. `lexed` gets its braces mended.
+void recover(std::string_view text, Lexed& lexed, Reports& reports, File& out);
 
 /// Reads one action; nothing, with a diagnostic, when it is none.
 std::optional<ActionPattern> read_action(std::string_view text, source::FileId file, const Lexed& lexed,

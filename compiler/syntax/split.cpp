@@ -99,6 +99,7 @@ class Splitter {
       case Pieces::EnvEntries:
         return effect(type) || (type == T::SET && next == T::STRING);
       case Pieces::LimitEntries:
+        if (type == T::UNIT && before == T::NUMBER) return false;
         return word(type) && before != T::COMMA && (number(next) || (i + 1 < end_ && same_text(i, i + 1)));
       case Pieces::RunEntries:
         switch (type) {

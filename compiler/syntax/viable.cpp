@@ -25,6 +25,7 @@ bool names_phrase(R rule) {
     case R::address:
     case R::itemName:
     case R::name:
+    case R::limitName:
     case R::syscallName:
     case R::names:
     case R::strings:

@@ -144,6 +144,21 @@ deny { log }
   EXPECT_EQ(p.findings(), (std::vector<std::string>{"AGP1013 4:1 expected `let`, found `lt`"}));
 }
 
+TEST(Recovery, ARuleThatIsWrappedToTheLeftIsOneRule) {
+  const Parsed p(R"(agp 1
+policy p {
+  file {
+    allow read
+  "/a",
+  "/b" becuse "x"
+    allow read "/c"
+  }
+}
+)");
+  EXPECT_EQ(p.sink.all().size(), 1u) << ::testing::PrintToString(p.findings());
+  EXPECT_NE(dump(p.file).find("{allow file verbs=read paths=\"/c\"}"), std::string::npos) << dump(p.file);
+}
+
 TEST(Recovery, RandomDamageEnds) {
   std::mt19937 random(20260002);
   const auto all = corpus();
