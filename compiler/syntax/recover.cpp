@@ -203,22 +203,19 @@ class Recovery {
   template <typename Take>
   void lines(R rule, Pieces kind_of_pieces, Slice inside, Take take) {
     const std::vector<Slice> slices = split(kind_of_pieces, text_, t_, inside.begin, inside.end);
+    std::vector<bool> starts;  // by T: can it begin the rule
     for (std::size_t i = 0; i < slices.size() && !reports_.full();) {
       const std::size_t next = parse_slices(rule, slices, i, take);
       if (next == i) {
         // What can't begin a line belongs to the one before it, however it is indented.
         Slice s = slices[i];
-        while (i + 1 < slices.size() && !can_begin(rule, t_[slices[i + 1].begin].type)) s.end = slices[++i].end;
+        if (starts.empty()) starts = viability(rule, {}).tokens;
+        while (i + 1 < slices.size() && !starts[static_cast<std::size_t>(t_[slices[i + 1].begin].type)])
+          s.end = slices[++i].end;
         explain_failed(rule, s, take);
       }
       i = std::max(next, i + 1);
     }
-  }
-
-  static bool can_begin(R rule, T type) {
-    const std::vector<T> one = {type};
-    const Viability v = viability(rule, one);
-    return v.accepted || v.at > 0;
   }
 
   /// `header { … }`: where the braces are. Only when the closing one ends the slice.
