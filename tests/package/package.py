@@ -14,7 +14,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(sys.argv[1]).resolve()
-MIRROR = os.environ.get("AGP_MIRROR", "http://deb.debian.org/debian")
+MIRROR = os.environ.get("AGP_MIRROR")  # else the one that this machine's own packages come from
 EXAMPLE = ROOT / "docs/examples/code-execution.agp"
 
 
@@ -38,6 +38,13 @@ def inside(root, script, **variables):
     for name, value in variables.items():
         script = f"export {name}={value}\n{script}"
     return run("unshare", "--mount", "--pid", "--fork", "sh", "-ec", enter, root, script)
+
+
+def mirror():
+    if MIRROR:
+        return [MIRROR]
+    sites = run("apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages", "Codename: bookworm")
+    return sites.stdout.split()[:1]  # none: debootstrap's own default
 
 
 def works(done):
@@ -66,7 +73,7 @@ class Suite:
             raise Skip("debootstrap is not installed")
         if self.bare is None:
             bare = self.scratch / "bare"
-            made = run("debootstrap", "--variant=minbase", "bookworm", bare, MIRROR)
+            made = run("debootstrap", "--variant=minbase", "bookworm", bare, *mirror())
             if made.returncode != 0:
                 last = (made.stdout + made.stderr).strip().splitlines()[-1:] or ["no reason given"]
                 raise Skip(f"debootstrap can't make a bookworm here: {last[0]}")
