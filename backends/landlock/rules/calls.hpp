@@ -6,9 +6,6 @@
 
 namespace agp::backends::landlock {
 
-/// May the policy's processes make this call in some form?
-bool may_call(const model::Policy& policy, const std::string& name);
-
 /// A call with which mode, owner, times or attributes of a file can be changed and that the policy permits: Landlock
 /// decides none of them (Documentation/userspace-api/landlock.rst, Filesystem flags).
 std::optional<std::string> attribute_call(const model::Policy& policy);

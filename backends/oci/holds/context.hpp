@@ -1,5 +1,6 @@
 #pragma once
 #include "backends/backend.hpp"
+#include "backends/calls.hpp"
 #include "backends/oci/mounts/difference.hpp"
 #include "backends/oci/mounts/mount_tree.hpp"
 
@@ -25,9 +26,5 @@ bool contains(const std::vector<Cause>& list, const Cause& cause);
 std::vector<DerivedGrant> derived_grants(const Context& c);
 
 std::string quoted(const std::string& path);  ///< as in a policy
-
-/// May the policy's processes make this call at all, whatever its arguments? True when some rule permits some form of
-/// it and none refuses every form.
-bool may_call(const model::Policy& policy, const std::string& name);
 
 }  // namespace agp::backends::oci

@@ -36,24 +36,6 @@ Capabilities holds(const model::Policy& policy, std::span<const model::Fact> fac
   return out;
 }
 
-bool may_call(const model::Policy& policy, const std::string& name) {
-  bool allowed = false;
-  for (const model::Rule& rule : policy.rules) {
-    const auto* body = std::get_if<model::SyscallBody>(&rule.body);
-    if (rule.expired || !body) continue;
-    for (const auto& p : body->patterns) {
-      if (p.pattern.name != name) continue;
-      const bool excepted =
-          std::any_of(body->except.begin(), body->except.end(), [&](const auto& e) { return e.pattern.name == name; });
-      if (rule.effect == model::Effect::Allow)
-        allowed = true;
-      else if (p.pattern.tests.empty() && !excepted)
-        return false;
-    }
-  }
-  return allowed;
-}
-
 std::string quoted(const std::string& path) {
   const std::string text = model::to_string(model::Action{model::FileAction{model::Verb::List, path}});
   return text.substr(text.find(' ') + 1);
