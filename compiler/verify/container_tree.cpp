@@ -22,6 +22,10 @@ constexpr InodeRights of_files =
     inode::read | inode::exec | inode::open_write | inode::truncate | inode::connect | inode::ioctl;
 constexpr InodeRights of_entries = inode::create | inode::remove | inode::refer;
 
+std::string bound_text(std::optional<std::uint64_t> size) {
+  return size ? "an empty file system of " + std::to_string(*size) + " bytes" : "an empty file system without a bound";
+}
+
 class Builder {
  public:
   Builder(const model::Policy& policy, const Container& container) : policy_(policy), container_(container) {}
@@ -196,11 +200,14 @@ class Builder {
     const std::string& root = of_run ? of_run->source.value_or("") : policy_.run.rootfs;
     const std::string suffix = of_run ? m.target.substr(of_run->target.size()) : m.target;
     const std::string expected = root == "/" ? (suffix.empty() ? "/" : suffix) : root + suffix;
+    const bool own_device = m.content == Content::Device && m.source == m.target;
     if (of_run && !of_run->source) {
-      if (m.content == Content::Host) out_.misplaced.push_back({m.target, "an empty file system", m.source, m.place});
+      if (from_host && !own_device) out_.misplaced.push_back({m.target, "an empty file system", m.source, m.place});
+      if (m.content == Content::Tmpfs && m.writable && m.size != of_run->size_bytes)
+        out_.misplaced.push_back({m.target, bound_text(of_run->size_bytes), bound_text(m.size), m.place});
     } else if (m.content == Content::Tmpfs) {
       out_.misplaced.push_back({m.target, expected, "an empty file system", m.place});
-    } else if (from_host && m.source != expected && !(m.content == Content::Device && m.source == m.target)) {
+    } else if (from_host && m.source != expected && !own_device) {
       out_.misplaced.push_back({m.target, expected, m.source, m.place});
     }
   }

@@ -22,7 +22,7 @@ FilePolicy workspace() {
       .allow("read", {"/task/**", "/data/**"})
       .allow("read exec", {"/usr/bin/tool"});
   b.allow("read exec", {"/usr/lib/**"}).deny("read write", {"/data/secret/**", "/data/secret"});
-  b.tmpfs("/workspace").mount("/srv/task", "/task");
+  b.tmpfs("/workspace", 1 << 20).mount("/srv/task", "/task");
   return b;
 }
 
@@ -89,6 +89,16 @@ TEST(ContainerFiles, EachChangeIsRefuted) {
          replace(m, "/workspace", "gid=65534", "gid=0");
        },
        "no loss: modify \"/workspace/"},
+      {"a larger tmpfs", [](Json& m) { replace(m, "/workspace", "size=1048576", "size=1048577"); },
+       "no excess: open \"/workspace\""},
+      {"a smaller tmpfs", [](Json& m) { replace(m, "/workspace", "size=1048576", "size=1048575"); },
+       "no excess: open \"/workspace\""},
+      {"a host device in a tmpfs",
+       [](Json& m) {
+         m.push_back(
+             {{"destination", "/workspace/z"}, {"type", "bind"}, {"source", "/dev/zero"}, {"options", {"bind", "rw"}}});
+       },
+       "no excess: open \"/workspace/z\""},
       {"covered by a later one",
        [](Json& m) {
          Json secret = at(m, "/data/secret");
