@@ -63,6 +63,24 @@ std::string log_prefix(const model::Policy& policy, std::optional<std::string_vi
 
 model::User agent_user(const model::Policy& policy) { return policy.run.user.value_or(model::User{65534, 65534, {}}); }
 
+bool may_call(const model::Policy& policy, std::string_view name) {
+  bool allowed = false;
+  for (const model::Rule& rule : policy.rules) {
+    const auto* body = std::get_if<model::SyscallBody>(&rule.body);
+    if (rule.expired || !body) continue;
+    for (const auto& p : body->patterns) {
+      if (p.pattern.name != name) continue;
+      const bool excepted =
+          std::any_of(body->except.begin(), body->except.end(), [&](const auto& e) { return e.pattern.name == name; });
+      if (rule.effect == model::Effect::Allow)
+        allowed = true;
+      else if (p.pattern.tests.empty() && !excepted)
+        return false;
+    }
+  }
+  return allowed;
+}
+
 bool needs_resolver(const model::Policy& policy) {
   return std::any_of(policy.rules.begin(), policy.rules.end(), [](const model::Rule& rule) {
     const auto* body = std::get_if<model::NetBody>(&rule.body);

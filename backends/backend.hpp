@@ -131,6 +131,9 @@ std::string log_rule(const model::Policy& policy, std::string_view rule_id);
 model::User agent_user(const model::Policy& policy);
 /// Does the policy need the generated resolver: is there an `allow connect` on a name?
 bool needs_resolver(const model::Policy& policy);
+/// May the policy's processes make this call in some form? A refusal with conditions, or with an exception, is taken to
+/// leave some of it. O(rules × patterns).
+bool may_call(const model::Policy& policy, std::string_view name);
 /// Do denials have to be reported at all?
 bool reports_denials(const model::Policy& policy);
 /// The network namespace the `oci` stack joins by path: "agp-" + policy name.

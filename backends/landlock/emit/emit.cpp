@@ -5,7 +5,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "backends/calls.hpp"
 #include "backends/landlock/format.hpp"
 #include "backends/landlock/rules/calls.hpp"
 #include "backends/landlock/rules/ruleset.hpp"

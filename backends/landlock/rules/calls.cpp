@@ -1,6 +1,6 @@
 #include "backends/landlock/rules/calls.hpp"
 
-#include "backends/calls.hpp"
+#include "backends/backend.hpp"
 #include "compiler/linux/landlock.hpp"
 
 namespace agp::backends::landlock {

@@ -1,6 +1,5 @@
 #pragma once
 #include "backends/backend.hpp"
-#include "backends/calls.hpp"
 #include "backends/oci/mounts/difference.hpp"
 #include "backends/oci/mounts/mount_tree.hpp"
 
