@@ -9,6 +9,7 @@
 
 #include "compiler/analysis/cover.hpp"
 #include "compiler/analysis/units.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/linux/capability_calls.hpp"
 #include "compiler/linux/loader_needs.hpp"
 

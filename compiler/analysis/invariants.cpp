@@ -10,6 +10,7 @@
 
 #include "compiler/analysis/cover.hpp"
 #include "compiler/analysis/units.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 
 namespace agp::analysis {
 

@@ -18,6 +18,7 @@
 #include "compiler/bundle/output.hpp"
 #include "compiler/bundle/ownership.hpp"
 #include "compiler/bundle/signals.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/source/disk.hpp"
 
 namespace agp::bundle {

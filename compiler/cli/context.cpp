@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compiler/diagnostics/json.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/text.hpp"
 
 namespace agp::cli {

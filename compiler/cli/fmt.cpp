@@ -5,6 +5,7 @@
 #include "compiler/cli/session.hpp"
 #include "compiler/cli/unified_diff.hpp"
 #include "compiler/diagnostics/formats.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/syntax/format.hpp"
 
 namespace agp::cli {

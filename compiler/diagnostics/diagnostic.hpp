@@ -10,20 +10,14 @@ namespace agp::diagnostics {
 
 enum class Severity { Note, Warning, Error };
 
-/// What every diagnostic of one code has in common. The rows stand in `codes.def`; a code is never reused.
+/// What every diagnostic of one code has in common. The rows stand in `codes.def` and, for least privilege, in
+/// `lints.def`; a code is never reused. `kinds.hpp` and `lint_kinds.hpp` name them, for the passes that emit them.
 struct Kind {
   int number;              ///< 1001 for AGP1001
   std::string_view name;   ///< kebab-case, stable, for configuration and `agp explain`
   Severity severity;       ///< the default; a diagnostic may carry a lower one
   std::string_view title;  ///< one line for lists
 };
-
-#define AGP_DIAGNOSTIC(number, id, name, severity, title) \
-  inline constexpr Kind id{number, name, Severity::severity, title};
-namespace kind {
-#include "compiler/diagnostics/codes.def"
-}
-#undef AGP_DIAGNOSTIC
 
 /// Every kind, by number. `find` takes `AGP1001` or the name.
 const std::vector<const Kind*>& all_kinds();

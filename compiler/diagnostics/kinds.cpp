@@ -1,10 +1,12 @@
+#include "compiler/diagnostics/kinds.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 #include <tuple>
 
-#include "compiler/diagnostics/diagnostic.hpp"
+#include "compiler/diagnostics/lint_kinds.hpp"
 
 namespace agp::diagnostics {
 
@@ -12,6 +14,7 @@ const std::vector<const Kind*>& all_kinds() {
   static const std::vector<const Kind*> kinds = {
 #define AGP_DIAGNOSTIC(number, id, name, severity, title) &kind::id,
 #include "compiler/diagnostics/codes.def"
+#include "compiler/diagnostics/lints.def"
 #undef AGP_DIAGNOSTIC
   };
   return kinds;

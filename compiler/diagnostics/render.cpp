@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "compiler/diagnostics/formats.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 
 namespace agp::diagnostics {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/driver/emission.hpp"
 #include "compiler/driver/progress.hpp"
 #include "compiler/driver/session.hpp"

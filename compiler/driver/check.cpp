@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/analysis/invariants.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/driver/emission.hpp"
 #include "compiler/driver/findings.hpp"
 #include "compiler/driver/progress.hpp"

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/driver/findings.hpp"
 #include "compiler/driver/session.hpp"
 

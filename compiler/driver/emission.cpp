@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/plan/plan.hpp"
 
 namespace agp::driver {

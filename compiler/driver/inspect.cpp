@@ -9,6 +9,7 @@
 #include "backends/seccomp/decode/measure.hpp"
 #include "backends/seccomp/decode/program.hpp"
 #include "backends/seccomp/emit/weights.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/driver/session.hpp"
 #include "compiler/source/digest.hpp"
 #include "compiler/source/disk.hpp"

@@ -4,6 +4,7 @@
 
 #include "compiler/analysis/probes.hpp"
 #include "compiler/analysis/why.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/driver/session.hpp"
 #include "compiler/plan/stack.hpp"
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/driver/session.hpp"
 #include "compiler/plan/stack.hpp"
 #include "compiler/source/digest.hpp"

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "compiler/diagnostics/kinds.hpp"
+
 // Facts × layers -> who holds what. In: a policy that sema passed. Out: one row for each fact; every gap is either
 // covered by an `accept` or an error. The join: excess is closed if some layer is exact or narrower; loss is absent if
 // no layer is narrower (VERIFICATION.md, Gaps).

@@ -10,6 +10,7 @@
 #include <limits>
 #include <span>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/project/exclude.hpp"
 

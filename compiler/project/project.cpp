@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <set>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/project/config.hpp"
 #include "compiler/project/exclude.hpp"

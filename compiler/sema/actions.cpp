@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/sema/policy_builder.hpp"
 
 // Actions as written in tests, on the command line and in `accept` -> actions and facts of the model.

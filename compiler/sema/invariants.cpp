@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "compiler/diagnostics/kinds.hpp"
+
 // Invariants -> model::Invariant, with the values of the build. Whether a policy satisfies one is not asked here.
 namespace agp::sema {
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/sema/limits.hpp"
 #include "compiler/sema/policy_builder.hpp"

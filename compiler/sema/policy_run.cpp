@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/sema/policy_builder.hpp"
 
 // Bounds and how the process is started: `limit` and `run`.

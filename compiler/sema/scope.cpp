@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/linux/syscalls.hpp"
 #include "compiler/sema/limits.hpp"

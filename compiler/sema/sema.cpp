@@ -7,6 +7,7 @@
 #include <set>
 #include <tuple>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/sema/invariants.hpp"
 #include "compiler/sema/policy_builder.hpp"

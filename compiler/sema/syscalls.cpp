@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/sema/rules.hpp"
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <limits>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/model/path_pattern.hpp"
 
 namespace agp::sema {

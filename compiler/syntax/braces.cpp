@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "compiler/diagnostics/kinds.hpp"
+
 namespace agp::syntax::detail {
 
 namespace kind = diagnostics::kind;

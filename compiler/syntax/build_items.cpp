@@ -1,6 +1,7 @@
 // Tree -> AST, the outer half: items and statements. In: a tree that the parser accepted. Out: AST nodes with spans.
 #include <fmt/format.h>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/syntax/build.hpp"
 #include "compiler/syntax/literals.hpp"
 

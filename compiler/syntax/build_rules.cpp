@@ -1,6 +1,7 @@
 // Tree -> AST, the inner half: rules, actions, values. In: a tree that the parser accepted. Out: AST nodes with spans.
 #include <algorithm>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/syntax/build.hpp"
 #include "compiler/syntax/literals.hpp"
 

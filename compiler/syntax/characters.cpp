@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 
+#include "compiler/diagnostics/kinds.hpp"
+
 namespace agp::syntax::detail {
 
 namespace kind = diagnostics::kind;

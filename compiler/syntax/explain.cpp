@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "compiler/diagnostics/kinds.hpp"
+
 namespace agp::syntax::detail {
 
 namespace kind = diagnostics::kind;

@@ -6,6 +6,8 @@
 
 #include <limits>
 
+#include "compiler/diagnostics/kinds.hpp"
+
 namespace agp::syntax::detail {
 
 namespace kind = diagnostics::kind;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/syntax/build.hpp"
 #include "compiler/syntax/characters.hpp"
 #include "compiler/syntax/lex.hpp"

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/syntax/braces.hpp"
 #include "compiler/syntax/repair.hpp"
 #include "compiler/syntax/split.hpp"

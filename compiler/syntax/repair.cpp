@@ -8,6 +8,7 @@
 #include <array>
 #include <string>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/suggest.hpp"
 
 namespace agp::syntax::detail {

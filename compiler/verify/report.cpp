@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/verify/verify.hpp"
 
 // Obligations that are not proved -> diagnostics.

@@ -355,7 +355,7 @@ class Page:
     def finding(self, block):
         head = re.match(r"(error|warning|note)\[(AGP\d{4})\]: \S", block.lines[0] if block.lines else "")
         expect(head, "a block `text` is a finding, or has a mark")
-        text = (ROOT / "compiler/diagnostics/codes.def").read_text()
+        text = "".join(p.read_text() for p in sorted((ROOT / "compiler/diagnostics").glob("*.def")))
         entry = re.search(rf'\({int(head[2][3:])}, \w+, "[\w-]+", (\w+),', text)
         expect(entry and entry[1].lower() == head[1], f"{head[2]} is no {head[1]}")
 

@@ -142,7 +142,7 @@ def rows(*lines):
 
 def made_diagnostics():
     """One table for each range, from the table of codes and the pages' titles."""
-    text = (ROOT / "compiler/diagnostics/codes.def").read_text()
+    text = "".join(p.read_text() for p in sorted((ROOT / "compiler/diagnostics").glob("*.def")))
     entries = re.findall(r'^AGP_DIAGNOSTIC\((\d+),\s*\w+,\s*"([\w-]+)",\s*(\w+),\s*(?:\w+,\s*)*"((?:[^"\\]|\\.)*)"', text, re.M)
     ranges = {"0": "Input, configuration, limits", "1": "Syntax and names", "2": "Conflicts and invariants",
               "3": "Least privilege", "4": "What the target can't hold", "5": "Proofs"}

@@ -116,7 +116,7 @@ def arrows():
 
 
 def codes():
-    text = (ROOT / "compiler/diagnostics/codes.def").read_text()
+    text = "".join(p.read_text() for p in sorted((ROOT / "compiler/diagnostics").glob("*.def")))
     return {f"AGP{int(n):04}" for n in re.findall(r"^AGP_DIAGNOSTIC\((\d+),", text, re.M)}
 
 

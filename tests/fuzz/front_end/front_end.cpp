@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/sema/sema.hpp"
 #include "compiler/syntax/format.hpp"
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "compiler/analysis/conflicts.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 #include "tests/support/tier.hpp"
 #include "tests/unit/analysis/universe.hpp"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/analysis/conflicts.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/linux/syscalls.hpp"
 #include "compiler/solver/solver.hpp"
 #include "tests/support/tier.hpp"

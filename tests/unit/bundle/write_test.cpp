@@ -15,6 +15,7 @@
 #include <set>
 
 #include "compiler/bundle/bundle.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 #include "tests/support/scratch.hpp"
 
 namespace {

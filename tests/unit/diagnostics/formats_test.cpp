@@ -5,6 +5,7 @@
 #include <regex>
 #include <set>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/render.hpp"
 #include "compiler/diagnostics/text.hpp"
 

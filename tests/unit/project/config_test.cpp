@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "compiler/diagnostics/kinds.hpp"
+
 namespace agp::project {
 namespace {
 

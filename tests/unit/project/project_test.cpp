@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "tests/support/scratch.hpp"
 
 namespace agp::project {

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/sema/sema.hpp"
 
 namespace agp::sema {
