@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/suggest.hpp"
@@ -116,6 +117,21 @@ bool Modules::may_enter(const std::string& path, Span at) {
   return false;
 }
 
+namespace {
+
+/// The modules beside the one that was asked for; where there are none, the folders that there are.
+std::set<std::string> near_modules(const std::string& dotted, const std::vector<std::string>& names) {
+  const auto folder = [](const std::string& n) { return n.substr(0, n.rfind('.') + 1); };
+  std::set<std::string> beside, folders;
+  for (const std::string& n : names) {
+    if (folder(n) == folder(dotted)) beside.insert(n);
+    folders.insert(folder(n) + "…");
+  }
+  return beside.empty() ? folders : beside;
+}
+
+}  // namespace
+
 const Module* Modules::used_library(const syntax::QualifiedName& name) {
   const std::string dotted = name.text();
   if (!may_enter(dotted, name.span)) return nullptr;
@@ -130,7 +146,7 @@ const Module* Modules::used_library(const syntax::QualifiedName& name) {
   std::string help = diagnostics::did_you_mean(dotted, views);
   if (help.empty())
     help = fmt::format("the library has {}; a file of the project is named by its path: `use \"./{}.agp\"`",
-                       fmt::join(names, ", "), name.parts.back().text);
+                       fmt::join(near_modules(dotted, names), ", "), name.parts.back().text);
   sink_.emit(kind::unknown_module, name.span, fmt::format("the library has no module `{}`", dotted)).helped(help);
   return nullptr;
 }
