@@ -45,6 +45,9 @@ class Builder {
       InodeCell cell = m ? shown(*m, base) : scaffold();
       cell.base = base;
       if (m) cell.place = m->place;
+      const InodeRights replaced = replaceable(base, m);
+      cell.at |= replaced, cell.beneath |= replaced;
+      cell.absent_at &= ~replaced, cell.absent_beneath &= ~replaced;
       out_.layer.cells.push_back(std::move(cell));
       if (m && m->content == Content::Processes && m->target == base) own_processes(base, m->place);
     }
@@ -117,6 +120,19 @@ class Builder {
       if (!m.writable) c.absent_beneath = of_files | inode::list | inode::attributes;  // it stays empty
     }
     return c;
+  }
+
+  /// What another directory put in the place of one on the way would give. A mount point can't be renamed; a directory
+  /// around it can, where it lies in a writable file system and is no mount point itself, and takes the mount with it
+  /// (rename(2), EBUSY): `mv .git x; mkdir -p .git/hooks`.
+  InodeRights replaceable(const std::string& base, const ContainerMount* shows) const {
+    InodeRights out = 0;
+    for (std::string d = base == "/" ? base : model::parent_path(base); d != "/"; d = model::parent_path(d)) {
+      const ContainerMount* m = model::mount_at(container_, d);
+      if (m == nullptr || m == shows || m->target == d || !m->writable || !owned(*m)) continue;
+      if (m->content == Content::Host || m->content == Content::Tmpfs) out |= directory(*m, d).beneath;
+    }
+    return out;
   }
 
   static InodeCell file(const ContainerMount& m) {

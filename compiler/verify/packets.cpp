@@ -453,6 +453,7 @@ class LayerCheck {
     w.rules = verdict.rules;
     w.place = answer.place;
     w.observed = answer.observed;
+    w.packet = std::make_shared<const Packet>(p);
     finding.refuted = std::move(w);
   }
 

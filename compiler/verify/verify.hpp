@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +18,10 @@
 /// Artifacts, read back, against the policy (VERIFICATION.md). Comes in: the model and what `Backend::decode` made of
 /// the bytes. Goes out: one obligation for each form of a layer and each direction, with a three-valued verdict.
 /// Shares nothing with any `emit`: the policy's rules are encoded here a second time.
+namespace agp::model {
+struct Packet;  // compiler/model/packet_layer.hpp
+}  // namespace agp::model
+
 namespace agp::verify {
 
 enum class Direction {
@@ -38,6 +43,7 @@ struct Witness {
   std::vector<std::size_t> rules;  ///< that decide it, indices into policy.rules; empty: no rule, or no such call
   std::string place;               ///< where the artifact decides it: "instruction 12"
   std::string observed;            ///< "permitted", "EPERM", "kills the process"
+  std::shared_ptr<const model::Packet> packet;  ///< the whole packet, where the action is one
 };
 using Verdict = solver::Verdict<Witness>;
 

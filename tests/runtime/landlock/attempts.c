@@ -1,7 +1,7 @@
 // attempts FILE: runs one attempt a line, each in a child of its own, and prints "<outcome>" for each: ok, or the name
 // of the errno. Static, for any root and as the first process of a virtual machine. A line is `verb argument...`:
 //   read, list, exec, write, truncate, chmod, create, mkdir, sock, fifo, symlink, unlink, rmdir PATH
-//   rename, link FROM TO; connect, bind PORT (127.0.0.1); mptcp PORT; abstract NAME; unix PATH; signal PID; udp PORT
+//   rename, link FROM TO; connect, bind PORT (127.0.0.1); mptcp, fastopen PORT; abstract NAME; unix PATH; signal PID; udp PORT
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,6 +26,16 @@ static int inet(int type, int protocol, const char* port, int binds) {
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int got = binds ? bind(fd, (struct sockaddr*)&to, sizeof to) : connect(fd, (struct sockaddr*)&to, sizeof to);
   return got == 0 || errno == ECONNREFUSED ? 0 : errno;  // nobody listens: the attempt was not held back
+}
+
+/// A connection that sendto(2) makes: no connect(2), and the sysctl's bit 1 alone decides whether a client may.
+static int fastopen(const char* port) {
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) return errno;
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(port))};
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ssize_t got = sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr*)&to, sizeof to);
+  return got >= 0 || errno == ECONNREFUSED || errno == EPIPE ? 0 : errno;
 }
 
 static int local(const char* name, int abstract) {
@@ -57,6 +67,7 @@ static int attempt(char** w) {
   if (!strcmp(verb, "connect")) return inet(SOCK_STREAM, 0, a, 0);
   if (!strcmp(verb, "bind")) return inet(SOCK_STREAM, 0, a, 1);
   if (!strcmp(verb, "mptcp")) return inet(SOCK_STREAM, 262, a, 0);
+  if (!strcmp(verb, "fastopen")) return fastopen(a);
   if (!strcmp(verb, "udp")) return inet(SOCK_DGRAM, 0, a, 0);
   if (!strcmp(verb, "abstract")) return local(a, 1);
   if (!strcmp(verb, "unix")) return local(a, 0);

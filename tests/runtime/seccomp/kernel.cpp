@@ -67,9 +67,11 @@ int kernel_takes(const Bpf& program) {
   return result[0];
 }
 
-std::vector<Got> attempt_safely(const Bpf& filter, const std::vector<Attempt>& attempts) {
-  // The outer filter lets only seccomp(2) run, for the inner one to be loaded.
-  const Bpf outer{{0x20, 0, 0, 0}, {0x15, 0, 1, SYS_seccomp}, {0x06, 0, 0, 0x7fff0000}, {0x06, 0, 0, 0x7ff00000}};
+namespace {
+
+/// The outer filter lets only seccomp(2) run, for the inner one to be loaded; `word` is its answer to all else.
+std::vector<Got> attempt_beneath(std::uint32_t word, const Bpf& filter, const std::vector<Attempt>& attempts) {
+  const Bpf outer{{0x20, 0, 0, 0}, {0x15, 0, 1, SYS_seccomp}, {0x06, 0, 0, 0x7fff0000}, {0x06, 0, 0, word}};
   Shared<int> errors(attempts.size() + 1), at(1);
   std::vector<Got> out(attempts.size());
   at[0] = 0;
@@ -92,6 +94,15 @@ std::vector<Got> attempt_safely(const Bpf& filter, const std::vector<Attempt>& a
     at[0] = static_cast<int>(next);
   }
   return out;
+}
+
+}  // namespace
+
+std::vector<Got> attempt_safely(const Bpf& filter, const std::vector<Attempt>& attempts) {
+  return attempt_beneath(0x7ff00000, filter, attempts);
+}
+std::vector<Got> attempt_marked(const Bpf& filter, const std::vector<Attempt>& attempts) {
+  return attempt_beneath(0x50000 + passed, filter, attempts);
 }
 
 }  // namespace agp::test

@@ -141,5 +141,20 @@ TEST(LandlockTable, TheRightsOfAFileAreThoseThatTheKernelTakes) {
   EXPECT_EQ(linux::landlock::all_rights(linux::landlock::Sort::Fs, 1), 0x1fffu);
 }
 
+TEST(LandlockHolds, MptcpAndFastOpenPassAPort) {
+  FilePolicy p;
+  model::NetBody body;
+  body.protocols = static_cast<model::Protocols>(model::Protocol::Tcp);
+  model::EndpointPattern everywhere;
+  everywhere.addresses = model::AddressSet::all();
+  everywhere.ports = model::PortSet::range(443, 443);
+  body.endpoints.push_back({everywhere, {}, "connect tcp any:443"});
+  p.rule(model::Effect::Deny, body);
+  const auto answer = holding(p.policy, 7, "connect tcp any:443");
+  EXPECT_EQ(answer.holds, backends::Holds::Wider) << answer.reason;
+  EXPECT_NE(answer.reason.find("MPTCP"), std::string::npos);
+  EXPECT_FALSE(answer.slips.empty());
+}
+
 }  // namespace
 }  // namespace agp::test
