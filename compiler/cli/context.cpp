@@ -59,7 +59,7 @@ void Context::err(std::string_view text) {
 
 void Context::findings_own_stderr() {
   using diagnostics::Format;
-  silent_ = settings.format == Format::Json || settings.format == Format::Sarif;
+  silent_ = settings.format == Format::Json || settings.format == Format::Sarif || settings.format == Format::Junit;
 }
 
 int Context::usage(const UsageError& error) {
@@ -92,11 +92,13 @@ void Context::findings(const source::Files& files, diagnostics::Sink& sink, std:
 }
 
 void Context::findings(const source::Files& files, diagnostics::Sink& sink, std::FILE* stream,
-                       const nlohmann::ordered_json& extra) {
+                       const nlohmann::ordered_json& extra, std::span<const diagnostics::TestCase> tests) {
   using diagnostics::Format;
   diagnostics::arrange(files, sink.all());
   const auto& list = sink.all();
-  const auto rendered = [&](Format format, const diagnostics::RenderOptions& options) {
+  const auto rendered = [&](Format format, diagnostics::RenderOptions options) {
+    options.fail_on = settings.fail_on;
+    options.tests = tests;
     if (format != Format::Json || extra.is_null()) return diagnostics::render(format, files, list, options);
     nlohmann::ordered_json report = diagnostics::json_report(files, list);
     report.update(extra);

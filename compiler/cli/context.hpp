@@ -45,9 +45,10 @@ class Context {
   int usage(const UsageError& error);
 
   /// Renders the findings in the run's format to `stream`, writes every --report, and considers each for the outcome.
-  /// `extra` has members that the JSON form gets beside the findings; null: none.
+  /// `extra` has members that the JSON form gets beside the findings; null: none. `tests` is what
+  /// JUnit lists beside them.
   void findings(const source::Files& files, diagnostics::Sink& sink, std::FILE* stream,
-                const nlohmann::ordered_json& extra);
+                const nlohmann::ordered_json& extra, std::span<const diagnostics::TestCase> tests = {});
   void findings(const source::Files& files, diagnostics::Sink& sink, std::FILE* stream);
 
   /// The closing line "agp check: TEXT: 1 error", to standard error.

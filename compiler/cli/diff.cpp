@@ -176,7 +176,7 @@ int run_diff(Context& context) {
   const Settings& settings = context.settings;
   if (settings.arguments.size() != 2)
     return context.usage({"diff takes two policy files or two directories", "the command is `agp diff OLD NEW`"});
-  if (settings.format == Format::Sarif || settings.format == Format::Github)
+  if (settings.format == Format::Sarif || settings.format == Format::Github || settings.format == Format::Junit)
     return context.usage({fmt::format("a difference has no form `{}`", diagnostics::to_string(settings.format)),
                           "the formats of diff are text, concise, markdown and json"});
   driver::Session before(settings.driver), after(settings.driver);

@@ -49,7 +49,7 @@ std::optional<model::Day> day(std::string_view text) {
 
 using Words = std::vector<std::string>;
 
-Words formats() { return {"text", "concise", "json", "sarif", "github", "markdown"}; }
+Words formats() { return {"text", "concise", "json", "sarif", "github", "markdown", "junit"}; }
 Words report_formats() {
   Words out = formats();
   for (std::string& word : out) word += '=';
@@ -246,7 +246,7 @@ const OptionRow rows[] = {
     {"--config", "FILE", "read this instead of the root's agp.toml", has_findings, AGP_STORE(driver.project.config)},
     {"--no-config", "", "read no agp.toml", has_findings, AGP_FLAG(driver.project.no_config, true)},
 
-    {"--format", "FORMAT", "text, concise, json, sarif, github or markdown",
+    {"--format", "FORMAT", "text, concise, json, sarif, github, markdown or junit",
      has_findings | Version | Targets | Backends, set_format, formats},
     {"--report", "FORMAT=FILE", "write the findings to FILE as well; repeatable", has_findings, add_report,
      report_formats},

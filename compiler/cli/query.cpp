@@ -103,7 +103,7 @@ int run_query(Context& context) {
   const Settings& settings = context.settings;
   if (settings.arguments.size() != 2)
     return context.usage({"query takes a policy file and an action", "the command is `agp query FILE 'ACTION'`"});
-  if (settings.format == Format::Sarif || settings.format == Format::Github || settings.format == Format::Markdown)
+  if (settings.format != Format::Text && settings.format != Format::Concise && settings.format != Format::Json)
     return context.usage({fmt::format("an answer has no form `{}`", diagnostics::to_string(settings.format)),
                           "the formats of query are text, concise and json"});
   driver::Session session(settings.driver);

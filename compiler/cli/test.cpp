@@ -17,6 +17,7 @@ int run_test(Context& context) {
   const driver::TestReport report = driver::test(session, context.settings.arguments);
   say_what_was_read(context, session);
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
+  std::vector<diagnostics::TestCase> cases;
   std::string lines;
   for (const driver::TestResult& one : report.results) {
     results.push_back({{"policy", diagnostics::valid_utf8(one.policy)},
@@ -25,11 +26,13 @@ int run_test(Context& context) {
                        {"observed", model::to_string(one.observed)},
                        {"passed", one.passed()},
                        {"location", diagnostics::json_location(session.files, one.span)}});
+    cases.push_back(
+        {one.span, fmt::format("{}: {} {}", one.policy, model::to_string(one.expected), one.action), one.passed()});
     lines += fmt::format("{}  {}: {} {}\n", one.passed() ? "ok    " : "FAILED", visible(one.policy),
                          model::to_string(one.expected), visible(one.action));
   }
   if (context.text_format()) context.out(lines + (lines.empty() ? "" : "\n"));
-  context.findings(session.files, session.sink, stdout, {{"tests", results}});
+  context.findings(session.files, session.sink, stdout, {{"tests", results}}, cases);
   const auto passed =
       std::count_if(report.results.begin(), report.results.end(), [](const auto& one) { return one.passed(); });
   const auto failed = static_cast<std::ptrdiff_t>(report.results.size()) - passed;

@@ -13,6 +13,7 @@ std::string render_json(const source::Files& files, std::span<const Diagnostic> 
 std::string render_sarif(const source::Files& files, std::span<const Diagnostic> list);
 std::string render_github(const source::Files& files, std::span<const Diagnostic> list);
 std::string render_markdown(const source::Files& files, std::span<const Diagnostic> list);
+std::string render_junit(const source::Files& files, std::span<const Diagnostic> list, const RenderOptions& options);
 
 /// The block of source lines of one finding, as `text` shows it, without colour.
 std::string plain_snippet(const source::Files& files, const Diagnostic& diagnostic);

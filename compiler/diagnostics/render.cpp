@@ -17,7 +17,8 @@ struct Named {
   std::string_view name;
 };
 constexpr Named formats[] = {{Format::Text, "text"},   {Format::Concise, "concise"}, {Format::Json, "json"},
-                             {Format::Sarif, "sarif"}, {Format::Github, "github"},   {Format::Markdown, "markdown"}};
+                             {Format::Sarif, "sarif"}, {Format::Github, "github"},   {Format::Markdown, "markdown"},
+                             {Format::Junit, "junit"}};
 
 constexpr int first_of_meaning = 1050, first_of_conflicts = 2000;  ///< codes.def: sema's own begin here, and end
 
@@ -78,6 +79,8 @@ std::string render(Format format, const source::Files& files, std::span<const Di
       return render_github(files, list);
     case Format::Markdown:
       return render_markdown(files, list);
+    case Format::Junit:
+      return render_junit(files, list, options);
   }
   return {};
 }

@@ -9,15 +9,25 @@
 
 namespace agp::diagnostics {
 
-enum class Format { Text, Concise, Json, Sarif, Github, Markdown };
+enum class Format { Text, Concise, Json, Sarif, Github, Markdown, Junit };
 
-/// "text", "concise", "json", "sarif", "github", "markdown".
+/// "text", "concise", "json", "sarif", "github", "markdown", "junit".
 std::optional<Format> find_format(std::string_view name);
 std::string_view to_string(Format format);
+
+/// One test that a run made, passed or not, for the formats that list tests.
+struct TestCase {
+  source::Span span;  ///< where it stands; the finding about a failed one has the same primary span
+  std::string name;   ///< the same whether it passes or fails
+  bool passed = true;
+};
 
 struct RenderOptions {
   bool color = false;  ///< text only: ANSI colours
   unsigned width = 0;  ///< text only: columns of the terminal; 0: lines are as long as they are
+  std::optional<Severity> fail_on =
+      Severity::Error;              ///< junit only: findings from here on are failures; none: no one is
+  std::span<const TestCase> tests;  ///< junit only
 };
 
 /// The findings as one report of the format: text that ends with a line end, or nothing where there is nothing to say.

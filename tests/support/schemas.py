@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """What agp prints and writes as JSON, against the schemas in docs/reference/schemas; SARIF against the standard's own
-schema, where the folder `shared/data` beside the checkout has it."""
+schema, where the folder `shared/data` beside the checkout has it; JUnit, which has no schema, by another reader's eyes."""
 import json
 import pathlib
 import sys
 import tempfile
 
 import jsonschema
+import junitparser
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from golden import DAY, TESTS, run  # noqa: E402
@@ -38,9 +39,27 @@ def main():
         if errors:
             print(f"FAILED {what}\n  " + "\n  ".join(errors[:5]))
 
+    def expect_junit(text, findings, what):
+        """The same findings as the JSON form, and counts that add up; a file without any is one case."""
+        try:
+            report = junitparser.JUnitXml.fromstring(text)
+            cases = [(suite, case) for suite in report for case in suite]
+            names = sorted(case.name.split(" ")[0] for _, case in cases if case.name != "no findings")
+            failed = sum(1 for _, case in cases if any(isinstance(one, junitparser.Failure) for one in case.result))
+            errors = sum(one["severity"] == "error" for one in findings)
+            good = names == sorted(one["code"] for one in findings) and failed == errors == report.failures \
+                and report.tests == len(cases) and all(s.tests == len(list(s)) for s in report)
+        except Exception as error:  # whatever a reader of XML says
+            good, names = False, error
+        counts["passed" if good else "failed"] += 1
+        if not good:
+            print(f"FAILED {what}: {names}")
+
     for path in sorted((TESTS / "language").rglob("*.agp")):
         words = [str(path), "--no-config", "--at", DAY]
-        expect(checks["diagnostics"], run(agp, ["check", *words, "--format", "json"], ROOT)[1], f"check {path.name}")
+        found = run(agp, ["check", *words, "--format", "json"], ROOT)[1]
+        expect(checks["diagnostics"], found, f"check {path.name}")
+        expect_junit(run(agp, ["check", *words, "--format", "junit"], ROOT)[1], json.loads(found)["diagnostics"], f"check --format junit {path.name}")
         if sarif:
             expect(sarif, run(agp, ["check", *words, "--format", "sarif"], ROOT)[1], f"check --format sarif {path.name}")
     example = str(ROOT / "docs/examples/code-execution.agp")

@@ -14,8 +14,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr Format every_format[] = {Format::Text,  Format::Concise, Format::Json,
-                                   Format::Sarif, Format::Github,  Format::Markdown};
+constexpr Format every_format[] = {Format::Text,   Format::Concise,  Format::Json, Format::Sarif,
+                                   Format::Github, Format::Markdown, Format::Junit};
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -209,6 +209,37 @@ TEST(Github, PropertiesAndMessagesAreEscaped) {
 
 Json sarif(const source::Files& files, std::span<const Diagnostic> list) {
   return Json::parse(render(Format::Sarif, files, list))["runs"][0];
+}
+
+TEST(Junit, FailuresAreWhatTheRunFailsBy) {
+  source::Files files;
+  const auto a = files.add("a.agp", "agp 1\nlet x = 1\n");
+  files.add("clean.agp", "agp 1\n");
+  const std::vector<Diagnostic> list = {Diagnostic(kind::syntax_error, {a, 0, 3}, "an <error> & \"more\""),
+                                        Diagnostic(kind::empty_rule, {a, 6, 9}, "a warning")};
+  const auto failures = [&](std::optional<Severity> fail_on) {
+    const std::string out = render(Format::Junit, files, list, {.fail_on = fail_on});
+    const std::size_t at = out.find("failures=\"");
+    return out.substr(at + 10, out.find('"', at + 10) - at - 10);
+  };
+  EXPECT_EQ(failures(Severity::Error), "1");
+  EXPECT_EQ(failures(Severity::Warning), "2");
+  EXPECT_EQ(failures({}), "0");
+  const std::string out = render(Format::Junit, files, list, {});
+  EXPECT_NE(out.find("<testsuites name=\"agp\" tests=\"3\""), std::string::npos) << out;
+  EXPECT_NE(out.find("message=\"an &lt;error&gt; &amp; &quot;more&quot;\""), std::string::npos) << out;
+  EXPECT_NE(out.find("<testcase classname=\"clean.agp\" name=\"no findings\"/>"), std::string::npos) << out;
+}
+
+TEST(Junit, AFailedTestIsOneCase) {
+  source::Files files;
+  const auto a = files.add("a.agp", "agp 1\nlet x = 1\n");
+  const std::vector<Diagnostic> list = {Diagnostic(kind::test_failed, {a, 6, 9}, "expected deny")};
+  const TestCase tests[] = {{{a, 0, 3}, "p: allow read \"/a\"", true}, {{a, 6, 9}, "p: deny read \"/b\"", false}};
+  const std::string out = render(Format::Junit, files, list, {.tests = tests});
+  EXPECT_NE(out.find("tests=\"2\" failures=\"1\""), std::string::npos) << out;
+  EXPECT_NE(out.find("name=\"p: deny read &quot;/b&quot;\">\n      <failure type=\"AGP2001\""), std::string::npos)
+      << out;
 }
 
 TEST(Sarif, FingerprintSurvivesAMoveAndTellsRulesApart) {
