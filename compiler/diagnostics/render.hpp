@@ -26,8 +26,8 @@ struct RenderOptions {
   bool color = false;  ///< text only: ANSI colours
   unsigned width = 0;  ///< text only: columns of the terminal; 0: lines are as long as they are
   std::optional<Severity> fail_on =
-      Severity::Error;              ///< junit only: findings from here on are failures; none: no one is
-  std::span<const TestCase> tests;  ///< junit only
+      Severity::Error;                   ///< junit only: findings from here on are failures; none: no one is
+  std::span<const TestCase> tests = {};  ///< junit only
 };
 
 /// The findings as one report of the format: text that ends with a line end, or nothing where there is nothing to say.
