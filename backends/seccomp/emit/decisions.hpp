@@ -5,6 +5,7 @@
 
 #include "backends/backend.hpp"
 #include "backends/seccomp/emit/diagram.hpp"
+#include "backends/seccomp/format.hpp"
 #include "compiler/linux/loader_needs.hpp"
 #include "compiler/linux/syscalls.hpp"
 
@@ -26,7 +27,8 @@ struct ArchDecisions {
 
 struct Decisions {
   Diagram diagram;
-  std::vector<ArchDecisions> archs;  ///< in the target's order
+  std::vector<ArchDecisions> archs;                                          ///< in the target's order
+  Diagram::Ref no_call = Diagram::leaf(format::ret_errno | format::enosys);  ///< for numbers without a call
   std::vector<Problem> problems;
 };
 

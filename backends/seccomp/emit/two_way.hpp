@@ -10,7 +10,7 @@ namespace agp::backends::seccomp {
 struct Piece {
   std::uint32_t first = 0, last = 0;
   std::uint32_t outcome = 0;  ///< whatever the caller calls it
-  std::uint64_t weight = 0;   ///< how often a value of it is expected; the sum of all is below 2^40
+  std::uint64_t weight = 0;   ///< how often a value of it is expected; the sum of all is below 2^41
 };
 
 /// `value >= k`, `value == k` or `value & k`.
@@ -26,15 +26,16 @@ struct Tree {
   int root = ~0;  ///< as Test::yes
 };
 
-/// The tree with the least weighted number of tests, where a test more is worth 1/500 of asking one for every value.
-/// Exact up to: an equality is asked about the few heaviest single values anywhere, about others (and bits) only where
-/// at most `window` pieces are left; a list longer than `exact_pieces` is first cut by weight. O(n^2) for n pieces,
-/// about 0.1 ms for 100.
+/// The tree with the least weighted number of tests, where an instruction is worth 1/instruction_share of asking a test
+/// for every value. Exact up to: an equality is asked about the few heaviest single values anywhere, about others (and
+/// bits) only where at most `window` pieces are left; a list longer than `exact_pieces` is first cut by weight. O(n^2)
+/// for n pieces, about 0.1 ms for 100.
 Tree two_way_tree(std::span<const Piece> pieces);
 
 /// The values that `two_way_tree` can ask about first: at most `heavy_values` of them, each with a 1/heavy_share of the
 /// weight at least. A caller that joins values into pieces keeps these apart.
-inline constexpr std::size_t heavy_values = 4, heavy_share = 24;
-inline constexpr std::size_t window = 7, exact_pieces = 112;
+inline constexpr std::size_t heavy_values = 3, heavy_share = 24;
+inline constexpr std::uint32_t instruction_share = 40;
+inline constexpr std::size_t window = 7, exact_pieces = 80;
 
 }  // namespace agp::backends::seccomp

@@ -16,6 +16,11 @@ class Weights {
   /// At most 2^31. `refused`: the filter answers every use of it with an error; only calls that were counted weigh
   /// then. Any other call weighs a little at least.
   std::uint64_t of(std::string_view call, bool refused) const;
+  /// Of a call in a table that next to nothing uses.
+  std::uint64_t rare(bool refused) const { return refused ? 0 : smoothing_ / 32; }
+  /// How many times a call that depends on its arguments counts for the order: by the built-in table several times,
+  /// since the kernel can't keep its answer as it keeps a constant allow (since 5.11).
+  std::uint64_t uncached() const { return given_ ? 1 : 3; }
 
  private:
   const std::map<std::string, std::uint64_t>* given_ = nullptr;

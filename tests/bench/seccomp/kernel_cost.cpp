@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 
 #include "backends/seccomp/emit/emit.hpp"
@@ -20,7 +21,7 @@
 namespace agp::bench {
 namespace {
 
-constexpr int calls = 20'000, turns = 60;
+constexpr int calls = 2'000, turns = 100;  // a turn is shorter than a time slice
 
 struct Kind {
   const char* name;
@@ -59,7 +60,7 @@ class Runner {
       close(answer[0]);
       double time = program.empty() ? 0 : load(program);
       write(answer[1], &time, sizeof time);
-      for (Kind kind{}; read(ask[0], &kind, sizeof kind) == sizeof kind;) {
+      for (Kind kind{}; read(ask[0], &kind, sizeof kind) == sizeof kind && kind.number >= 0;) {
         time = one_turn(kind);
         write(answer[1], &time, sizeof time);
       }
@@ -74,6 +75,9 @@ class Runner {
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
   ~Runner() {
+    // Closing the pipe would not do: runners that were made later hold its end too.
+    const Kind stop{nullptr, -1, 0};
+    write(ask_, &stop, sizeof stop);
     close(ask_);
     close(answer_);
     waitpid(pid_, nullptr, 0);
@@ -131,6 +135,7 @@ void compare(const Policy& policy, const std::vector<Kind>& kinds) {
     fmt::print("{:<13}{:<24}{:>6}", policy.name, programs[r].first, programs[r].second.size());
     for (const auto& k : times[r]) fmt::print("{:>13.1f}", median(k));
     fmt::print("{:>12.0f}\n", median(loads[r]) / 1000);
+    std::fflush(stdout);
   }
 }
 

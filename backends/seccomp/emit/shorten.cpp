@@ -1,0 +1,145 @@
+#include "backends/seccomp/emit/shorten.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace agp::backends::seccomp {
+namespace {
+
+bool yes(const Test& t, std::uint32_t value) {
+  return t.kind == Test::Kind::Ge ? value >= t.k : t.kind == Test::Kind::Eq ? value == t.k : (value & t.k) != 0;
+}
+
+/// The way to the deepest leaf with the outcome: tests from the root on.
+std::vector<int> longest_way(const Tree& tree, std::span<const Piece> pieces, std::uint32_t outcome) {
+  std::vector<int> depth(tree.tests.size(), 0), parent(tree.tests.size(), -1);
+  int last = -1, longest = -1;
+  for (std::size_t i = tree.tests.size(); i-- > 0;)  // the root is the last
+    for (const int next : {tree.tests[i].yes, tree.tests[i].no}) {
+      if (next >= 0) {
+        depth[static_cast<std::size_t>(next)] = depth[i] + 1;
+        parent[static_cast<std::size_t>(next)] = static_cast<int>(i);
+      } else if (pieces[static_cast<std::size_t>(~next)].outcome == outcome && depth[i] > longest) {
+        longest = depth[i];
+        last = static_cast<int>(i);
+      }
+    }
+  std::vector<int> way;
+  for (; last >= 0; last = parent[static_cast<std::size_t>(last)]) way.push_back(last);
+  std::reverse(way.begin(), way.end());
+  return way;
+}
+
+/// A subtree made anew, and the pieces that its leaves stand for.
+struct Part {
+  std::vector<Piece> pieces;
+  std::vector<std::size_t> stands_for;
+  Tree tree;
+};
+
+/// How many pieces reach each test.
+std::vector<std::size_t> reached(const Tree& tree, std::span<const Piece> pieces) {
+  std::vector<std::size_t> out(tree.tests.size(), 0);
+  for (const Piece& p : pieces)
+    for (int at = tree.root; at >= 0;) {
+      const Test& t = tree.tests[static_cast<std::size_t>(at)];
+      ++out[static_cast<std::size_t>(at)];
+      at = yes(t, p.first) ? t.yes : t.no;
+    }
+  return out;
+}
+
+/// The pieces that reach a test, as a list without holes: what tests before it have taken out may go to either side.
+Part part_of(const Tree& tree, std::span<const Piece> pieces, int test) {
+  Part out;
+  for (std::size_t p = 0; p < pieces.size(); ++p) {
+    int at = tree.root;
+    while (at >= 0 && at != test) {
+      const Test& t = tree.tests[static_cast<std::size_t>(at)];
+      at = yes(t, pieces[p].first) ? t.yes : t.no;
+    }
+    if (at != test) continue;
+    if (!out.pieces.empty() && out.pieces.back().outcome == pieces[p].outcome) {
+      out.pieces.back().last = pieces[p].last;
+      out.pieces.back().weight += pieces[p].weight;
+      continue;
+    }
+    out.pieces.push_back(pieces[p]);
+    out.stands_for.push_back(p);
+    if (out.pieces.size() < 2) continue;
+    Piece& before = out.pieces[out.pieces.size() - 2];
+    if (before.first == before.last)
+      out.pieces.back().first = before.last + 1;  // a single value stays one: an equality may ask for it
+    else
+      before.last = pieces[p].first - 1;
+  }
+  return out;
+}
+
+/// Plans the part within `room` tests: with its weights, but none of them less than a share, else with equal ones.
+bool planned(Part& part, std::uint32_t outcome, std::size_t room) {
+  std::uint64_t total = 1;
+  for (const Piece& p : part.pieces) total += p.weight;
+  for (const std::size_t share : {room, room / 2, std::size_t{0}}) {
+    for (Piece& p : part.pieces) p.weight = std::max(p.weight, (total >> share) + 1);
+    part.tree = two_way_tree(part.pieces);
+    if (longest_way(part.tree, part.pieces, outcome).size() <= room) return true;
+  }
+  return false;
+}
+
+/// A copy of `from` behind what `to` has, with a part in the place of one test.
+class Splice {
+ public:
+  Splice(const Tree& from, int replaced, const Part& part) : from_(from), replaced_(replaced), part_(part) {}
+  Tree run() {
+    out_.root = copy(from_.root);
+    return std::move(out_);
+  }
+
+ private:
+  int copy(int at) {
+    if (at < 0) return at;
+    if (at == replaced_) return copy_part(part_.tree.root);
+    const Test& t = from_.tests[static_cast<std::size_t>(at)];
+    const int no = copy(t.no), yes = copy(t.yes);
+    return push({t.kind, t.k, yes, no});
+  }
+  int copy_part(int at) {
+    if (at < 0) return ~static_cast<int>(part_.stands_for[static_cast<std::size_t>(~at)]);
+    const Test& t = part_.tree.tests[static_cast<std::size_t>(at)];
+    const int no = copy_part(t.no), yes = copy_part(t.yes);
+    return push({t.kind, t.k, yes, no});
+  }
+  int push(const Test& t) {
+    out_.tests.push_back(t);
+    return static_cast<int>(out_.tests.size() - 1);
+  }
+
+  const Tree& from_;
+  int replaced_;
+  const Part& part_;
+  Tree out_;
+};
+
+}  // namespace
+
+Tree shortened(Tree tree, std::span<const Piece> pieces, std::uint32_t outcome, std::size_t most) {
+  for (std::size_t round = 0; round < pieces.size(); ++round) {
+    const std::vector<int> way = longest_way(tree, pieces, outcome);
+    if (way.size() <= most) break;
+    const std::vector<std::size_t> count = reached(tree, pieces);
+    bool better = false;
+    for (std::size_t above = most; !better && above-- > 0;) {
+      const std::size_t room = most - above;
+      if (room < 20 && count[static_cast<std::size_t>(way[above])] > std::size_t{1} << room) continue;
+      Part part = part_of(tree, pieces, way[above]);
+      better = planned(part, outcome, room);
+      if (better) tree = Splice(tree, way[above], part).run();
+    }
+    if (!better) break;
+  }
+  return tree;
+}
+
+}  // namespace agp::backends::seccomp

@@ -1,0 +1,85 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "backends/seccomp/emit/two_way.hpp"
+
+namespace agp::backends::seccomp {
+
+/// Of weights, and a little for each instruction.
+using Cost = std::uint32_t;
+
+/// What is asked first. `at`: of a split in a window the pieces before it, else the last of them; the piece of an
+/// equality; the bits. Trim: the first (0) or last (1) piece is a hole, so this is the interval without it.
+struct Choice {
+  enum class Kind : std::uint8_t { Leaf, Split, Equal, Bits, Trim } kind = Kind::Leaf;
+  std::uint16_t at = 0;
+};
+
+/// An interval of at most `window` pieces, some of them taken out; its first and its last are not.
+struct Few {
+  std::uint32_t first = 0, width = 0, gone = 0;
+
+  Few(std::size_t i, std::size_t w, unsigned g)
+      : first(static_cast<std::uint32_t>(i)), width(static_cast<std::uint32_t>(w)), gone(g) {
+    while ((gone & 1) != 0) ++first, --width, gone >>= 1;
+    while (width > 0 && (gone >> (width - 1) & 1) != 0) gone &= ~(1u << --width);
+  }
+  unsigned all() const { return (1u << width) - 1; }
+  unsigned left() const { return all() & ~gone; }
+
+  Few without(unsigned pieces) const { return {first, width, gone | (pieces & all())}; }
+  std::pair<Few, Few> split(std::size_t s) const {
+    return {{first, s, gone & ((1u << s) - 1)}, {first + s, width - s, gone >> s}};
+  }
+};
+
+/// Few pieces, with any subset of their narrow ones taken out, solved when they are asked for. (A wide piece is never
+/// taken out: an equality takes out one value, and bits don't part wide pieces from others.)
+class Windows {
+ public:
+  Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights, Cost instruction);
+  Cost cost(const Few& f) { return f.width <= 1 ? 0 : solved(f).cost; }
+  Choice choice(const Few& f) { return f.width <= 1 ? Choice{} : solved(f).choice; }
+
+  /// Of the pieces from one on: those all of whose values have one of the bits, and those none of whose values has.
+  struct Sides {
+    std::uint8_t yes = 0, no = 0;
+  };
+  Sides sides(std::size_t first, std::uint32_t mask) const;
+
+ private:
+  static constexpr std::uint32_t narrow = 4;    ///< values
+  static constexpr std::uint32_t low_bits = 6;  ///< masks are tried where only these differ
+  static constexpr std::size_t masks = low_bits * (low_bits + 1) / 2;
+  static constexpr Cost unknown = ~Cost{0};
+  struct Solution {
+    Cost cost;
+    Choice choice;
+  };
+
+  /// Every window that begins at a piece has its own states: the width is told by the highest piece that is left, which
+  /// stands as a bit above those that are gone.
+  Solution& state(const Few& f) { return known_[(f.first << window) + (f.gone | 1u << (f.width - 1))]; }
+  const Solution& solved(const Few& f) {
+    Solution& s = state(f);
+    if (s.cost == unknown) s = solve(f);
+    return s;
+  }
+  static std::vector<Solution>& kept();
+  Solution solve(const Few& f);
+  const std::array<Sides, masks>& all_sides(std::size_t first);
+
+  std::span<const Piece> pieces_;
+  const std::vector<Cost>& weights_;
+  Cost instruction_;
+  std::vector<Solution>& known_;
+  std::vector<std::uint32_t> vary_;  ///< by piece: the bits in which its values differ
+  std::vector<std::uint16_t> sides_at_;
+  std::vector<std::array<Sides, masks>> sides_;
+};
+
+}  // namespace agp::backends::seccomp
