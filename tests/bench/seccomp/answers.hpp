@@ -5,6 +5,7 @@ namespace agp::bench {
 
 struct Answers {
   std::size_t compared = 0;
+  std::size_t unknown = 0;         ///< not compared: newer than this libseccomp
   std::size_t other_refusals = 0;  ///< both refuse, with another error or signal
   std::size_t wrong = 0;           ///< one permits and the other does not
   std::string first_wrong;

@@ -43,4 +43,6 @@ test::Bpf libseccomp_program(const Policy& policy, unsigned optimize) {
   return test::bpf_from_bytes(bytes);
 }
 
+bool libseccomp_knows(const std::string& call) { return seccomp_syscall_resolve_name(call.c_str()) != __NR_SCMP_ERROR; }
+
 }  // namespace agp::bench

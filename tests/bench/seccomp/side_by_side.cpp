@@ -129,8 +129,9 @@ bool compare(const std::string& name, const std::map<std::string, std::uint64_t>
   for (const test::Bpf& ours : {by_default, own_default(*policy, model, target)})
     for (const test::Bpf& theirs : peers) {
       const Answers a = compare_answers(*policy, ours, theirs);
-      fmt::print("{:<13}{} calls compared with libseccomp, {} decided otherwise, {} refused otherwise {}\n", name,
-                 a.compared, a.wrong, a.other_refusals, a.first_wrong);
+      fmt::print(
+          "{:<13}{} calls compared with libseccomp, {} decided otherwise, {} refused otherwise, {} unknown to it {}\n",
+          name, a.compared, a.wrong, a.other_refusals, a.unknown, a.first_wrong);
     }
   return true;
 }
