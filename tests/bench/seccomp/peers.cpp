@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 
 namespace agp::bench {
@@ -43,6 +44,14 @@ test::Bpf libseccomp_program(const Policy& policy, unsigned optimize) {
   return test::bpf_from_bytes(bytes);
 }
 
-bool libseccomp_knows(const std::string& call) { return seccomp_syscall_resolve_name(call.c_str()) != __NR_SCMP_ERROR; }
+bool libseccomp_knows(linux::Arch arch, std::uint32_t number) {
+  const std::uint32_t token = arch == linux::Arch::i386  ? SCMP_ARCH_X86
+                              : arch == linux::Arch::x32 ? SCMP_ARCH_X32
+                                                         : SCMP_ARCH_X86_64;
+  char* name = seccomp_syscall_resolve_num_arch(token, static_cast<int>(number));
+  const bool known = name != nullptr;
+  std::free(name);
+  return known;
+}
 
 }  // namespace agp::bench
