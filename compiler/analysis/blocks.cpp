@@ -1,5 +1,5 @@
-// Conflicts across blocks. Each check asks what an action needs of another block (its footprint) and whether anything
-// that would do is permitted there.
+// Conflicts across blocks. Each check asks what an action needs of another block (compiler/linux/footprints) and
+// whether anything that would do is permitted there.
 #include "compiler/analysis/blocks.hpp"
 
 #include <fmt/format.h>
@@ -11,6 +11,7 @@
 #include "compiler/analysis/units.hpp"
 #include "compiler/diagnostics/kinds.hpp"
 #include "compiler/linux/capability_calls.hpp"
+#include "compiler/linux/footprints.hpp"
 #include "compiler/linux/loader_needs.hpp"
 
 namespace agp::analysis {
@@ -20,10 +21,7 @@ namespace kind = diagnostics::kind;
 
 namespace {
 
-// include/linux/socket.h, include/linux/net.h, include/uapi/linux/in.h and in6.h
-constexpr std::uint64_t af_unix = 1, af_inet = 2, af_inet6 = 10;
-constexpr std::uint64_t stream = 1, dgram = 2, raw = 3, seqpacket = 5, nonblock = 0x800, cloexec = 0x80000;
-constexpr std::uint64_t tcp = 6, udp = 17, icmp = 1, icmp6 = 58, mptcp = 262;
+constexpr std::uint64_t af_inet = 2;  // include/linux/socket.h
 
 bool grants(const Rule& rule) { return rule.effect != Effect::Deny && !rule.expired; }
 
@@ -82,10 +80,6 @@ class Blocks {
       return decide(policy_, action).decision != Decision::Deny;
     });
   }
-  bool any(std::initializer_list<const char*> names) const {
-    return std::any_of(names.begin(), names.end(), [&](const char* n) { return permitted_.contains(n); });
-  }
-
   /// Why no call of a need is permitted: the denies that match, or that no rule allows it.
   void blame(diagnostics::Diagnostic& d, const Need& need) const {
     SyscallAction action;
@@ -104,41 +98,55 @@ class Blocks {
     d.helped(fmt::format("add `allow {}` to the `syscall` block", need.call == "socket" ? "@default" : need.call));
   }
 
-  static std::vector<std::vector<std::uint64_t>> socket_values(std::initializer_list<std::uint64_t> domains,
-                                                               std::initializer_list<std::uint64_t> types,
-                                                               std::initializer_list<std::uint64_t> protocols) {
-    std::vector<std::vector<std::uint64_t>> out;
-    for (const std::uint64_t domain : domains)
-      for (const std::uint64_t type : types)
-        for (const std::uint64_t flags : {std::uint64_t{0}, cloexec, nonblock, cloexec | nonblock})
-          for (const std::uint64_t protocol : protocols) out.push_back({domain, type | flags, protocol});
+  /// A call of a realisation, with every choice of the arguments that it names. `four`: IPv4 is wanted, which a socket
+  /// for IPv6 reaches too, by mapped addresses; else only that one will do.
+  static Need need_of(const linux::CallFact& fact, bool four) {
+    Need out{std::string(fact.call), {}};
+    if (fact.arguments.empty()) return out;
+    out.arguments = {{0, 0, 0, 0, 0, 0}};
+    for (const linux::ArgumentFact& argument : fact.arguments) {
+      // what is optional has two bits at most where a conflict looks: SOCK_CLOEXEC and SOCK_NONBLOCK
+      const std::uint64_t low = argument.optional & -argument.optional;
+      std::vector<std::uint64_t> flags = {0};
+      if (argument.optional != 0) flags = {0, low, argument.optional & ~low, argument.optional};
+      std::vector<std::vector<std::uint64_t>> more;
+      for (const auto& values : out.arguments)
+        for (const std::uint64_t value : argument.values) {
+          if (!four && fact.call == "socket" && argument.argument == 0 && value == af_inet) continue;
+          for (const std::uint64_t flag : flags) {
+            more.push_back(values);
+            more.back()[argument.argument] = value | flag;
+          }
+        }
+      out.arguments = std::move(more);
+    }
     return out;
   }
 
-  /// The first need of one protocol of a net rule that nothing permitted serves.
-  std::optional<Need> unmet(const NetBody& body, Protocol protocol) const {
-    bool four = false;
-    for (const auto& e : body.endpoints) four = four || e.pattern.name || !e.pattern.addresses.v4().empty();
-    const auto socket = [&](std::initializer_list<std::uint64_t> types,
-                            std::initializer_list<std::uint64_t> protocols) {
-      // a socket for IPv6 reaches IPv4 too, by mapped addresses
-      return Need{"socket", four ? socket_values({af_inet, af_inet6}, types, protocols)
-                                 : socket_values({af_inet6}, types, protocols)};
-    };
-    Need need = protocol == Protocol::Tcp   ? socket({stream}, {0, tcp, mptcp})
-                : protocol == Protocol::Udp ? socket({dgram}, {0, udp})
-                                            : socket({dgram, raw}, {icmp, icmp6});
-    if (!serves(need)) return need;
-    if (body.direction == Direction::Listen) return unmet_listen(protocol == Protocol::Tcp);
-    if (protocol == Protocol::Tcp ? !any({"connect"}) : !any({"connect", "sendto", "sendmsg", "sendmmsg"}))
-      return Need{"connect", {}};
-    return std::nullopt;
+  /// What the canonical realisation of an act lacks, where no other that programs use is permitted whole.
+  std::optional<Need> unmet(linux::Act act, bool four = true) const {
+    std::optional<Need> out;
+    for (const linux::Footprint& row : linux::footprints(act)) {
+      if (row.way == linux::Way::Around) continue;
+      std::optional<Need> lacks;
+      for (const linux::CallFact& fact : row.calls)
+        if (Need need = need_of(fact, four); !lacks && !serves(need)) lacks = std::move(need);
+      if (!lacks) return std::nullopt;
+      if (!out) out = std::move(lacks);
+    }
+    return out;
   }
-  std::optional<Need> unmet_listen(bool accepts) const {
-    if (!any({"bind"})) return Need{"bind", {}};
-    if (accepts && !any({"listen"})) return Need{"listen", {}};
-    if (accepts && !any({"accept", "accept4"})) return Need{"accept4", {}};
-    return std::nullopt;
+
+  static bool reaches_ipv4(const NetBody& body) {
+    return std::any_of(body.endpoints.begin(), body.endpoints.end(),
+                       [](const auto& e) { return e.pattern.name || !e.pattern.addresses.v4().empty(); });
+  }
+  static linux::Act act_of(Direction direction, Protocol protocol) {
+    if (direction == Direction::Listen)
+      return protocol == Protocol::Tcp ? linux::Act::ListenTcp : linux::Act::ListenUdp;
+    return protocol == Protocol::Tcp   ? linux::Act::ConnectTcp
+           : protocol == Protocol::Udp ? linux::Act::ConnectUdp
+                                       : linux::Act::ConnectIcmp;
   }
 
   void sockets() {
@@ -151,21 +159,17 @@ class Blocks {
         std::size_t protocols = 0, failed = 0;
         for (const Protocol p : {Protocol::Tcp, Protocol::Udp, Protocol::Icmp}) {
           if (!has(net->protocols, p)) continue;
+          // the kernel itself answers what is asked of it by ICMP
+          if (p == Protocol::Icmp && net->direction == Direction::Listen) continue;
           ++protocols;
-          if (auto unserved = unmet(*net, p)) {
+          if (auto unserved = unmet(act_of(net->direction, p), reaches_ipv4(*net))) {
             ++failed;
             need = std::move(unserved);
           }
         }
         if (failed < protocols) need.reset();
       } else if (const auto* local = std::get_if<UnixBody>(&rule.body)) {
-        const Need socket{"socket", socket_values({af_unix}, {stream, dgram, seqpacket}, {0})};
-        if (!serves(socket))
-          need = socket;
-        else if (local->direction == Direction::Listen)
-          need = unmet_listen(false);
-        else if (!any({"connect", "sendto", "sendmsg", "sendmmsg"}))
-          need = Need{"connect", {}};
+        need = unmet(local->direction == Direction::Listen ? linux::Act::ListenUnix : linux::Act::ConnectUnix);
       }
       if (!need ||
           !said.insert(need->call + (need->arguments.empty() ? "" : std::to_string(need->arguments[0][0]))).second)
@@ -179,14 +183,15 @@ class Blocks {
   }
 
   void exec() {
-    if (any({"execve", "execveat"})) return;
+    const std::optional<Need> need = unmet(linux::Act::Exec);
+    if (!need) return;
     for (const Rule& rule : policy_.rules) {
       const auto* body = std::get_if<FileBody>(&rule.body);
       if (!body || !grants(rule) || !has(body->verbs, Verb::Exec)) continue;
       auto& d = sink_.emit(kind::exec_refused, rule.span,
-                           fmt::format("`{}` can't take effect: no `execve` is permitted", rule.text));
+                           fmt::format("`{}` can't take effect: no `{}` is permitted", rule.text, need->call));
       d.about(policy_.name);
-      blame(d, {"execve", {}});
+      blame(d, *need);
       return;
     }
   }

@@ -31,16 +31,10 @@ constexpr Right table[] = {
     {"signal", Sort::Scope, scope_signal, 6, false},
 };
 
-constexpr std::string_view attribute_call_table[] = {
-    "chmod",     "fchmod",     "fchmodat",    "fchmodat2",    "chown",        "fchown",        "lchown",
-    "fchownat",  "utime",      "utimes",      "futimesat",    "utimensat",    "setxattr",      "lsetxattr",
-    "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr", "removexattrat", "file_setattr",
-};
 constexpr std::uint64_t attribute_ioctl_table[] = {0x40086602, 0x401c5820};
 
 }  // namespace
 
-std::span<const std::string_view> attribute_calls() { return attribute_call_table; }
 std::span<const std::uint64_t> attribute_ioctls() { return attribute_ioctl_table; }
 
 std::span<const Right> rights() { return table; }

@@ -46,9 +46,8 @@ std::uint64_t file_rights();
 /// The ABI that a kernel needs for all of these bits; at least 1. No value: a bit that the table does not have.
 std::optional<int> abi_for(Sort sort, std::uint64_t bits);
 
-/// Calls that change mode, owner, times or attributes of a file, which no right decides; ioctl(2) does it with the
-/// commands FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR (include/uapi/linux/fs.h).
-std::span<const std::string_view> attribute_calls();
+/// Beside the calls of Act::Attributes (compiler/linux/footprints.hpp), which no right decides either, ioctl(2) changes
+/// a file's attributes with the commands FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR (include/uapi/linux/fs.h).
 std::span<const std::uint64_t> attribute_ioctls();
 
 }  // namespace agp::linux::landlock

@@ -56,6 +56,14 @@ Table table(Arch arch) {
 
 std::span<const Syscall> syscalls(Arch arch) { return table(arch).calls; }
 
+Version name_since(const Syscall& call) {
+  Version first = call.since;
+  for (const Arch arch : all_archs)
+    if (const Syscall* same = find_syscall(arch, call.name); same && same->number == call.number)
+      first = std::min(first, same->since);
+  return first;
+}
+
 const Syscall* find_syscall(Arch arch, std::string_view name) {
   const Table all = table(arch);
   const auto found = std::lower_bound(all.by_name.begin(), all.by_name.end(), name,

@@ -41,6 +41,10 @@ struct Syscall {
   std::span<const Argument, 6> arguments;  ///< by register; of static lifetime
 };
 
+/// The first kernel whose headers have the name with this number, on any architecture: what a library that takes its
+/// names from headers knows it by. asm-generic/unistd.h names `rseq` since 4.18, and riscv64 has it since 5.18.
+Version name_since(const Syscall& call);
+
 /// Ascending by number. Names are the kernel's (`newfstatat`, not `fstatat`; `pread64`).
 std::span<const Syscall> syscalls(Arch arch);
 const Syscall* find_syscall(Arch arch, std::string_view name);  ///< O(log n)

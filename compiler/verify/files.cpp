@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "compiler/linux/footprints.hpp"
 #include "compiler/linux/landlock.hpp"
 #include "compiler/model/inode_layer.hpp"
 #include "compiler/model/path_classes.hpp"
@@ -97,7 +98,7 @@ class Files {
         return solver::Unknown{"so many patterns overlap that the paths take more classes than the limit"};
       return solver::Proved{"path classes"};
     };
-    return {layer.artifact, layer.layer, "", d, std::move(statement), verdict()};
+    return {layer.artifact, layer.layer, "", d, std::move(statement), verdict(), "file access"};
   }
 
   bool excepted(const OwnRule& r, const model::PathClass& c) const {
@@ -216,10 +217,10 @@ class Files {
       }
       return allowed;
     };
-    const auto calls = linux::landlock::attribute_calls();
+    const auto ways = linux::footprints(linux::Act::Attributes);
     const auto commands = linux::landlock::attribute_ioctls();
     attributes_ =
-        std::any_of(calls.begin(), calls.end(), open) ||
+        std::any_of(ways.begin(), ways.end(), [&](const linux::Footprint& way) { return open(way.calls[0].call); }) ||
         std::any_of(commands.begin(), commands.end(), [&](std::uint64_t c) {
           return model::decide(policy_, model::SyscallAction{"ioctl", {3, c}}).decision == model::Decision::Allow;
         });
@@ -355,7 +356,7 @@ std::vector<Obligation> verify_ports(const model::Policy& policy, std::span<cons
     for (const auto& l : r.decoded.ports)
       if (l->connect_tcp || l->listen_tcp || l->connect_udp || l->listen_udp)
         out.push_back({l->artifact, l->layer, "", Direction::Loss, "every port that the policy allows is permitted",
-                       lost_port(policy, *l)});
+                       lost_port(policy, *l), "connection"});
   return out;
 }
 

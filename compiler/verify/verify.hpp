@@ -54,6 +54,7 @@ struct Obligation {
   Direction direction = Direction::Excess;
   std::string statement;  ///< one sentence for reports, lower case
   Verdict verdict;
+  std::string_view thing = "system call";  ///< what the layer decides about, as a sentence names one of it
 };
 
 struct Options {

@@ -5,6 +5,7 @@
 
 #include "backends/seccomp/decode/profile.hpp"
 #include "backends/seccomp/format.hpp"
+#include "compiler/linux/multiplexed.hpp"
 #include "compiler/linux/syscalls.hpp"
 
 // Comes in: the text of a profile or of a config.json. Goes out: rules, as runc 1.1 hands them to libseccomp
@@ -42,48 +43,6 @@ constexpr std::pair<std::string_view, linux::Arch> arch_names[] = {{"SCMP_ARCH_X
                                                                    {"SCMP_ARCH_X32", linux::Arch::x32},
                                                                    {"SCMP_ARCH_AARCH64", linux::Arch::aarch64},
                                                                    {"SCMP_ARCH_RISCV64", linux::Arch::riscv64}};
-
-/// What libseccomp makes of a call that i386 also has behind another one: the name gets a rule for the number of its
-/// own, if there is one, and a rule for the shared call with this first argument (syscalls.c, abi_rule_add;
-/// include/uapi/linux/net.h SYS_*, ipc.h).
-struct Multiplexed {
-  std::string_view name, call;
-  std::uint64_t first;
-};
-constexpr Multiplexed multiplexed[] = {
-    {"socket", "socketcall", 1},
-    {"bind", "socketcall", 2},
-    {"connect", "socketcall", 3},
-    {"listen", "socketcall", 4},
-    {"accept", "socketcall", 5},
-    {"getsockname", "socketcall", 6},
-    {"getpeername", "socketcall", 7},
-    {"socketpair", "socketcall", 8},
-    {"send", "socketcall", 9},
-    {"recv", "socketcall", 10},
-    {"sendto", "socketcall", 11},
-    {"recvfrom", "socketcall", 12},
-    {"shutdown", "socketcall", 13},
-    {"setsockopt", "socketcall", 14},
-    {"getsockopt", "socketcall", 15},
-    {"sendmsg", "socketcall", 16},
-    {"recvmsg", "socketcall", 17},
-    {"accept4", "socketcall", 18},
-    {"recvmmsg", "socketcall", 19},
-    {"sendmmsg", "socketcall", 20},
-    {"semop", "ipc", 1},
-    {"semget", "ipc", 2},
-    {"semctl", "ipc", 3},
-    {"semtimedop", "ipc", 4},
-    {"msgsnd", "ipc", 11},
-    {"msgrcv", "ipc", 12},
-    {"msgget", "ipc", 13},
-    {"msgctl", "ipc", 14},
-    {"shmat", "ipc", 21},
-    {"shmdt", "ipc", 22},
-    {"shmget", "ipc", 23},
-    {"shmctl", "ipc", 24},
-};
 
 class Reader {
  public:
@@ -199,7 +158,9 @@ class Reader {
         fail(where, "notifies on `write`, which runc refuses");
       for (const linux::Arch arch : archs_) {
         const linux::Syscall* call = linux::find_syscall(arch, name);
-        const auto shared = arch == linux::Arch::i386 ? behind(name) : nullptr;
+        // libseccomp gives a call that i386 also has behind another one a rule for the number of its own, if there is
+        // one, and a rule for the shared call with this first argument (syscalls.c, abi_rule_add).
+        const auto shared = arch == linux::Arch::i386 ? linux::find_multiplexed(name) : nullptr;
         if (call) certain(*call, word, out.default_word, fmt::format("{}/names/{}", where, i));
         // libseccomp's own number of a multiplexed call is negative, whether or not it has another (patchbpf).
         if (call && !shared) largest_[arch] = std::max(largest_[arch], call->number);
@@ -210,18 +171,13 @@ class Reader {
     }
   }
 
-  static const Multiplexed* behind(std::string_view name) {
-    const auto found = std::find_if(std::begin(multiplexed), std::end(multiplexed),
-                                    [&](const Multiplexed& m) { return m.name == name; });
-    return found == std::end(multiplexed) ? nullptr : found;
-  }
-
   /// Whether libseccomp knows the name decides between this entry and the default. It matters only where the kernel has
   /// the call.
   void certain(const linux::Syscall& call, std::uint32_t word, std::uint32_t default_word,
                const std::string& where) const {
-    const model::KernelVersion since{call.since.major, call.since.minor};
-    if (since > target_.libseccomp_names && since <= target_.kernel && word != default_word)
+    const linux::Version named = linux::name_since(call);
+    const model::KernelVersion since{call.since.major, call.since.minor}, known{named.major, named.minor};
+    if (known > target_.libseccomp_names && since <= target_.kernel && word != default_word)
       fail(where, fmt::format("is `{}`, of Linux {}.{}: the target's libseccomp may not know it, and would drop it",
                               call.name, since.major, since.minor));
   }
