@@ -1,3 +1,5 @@
+#include "backends/registry.hpp"
+
 #include "backends/alerts/backend.hpp"
 #include "backends/approvals/backend.hpp"
 #include "backends/dns/backend.hpp"
@@ -7,12 +9,19 @@
 #include "backends/seccomp/backend.hpp"
 
 namespace agp::backends {
+namespace {
 
-std::span<const Backend* const> all() {
-  static const Backend* const list[] = {&seccomp::backend(), &landlock::backend(), &nftables::backend(),
-                                        &dns::backend(),     &oci::backend(),      &approvals::backend(),
-                                        &alerts::backend()};
-  return list;
+std::vector<const Backend*>& list() {
+  static std::vector<const Backend*> all = {&seccomp::backend(), &landlock::backend(), &nftables::backend(),
+                                            &dns::backend(),     &oci::backend(),      &approvals::backend(),
+                                            &alerts::backend()};
+  return all;
 }
+
+}  // namespace
+
+std::span<const Backend* const> all() { return list(); }
+
+Registration::Registration(const Backend& backend) { list().push_back(&backend); }
 
 }  // namespace agp::backends

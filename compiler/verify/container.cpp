@@ -55,7 +55,8 @@ class ContainerCheck {
       if (statement.empty()) return;
       Verdict verdict = solver::Proved{"evaluation"};
       if (witness) verdict = solver::Refuted<Witness>{std::move(*witness)};
-      out_.push_back({container_.artifact + "#" + pointer_, "oci", "", direction, statement, std::move(verdict)});
+      out_.push_back({container_.artifact + "#" + pointer_, "oci", "", direction, statement, std::move(verdict),
+                      pointer_.starts_with("/mounts") ? "file access" : "setting"});
     };
     state(Direction::Excess, no_excess_, excess_);
     state(Direction::Loss, no_loss_, loss_);

@@ -252,7 +252,13 @@ std::vector<Obligation> verify_sources(const ContainerTree& tree) {
       w.observed = m.observed + " instead of " + m.expected;
       verdict = solver::Refuted<Witness>{std::move(w)};
     }
-    return {tree.layer.artifact + " (sources)", "oci", "", direction, std::move(statement), std::move(verdict)};
+    return {tree.layer.artifact + " (sources)",
+            "oci",
+            "",
+            direction,
+            std::move(statement),
+            std::move(verdict),
+            "file access"};
   };
   return {state(Direction::Excess, "no mount shows what the policy has elsewhere", model::Decision::Deny),
           state(Direction::Loss, "each mount shows what the policy says stands there", model::Decision::Allow)};

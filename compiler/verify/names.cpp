@@ -67,7 +67,7 @@ class NameCheck {
       if (!f.unknown.empty()) return solver::Unknown{f.unknown};
       return solver::Proved{"classes of names"};
     };
-    return {layer_.artifact, "dns", "", direction, std::move(statement), verdict()};
+    return {layer_.artifact, "dns", "", direction, std::move(statement), verdict(), "query"};
   }
 
   void refute(Finding& f, std::string action, std::string observed, std::string place, const std::string& name) {

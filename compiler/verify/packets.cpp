@@ -89,7 +89,7 @@ class LayerCheck {
       if (!f.unknown.empty()) return solver::Unknown{f.unknown};
       return solver::Proved{"decision diagrams"};
     };
-    return {layer_.artifact, "nftables", "", direction, std::move(statement), verdict()};
+    return {layer_.artifact, "nftables", "", direction, std::move(statement), verdict(), "packet"};
   }
 
   /// A user's name stands for a number that only the machine knows; the resolver's is the target's to know.

@@ -24,14 +24,6 @@ std::string decision_text(const Witness& w) {
   }
 }
 
-/// What the layer decides about, as a sentence names one of it.
-std::string_view thing(const Obligation& o) {
-  if (o.layer == "nftables") return "packet";
-  if (o.layer == "landlock") return o.statement.starts_with("every port") ? "connection" : "file access";
-  if (o.layer == "oci") return o.artifact.find("#/mounts") != std::string::npos ? "file access" : "setting";
-  return o.layer == "dns" ? "query" : "system call";
-}
-
 void refuted(const model::Policy& policy, const Obligation& o, const Witness& w, diagnostics::Sink& sink) {
   const model::Rule* rule = deciding_rule(policy, w);
   const source::Span span = rule ? rule->span : policy.name_span;
@@ -41,10 +33,10 @@ void refuted(const model::Policy& policy, const Obligation& o, const Witness& w,
   std::string message;
   switch (o.direction) {
     case Direction::Excess:
-      message = fmt::format("`{}` permits a {} that the policy does not allow", o.artifact, thing(o));
+      message = fmt::format("`{}` permits a {} that the policy does not allow", o.artifact, o.thing);
       break;
     case Direction::Loss:
-      message = fmt::format("`{}` refuses a {} that {}", o.artifact, thing(o),
+      message = fmt::format("`{}` refuses a {} that {}", o.artifact, o.thing,
                             rule ? "the policy allows" : "what the policy allows needs");
       break;
     default:
@@ -73,8 +65,8 @@ void report(const model::Policy& policy, std::span<const Obligation> obligations
                                 fmt::format("`{}` could not be decided: {}", o.artifact, u.reason))
                           .about(policy.name)
                           .labelled(fmt::format("not known: {}", o.statement))
-                          .helped(o.layer == "seccomp" ? "give the solver more time with `--solver-timeout 60s`"
-                                                       : "build the artifact again with `agp build`");
+                          .helped(o.thing == "system call" ? "give the solver more time with `--solver-timeout 60s`"
+                                                           : "build the artifact again with `agp build`");
                     });
 }
 

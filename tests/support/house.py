@@ -23,6 +23,9 @@ DRAWING = ("cli driver project bundle verify plan lint analysis import sema solv
 # Which folders may look at a backend beyond backends/backend.hpp: the plan knows the stacks that load artifacts.
 USES_BACKENDS = {"cli", "driver", "bundle", "verify", "plan"}
 
+# What stands above the folders of backends/, for all of them.
+FOR_BACKENDS = {"backends/backend.hpp", "backends/registry.hpp"}
+
 STANDARD = set("""algorithm array atomic bit bitset cctype cerrno charconv chrono cmath compare concepts condition_variable csignal cstddef
 cstdint cstdio cstdlib cstring ctime deque exception filesystem fstream functional initializer_list iomanip iostream
 istream iterator limits list map memory mutex new numeric optional ostream queue set span sstream stack stdexcept string
@@ -59,7 +62,7 @@ def arrow_fault(path, to):
         return "" if here[1] == GENERATED.get(to, "syntax") else "is made for another folder"
     if there[0] == "embedded":
         return ""
-    if there[0] not in ("compiler", "backends") or (len(there) < 3 and to != "backends/backend.hpp"):
+    if there[0] not in ("compiler", "backends") or (len(there) < 3 and to not in FOR_BACKENDS):
         return "is not a header of a folder"
     if here[0] == "compiler":
         if there[0] == "backends":
@@ -71,7 +74,7 @@ def arrow_fault(path, to):
     # A backend knows the model and the facts of Linux, and never another backend.
     if there[0] == "compiler":
         return "" if there[1] in ("model", "linux", "source") else "is not for backends"
-    if to == "backends/backend.hpp" or str(path) == "backends/registry.cpp":
+    if to in FOR_BACKENDS or str(path) == "backends/registry.cpp":
         return ""
     if len(here) < 3 or here[1] != there[1]:
         return "is another backend's"
