@@ -154,15 +154,15 @@ Json plan_rows(const Content& content) {
     for (const plan::Answer& answer : row.answers)
       if (answer.capability.holds != backends::Holds::Elsewhere) one["answers"].push_back(capability(answer));
     // Rows that say the same, the calls of a group, say, are one with a count.
-    one["count"] = 1;
+    one["count"] = row.count;
     if (!rows.empty()) {
       Json& last = rows.back();
       one["count"] = last["count"];
       if (one == last) {
-        last["count"] = last["count"].get<int>() + 1;
+        last["count"] = last["count"].get<std::size_t>() + row.count;
         continue;
       }
-      one["count"] = 1;
+      one["count"] = row.count;
     }
     rows.push_back(std::move(one));
   }

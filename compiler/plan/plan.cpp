@@ -118,7 +118,7 @@ void report_gap(const model::Policy& policy, const model::Target& target, const 
       d.note(fmt::format("{}: {}", a.layer, a.capability.reason));
   std::string help = answer ? answer->capability.help : "";
   if (!help.empty()) help += "; or ";
-  const bool wide_block = row.fact.block == "tool";
+  const bool wide_block = row.fact.block == "tool" || row.fact.text.starts_with('@');  // no `accept` names a group
   help +=
       fmt::format("record the risk: `accept {} {} because \"…\"`", word, wide_block ? row.fact.block : row.fact.text);
   if (answer && !answer->capability.slips.empty())
@@ -136,7 +136,13 @@ void merge_groups(std::vector<Row>& rows) {
     return a.fact.span == b.fact.span && a.fact.text == b.fact.text && a.fact.rule == b.fact.rule &&
            a.holds == b.holds && a.layer == b.layer && a.accept == b.accept;
   };
-  rows.erase(std::unique(rows.begin(), rows.end(), same), rows.end());
+  std::vector<Row> merged;
+  for (Row& row : rows)
+    if (merged.empty() || !same(merged.back(), row))
+      merged.push_back(std::move(row));
+    else
+      ++merged.back().count;
+  rows = std::move(merged);
 }
 
 /// A2 before A11.

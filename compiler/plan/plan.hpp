@@ -28,6 +28,7 @@ struct Row {
   Holds holds = Holds::Not;           ///< joined: Exact, Wider, Narrower or Not
   std::string layer;                  ///< the layer that decided the join; empty with Not
   std::optional<std::size_t> accept;  ///< index into policy.accepts that covers the gap
+  std::size_t count = 1;              ///< facts that it stands for: this one and those behind it, of one group
 };
 
 struct Plan {

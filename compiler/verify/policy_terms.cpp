@@ -18,7 +18,7 @@ CallVariables call_variables(solver::Terms& terms) {
 
 PolicyTerms::PolicyTerms(const model::Policy& policy, const plan::Plan& plan, solver::Terms& terms,
                          const CallVariables& variables)
-    : policy_(policy), plan_(plan), terms_(terms), variables_(variables) {
+    : policy_(policy), terms_(terms), variables_(variables), gaps_(call_gaps(policy, plan)) {
   index();
 }
 
@@ -34,14 +34,6 @@ void PolicyTerms::index() {
     for (const auto& p : body->except)
       if (const auto it = by_call.find(p.pattern.name); it != by_call.end()) it->second.except.push_back(&p.pattern);
     for (auto& [name, mention] : by_call) mentions_[name].push_back(std::move(mention));
-  }
-  for (const plan::Row& row : plan_.rows) {
-    if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "syscall") continue;
-    const model::Rule& rule = policy_.rules[row.fact.rule];
-    const auto* body = std::get_if<model::SyscallBody>(&rule.body);
-    if (!body || row.fact.pattern >= body->patterns.size()) continue;
-    const model::SyscallPattern& p = body->patterns[row.fact.pattern].pattern;
-    gaps_[p.name].push_back({&p, rule.effect != Effect::Allow, row.holds == plan::Holds::Narrower});
   }
 }
 
@@ -121,11 +113,11 @@ PolicyOnCall PolicyTerms::on(const linux::Syscall& call, const Facts* facts) {
         out.named_denial = terms_.either(out.named_denial, matches);
     }
   // `accept wider|narrower|unenforced` of a pattern takes that pattern's region out, and no more.
-  if (const auto it = gaps_.find(call.name); it != gaps_.end())
-    for (const Gap& gap : it->second) {
-      Term& region = gap.narrower ? out.may_lack : out.may_exceed;
-      region = terms_.either(region, pattern(*gap.pattern, call, gap.refuses, facts));
-    }
+  for (const CallGap& gap : gaps_) {
+    if (gap.calls.name != call.name) continue;
+    Term& region = gap.narrower ? out.may_lack : out.may_exceed;
+    region = terms_.either(region, pattern(gap.calls, call, gap.refuses, facts));
+  }
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include "compiler/plan/plan.hpp"
 #include "compiler/solver/terms.hpp"
 #include "compiler/verify/facts.hpp"
+#include "compiler/verify/gaps.hpp"
 
 /// The policy's side of the comparison: what LANGUAGE.md says about one system call, as formulas over its six
 /// registers. Written from model::holds and model::decide, not from what any backend emits.
@@ -45,11 +46,6 @@ class PolicyTerms {
     const model::Rule* rule;
     Patterns patterns, except;
   };
-  /// The pattern of an accepted gap.
-  struct Gap {
-    const model::SyscallPattern* pattern;
-    bool refuses, narrower;
-  };
 
   solver::Term test(const model::ArgTest& test, const linux::Syscall& call, bool refuses, const Facts* facts);
   solver::Term under(const model::ArgTest& test, std::uint64_t mask, const Facts* facts);
@@ -59,11 +55,10 @@ class PolicyTerms {
   void index();
 
   const model::Policy& policy_;
-  const plan::Plan& plan_;
   solver::Terms& terms_;
   const CallVariables& variables_;
   std::map<std::string_view, std::vector<Mention>> mentions_;
-  std::map<std::string_view, std::vector<Gap>> gaps_;
+  const std::vector<CallGap> gaps_;
 };
 
 }  // namespace agp::verify

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "compiler/verify/filter_terms.hpp"
+#include "compiler/verify/gaps.hpp"
 
 // The concrete side: nothing here knows of terms or solvers, so a mistake in the encoding can't confirm itself.
 namespace agp::verify {
@@ -37,20 +38,15 @@ bool refused_by_rule(const model::Verdict& v) { return v.decision != model::Deci
 
 /// Is the call in the region of an accepted gap?
 bool accepted(const Question& q, Direction direction, const CallInput& input, const linux::Syscall& call) {
-  return std::any_of(q.plan.rows.begin(), q.plan.rows.end(), [&](const plan::Row& row) {
-    if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "syscall") return false;
-    const bool lacks = row.holds == plan::Holds::Narrower;
-    if (lacks != (direction == Direction::Loss)) return false;
-    const model::Rule& rule = q.policy.rules[row.fact.rule];
-    const auto* body = std::get_if<model::SyscallBody>(&rule.body);
-    if (!body || row.fact.pattern >= body->patterns.size()) return false;
-    const model::SyscallPattern& p = body->patterns[row.fact.pattern].pattern;
-    return p.name == call.name && p.archs.has(call.arch) &&
-           std::all_of(p.tests.begin(), p.tests.end(), [&](const model::ArgTest& t) {
-             const auto i = static_cast<std::size_t>(t.index);
-             return model::holds(t, input.arguments[i], call.arguments[i].effective_mask, call.arguments[i].classified,
-                                 rule.effect != model::Effect::Allow);
-           });
+  const auto gaps = call_gaps(q.policy, q.plan);
+  return std::any_of(gaps.begin(), gaps.end(), [&](const CallGap& gap) {
+    const model::SyscallPattern& p = gap.calls;
+    if (gap.narrower != (direction == Direction::Loss) || p.name != call.name || !p.archs.has(call.arch)) return false;
+    return std::all_of(p.tests.begin(), p.tests.end(), [&](const model::ArgTest& t) {
+      const auto i = static_cast<std::size_t>(t.index);
+      return model::holds(t, input.arguments[i], call.arguments[i].effective_mask, call.arguments[i].classified,
+                          gap.refuses);
+    });
   });
 }
 

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "backends/seccomp/emit/emit.hpp"
+#include "compiler/linux/multiplexed.hpp"
 #include "compiler/linux/syscalls.hpp"
 
 namespace agp::backends::seccomp {
@@ -11,6 +14,10 @@ namespace {
 using model::Effect;
 
 model::KernelVersion since(const linux::Syscall& call) { return {call.since.major, call.since.minor}; }
+model::KernelVersion named_since(const linux::Syscall& call) {
+  const linux::Version first = linux::name_since(call);
+  return {first.major, first.minor};
+}
 bool oci(const model::Target& target) { return target.stack.rfind("oci", 0) == 0; }
 
 /// The first argument tested whose width in the kernel is not known for sure.
@@ -31,7 +38,31 @@ const linux::Syscall* find_call(const model::SyscallPattern& pattern, const mode
   return nullptr;
 }
 
-Capability of_pattern(const model::SyscallPattern& pattern, Effect effect, const model::Target& target) {
+/// Is every call of this name refused on i386, so that no rule is made for it?
+bool refused(const model::Policy& policy, const model::SyscallPattern& pattern) {
+  return std::any_of(policy.rules.begin(), policy.rules.end(), [&](const model::Rule& rule) {
+    const auto* body = std::get_if<model::SyscallBody>(&rule.body);
+    if (!body || rule.expired || rule.effect == Effect::Allow || !body->except.empty()) return false;
+    return std::any_of(body->patterns.begin(), body->patterns.end(), [&](const auto& p) {
+      return p.pattern.name == pattern.name && p.pattern.tests.empty() && p.pattern.archs.has(linux::Arch::i386);
+    });
+  });
+}
+
+/// libseccomp makes of an i386 rule on `socket` a second one on `socketcall(1)`, whose arguments lie in memory: what is
+/// said about them is gone (docs/decisions/0007). Where the policy does not permit that call itself, its form here.
+const linux::Multiplexed* permitted_behind(const model::SyscallPattern& pattern, Effect effect,
+                                           const model::Policy& policy, const model::Target& target) {
+  const bool i386 = std::find(target.archs.begin(), target.archs.end(), "i386") != target.archs.end();
+  if (effect != Effect::Allow || !oci(target) || !i386 || !pattern.archs.has(linux::Arch::i386)) return nullptr;
+  const linux::Multiplexed* shared = linux::find_multiplexed(pattern.name);
+  if (!shared || refused(policy, pattern)) return nullptr;
+  const model::Action action = model::SyscallAction{std::string(shared->call), {shared->first}, linux::Arch::i386};
+  return model::decide(policy, action).decision == model::Decision::Allow ? nullptr : shared;
+}
+
+Capability of_pattern(const model::SyscallPattern& pattern, Effect effect, const model::Policy& policy,
+                      const model::Target& target) {
   Capability c;
   c.holds = Holds::Exact;
   c.reason = pattern.tests.empty() ? "decided by number"
@@ -52,11 +83,18 @@ Capability of_pattern(const model::SyscallPattern& pattern, Effect effect, const
     c.holds = Holds::Narrower;
     c.reason = "a filter can't put a question: the call is refused";
     c.slips = fmt::format("syscall {}()", call->name);
-  } else if (effect == Effect::Allow && exists && oci(target) && since(*call) > target.libseccomp_names) {
+  } else if (effect == Effect::Allow && exists && oci(target) && named_since(*call) > target.libseccomp_names) {
     c.holds = Holds::Narrower;
     c.reason = fmt::format("the runtime's libseccomp may not know `{}`, of Linux {}.{}, and would drop the name",
                            call->name, call->since.major, call->since.minor);
     c.slips = fmt::format("syscall {}()", call->name);
+  } else if (const linux::Multiplexed* shared = permitted_behind(pattern, effect, policy, target)) {
+    c.holds = Holds::Wider;
+    c.reason =
+        fmt::format("on i386 the runtime's libseccomp permits `{}` through `{}({})` as well, with whatever arguments",
+                    pattern.name, shared->call, shared->first);
+    c.slips = fmt::format("syscall {}({})", shared->call, shared->first);
+    c.help = "build without i386, or for the stack `launcher`, whose filter has no such rule";
   } else if (const linux::Argument* argument = unclassified(pattern, *call)) {
     c.reason = fmt::format(
         "whether the kernel takes 32 or 64 bits of `{}` depends on the call's other arguments: {}", argument->name,
@@ -73,7 +111,7 @@ Capability of(const model::Fact& fact, const model::Policy& policy, const model:
   const model::Rule& rule = policy.rules[fact.rule];
   const auto* body = std::get_if<model::SyscallBody>(&rule.body);
   if (!body || fact.pattern >= body->patterns.size()) return {};
-  return of_pattern(body->patterns[fact.pattern].pattern, rule.effect, target);
+  return of_pattern(body->patterns[fact.pattern].pattern, rule.effect, policy, target);
 }
 
 }  // namespace

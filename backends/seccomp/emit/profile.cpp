@@ -148,7 +148,8 @@ class Writer {
   }
 
   bool known(const linux::Syscall& call) const {
-    return model::KernelVersion{call.since.major, call.since.minor} <= target_.libseccomp_names;
+    const linux::Version since = linux::name_since(call);
+    return model::KernelVersion{since.major, since.minor} <= target_.libseccomp_names;
   }
 
   /// libseccomp compares an entry's arguments word by word, high before low, and entries of one call share the words

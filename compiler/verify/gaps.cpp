@@ -1,0 +1,31 @@
+#include "compiler/verify/gaps.hpp"
+
+#include "compiler/linux/multiplexed.hpp"
+
+// An accepted gap -> the calls in it. A pattern's own, but for an allow that is held too widely: what is permitted
+// beyond it are the calls by which i386 reaches the same (docs/decisions/0007), never those that it names.
+namespace agp::verify {
+
+std::vector<CallGap> call_gaps(const model::Policy& policy, const plan::Plan& plan) {
+  std::vector<CallGap> out;
+  for (const plan::Row& row : plan.rows) {
+    if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "syscall") continue;
+    const model::Rule& rule = policy.rules[row.fact.rule];
+    const auto* body = std::get_if<model::SyscallBody>(&rule.body);
+    if (!body) continue;
+    const bool refuses = rule.effect != model::Effect::Allow, narrower = row.holds == plan::Holds::Narrower;
+    for (std::size_t i = row.fact.pattern; i < row.fact.pattern + row.count && i < body->patterns.size(); ++i) {
+      const model::SyscallPattern& pattern = body->patterns[i].pattern;
+      if (refuses || narrower)
+        out.push_back({pattern, refuses, narrower});
+      else if (const auto* shared = linux::find_multiplexed(pattern.name))
+        out.push_back(
+            {{std::string(shared->call), {{0, model::ArgTest::Op::Eq, ~0ull, {shared->first}}}, {linux::Arch::i386}},
+             refuses,
+             narrower});
+    }
+  }
+  return out;
+}
+
+}  // namespace agp::verify
