@@ -56,8 +56,8 @@ def mirror():
     return None
 
 
-def download(suite, folder):
-    """Unpacks the newest cloud kernel of the suite into FOLDER/SUITE. What went wrong, or nothing."""
+def download(suite, folder, arch="amd64", image="linux-image-cloud-amd64"):
+    """Unpacks the suite's newest kernel IMAGE for ARCH into FOLDER/SUITE. What went wrong, or nothing."""
     where = pathlib.Path(folder, suite)
     if not shutil.which("apt-get") or not mirror():
         return "no apt here"
@@ -67,17 +67,18 @@ def download(suite, folder):
     source = where / "apt/sources.list"
     source.write_text(f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirror()} {suite} main\n")
     own = [f"-oDir::Etc::sourcelist={source}", f"-oDir::Etc::sourceparts={where}/apt/parts", f"-oDir::State::lists={where}/apt/lists",
-           f"-oDir::Cache={where}/apt/cache", "-oAPT::Sandbox::User=root", "-oDir::State::status=/dev/null"]
+           f"-oDir::Cache={where}/apt/cache", "-oAPT::Sandbox::User=root", "-oDir::State::status=/dev/null",
+           f"-oAPT::Architecture={arch}", f"-oAPT::Architectures={arch}"]
 
     def run(*words):
         return subprocess.run(words, cwd=where, capture_output=True, text=True, timeout=600)
     update = run("apt-get", "-qq", *own, "update")
     if update.returncode:
         return "the suite can't be reached: " + update.stderr.strip().split("\n")[-1]
-    image = re.search(r"Depends: (linux-image-\S+)", run("apt-cache", *own, "depends", "linux-image-cloud-amd64").stdout)
-    if not image:
-        return "the suite has no cloud kernel"
-    package = image[1]
+    found = re.search(r"Depends: (linux-image-\S+)", run("apt-cache", *own, "depends", image).stdout)
+    if not found:
+        return f"the suite has no {image}"
+    package = found[1]
     depends = run("apt-cache", *own, "depends", package).stdout
     binary = re.search(r"Depends: (linux-binary-\S+)", depends)  # where signed images have the kernel in a package of its own
     for name in [package] + ([binary[1]] if binary else []):
