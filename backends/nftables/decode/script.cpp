@@ -250,6 +250,7 @@ class Parser {
     chain_ = &table_->chains[at->second];
     expect("{");
     for (stops(); !take("}"); stops()) {
+      if (is(Kind::End)) unexpected("`}` belongs");  // an empty rule would be read for ever
       if (take("type"))
         base();
       else if (take("policy"))

@@ -121,6 +121,18 @@ TEST(Packets, EditsAreRefutedWithAPacket) {
   }
 }
 
+TEST(Packets, AScriptThatIsCutOffIsRefused) {
+  const std::string whole = test::emitted(rich());
+  const std::size_t last = whole.find_last_of('}');
+  // Wherever it ends, inside a chain too: never read on, and never taken for a shorter ruleset.
+  for (std::size_t size = whole.find('{') + 1; size <= last; size += 7) {
+    const auto layers = test::decoded(whole.substr(0, size));
+    ASSERT_FALSE(layers.problems.empty())
+        << "cut at " << size << ": ..." << whole.substr(size < 40 ? 0 : size - 40, 40);
+  }
+  EXPECT_TRUE(test::decoded(whole).problems.empty());
+}
+
 TEST(Packets, AMappedAddressInIpv6RulesIsNotTheIpv4Address) {
   const char* script = R"(table inet t {
   chain output {
