@@ -259,10 +259,22 @@ def available_memory():
     return 0
 
 
-def runnable(lines, log):
-    """Attempts that this machine has room for; each skip is printed and counted."""
+def ends_by_itself(line, probe):
+    """Does this kernel end the attempt without any sandbox? A kernel without the calls of i386 answers `int 0x80` with
+    SIGSEGV."""
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as attempts:
+        attempts.write('{"schema":"agp-probe/1"}\n' + json.dumps(line) + "\n")
+        attempts.flush()
+        return '"SIGSEGV"' in command(probe, attempts.name)
+
+
+def runnable(lines, probe, log):
+    """Attempts that this machine can make; each skip is printed and counted."""
     kept = []
     for l in lines:
+        if l["attempt"]["kind"] == "call-i386" and ends_by_itself(l, probe):
+            log(f"skipped: {l['id']}: this kernel has no calls of i386, with the layer or without")
+            continue
         need = l["attempt"].get("bytes", 0) + (512 << 20)
         if l["attempt"]["kind"] == "memory" and available_memory() < need:
             log(f"skipped: {l['id']}: this machine has only {available_memory() >> 20} MiB to give")
@@ -278,7 +290,7 @@ def demonstrate(arguments, work, log):
     command(arguments.agp, "build", arguments.policy, "-o", built, "-q")
     text = command(arguments.agp, "probe", arguments.policy)
     suite = [l for l in map(json.loads, text.splitlines()) if "id" in l]
-    lines = runnable(suite, log)
+    lines = runnable(suite, arguments.probe, log)
     resolvers = sorted({l["attempt"]["server"] for l in lines if l["attempt"].get("server", "127.0.0.53") != "127.0.0.53"})
     staying = [l for l in lines if l["attempt"]["kind"] == "time"]
     trying = [l for l in lines if l["attempt"]["kind"] != "time"]
