@@ -95,7 +95,7 @@ class Writer {
 
   std::string finish() {
     for (source::FileId id = 0; id < files_.size(); ++id) {
-      if (files_.get(id).library) continue;
+      if (files_.get(id).library || !files_.get(id).path.ends_with(".agp")) continue;  // agp.toml is no policy
       const std::string path = visible(files_.get(id).path);
       Suite& suite = suites_[path];
       if (suite.count == 0) suite.add(path, "no findings", "", false);
