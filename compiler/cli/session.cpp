@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -67,7 +68,8 @@ std::string obligations_text(std::span<const verify::Obligation> obligations,
       out += fmt::format(": {}", visible(said.reason));
     out += '\n';
   }
-  for (const std::string& path : not_verified) out += fmt::format("{:<12}  {}\n", "not verified", visible(path));
+  for (const std::string& path : not_verified)
+    out += fmt::format("{:<12}  {}: no decoder reads it\n", "not verified", visible(path));
   return out;
 }
 
@@ -80,7 +82,11 @@ std::string obligations_summary(std::span<const verify::Obligation> obligations,
   std::string out = fmt::format("{} proved", proved);
   if (refuted > 0) out += fmt::format(", {} refuted", refuted);
   if (unknown > 0) out += fmt::format(", {} unknown", unknown);
-  if (!not_verified.empty()) out += fmt::format(", {} not verified", not_verified.size());
+  if (not_verified.empty()) return out;
+  out += fmt::format(", {} not verified, which no decoder reads: ", not_verified.size());
+  constexpr std::size_t shown = 5;
+  for (std::size_t i = 0; i < std::min(shown, not_verified.size()); ++i) out += (i == 0 ? "" : ", ") + not_verified[i];
+  if (not_verified.size() > shown) out += fmt::format(" and {} others", not_verified.size() - shown);
   return out;
 }
 

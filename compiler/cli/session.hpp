@@ -26,7 +26,7 @@ ProofWords words(const verify::Verdict& verdict);
 /// Obligations as text lines and as JSON.
 std::string obligations_text(std::span<const verify::Obligation> obligations,
                              std::span<const std::string> not_verified);
-/// "9 proved, 3 not verified", with what was refuted and what is unknown where there is some.
+/// "9 proved", with what was refuted and what is unknown where there is some, and by name what no decoder reads.
 std::string obligations_summary(std::span<const verify::Obligation> obligations,
                                 std::span<const std::string> not_verified);
 nlohmann::ordered_json obligations_json(std::span<const verify::Obligation> obligations,

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "compiler/cli/commands.hpp"
@@ -20,15 +22,24 @@ int run_verify(Context& context) {
   say_what_was_read(context, session);
   const bool text = context.text_format();
   if (text) context.out(obligations_text(report.obligations, report.not_verified));
-  context.findings(session.files, session.sink, stdout, obligations_json(report.obligations, report.not_verified));
+  nlohmann::ordered_json extra = obligations_json(report.obligations, report.not_verified);
+  if (input.rootfs) {
+    extra["discharged"] = report.discharged;
+    for (const std::string& assumption : report.discharged)
+      if (text) context.out(fmt::format("{:<12}  {}, by looking\n", "holds", assumption));
+  }
+  context.findings(session.files, session.sink, stdout, extra);
   // A verdict is three-valued: only "proved" lets the run succeed, whatever the driver made of it.
   for (const verify::Obligation& one : report.obligations)
     one.verdict.match([](const solver::Proved&) {}, [&](const verify::Witness&) { context.outcome.finding(); },
                       [&](const solver::Unknown&) { context.outcome.undecided(); });
   if (!report.not_verified.empty()) context.outcome.undecided();
+  const bool everything = !report.obligations.empty() && context.outcome.code() == 0 && !session.undecided;
   const std::string audited = report.policy ? plan::audited_blocks(report.policy->policy) : "";
   context.closing((audited.empty() ? "" : "audit for " + audited + ", ") +
-                  obligations_summary(report.obligations, report.not_verified));
+                  (everything ? fmt::format("everything is proved, {} in all",
+                                            counted(report.obligations.size(), "statement", "statements"))
+                              : obligations_summary(report.obligations, report.not_verified)));
   return settle(context, session);
 }
 

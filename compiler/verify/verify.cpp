@@ -51,7 +51,7 @@ class FilterCheck {
     const auto served = [&](linux::Arch arch) { return archs_.has(arch) && linux::machine_of(arch) == *machine_; };
     if (std::none_of(std::begin(linux::all_archs), std::end(linux::all_archs), served))
       return all_unknown(fmt::format("the target has no {}", filter_.arch));
-    if (loaded_by_runc(filter_.artifact, target_))
+    if (!options_.as_written && loaded_by_runc(filter_.artifact, target_))
       needs_ = linux::profile_needs(target_.stack, {static_cast<std::uint8_t>(target_.runc.major),
                                                     static_cast<std::uint8_t>(target_.runc.minor)});
     for (const linux::Arch arch : linux::all_archs) {
@@ -71,6 +71,23 @@ class FilterCheck {
     out.push_back(obligation(Direction::Excess, excess_));
     out.push_back(obligation(Direction::Loss, loss_));
     if (clone_has_conditions_) out.push_back(obligation(Direction::Errno, errno_));
+    return out;
+  }
+
+  Excesses excesses() {
+    Excesses out;
+    machine_ = linux::find_arch(filter_.arch);
+    if (filter_.graph.nodes.empty() || !machine_) return {{}, "the filter is not one that can be decided"};
+    for (const linux::Arch arch : linux::all_archs) {
+      if (!archs_.has(arch) || !here(arch)) continue;
+      clone_ = clone3_wrong_ = terms_.boolean(false);
+      for (const linux::Syscall& call : linux::syscalls(arch)) {
+        excess_ = loss_ = {};
+        check_call(call);
+        if (excess_.refuted) out.witnesses.push_back(*excess_.refuted);
+        if (out.unknown.empty()) out.unknown = excess_.unknown;
+      }
+    }
     return out;
   }
 
@@ -154,6 +171,7 @@ class FilterCheck {
     const auto question = [&](Finding& finding, Term difference, Direction direction) {
       if (!terms_.is_false(difference)) ask(finding, terms_.both(where, difference), &call, direction);
     };
+    if (options_.as_written) where = terms_.both(where, as_written(call));
     if (audit_) {
       const Term silent = terms_.both(f.permitted, terms_.negate(f.logged));
       question(excess_, terms_.both(silent, terms_.negate(terms_.either(may_run, p.may_exceed))), Direction::Reports);
@@ -207,6 +225,17 @@ class FilterCheck {
       }
     }
     return inside;
+  }
+
+  /// No register of the call has a bit that the kernel ignores.
+  Term as_written(const linux::Syscall& call) {
+    Term out = terms_.boolean(true);
+    for (std::size_t i = 0; i < 6; ++i)
+      if (const std::uint64_t ignored = ~call.arguments[i].effective_mask; ignored != 0)
+        out = terms_.both(
+            out, terms_.equal(terms_.binary(solver::Op::BvAnd, variables_.arguments[i], terms_.constant(64, ignored)),
+                              terms_.constant(64, 0)));
+    return out;
   }
 
   void check_clone3(linux::Arch arch) {
@@ -298,6 +327,12 @@ std::string_view to_string(Direction d) {
     default:
       return "errno";
   }
+}
+
+Excesses every_excess(const model::Policy& policy, const model::Target& target, const backends::DecodedFilter& filter,
+                      const Options& options) {
+  const plan::Plan nothing_accepted;
+  return FilterCheck(policy, target, nothing_accepted, filter, options).excesses();
 }
 
 std::vector<Obligation> verify_filters(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
