@@ -252,6 +252,7 @@ class Parser {
     chain_ = &table_->chains[at->second];
     expect("{");
     for (stops(); !take("}"); stops()) {
+      if (is(Kind::End)) unexpected("`}` expected");  // an empty rule would be read for ever
       if (take("type"))
         base();
       else if (take("policy"))
