@@ -42,10 +42,13 @@ Found filters(const std::string& a, const std::string& b) {
 
 TEST(CompareFilters, OneMeaningInTwoSpellings) {
   const std::string ne = entries(socket(R"({"index":0,"value":40,"op":"SCMP_CMP_NE"})"));
-  const std::string two = entries(socket(R"({"index":0,"value":40,"op":"SCMP_CMP_LT"})") + "," +
-                                  socket(R"({"index":0,"value":40,"op":"SCMP_CMP_GT"})"));
-  EXPECT_EQ(filters(ne, two), Found{});
   EXPECT_EQ(filters(ne, ne), Found{});
+  const std::string one = socket(R"({"index":0,"value":1,"op":"SCMP_CMP_EQ"})"),
+                    two = socket(R"({"index":0,"value":2,"op":"SCMP_CMP_EQ"})");
+  EXPECT_EQ(filters(entries(one + "," + two), entries(two + "," + one)), Found{});
+  const std::string less = entries(socket(R"({"index":0,"value":3,"op":"SCMP_CMP_LT"})")),
+                    most = entries(socket(R"({"index":0,"value":2,"op":"SCMP_CMP_LE"})"));
+  EXPECT_EQ(filters(less, most), Found{});
 }
 
 TEST(CompareFilters, BitsThatOnlyAFilterSees) {
