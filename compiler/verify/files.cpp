@@ -247,7 +247,8 @@ class Files {
   }
 
   /// Is the difference within a gap that was accepted? Wider, for a refusal: what it names; for an allow: what stands
-  /// beneath the directory before its first wildcard, which is all that a rule on a directory can tell apart.
+  /// beneath the directory before its first wildcard, which is all that a rule on a directory can tell apart. Narrower,
+  /// for a refusal of one node: also what would stand beneath it, since the read-only mount that holds it is the node's.
   bool subtracted(const Place& p, Verb v, bool excess) const {
     return std::any_of(accepted_.begin(), accepted_.end(), [&](const Accepted& a) {
       const model::Rule& rule = policy_.rules[a.rule];
@@ -259,6 +260,9 @@ class Files {
         const std::string base = model::literal_directory(pattern);
         return path == base || model::is_beneath(path, base);
       }
+      if (!excess && rule.effect != Effect::Allow && pattern.shape() == PathPattern::Shape::Node &&
+          model::is_beneath(path, pattern.base()))
+        return true;
       return v == Verb::List ? pattern.matches_list(path) : pattern.matches(path);
     });
   }
