@@ -10,6 +10,7 @@
 #include "compiler/analysis/cover.hpp"
 #include "compiler/analysis/units.hpp"
 #include "compiler/diagnostics/kinds.hpp"
+#include "compiler/diagnostics/tree_kinds.hpp"
 #include "compiler/linux/capability_calls.hpp"
 #include "compiler/linux/footprints.hpp"
 #include "compiler/linux/loader_needs.hpp"
@@ -54,6 +55,7 @@ class Blocks {
   bool run() {
     mounts();
     tmpfs();
+    command();
     for (const auto& [sort, why] : calls_->undecided()) {
       sink_
           .emit(kind::undecided_check, policy_.name_span,
@@ -194,6 +196,24 @@ class Blocks {
       blame(d, *need);
       return;
     }
+  }
+
+  /// What the stack starts is executed behind its own layers.
+  void command() {
+    if (policy_.run.command.empty() || policy_.audits("file")) return;
+    const std::string& program = policy_.run.command.front();
+    const FileAction action{Verb::Exec, program};
+    const Verdict verdict = decide(policy_, action);
+    if (verdict.decision != Decision::Deny) return;
+    auto& d =
+        sink_.emit(kind::command_refused, policy_.run.span,
+                   fmt::format("`{}` can't start: no rule permits `{}`", policy_.name, to_string(Action(action))));
+    d.about(policy_.name).witnessed(to_string(Action(action)));
+    if (!verdict.rules.empty()) d.message = fmt::format("`{}` can't start: its command is denied", policy_.name);
+    for (const std::size_t r : verdict.rules) d.relate(policy_.rules[r].span, "denied here");
+    d.note("a path that is a symbolic link is decided by where it leads");
+    d.helped(verdict.rules.empty() ? fmt::format("add `allow exec \"{}\"` to the `file` block", program)
+                                   : "narrow the deny with `except`, or correct the command");
   }
 
   /// The mount that holds a path, by the longest target; nothing: the root.

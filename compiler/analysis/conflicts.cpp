@@ -278,8 +278,8 @@ class Conflicts {
         if (rule(o).effect != by && rule(o).effect != effect) return;
         if (!rule(u).included_by.empty() && rule(o).included_by != rule(u).included_by) return;
         if (effect == Effect::Deny && !answers_for(rule(o), rule(u))) return;
-        // a rule on a name also lets the name resolve: no rule on addresses stands for that
-        if (rule(o).effect == effect && effect != Effect::Deny && units_[u].named && !units_[o].named) return;
+        // a rule on a name also lets the name resolve: no rule on addresses stands for that, an `ask` neither
+        if (rule(o).effect != Effect::Deny && effect != Effect::Deny && units_[u].named && !units_[o].named) return;
         if (!lasts(rule(o), rule(u))) return;
         others.push_back(o);
       });
@@ -336,13 +336,10 @@ void dates(const Policy& policy, Day today, diagnostics::Sink& sink) {
 
 }  // namespace
 
-bool find_conflicts(const Policy& policy, const ConflictOptions& options, diagnostics::Sink& sink) {
-  std::vector<const Rule*> rules;
-  for (const Rule& rule : policy.rules) rules.push_back(&rule);
-  const Space space(std::move(rules), options.limits);
+bool find_conflicts(const Policy& policy, const Space& space, Day today, diagnostics::Sink& sink) {
   const Units units(space);
   Conflicts(policy, space, units, sink).run();
-  dates(policy, options.today, sink);
+  dates(policy, today, sink);
   for (const auto& [sort, why] : space.undecided())
     sink.emit(
             kind::undecided_check, policy.name_span,

@@ -40,13 +40,19 @@ std::string key_of(const Rule& rule, const Unit& unit) {
 class Differ {
  public:
   Differ(const Policy& before, const Policy& after, SpaceLimits limits)
-      : before_(before), after_(after), space_(joined(before, after), limits), units_(space_) {}
+      : before_(before), after_(after), space_(joined(before, after), limits), units_(space_) {
+    decide_all();
+    names_ = changed_names();
+    if (names_.empty()) return;
+    // what became of a name may be what an address rule permits anyway: its cells are cut again, with all of them
+    limits.whole_names = names_;
+    space_ = Space(joined(before, after), limits);
+    units_ = Units(space_);
+    decide_all();
+  }
 
   Difference run() {
     Difference out;
-    const std::size_t split = before_.rules.size(), end = split + after_.rules.size();
-    old_ = decisions(space_, 0, split);
-    new_ = decisions(space_, split, end);
     find_changed();
     Cells wider, narrower;
     std::vector<bool> was(space_.size()), is(space_.size());
@@ -58,6 +64,7 @@ class Differ {
     }
     out.wider = regions(wider, true);
     out.narrower = regions(narrower, false);
+    resolving(out);
     out.before = permissiveness(space_, was);
     out.after = permissiveness(space_, is);
     out.undecided = space_.undecided();
@@ -66,6 +73,38 @@ class Differ {
   }
 
  private:
+  void decide_all() {
+    const std::size_t split = before_.rules.size();
+    old_ = decisions(space_, 0, split);
+    new_ = decisions(space_, split, split + after_.rules.size());
+  }
+
+  std::set<std::string> changed_names() const {
+    std::set<std::string> out;
+    for (std::size_t c = 0; c < space_.size(); ++c)
+      if (space_.sort(c) == Sort::Name && old_[c] != new_[c]) out.insert(space_.net(c)->name);
+    return out;
+  }
+
+  /// That a name resolves is an action too. Where no region has a connection by it (an address rule permits the same),
+  /// it is said by itself.
+  void resolving(Difference& out) const {
+    const auto told = [&](const std::vector<Region>& regions, const std::string& name) {
+      return std::any_of(regions.begin(), regions.end(), [&](const Region& r) {
+        return std::any_of(r.cells.begin(), r.cells.end(), [&](std::uint32_t c) {
+          return space_.sort(c) == Sort::Name && space_.net(c)->name == name;
+        });
+      });
+    };
+    for (const std::string& name : names_) {
+      const Decision was = decide(before_, ResolveAction{name}).decision;
+      const Decision is = decide(after_, ResolveAction{name}).decision;
+      if (was == is || told(is > was ? out.wider : out.narrower, name)) continue;
+      out.others.push_back(
+          {is > was, fmt::format("resolve {}: {}, before {}", name, model::to_string(is), model::to_string(was))});
+    }
+  }
+
   static std::vector<const Rule*> joined(const Policy& before, const Policy& after) {
     std::vector<const Rule*> out;
     for (const Rule& r : before.rules) out.push_back(&r);
@@ -305,6 +344,7 @@ class Differ {
   Units units_;
   std::vector<std::uint8_t> old_, new_;
   std::vector<bool> changed_;
+  std::set<std::string> names_;  ///< with a changed cell while only what can refuse took part
 };
 
 /// Bounds, mode and mounts: what is no set of actions.

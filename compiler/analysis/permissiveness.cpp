@@ -96,21 +96,17 @@ Permissiveness permissiveness(const Space& space, const std::vector<bool>& permi
   return out;
 }
 
-Permissiveness permissiveness(const Policy& policy, SpaceLimits limits) {
-  std::vector<const Rule*> rules;
-  for (const Rule& rule : policy.rules) rules.push_back(&rule);
-  const Space space(std::move(rules), limits);
-  const auto all = decisions(space, 0, policy.rules.size());
+Permissiveness permissiveness(const Space& space) {
+  const auto all = decisions(space, 0, space.rule_count());
   std::vector<bool> permitted;
   for (const std::uint8_t d : all) permitted.push_back(d != 0);
   return permissiveness(space, permitted);
 }
 
-std::vector<std::pair<std::string, Count>> Permissiveness::rows() const {
-  std::vector<std::pair<std::string, Count>> out = {{"connect", connect},     {"listen", listen},
-                                                    {"names", names},         {"calls", calls},
-                                                    {"arguments", arguments}, {"capabilities", capabilities},
-                                                    {"variables", variables}, {"tools", tools}};
+std::vector<CountRow> Permissiveness::rows() const {
+  std::vector<CountRow> out = {{"connect", connect},     {"listen", listen},       {"names", names},
+                               {"calls", calls},         {"arguments", arguments}, {"capabilities", capabilities},
+                               {"variables", variables}, {"tools", tools}};
   for (const auto& [verb, name] : verb_names) {
     const auto count = nodes.find(name);
     out.emplace_back(std::string(name) + " nodes", Count(count == nodes.end() ? 0 : count->second));

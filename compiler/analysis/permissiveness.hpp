@@ -1,11 +1,15 @@
 #pragma once
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "compiler/analysis/space.hpp"
 
 namespace agp::analysis {
+
+/// Name and number: `connect`, `read nodes`, `read subtrees at depth 1`, …
+using CountRow = std::pair<std::string, model::Count>;
 
 /// How much a policy permits (`ask` counts), as exact numbers that only grow when something more is permitted.
 struct Permissiveness {
@@ -21,13 +25,12 @@ struct Permissiveness {
   std::map<std::string, std::uint64_t> nodes;  ///< by verb: permitted paths outside of those subtrees
   std::vector<Sort> undecided;
 
-  /// Name and number, in a fixed order: `connect`, `read nodes`, `read subtrees at depth 1`, …
-  std::vector<std::pair<std::string, model::Count>> rows() const;
+  std::vector<CountRow> rows() const;  ///< in a fixed order
 };
 
-/// Of the rules `first` up to `last` of the space; `decision(cell)` is theirs.
+/// Of the cells that are permitted, for a space that has rules of several policies, say; of one that has one policy's.
 Permissiveness permissiveness(const Space& space, const std::vector<bool>& permitted);
-Permissiveness permissiveness(const model::Policy& policy, SpaceLimits limits = {});
+Permissiveness permissiveness(const Space& space);
 
 /// The cells that a policy permits, whose rules are `first` up to `last` of the space: 0 deny, 1 ask, 2 allow.
 std::vector<std::uint8_t> decisions(const Space& space, std::size_t first, std::size_t last);

@@ -49,6 +49,18 @@ Space::Space(std::vector<const Rule*> rules, SpaceLimits limits, std::size_t que
   cut_texts(TextBody::Sort::Tool, Sort::Tool);
 }
 
+namespace {
+
+std::vector<const Rule*> rules_of(const Policy& policy) {
+  std::vector<const Rule*> out;
+  for (const Rule& rule : policy.rules) out.push_back(&rule);
+  return out;
+}
+
+}  // namespace
+
+Space::Space(const Policy& policy, SpaceLimits limits) : Space(rules_of(policy), std::move(limits)) {}
+
 void Space::number_rules() {
   for (std::uint32_t r = 0; r < rules_.size(); ++r) {
     first_pattern_.push_back(static_cast<std::uint32_t>(patterns_.size()));

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ struct SpaceLimits {
   std::size_t work = 60'000'000;  ///< places where a pattern lies over a cell: 4 bytes each
   std::size_t states = 2'000'000;
   std::vector<linux::Arch> archs = {linux::Arch::x86_64};  ///< whose system calls are looked at: the target's
+  std::set<std::string> whole_names;  ///< names whose cells all address rules take part in, not only what can refuse
 };
 
 class Space {
@@ -41,6 +43,8 @@ class Space {
   /// but sets asked about: a name in them is about connections to whatever address, and no rule on names escapes them.
   explicit Space(std::vector<const model::Rule*> rules, SpaceLimits limits = {},
                  std::size_t questions = ~std::size_t{0});
+
+  explicit Space(const model::Policy& policy, SpaceLimits limits = {});
 
   const model::Rule& rule(std::size_t index) const { return *rules_[index]; }
   std::size_t rule_count() const { return rules_.size(); }

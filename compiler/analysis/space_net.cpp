@@ -50,7 +50,7 @@ class NetCutter {
     std::uint32_t pattern;
     const NetBody* body;
     const EndpointPattern* endpoint;
-    bool refuses;  ///< it can take something away from a connection by name, or it asks about all of them
+    bool refuses;  ///< it can make a connection by name less than allowed, or it asks about all of them
     Numbers addresses;
   };
 
@@ -64,7 +64,7 @@ class NetCutter {
       const bool question = ref.rule >= space_.questions_;
       const bool takes = ref.except && std::any_of(body->endpoints.begin(), body->endpoints.end(),
                                                    [](const auto& own) { return own.pattern.name.has_value(); });
-      Box box{p, body, &e, rule.effect == Effect::Deny || question || takes, {}};
+      Box box{p, body, &e, rule.effect != Effect::Allow || question || takes, {}};
       if (!e.name) {
         box.addresses = numbers_of(e.addresses);
         plain_[static_cast<std::size_t>(body->direction)].push_back(std::move(box));
@@ -184,7 +184,8 @@ class NetCutter {
       for (std::size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
         if (const auto at = beneath.find(name.substr(dot + 1)); at != beneath.end())
           here.insert(here.end(), at->second.begin(), at->second.end());
-      const bool refused = std::any_of(here.begin(), here.end(),
+      const bool refused = space_.limits_.whole_names.contains(name) ||
+                           std::any_of(here.begin(), here.end(),
                                        [&](const Box* b) { return b->refuses || space_.patterns_[b->pattern].except; });
       const auto& others = refused ? all : refusing;
       here.insert(here.end(), others.begin(), others.end());

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compiler/cli/commands.hpp"
+#include "compiler/cli/depfile.hpp"
 #include "compiler/cli/session.hpp"
 #include "compiler/diagnostics/text.hpp"
 
@@ -50,6 +51,7 @@ int run_build(Context& context) {
     context.err(fmt::format("wrote {}\n", diagnostics::visible(settings.build.directory)));
     for (const driver::BuiltPolicy& built : report.policies) context.err(outcome_text(built));
   }
+  write_depfile(context, session);
   context.closing(counted(report.policies.size(), "policy", "policies"));
   return settle(context, session);
 }

@@ -3,25 +3,70 @@
 #include <nlohmann/json.hpp>
 
 #include "compiler/cli/commands.hpp"
+#include "compiler/cli/depfile.hpp"
 #include "compiler/cli/plan_text.hpp"
 #include "compiler/cli/session.hpp"
-#include "compiler/plan/stack.hpp"
+#include "compiler/diagnostics/text.hpp"
+#include "compiler/driver/budget.hpp"
+#include "compiler/driver/tree.hpp"
+#include "compiler/driver/workers.hpp"
 
 namespace agp::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Both forms of a plan where it will be kept, else the one that this run prints.
+driver::Described describe(const Settings& settings, const driver::PolicyReport& one, const model::Target& target) {
+  using diagnostics::Format;
+  driver::Described out;
+  bool json = settings.cache || settings.format == Format::Json;
+  for (const auto& [format, path] : settings.reports) json = json || format == Format::Json;
+  if (json) out.json = plan_json(one.policy, one.plan, target).dump();
+  if (settings.cache || settings.format == Format::Text) out.text = plan_text(one.policy, one.plan, target);
+  return out;
+}
+
+Json plans(const driver::TreeReport& report) {
+  Json list = Json::array();
+  for (const driver::CheckedPolicy& one : report.policies) {
+    if (one.json.empty()) continue;
+    Json plan = Json::parse(one.json);
+    for (const auto& [name, count] : one.counts) plan["permits"][name] = count.decimal();
+    list.push_back(std::move(plan));
+  }
+  return list;
+}
+
+std::string counts_text(const driver::CheckedPolicy& policy) {
+  std::string out = fmt::format("`{}` permits\n", diagnostics::visible(policy.name));
+  for (const auto& [name, count] : policy.counts)
+    if (!count.zero()) out += fmt::format("  {:<28} {}\n", name, count.text());
+  return out;
+}
+
+}  // namespace
 
 int run_check(Context& context) {
-  driver::Session session(context.settings.driver);
+  const Settings& settings = context.settings;
+  driver::Session session(settings.driver);
   session.progress = &context.ticker.progress;
-  const driver::CheckReport report = driver::check(session, context.settings.arguments);
-  nlohmann::ordered_json plans = nlohmann::ordered_json::array();
-  if (session.target)
-    for (const driver::PolicyReport& one : report.policies)
-      plans.push_back(plan_json(one.policy, one.plan, plan::target_for(one.policy, *session.target)));
+  driver::TreeOptions options;
+  options.jobs = settings.jobs == 0 ? driver::processors() : settings.jobs;
+  options.cache = settings.cache;
+  options.describe = [&](const auto& policy, const auto& target) { return describe(settings, policy, target); };
+  const driver::TreeReport report = driver::check_tree(session, settings.arguments, options);
   say_what_was_read(context, session);
-  context.findings(session.files, session.sink, stdout, {{"plans", plans}});
-  if (context.text_format() && !context.settings.quiet && session.target)
-    for (const driver::PolicyReport& one : report.policies)
-      context.out(plan_text(one.policy, one.plan, plan::target_for(one.policy, *session.target)) + '\n');
+  context.findings(session.files, session.sink, stdout, {{"plans", plans(report)}});
+  if (context.text_format() && !settings.quiet)
+    for (const driver::CheckedPolicy& one : report.policies)
+      context.out(one.text + (settings.verbose ? counts_text(one) : "") + '\n');
+  if (settings.write_budget && !write_whole(*settings.write_budget, driver::budget_text(report.policies)))
+    context.usage({fmt::format("`{}` can't be written", *settings.write_budget), {}});
+  write_depfile(context, session);
+  if (settings.verbose && settings.cache)
+    context.err(
+        fmt::format("agp check: {} of {} taken from the cache\n", report.kept, counted(report.files, "file", "files")));
   context.closing(fmt::format("{}, {}", counted(report.files, "file", "files"),
                               counted(report.policies.size(), "policy", "policies")));
   return settle(context, session);

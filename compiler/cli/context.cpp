@@ -13,6 +13,7 @@
 #include "compiler/diagnostics/json.hpp"
 #include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/text.hpp"
+#include "compiler/diagnostics/tree_kinds.hpp"
 
 namespace agp::cli {
 namespace {
@@ -21,10 +22,10 @@ using diagnostics::Diagnostic;
 namespace kind = diagnostics::kind;
 
 /// Findings that mean "this input or output can't be used": exit 2.
-constexpr std::array unusable_kinds = {&kind::unreadable_file,  &kind::invalid_utf8,     &kind::invalid_config,
-                                       &kind::outside_project,  &kind::output_refused,   &kind::output_failed,
-                                       &kind::nothing_to_do,    &kind::policy_not_named, &kind::unknown_target,
-                                       &kind::invalid_parameter};
+constexpr std::array unusable_kinds = {&kind::unreadable_file,   &kind::invalid_utf8,     &kind::invalid_config,
+                                       &kind::outside_project,   &kind::output_refused,   &kind::output_failed,
+                                       &kind::nothing_to_do,     &kind::policy_not_named, &kind::unknown_target,
+                                       &kind::invalid_parameter, &kind::cache_unusable,   &kind::invalid_budget};
 /// Findings that mean "a stated limit was reached" or "not decided": exit 3.
 constexpr std::array undecided_kinds = {&kind::file_too_large, &kind::nesting_too_deep, &kind::too_many_files,
                                         &kind::artifact_unknown, &kind::undecided_check};
@@ -38,7 +39,9 @@ bool set_and_not_zero(const char* name) {
 
 void Outcome::consider(const Diagnostic& d, const std::optional<diagnostics::Severity>& fail_on) {
   const auto among = [&](const auto& kinds) { return std::find(kinds.begin(), kinds.end(), d.kind) != kinds.end(); };
-  if (among(unusable_kinds) && d.severity == diagnostics::Severity::Error)
+  if (d.kind == &kind::check_lost)
+    broken();
+  else if (among(unusable_kinds) && d.severity == diagnostics::Severity::Error)
     unusable();
   else if (among(undecided_kinds))
     undecided();

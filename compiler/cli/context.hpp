@@ -16,13 +16,14 @@ class Outcome {
   void finding() { finding_ = true; }
   void unusable() { unusable_ = true; }
   void undecided() { undecided_ = true; }
+  void broken() { broken_ = true; }  ///< a bug in agp
   /// Which of them a finding is: input that can't be used, a limit or an undecided proof, or else a finding where its
   /// severity reaches `fail_on`.
   void consider(const diagnostics::Diagnostic& d, const std::optional<diagnostics::Severity>& fail_on);
-  int code() const { return unusable_ ? 2 : finding_ ? 1 : undecided_ ? 3 : 0; }
+  int code() const { return broken_ ? 70 : unusable_ ? 2 : finding_ ? 1 : undecided_ ? 3 : 0; }
 
  private:
-  bool finding_ = false, unusable_ = false, undecided_ = false;
+  bool finding_ = false, unusable_ = false, undecided_ = false, broken_ = false;
 };
 
 /// The streams of one run of one command, and its outcome.

@@ -180,6 +180,8 @@ std::string set_emit(Settings& s, const std::string& text) {
     return {};                                         \
   }
 
+constexpr bool about_run = true;
+
 const OptionRow rows[] = {
     {"-o,--output", "DIR", "the directory to write", Build, AGP_STORE(build.directory)},
     {"--all", "", "build every policy, each into DIR/POLICY", Build, AGP_FLAG(build.all, true)},
@@ -232,30 +234,44 @@ const OptionRow rows[] = {
        s.driver.invariants.push_back(v);
        return {};
      }},
-    {"--jobs", "N", "threads at most; the result never depends on it", reads_policies,
+    {"--jobs", "N",
+     "processes at most that check files; default: one for each processor; the result never depends on it",
+     reads_policies,
      [](Settings& s, const std::string& v) -> std::string {
        const auto count = number(v);
        if (!count || *count == 0 || *count > 1024) return "it is not a number from 1 to 1024";
        s.jobs = static_cast<unsigned>(*count);
        return {};
-     }},
+     },
+     nullptr, about_run},
+    {"--cache", "DIR", "keep results in DIR, and take them from there where nothing has changed", Check,
+     AGP_STORE(cache), nullptr, about_run},
+    {"--budget", "FILE", "counts that no policy may exceed, as --write-budget writes them", Check,
+     AGP_STORE(driver.budget), nullptr, about_run},
+    {"--write-budget", "FILE", "write how much each policy permits to FILE", Check, AGP_STORE(write_budget), nullptr,
+     about_run},
+    {"--depfile", "FILE", "write the files that were read to FILE, as a rule of make", Check | Build,
+     AGP_STORE(depfile), nullptr, about_run},
+    {"--depfile-target", "NAME",
+     "the target of that rule; default: the first --report's file, else -o's DIR, else FILE", Check | Build,
+     AGP_STORE(depfile_target), nullptr, about_run},
     {"--project-root", "DIR", "the project's root", has_findings, AGP_STORE(driver.project.root)},
     {"--stdin-name", "PATH", "what `-`, standard input, is called", has_findings, AGP_STORE(driver.project.stdin_name)},
     {"--files-from", "FILE", "read paths from FILE, one a line or ended by null characters; `-`: standard input",
-     Check | Build | Test | Fmt, AGP_STORE(files_from)},
+     Check | Build | Test | Fmt, AGP_STORE(files_from), nullptr, about_run},
     {"--config", "FILE", "read this instead of the root's agp.toml", has_findings, AGP_STORE(driver.project.config)},
     {"--no-config", "", "read no agp.toml", has_findings, AGP_FLAG(driver.project.no_config, true)},
 
     {"--format", "FORMAT", "text, concise, json, sarif, github, markdown or junit",
-     has_findings | Version | Targets | Backends, set_format, formats},
+     has_findings | Version | Targets | Backends, set_format, formats, about_run},
     {"--report", "FORMAT=FILE", "write the findings to FILE as well; repeatable", has_findings, add_report,
-     report_formats},
+     report_formats, about_run},
     {"--fail-on", "LEVEL", "error, warning, note or never: what makes the exit status 1; default error", has_findings,
-     set_fail_on, levels},
-    {"--color", "WHEN", "auto, always or never", every_command, set_color, colors},
-    {"-q,--quiet", "", "only what the command is for", every_command, AGP_FLAG(quiet, true)},
-    {"-v,--verbose", "", "say what is read", every_command, AGP_FLAG(verbose, true)},
-    {"-h,--help", "", "print this help", every_command, AGP_FLAG(help, true)},
+     set_fail_on, levels, about_run},
+    {"--color", "WHEN", "auto, always or never", every_command, set_color, colors, about_run},
+    {"-q,--quiet", "", "only what the command is for", every_command, AGP_FLAG(quiet, true), nullptr, about_run},
+    {"-v,--verbose", "", "say what is read", every_command, AGP_FLAG(verbose, true), nullptr, about_run},
+    {"-h,--help", "", "print this help", every_command, AGP_FLAG(help, true), nullptr, about_run},
 };
 
 #undef AGP_STORE

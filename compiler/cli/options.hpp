@@ -47,6 +47,7 @@ struct OptionRow {
   /// Words that the value can be, for completion and the reference; null: no fixed list. A word that ends in `=` goes
   /// on with a path. Values called FILE, PATH or DIR are completed as paths.
   std::vector<std::string> (*words)() = nullptr;
+  bool about_run = false;  ///< how a run goes and what it prints, never what it finds: no part of a cache's keys
 };
 std::span<const OptionRow> option_table();
 

@@ -46,6 +46,7 @@ UsageError needs_value(std::string_view name, const OptionRow& row) {
 
 std::optional<UsageError> use(const OptionRow& row, const std::string& value, Settings& settings) {
   const std::string fault = row.apply(settings, value);
+  if (!row.about_run) settings.driver.words += fmt::format("{} {}:{}\n", row.names, value.size(), value);
   if (fault.empty()) return std::nullopt;
   return UsageError{
       fmt::format("`{}` can't be {}: {}", long_name(row), value.empty() ? "empty" : "`" + value + "`", fault), {}};

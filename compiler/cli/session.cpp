@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "compiler/diagnostics/text.hpp"
 
@@ -20,9 +21,11 @@ void say_what_was_read(Context& context, const driver::Session& session) {
   context.err(fmt::format("agp {}: project root {}\n", context.name, visible(session.project->root())));
   context.err(
       fmt::format("agp {}: configuration {}\n", context.name, config.path.empty() ? "none" : visible(config.path)));
+  std::set<std::pair<bool, std::string>> read;  // a module of the library may have been read for each of several files
   for (source::FileId id = 0; id < session.files.size(); ++id)
-    context.err(fmt::format("agp {}: read {}{}\n", context.name, visible(session.files.get(id).path),
-                            session.files.get(id).library ? " of the library" : ""));
+    read.emplace(session.files.get(id).library, session.files.get(id).path);
+  for (const auto& [library, path] : read)
+    context.err(fmt::format("agp {}: read {}{}\n", context.name, visible(path), library ? " of the library" : ""));
 }
 
 int settle(Context& context, const driver::Session& session) {

@@ -24,7 +24,8 @@ struct Settings {
   Color color = Color::Auto;
   std::optional<diagnostics::Severity> fail_on = diagnostics::Severity::Error;  ///< nothing: never
   bool quiet = false, verbose = false, help = false;
-  unsigned jobs = 0;  ///< --jobs: threads at most; 0: as many as processors
+  unsigned jobs = 0;  ///< --jobs: processes at most; 0: as many as processors
+  std::optional<std::string> cache, depfile, depfile_target, write_budget;
 
   driver::BuildOptions build;
   driver::VerifyInput verify;

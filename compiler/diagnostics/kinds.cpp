@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "compiler/diagnostics/lint_kinds.hpp"
+#include "compiler/diagnostics/tree_kinds.hpp"
 
 namespace agp::diagnostics {
 
@@ -15,6 +16,7 @@ const std::vector<const Kind*>& all_kinds() {
 #define AGP_DIAGNOSTIC(number, id, name, severity, title) &kind::id,
 #include "compiler/diagnostics/codes.def"
 #include "compiler/diagnostics/lints.def"
+#include "compiler/diagnostics/tree.def"
 #undef AGP_DIAGNOSTIC
   };
   return kinds;

@@ -1,3 +1,6 @@
+// The pipeline of `check`, pass by pass.
+#include "compiler/driver/check.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,7 +10,6 @@
 #include "compiler/driver/emission.hpp"
 #include "compiler/driver/findings.hpp"
 #include "compiler/driver/progress.hpp"
-#include "compiler/driver/session.hpp"
 #include "compiler/plan/stack.hpp"
 
 namespace agp::driver {
@@ -42,42 +44,69 @@ void absorb(diagnostics::Sink& sink) {
 
 }  // namespace
 
-CheckReport check(Session& session, std::span<const std::string> paths) {
-  CheckReport report;
-  if (!open(session, paths)) return report;
-  std::vector<model::Invariant> given;
-  if (!read_invariants(session, given)) return report;
-  const auto files = session.project->collect(paths, session.sink);
-  report.files = files.size();
-  Progress::begin(session.progress, "checking", files.size());
-  for (const source::FileId file : files) {
-    Progress::advance(session.progress);
-    sema::Unit unit = load(session, file);
-    if (unit.failed) continue;  // what was left out would make the plan a lie
-    std::vector<const model::Policy*> here;
-    for (const auto& policy : unit.policies) here.push_back(&policy);
-    vacuous(session, unit.invariants, here);
-    for (auto& policy : unit.policies) {
-      if (session.options.policy && policy.name != *session.options.policy) continue;
-      const model::Target target = plan::target_for(policy, *session.target);
-      judge(session, policy, target, unit.invariants, given);
-      plan::Plan plan = plan::make_plan(policy, target, session.sink);
-      // What a backend can't make is found here, not only when the policy is built.
-      emit_all(policy, target, session.sink);
-      absorb(session.sink);
-      report.policies.push_back({std::move(policy), std::move(plan)});
-    }
+std::optional<CheckInput> check_input(Session& session, std::span<const std::string> paths) {
+  CheckInput input;
+  if (!open(session, paths) || !read_invariants(session, input.given)) return std::nullopt;
+  input.files = session.project->collect(paths, session.sink);
+  return input;
+}
+
+CheckedFile check_file(Session& session, source::FileId file, const std::vector<model::Invariant>& given) {
+  CheckedFile out{load(session, file), {}};
+  sema::Unit& unit = out.unit;
+  if (unit.failed) return out;  // what was left out would make the plan a lie
+  std::vector<const model::Policy*> here;
+  for (const auto& policy : unit.policies) here.push_back(&policy);
+  vacuous(session, unit.invariants, here);
+  for (auto& policy : unit.policies) {
+    if (session.options.policy && policy.name != *session.options.policy) continue;
+    const model::Target target = plan::target_for(policy, *session.target);
+    PolicyReport report;
+    report.counts = judge(session, policy, target, unit.invariants, given);
+    report.plan = plan::make_plan(policy, target, session.sink);
+    // What a backend can't make is found here, not only when the policy is built.
+    emit_all(policy, target, session.sink);
+    absorb(session.sink);
+    report.policy = std::move(policy);
+    out.policies.push_back(std::move(report));
   }
-  std::vector<const model::Policy*> all;
-  for (const auto& one : report.policies) all.push_back(&one.policy);
-  vacuous(session, given, all);
   session.sink.drop_repeated();
-  if (files.empty() && session.sink.errors() == 0)
+  return out;
+}
+
+void check_whole(Session& session, const CheckInput& input, std::span<const std::string> policies) {
+  std::vector<model::Policy> named(policies.size());  // an invariant concerns a policy by its name
+  std::vector<const model::Policy*> all;
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    named[i].name = policies[i];
+    all.push_back(&named[i]);
+  }
+  vacuous(session, input.given, all);
+  session.sink.drop_repeated();
+  if (input.files.empty() && session.sink.errors() == 0)
     session.sink.emit(diagnostics::kind::nothing_to_do, {}, "no `.agp` file was found")
         .helped("name a file or a directory that has one");
-  if (session.options.policy && report.policies.empty() && session.sink.errors() == 0)
+  if (session.options.policy && policies.empty() && session.sink.errors() == 0)
     session.sink.emit(diagnostics::kind::policy_not_named, {},
                       fmt::format("no policy is called `{}`", *session.options.policy));
+}
+
+CheckReport check(Session& session, std::span<const std::string> paths) {
+  CheckReport report;
+  const auto input = check_input(session, paths);
+  if (!input) return report;
+  report.files = input->files.size();
+  Progress::begin(session.progress, "checking", report.files);
+  std::vector<std::string> names;
+  for (const source::FileId file : input->files) {
+    Progress::advance(session.progress);
+    session.project->begin();
+    for (PolicyReport& one : check_file(session, file, input->given).policies) {
+      names.push_back(one.policy.name);
+      report.policies.push_back(std::move(one));
+    }
+  }
+  check_whole(session, *input, names);
   return report;
 }
 

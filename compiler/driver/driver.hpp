@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/analysis/permissiveness.hpp"
 #include "compiler/bundle/bundle.hpp"
 #include "compiler/diagnostics/diagnostic.hpp"
 #include "compiler/model/policy.hpp"
@@ -29,6 +30,10 @@ struct Options {
   model::Day today = 0;                       ///< --at, else SOURCE_DATE_EPOCH, else today: the caller decides
   std::uint64_t solver_timeout_ms = 10000;    ///< --solver-timeout, per query
   std::vector<std::string> invariants;        ///< --invariants: files whose invariants concern every policy
+  std::optional<std::string> budget;          ///< --budget: a file of counts that no policy may exceed
+  /// The options as given, but those that concern the run and its output alone: two runs over the same files whose
+  /// words are equal find the same.
+  std::string words;
 };
 
 struct Progress;  // compiler/driver/progress.hpp
@@ -44,20 +49,25 @@ struct Session {
   std::optional<model::Target> target;
   bool unusable = false;
   bool undecided = false;
-  Progress* progress = nullptr;  ///< where a run says how far it is; may be null
+  Progress* progress = nullptr;      ///< where a run says how far it is; may be null
+  /// Files on disk that the findings depend on beside the policies (agp.toml, a target record, counts, invariants): path
+  /// and SHA-256.
+  std::vector<std::pair<std::string, std::string>> inputs;
 };
 
 /// One policy as far as it could be understood.
 struct PolicyReport {
   model::Policy policy;
   plan::Plan plan;
+  std::vector<analysis::CountRow> counts;  ///< how much it permits
 };
 
 struct CheckReport {
   std::size_t files = 0;
   std::vector<PolicyReport> policies;
 };
-/// parse -> sema -> plan, for every policy of every file. No `.agp` file found: unusable.
+/// parse -> sema -> analysis -> plan, for every policy of every file, with their models, which `build` goes on with. No
+/// `.agp` file found: unusable. `check_tree` (compiler/driver/tree.hpp) does the same for many files at once.
 CheckReport check(Session& session, std::span<const std::string> paths);
 
 struct BuildOptions {

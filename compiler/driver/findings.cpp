@@ -1,9 +1,12 @@
 #include "compiler/driver/findings.hpp"
 
+#include <set>
+
 #include "compiler/analysis/blocks.hpp"
 #include "compiler/analysis/conflicts.hpp"
 #include "compiler/analysis/invariants.hpp"
 #include "compiler/driver/session.hpp"
+#include "compiler/source/digest.hpp"
 
 namespace agp::driver {
 
@@ -16,7 +19,12 @@ bool read_invariants(Session& session, std::vector<model::Invariant>& out) {
       good = false;
       continue;
     }
+    session.project->begin();
     sema::Unit unit = load(session, *file);
+    std::set<source::FileId> read = {*file};
+    for (const auto& [id, paths] : session.project->uses()) read.insert(id);
+    for (const source::FileId id : read)
+      session.inputs.emplace_back(session.project->disk_path(id), source::sha256(session.files.get(id).text));
     good = good && !unit.failed;
     for (auto& invariant : unit.invariants) out.push_back(std::move(invariant));
   }
@@ -30,15 +38,18 @@ analysis::SpaceLimits space_limits(const Session& session) {
   return out;
 }
 
-void judge(Session& session, const model::Policy& policy, const model::Target& target,
-           const std::vector<model::Invariant>& own, const std::vector<model::Invariant>& given) {
+std::vector<analysis::CountRow> judge(Session& session, const model::Policy& policy, const model::Target& target,
+                                      const std::vector<model::Invariant>& own,
+                                      const std::vector<model::Invariant>& given) {
   const analysis::SpaceLimits limits = space_limits(session);
-  analysis::find_conflicts(policy, {session.options.today, limits}, session.sink);
+  const analysis::Space space(policy, limits);
+  analysis::find_conflicts(policy, space, session.options.today, session.sink);
   analysis::find_block_conflicts(policy, target, session.sink, limits);
   std::vector<const model::Invariant*> invariants;
   for (const auto& list : {&own, &given})
     for (const model::Invariant& invariant : *list) invariants.push_back(&invariant);
   analysis::check_invariants(policy, invariants, session.sink, limits);
+  return analysis::permissiveness(space).rows();
 }
 
 }  // namespace agp::driver

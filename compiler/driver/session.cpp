@@ -8,6 +8,7 @@
 #include "compiler/diagnostics/suggest.hpp"
 #include "compiler/driver/syscall_counts.hpp"
 #include "compiler/plan/target_record.hpp"
+#include "compiler/source/digest.hpp"
 #include "compiler/source/disk.hpp"
 
 namespace agp::driver {
@@ -44,6 +45,7 @@ std::optional<model::Target> recorded(Session& session, const std::string& name)
     return fail(kind::file_too_large, fmt::format("`{}` is larger than 64 KiB", name));
   if (file.outcome == source::DiskRead::Outcome::Failed)
     return fail(kind::unreadable_file, fmt::format("`{}` can't be read: {}", name, file.reason));
+  session.inputs.emplace_back(*real.path, source::sha256(file.text));
   auto read = plan::read_target(file.text);
   if (const auto* wrong = std::get_if<std::string>(&read)) {
     session.sink.emit(kind::unknown_target, {}, fmt::format("`{}` is no target record: {}", name, *wrong))
@@ -106,6 +108,8 @@ bool open(Session& session, std::span<const std::string> paths) {
     session.unusable = true;
     return false;
   }
+  for (source::FileId id = 0; id < session.files.size(); ++id)  // agp.toml, where there is one
+    session.inputs.emplace_back(session.project->disk_path(id), source::sha256(session.files.get(id).text));
   const std::string name =
       session.options.target ? *session.options.target : session.project->config().target.value_or("debian-12");
   session.target = name.ends_with(".json") ? recorded(session, name) : built_in(session, name);
@@ -123,6 +127,7 @@ bool read_counts(Session& session, model::Target& target) {
   const std::string& file = *session.options.syscall_counts;
   const auto disk = source::read_disk(file, largest);
   if (disk.outcome == source::DiskRead::Outcome::Read) {
+    session.inputs.emplace_back(file, source::sha256(disk.text));
     SyscallCounts read = parse_syscall_counts(disk.text);
     target.syscall_counts = std::move(read.counts);
     if (read.fault.empty()) return true;

@@ -136,6 +136,7 @@ bool Project::configure(diagnostics::Sink& sink) {
   if (text.outcome != DiskRead::Outcome::Read) return false;
   config_.path = name;
   const FileId id = files_->add(name, text.text);
+  on_disk_.emplace(id, *real.path);
   if (!read_config(*files_, id, config_, sink)) return false;
   if (options_.root || config_.root == ".") return true;
   const Resolved moved = resolve(join(root_, config_.root));
@@ -169,11 +170,6 @@ bool Project::fits(const std::string& name, std::size_t size, source::Span at, d
 std::optional<FileId> Project::add(const std::string& real, source::Span at, diagnostics::Sink& sink) {
   if (const auto known = by_real_path_.find(real); known != by_real_path_.end()) return known->second;
   const std::string name = shown(real);
-  if (by_real_path_.size() >= config_.max_files) {
-    sink.emit(kind::too_many_files, at, fmt::format("there are more than {} policy files", config_.max_files))
-        .helped("raise `files` beneath `[limits]` in `agp.toml`, or name fewer paths");
-    return std::nullopt;
-  }
   DiskRead read = read_disk(real, config_.limits.file_bytes);
   if (read.outcome == DiskRead::Outcome::TooLarge) {
     fits(name, read.size, at, sink);
@@ -186,6 +182,40 @@ std::optional<FileId> Project::add(const std::string& real, source::Span at, dia
   const FileId id = files_->add(name, std::move(read.text));
   by_real_path_.emplace(real, id);
   on_disk_.emplace(id, real);
+  return id;
+}
+
+bool Project::room(std::size_t files, source::Span at, diagnostics::Sink& sink) const {
+  if (files <= config_.max_files) return true;
+  sink.emit(kind::too_many_files, at, fmt::format("there are more than {} policy files", config_.max_files))
+      .helped("raise `files` beneath `[limits]` in `agp.toml`, or name fewer paths");
+  return false;
+}
+
+std::optional<FileId> Project::use(FileId id, const std::string& spelled, source::Span at, diagnostics::Sink& sink) {
+  auto& paths = uses_[id];
+  if (paths.empty() && !room(named_ + uses_.size(), at, sink)) {
+    uses_.erase(id);
+    return std::nullopt;
+  }
+  paths.insert(shown(spelled));
+  return id;
+}
+
+std::optional<FileId> Project::again(const std::string& spelled, const std::string& path) {
+  const std::string place = join(root_, path);
+  const Resolved real = resolve(join(root_, spelled));
+  if (!real.path || *real.path != place) return std::nullopt;
+  diagnostics::Sink quiet;
+  return add(place, {}, quiet);
+}
+
+FileId Project::adopt(const std::string& path, std::string text) {
+  const std::string place = join(root_, path);
+  if (const auto known = by_real_path_.find(place); known != by_real_path_.end()) return known->second;
+  const FileId id = files_->add(path, std::move(text));
+  by_real_path_.emplace(place, id);
+  on_disk_.emplace(id, place);
   return id;
 }
 
@@ -231,8 +261,14 @@ std::optional<FileId> Project::read(std::string_view path, diagnostics::Sink& si
 std::vector<FileId> Project::collect(std::span<const std::string> paths, diagnostics::Sink& sink) {
   std::vector<FileId> ids;
   std::set<FileId> seen;
-  const auto take = [&](std::optional<FileId> id) {
-    if (id && seen.insert(*id).second) ids.push_back(*id);
+  bool room_left = true;
+  const auto take = [&](const auto& get) {
+    const std::optional<FileId> id = room_left ? get() : std::nullopt;
+    if (!id || seen.contains(*id)) return;
+    room_left = room(seen.size() + 1, {}, sink);
+    if (!room_left) return;
+    seen.insert(*id);
+    ids.push_back(*id);
   };
   std::vector<std::string> found;
   if (paths.empty()) walk(root_, found, sink);
@@ -241,12 +277,10 @@ std::vector<FileId> Project::collect(std::span<const std::string> paths, diagnos
     if (real.path && within(root_, *real.path) && node_kind(*real.path, true) == NodeKind::Directory)
       walk(*real.path, found, sink);
     else
-      take(read(path, sink));
+      take([&] { return read(path, sink); });
   }
-  for (const std::string& real : found) {
-    if (by_real_path_.size() > config_.max_files) break;
-    take(add(real, {}, sink));
-  }
+  for (const std::string& real : found) take([&] { return add(real, {}, sink); });
+  named_ = seen.size();
   std::sort(ids.begin(), ids.end(), [&](FileId a, FileId b) { return files_->get(a).path < files_->get(b).path; });
   return ids;
 }
@@ -301,8 +335,11 @@ std::optional<FileId> Project::load(FileId importer, std::string_view path, sour
   const Resolved real = resolve(join(from, path));
   if (real.path && !within(root_, *real.path)) return leaves(" through a symbolic link");
   if (const std::string& place = real.path ? *real.path : spelled; by_real_path_.count(place) != 0)
-    return by_real_path_.at(place);
-  if (real.path) return add(*real.path, at, sink);
+    return use(by_real_path_.at(place), join(from, path), at, sink);
+  if (real.path) {
+    const auto id = add(*real.path, at, sink);
+    return id ? use(*id, join(from, path), at, sink) : std::nullopt;
+  }
   auto& d = sink.emit(kind::unreadable_file, at, fmt::format("`{}` can't be read: {}", path, real.reason));
   if (const std::string near = neighbour(spelled); !near.empty()) d.helped(near);
   return std::nullopt;

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,6 +59,18 @@ class Project final : public sema::ModuleSource {
   /// Where a file of this project is on disk; empty for standard input and library modules.
   std::string disk_path(source::FileId id) const;
 
+  /// The files that `load` gave since the last `begin`, each with the paths from the root that led to it. The limit of
+  /// files counts what the run names and what one file uses, so that it does not matter which process reads what.
+  using Uses = std::map<source::FileId, std::set<std::string>>;
+  void begin() { uses_.clear(); }
+  const Uses& uses() const { return uses_; }
+
+  /// The file that the path `spelled` from the root leads to now, if that is the one called `path`. No findings.
+  std::optional<source::FileId> again(const std::string& spelled, const std::string& path);
+  /// A file of this project that another process read.
+  source::FileId adopt(const std::string& path, std::string text);
+  bool reads_stdin() const { return stdin_file_.has_value(); }
+
  private:
   explicit Project(source::Files& files) : files_(&files) {}
   bool configure(diagnostics::Sink& sink);
@@ -65,6 +78,9 @@ class Project final : public sema::ModuleSource {
   bool fits(const std::string& name, std::size_t size, source::Span at, diagnostics::Sink& sink) const;
   std::string neighbour(const std::string& missing) const;
   std::optional<source::FileId> add(const std::string& real, source::Span at, diagnostics::Sink& sink);
+  std::optional<source::FileId> use(source::FileId id, const std::string& spelled, source::Span at,
+                                    diagnostics::Sink& sink);
+  bool room(std::size_t files, source::Span at, diagnostics::Sink& sink) const;
   void walk(const std::string& directory, std::vector<std::string>& found, diagnostics::Sink& sink) const;
   std::string shown(const std::string& real) const;
 
@@ -75,6 +91,8 @@ class Project final : public sema::ModuleSource {
   std::map<std::string, source::FileId> by_real_path_;
   std::map<source::FileId, std::string> on_disk_;
   std::optional<source::FileId> stdin_file_;
+  std::size_t named_ = 0;  ///< files that the run names
+  Uses uses_;
 };
 
 }  // namespace agp::project

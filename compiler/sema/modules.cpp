@@ -5,6 +5,7 @@
 
 #include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/suggest.hpp"
+#include "compiler/sema/library.hpp"
 #include "compiler/sema/limits.hpp"
 #include "compiler/sema/module.hpp"
 #include "compiler/source/digest.hpp"
@@ -54,6 +55,11 @@ std::vector<std::string> library_modules() {
   std::vector<std::string> out;
   for (const auto& file : embedded::stdlib()) out.emplace_back(file.path);
   return out;
+}
+
+std::string library_text(std::string_view path) {
+  const embedded::File* file = find_embedded(path);
+  return file ? std::string(file->bytes) : std::string();
 }
 
 const Module* Modules::load_root(source::FileId file) {

@@ -6,7 +6,7 @@
   house.py pages      each diagnostic has its page in docs/reference/diagnostics, and each page its diagnostic
   house.py links      every link of the documentation leads somewhere, every page can be reached, every command, option and
                       script that it names exists
-  house.py coverage   each diagnostic is produced by a golden file, but those of tests/diagnostics_exempt.txt, which may
+  house.py coverage   each diagnostic is produced by a golden file or in tests/tree, but those of tests/diagnostics_exempt.txt, which may
                       only lose lines
 """
 import pathlib
@@ -31,8 +31,8 @@ cstdint cstdio cstdlib cstring ctime deque exception filesystem fstream function
 istream iterator limits list map memory mutex new numeric optional ostream queue set span sstream stack stdexcept string
 string_view system_error thread tuple type_traits typeinfo unordered_map unordered_set utility variant vector""".split())
 EVERYWHERE = {"fmt/format.h", "fmt/ranges.h", "nlohmann/json.hpp", "nlohmann/json_fwd.hpp"}
-POSIX = {"dirent.h", "dlfcn.h", "fcntl.h", "spawn.h", "stdio.h", "stdlib.h", 
-         "sys/file.h", "sys/ioctl.h", "sys/stat.h", "sys/utsname.h", "sys/wait.h", "time.h", "unistd.h"}
+POSIX = {"dirent.h", "dlfcn.h", "fcntl.h", "poll.h", "spawn.h", "stdio.h", "stdlib.h", "sys/file.h", "sys/ioctl.h",
+         "sys/mman.h", "sys/resource.h", "sys/stat.h", "sys/utsname.h", "sys/wait.h", "time.h", "unistd.h"}
 # Headers of one library, each in the one file (or folder) that needs it.
 ONE_PLACE = {
     "z3.h": "compiler/solver/z3.cpp", "z3++.h": "compiler/solver/z3.cpp",
@@ -144,7 +144,9 @@ def coverage():
     found = set()
     for path in (ROOT / "tests/language").rglob("*.agp"):
         found.update(re.findall(r"^\s*//~ .*?\[(AGP\d{4})\]", path.read_text(encoding="utf-8"), re.M))
-    for path in [*(ROOT / "tests/cli").glob("*/out"), *(ROOT / "tests/cli").glob("*/err")]:
+    # tests/tree has those that need a process to be killed, say
+    for path in [*(ROOT / "tests/cli").glob("*/out"), *(ROOT / "tests/cli").glob("*/err"),
+                 *(ROOT / "tests/tree").glob("*_test.py")]:
         found.update(re.findall(r"\[(AGP\d{4})\]", path.read_text(encoding="utf-8", errors="replace")))
     exempt = {}
     for line in (ROOT / "tests/diagnostics_exempt.txt").read_text().splitlines():

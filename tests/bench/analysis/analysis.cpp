@@ -115,7 +115,7 @@ double run(const std::function<RuleBody()>& make, std::size_t rules, bool plante
   }
   diagnostics::Sink sink;
   const double start = seconds();
-  if (!analysis::find_conflicts(policy, {}, sink)) std::printf("undecided: ");
+  if (!analysis::find_conflicts(policy, analysis::Space(policy), 0, sink)) std::printf("undecided: ");
   findings = sink.all().size();
   return seconds() - start;
 }

@@ -41,8 +41,20 @@ TEST(DifferenceRandom, AgreesWithTryingEveryAction) {
       wider = wider || is > was;
       narrower = narrower || is < was;
     }
+    bool resolves = false, resolved = false;
+    for (const char* name : {"n.example", "m.example", "x.example"}) {
+      const Decision was = decide(before, ResolveAction{name}).decision;
+      const Decision is = decide(after, ResolveAction{name}).decision;
+      resolves = resolves || is > was;
+      resolved = resolved || is < was;
+    }
     EXPECT_EQ(wider, !found.wider.empty());
     EXPECT_EQ(narrower, !found.narrower.empty());
+    const auto other = [&](bool w) {
+      return std::any_of(found.others.begin(), found.others.end(), [&](const auto& o) { return o.wider == w; });
+    };
+    EXPECT_EQ(wider || resolves, !found.wider.empty() || other(true));
+    EXPECT_EQ(narrower || resolved, !found.narrower.empty() || other(false));
     same += found.same();
     regions += found.wider.size() + found.narrower.size();
     ASSERT_FALSE(HasFailure());

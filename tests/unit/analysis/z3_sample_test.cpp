@@ -115,7 +115,7 @@ TEST(Z3Sample, DecidesTheSame) {
   for (std::size_t n = 0; n < policies; ++n) {
     const Policy policy = universe.policy(random, 8);
     diagnostics::Sink sink;
-    ASSERT_TRUE(analysis::find_conflicts(policy, {}, sink));
+    ASSERT_TRUE(analysis::find_conflicts(policy, analysis::Space(policy), 0, sink));
     const auto said = [&](const diagnostics::Kind& k, source::Span span) {
       return std::any_of(sink.all().begin(), sink.all().end(),
                          [&](const auto& d) { return d.kind == &k && d.primary == span; });

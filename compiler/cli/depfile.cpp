@@ -1,0 +1,76 @@
+#include "compiler/cli/depfile.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <set>
+
+#include "compiler/driver/session.hpp"
+#include "compiler/source/disk.hpp"
+
+namespace agp::cli {
+namespace {
+
+/// As make and ninja read a name: `$$`, `\#`, `\ `. A line end can't be written.
+std::optional<std::string> quoted(std::string_view path) {
+  std::string out;
+  for (const char c : path) {
+    if (c == '\n' || c == '\r') return std::nullopt;
+    if (c == ' ' || c == '#' || c == '\t') out += '\\';
+    if (c == '$') out += '$';
+    out += c;
+  }
+  return out;
+}
+
+std::set<std::string> read_by(const Context& context, const driver::Session& session) {
+  std::set<std::string> out;
+  const std::string here = source::resolve(".").path.value_or("/") + "/";
+  const auto put = [&](const std::string& path) {
+    if (!path.empty()) out.insert(path.starts_with(here) ? path.substr(here.size()) : path);
+  };
+  for (const auto& [path, digest] : session.inputs) put(path);
+  if (session.project)
+    for (source::FileId id = 0; id < session.files.size(); ++id)
+      if (!session.files.get(id).library) put(session.project->disk_path(id));
+  const auto& list = context.settings.files_from;
+  if (list && *list != "-") put(*list);
+  return out;
+}
+
+}  // namespace
+
+bool write_whole(const std::string& path, const std::string& text) {
+  const std::string fresh = fmt::format("{}.{}.new", path, ::getpid());
+  std::FILE* file = std::fopen(fresh.c_str(), "wbe");
+  if (file == nullptr) return false;
+  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (std::fclose(file) == 0 && written && std::rename(fresh.c_str(), path.c_str()) == 0) return true;
+  std::remove(fresh.c_str());
+  return false;
+}
+
+void write_depfile(Context& context, const driver::Session& session) {
+  const Settings& settings = context.settings;
+  if (!settings.depfile) return;
+  const std::string target = settings.depfile_target             ? *settings.depfile_target
+                             : !settings.reports.empty()         ? settings.reports.front().second
+                             : !settings.build.directory.empty() ? settings.build.directory
+                                                                 : *settings.depfile;
+  const auto name = quoted(target);
+  std::string rule = name.value_or("") + ":", phony;
+  bool good = name.has_value();
+  for (const std::string& path : read_by(context, session)) {
+    const auto one = quoted(path);
+    good = good && one;
+    rule += fmt::format(" \\\n  {}", one.value_or(""));
+    phony += fmt::format("\n{}:\n", one.value_or(""));
+  }
+  if (!good)
+    context.usage({"a file's name has a line end: no dependency file can have it", {}});
+  else if (!write_whole(*settings.depfile, rule + "\n" + phony))
+    context.usage({fmt::format("`{}` can't be written", *settings.depfile), {}});
+}
+
+}  // namespace agp::cli
