@@ -198,9 +198,15 @@ class Blocks {
     }
   }
 
-  /// What the stack starts is executed behind its own layers.
+  /// What the stack starts is executed behind its own layers. A policy that permits no `exec` at all is not finished: it
+  /// has no finding here.
   void command() {
     if (policy_.run.command.empty() || policy_.audits("file")) return;
+    if (std::none_of(policy_.rules.begin(), policy_.rules.end(), [](const Rule& rule) {
+          const auto* body = std::get_if<FileBody>(&rule.body);
+          return body && grants(rule) && has(body->verbs, Verb::Exec);
+        }))
+      return;
     const std::string& program = policy_.run.command.front();
     const FileAction action{Verb::Exec, program};
     const Verdict verdict = decide(policy_, action);

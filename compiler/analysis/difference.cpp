@@ -42,10 +42,9 @@ class Differ {
   Differ(const Policy& before, const Policy& after, SpaceLimits limits)
       : before_(before), after_(after), space_(joined(before, after), limits), units_(space_) {
     decide_all();
-    names_ = changed_names();
-    if (names_.empty()) return;
+    limits.whole_names = changed_names();
+    if (limits.whole_names.empty()) return;
     // what became of a name may be what an address rule permits anyway: its cells are cut again, with all of them
-    limits.whole_names = names_;
     space_ = Space(joined(before, after), limits);
     units_ = Units(space_);
     decide_all();
@@ -96,7 +95,13 @@ class Differ {
         });
       });
     };
-    for (const std::string& name : names_) {
+    std::set<std::string> names;
+    for (std::size_t c = 0; c < space_.size(); ++c)
+      if (space_.sort(c) == Sort::Name)
+        units_.each(c, [&](std::uint32_t u) {
+          if (changed_[u]) names.insert(space_.net(c)->name);
+        });
+    for (const std::string& name : names) {
       const Decision was = decide(before_, ResolveAction{name}).decision;
       const Decision is = decide(after_, ResolveAction{name}).decision;
       if (was == is || told(is > was ? out.wider : out.narrower, name)) continue;
@@ -344,7 +349,6 @@ class Differ {
   Units units_;
   std::vector<std::uint8_t> old_, new_;
   std::vector<bool> changed_;
-  std::set<std::string> names_;  ///< with a changed cell while only what can refuse took part
 };
 
 /// Bounds, mode and mounts: what is no set of actions.

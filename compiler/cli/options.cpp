@@ -220,7 +220,8 @@ const OptionRow rows[] = {
        if (!day(v)) return "it is not a date YYYY-MM-DD";
        s.at = v;
        return {};
-     }},
+     },
+     nullptr, about_run},  // a cache's entries have the day themselves, where it counts
     {"--solver-timeout", "DURATION", "for one query of the solver, such as 30s; default 10s",
      Check | Build | Verify | Test,
      [](Settings& s, const std::string& v) -> std::string {

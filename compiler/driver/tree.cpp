@@ -95,9 +95,9 @@ class Tree {
     out.resolved = !checked.unit.failed;
     std::vector<FileId> ids = {file};
     const auto index = [&](FileId id) {
-      const auto at = std::find(ids.begin(), ids.end(), id);
-      if (at == ids.end()) ids.push_back(id);
-      return static_cast<FileId>(at - ids.begin());
+      const auto at = static_cast<std::size_t>(std::find(ids.begin(), ids.end(), id) - ids.begin());
+      if (at == ids.size()) ids.push_back(id);
+      return static_cast<FileId>(at);
     };
     for (const auto& [id, paths] : session_.project->uses()) index(id);
     for (FileId id = before; id < session_.files.size(); ++id)

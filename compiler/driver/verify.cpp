@@ -156,7 +156,7 @@ VerifyReport verify(Session& session, const std::string& file, const VerifyInput
 
   const model::Target target = plan::target_for(*policy, *session.target);
   plan::Plan plan = plan::make_plan(*policy, target, session.sink);
-  report.policy = PolicyReport{std::move(*policy), std::move(plan)};
+  report.policy = PolicyReport{std::move(*policy), std::move(plan), {}};
   if (input.directory) {
     check_present(session, report.policy->policy, target, artifacts);
     check_digests(session, report.policy->policy, artifacts);

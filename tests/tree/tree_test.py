@@ -26,7 +26,7 @@ policy {name} {{
   run {{ command "/usr/bin/true"  user 1000:1000 }}
 }}
 """
-SHARED = 'agp 1\nfragment data { file { allow read "/data/**" allow exec "/usr/bin/true" } }\n'
+SHARED = 'agp 1\nfragment data { file { allow read "/data/**" allow read, exec "/usr/bin/true" } }\n'
 BROKEN = "agp 1\npolicy broken { file { allow raed \"/x\" } }\n"
 
 

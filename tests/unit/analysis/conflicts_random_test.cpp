@@ -99,9 +99,10 @@ struct Trial {
     };
     if (e != Effect::Deny && by_any(Effect::Deny))
       some(Effect::Deny, false);
-    else if (e == Effect::Allow && by_any(Effect::Ask))
+    else if (e == Effect::Allow && by_any(Effect::Ask)) {
       some(Effect::Ask, false);
-    else
+      if (u.named) some(e, true);
+    } else
       some(e, true);
     return false;
   }
