@@ -46,8 +46,8 @@ class Facts {
 
   Capability of(const model::Fact& fact) const {
     if (fact.kind == model::Fact::Kind::Mode && fact.name == "file")
-      return {Holds::Not, "Landlock refuses, and can't only report", action(Verb::Read, "/etc/passwd"),
-              "mode audit for net, syscall"};
+      return {Holds::Narrower, "Landlock refuses: its logs tell about refusals, and nothing makes it permit instead",
+              action(Verb::Read, "/etc/passwd"), "`mode audit for net, syscall`"};
     if (fact.kind != model::Fact::Kind::Pattern) return {};
     const model::Rule& rule = policy_.rules[fact.rule];
     if (const auto* file = std::get_if<model::FileBody>(&rule.body)) {

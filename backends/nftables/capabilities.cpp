@@ -61,9 +61,7 @@ class Facts {
   }
 
   Capability of(const model::Fact& fact) const {
-    if (fact.kind == model::Fact::Kind::Mode && fact.name == "net")
-      return {Holds::Not, "packets outside the policy are refused, not only reported", "",
-              "leave `net` out of `mode audit`: `mode audit for syscall`"};
+    if (fact.kind == model::Fact::Kind::Mode && fact.name == "net") return audited();
     if (fact.kind != model::Fact::Kind::Pattern) return {};
     const auto& rule = policy_.rules[fact.rule];
     const auto* body = std::get_if<NetBody>(&rule.body);
@@ -98,6 +96,14 @@ class Facts {
   }
 
  private:
+  /// Packets are logged and pass. A name that nothing permits is not answered, whatever the mode.
+  Capability audited() const {
+    if (attach_.form != Form::Namespace || !needs_resolver(policy_))
+      return {Holds::Exact, "a packet that a rule would refuse is logged, and passes", "", ""};
+    return {Holds::Narrower, "the generated resolver answers the policy's names only: another name is refused",
+            "resolve example.net", "audit a policy that allows addresses, or leave `net` out of `mode audit`"};
+  }
+
   std::string exactly() const {
     switch (attach_.form) {
       case Form::Namespace:
@@ -232,6 +238,7 @@ Capabilities capabilities(const model::Policy& policy, std::span<const model::Fa
   judge.derived(out.derived);
   out.reports.push_back("net");
   out.assumptions.push_back("A9");
+  if (policy.audits("net")) out.assumptions.push_back("A10");
   if (names) out.assumptions.push_back("A4");
   return out;
 }

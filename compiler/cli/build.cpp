@@ -15,6 +15,8 @@ std::string outcome_text(const driver::BuiltPolicy& built) {
   using diagnostics::visible;
   std::string out =
       fmt::format("  {}: {}, ", visible(built.policy.name), counted(built.artifacts.size(), "artifact", "artifacts"));
+  const std::string audited = plan::audited_blocks(built.policy);
+  if (!audited.empty()) out += fmt::format("audit for {}, ", audited);
   if (built.proofs_skipped) return out + "proofs skipped: --no-verify\n";
   out += obligations_summary(built.obligations, built.not_verified);
   if (!built.not_verified.empty()) {

@@ -26,7 +26,9 @@ int run_verify(Context& context) {
     one.verdict.match([](const solver::Proved&) {}, [&](const verify::Witness&) { context.outcome.finding(); },
                       [&](const solver::Unknown&) { context.outcome.undecided(); });
   if (!report.not_verified.empty()) context.outcome.undecided();
-  context.closing(obligations_summary(report.obligations, report.not_verified));
+  const std::string audited = report.policy ? plan::audited_blocks(report.policy->policy) : "";
+  context.closing((audited.empty() ? "" : "audit for " + audited + ", ") +
+                  obligations_summary(report.obligations, report.not_verified));
   return settle(context, session);
 }
 

@@ -37,6 +37,33 @@ void note_ended(const model::Policy& policy, const model::Action& action, model:
   }
 }
 
+/// The block that an action belongs to, where it can be audited. Sockets by path are held by mounts, names by the
+/// resolver: neither can report and permit, and both stay enforced.
+std::string_view audited_block(const model::Action& action) {
+  if (std::holds_alternative<model::FileAction>(action)) return "file";
+  if (std::holds_alternative<model::SyscallAction>(action)) return "syscall";
+  if (std::holds_alternative<model::NetAction>(action) || std::holds_alternative<model::NameAction>(action))
+    return "net";
+  return "";
+}
+
+/// The decision is the policy's; what becomes of a refusal in audit is the stack's.
+void note_audit(const model::Policy& policy, const plan::Plan& plan, const model::Action& action,
+                model::Verdict& verdict) {
+  const std::string_view block = audited_block(action);
+  if (verdict.decision == model::Decision::Allow || block.empty() || !policy.audits(block)) return;
+  const auto row = std::find_if(plan.rows.begin(), plan.rows.end(), [&](const plan::Row& r) {
+    return r.fact.kind == model::Fact::Kind::Mode && r.fact.name == block;
+  });
+  if (row == plan.rows.end()) return;
+  std::string note = fmt::format("`{}` is audited: this is reported, and permitted", block);
+  if (row->holds != plan::Holds::Exact)
+    for (const plan::Answer& a : row->answers)
+      if (a.layer == row->layer) note = fmt::format("`{}` is audited, but {}", block, a.capability.reason);
+  if (!verdict.note.empty()) verdict.note += "; ";
+  verdict.note += note;
+}
+
 TestResult run_line(const sema::Test& test, const sema::TestLine& line) {
   TestResult out;
   out.span = line.span;
@@ -64,15 +91,17 @@ std::optional<QueryReport> query(Session& session, const std::string& file, cons
   const auto resolved = sema::resolve_action(*parsed, options, session.sink);
   if (!resolved) return std::nullopt;
   QueryReport out;
+  const plan::Plan plan = quiet_plan(*policy, plan::target_for(*policy, *session.target));
   out.action = resolved->text;
   out.decision = model::Decision::Allow;
   for (const auto& a : resolved->actions) {
     out.parts.push_back({a, model::decide(*policy, a)});
     note_ended(*policy, a, out.parts.back().verdict);
+    note_audit(*policy, plan, a, out.parts.back().verdict);
     out.decision = strictest(out.decision, out.parts.back().verdict.decision);
   }
   out.why = analysis::why(*policy, resolved->actions);
-  out.derived = quiet_plan(*policy, plan::target_for(*policy, *session.target)).derived;
+  out.derived = plan.derived;
   out.policy = std::move(*policy);
   return out;
 }

@@ -112,8 +112,9 @@ class PacketSpace {
 
 struct PacketAnswer {
   bool accepted = false;
-  std::string place;     ///< "line 12", "/nftables/7"
-  std::string observed;  ///< "accepted", "dropped", "rejected"
+  std::string place;                 ///< "line 12", "/nftables/7"
+  std::string observed;              ///< "accepted", "dropped", "rejected"
+  std::vector<std::string> reports;  ///< the prefixes of the log lines that it leaves, "" for none, in order
 };
 
 /// A named set of single addresses, which something may fill while the rules are loaded.
@@ -134,6 +135,10 @@ struct PacketLayer {
   std::vector<std::uint64_t> users;  ///< that rules compare with
   /// One packet, rule by rule, without diagrams.
   std::function<PacketAnswer(const Packet&)> decide;
+  /// For each hook the packets that leave a log line whose prefix counts; right for those that pass. As costly as
+  /// `accepted`, and made only when it is asked for: what is enforced needs no reports to be proved.
+  std::function<std::array<DecisionDiagrams::Ref, hooks>(const std::function<bool(const std::string&)>& counts)>
+      reported;
 };
 
 /// Do two layers let the same packets pass, at every hook? Only layers whose names and sets came in the same order can

@@ -118,7 +118,8 @@ void report_gap(const model::Policy& policy, const model::Target& target, const 
       d.note(fmt::format("{}: {}", a.layer, a.capability.reason));
   std::string help = answer ? answer->capability.help : "";
   if (!help.empty()) help += "; or ";
-  const bool wide_block = row.fact.block == "tool" || row.fact.text.starts_with('@');  // no `accept` names a group
+  const bool wide_block = row.fact.block == "tool" || row.fact.kind == Fact::Kind::Mode ||
+                          row.fact.text.starts_with('@');  // no `accept` names a group
   help +=
       fmt::format("record the risk: `accept {} {} because \"…\"`", word, wide_block ? row.fact.block : row.fact.text);
   if (answer && !answer->capability.slips.empty())
@@ -180,6 +181,13 @@ bool writes_for(const backends::Backend& backend, std::string_view stack) {
   const auto all = stacks();
   return backend.in_stack(stack) ||
          std::none_of(all.begin(), all.end(), [&](std::string_view s) { return backend.in_stack(s); });
+}
+
+std::string audited_blocks(const model::Policy& policy) {
+  std::string out;
+  for (const char* block : {"file", "net", "syscall"})
+    if (policy.audits(block)) out += (out.empty() ? "" : ", ") + std::string(block);
+  return out;
 }
 
 Plan make_plan(const model::Policy& policy, const model::Target& target, diagnostics::Sink& sink) {

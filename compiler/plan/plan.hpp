@@ -49,6 +49,9 @@ std::span<const std::string_view> stacks();
 /// `accept` that covers nothing is one too.
 Plan make_plan(const model::Policy& policy, const model::Target& target, diagnostics::Sink& sink);
 
+/// "net, syscall": those of `file`, `net` and `syscall` that the policy audits; empty when everything is enforced.
+std::string audited_blocks(const model::Policy& policy);
+
 /// The built-in target records, frozen once released.
 const std::vector<model::Target>& builtin_targets();
 const model::Target* find_target(std::string_view name);

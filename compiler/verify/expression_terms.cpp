@@ -106,9 +106,9 @@ Term test_term(solver::Terms& terms, Kind kind, Term lhs, Term rhs) {
 FilterOnCall leaf_terms(solver::Terms& terms, Term word) {
   const Term action = terms.extract(word, 16, 16), data = terms.extract(word, 0, 16);
   const auto is = [&](std::uint64_t v) { return terms.equal(action, terms.constant(16, v)); };
-  const Term runs = terms.either(is(0x7fff), is(0x7ffc));
+  const Term logged = is(0x7ffc), runs = terms.either(is(0x7fff), logged);
   return {runs, terms.either(runs, terms.either(is(0x7fc0), is(0x7ff0))),
-          terms.both(is(0x0005), terms.equal(data, terms.constant(16, 38)))};
+          terms.both(is(0x0005), terms.equal(data, terms.constant(16, 38))), logged};
 }
 
 }  // namespace agp::verify

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "compiler/linux/footprints.hpp"
 #include "compiler/linux/landlock.hpp"
@@ -352,13 +353,46 @@ Verdict lost_port(const model::Policy& policy, const model::PortLayer& layer) {
   return solver::Proved{"evaluation"};
 }
 
+/// Of an audited `net`: a port that the layer refuses, whoever's it is.
+Verdict refused_port(const model::Policy& policy, const model::PortLayer& layer) {
+  using model::Direction;
+  using model::Protocol;
+  const std::tuple<const std::optional<model::PortSet>&, Direction, Protocol> all[] = {
+      {layer.connect_tcp, Direction::Connect, Protocol::Tcp},
+      {layer.listen_tcp, Direction::Listen, Protocol::Tcp},
+      {layer.connect_udp, Direction::Connect, Protocol::Udp},
+      {layer.listen_udp, Direction::Listen, Protocol::Udp}};
+  for (const auto& [set, direction, protocol] : all) {
+    if (!set) continue;
+    const model::PortSet refused = model::PortSet::range(1, 65535) - *set;
+    if (refused.empty()) continue;
+    const model::Action action =
+        model::NetAction{direction,    protocol,    model::Address::v4(0x7f000001), refused.ranges().front().first,
+                         std::nullopt, std::nullopt};
+    const model::Verdict verdict = model::decide(policy, action);
+    Witness w;
+    w.action = model::to_string(action);
+    w.decision = verdict.decision;
+    w.rules = verdict.rules;
+    w.place = "/netPort";
+    w.observed = "refused";
+    return solver::Refuted<Witness>{w};
+  }
+  return solver::Proved{"evaluation"};
+}
+
 }  // namespace
 
 std::vector<Obligation> verify_ports(const model::Policy& policy, std::span<const Reading> readings) {
   std::vector<Obligation> out;
   for (const Reading& r : readings)
     for (const auto& l : r.decoded.ports)
-      if (l->connect_tcp || l->listen_tcp || l->connect_udp || l->listen_udp)
+      if (!l->connect_tcp && !l->listen_tcp && !l->connect_udp && !l->listen_udp)
+        continue;
+      else if (policy.audits("net"))
+        out.push_back(
+            {l->artifact, l->layer, "", Direction::Permits, "every port is permitted", refused_port(policy, *l)});
+      else
         out.push_back({l->artifact, l->layer, "", Direction::Loss, "every port that the policy allows is permitted",
                        lost_port(policy, *l), "connection"});
   return out;

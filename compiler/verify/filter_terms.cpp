@@ -6,7 +6,7 @@
 
 #include "compiler/verify/expression_terms.hpp"
 
-// Comes in: a decision graph. Goes out: three formulas, each true for exactly the calls that the graph leads to such a
+// Comes in: a decision graph. Goes out: four formulas, each true for exactly the calls that the graph leads to such a
 // leaf. Division by zero ends a program with 0 (SECCOMP_RET_KILL_THREAD); a decoder puts a test in front, and a graph
 // without one is taken to end there too.
 namespace agp::verify {
@@ -54,12 +54,13 @@ class Translator {
  private:
   FilterOnCall choose(Term c, const FilterOnCall& yes, const FilterOnCall& no) {
     return {terms_.choose(c, yes.runs, no.runs), terms_.choose(c, yes.permitted, no.permitted),
-            terms_.choose(c, yes.enosys, no.enosys)};
+            terms_.choose(c, yes.enosys, no.enosys), terms_.choose(c, yes.logged, no.logged)};
   }
   /// A division by zero on the way kills.
   FilterOnCall stopped(const FilterOnCall& f, Term stop) {
     const Term on = terms_.negate(stop);
-    return {terms_.both(on, f.runs), terms_.both(on, f.permitted), terms_.both(on, f.enosys)};
+    return {terms_.both(on, f.runs), terms_.both(on, f.permitted), terms_.both(on, f.enosys),
+            terms_.both(on, f.logged)};
   }
 
   const Graph& graph_;

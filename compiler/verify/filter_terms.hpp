@@ -20,6 +20,7 @@ struct FilterOnCall {
   solver::Term runs;       ///< RET_ALLOW or RET_LOG
   solver::Term permitted;  ///< or USER_NOTIF or TRACE: somebody else may let it run
   solver::Term enosys;     ///< RET_ERRNO with ENOSYS
+  solver::Term logged;     ///< RET_LOG: runs, and is reported
 };
 
 /// The graph for one number of one architecture (AUDIT_ARCH_*), or for any (unset): loads of `nr` and `arch` are

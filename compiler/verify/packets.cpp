@@ -1,6 +1,7 @@
 #include "compiler/verify/packets.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -13,6 +14,10 @@
 // mapped address in an IPv6 header (a socket makes IPv4 of it), or to loopback by another interface than `lo`. What is
 // lost is asked about one realisation: an ordinary first packet from an ordinary port. A refutation counts only if the
 // ruleset, followed rule by rule, and model::decide say the same about its packet.
+//
+// Of an audited `net`, everything passes; and the same two questions are asked about what passes unreported: nothing
+// beyond the policy does, and what the policy allows does. Only lines that name this policy and a rule of it count as
+// its reports; a line of whatever kind disturbs what is allowed.
 namespace agp::verify {
 namespace {
 
@@ -43,10 +48,29 @@ model::AddressSet range(std::string_view first, std::string_view last) {
 model::AddressSet loopback() { return range("127.0.0.0", "127.255.255.255") | range("::1", "::1"); }
 model::AddressSet unspecified() { return range("0.0.0.0", "0.0.0.0") | range("::", "::"); }
 
+using Fills = std::set<std::pair<std::string, std::string>>;
+
+/// How many lines in the log tell about the packet, and name this policy and one of its rules.
+class Reports {
+ public:
+  explicit Reports(const model::Policy& policy) {
+    own_.insert(backends::log_prefix(policy, std::nullopt));
+    for (const model::Rule& rule : policy.rules)
+      if (std::holds_alternative<model::NetBody>(rule.body)) own_.insert(backends::log_prefix(policy, rule.id));
+  }
+  bool counts(const std::string& prefix, verify::Direction direction) const {
+    return direction == verify::Direction::Quiet || own_.contains(prefix);
+  }
+
+ private:
+  std::set<std::string> own_;
+};
+
 class LayerCheck {
  public:
+  /// `question` is Excess for both questions of an enforced policy, or one of an audited block's.
   LayerCheck(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
-             const model::PacketLayer& layer, const std::set<std::pair<std::string, std::string>>& fills)
+             const model::PacketLayer& layer, const Fills& fills, verify::Direction question)
       : policy_(policy),
         target_(target),
         layer_(layer),
@@ -54,11 +78,41 @@ class LayerCheck {
         d_(space_.diagrams()),
         form_(form_of(policy, target)),
         agent_(backends::agent_user(policy).uid),
-        terms_(policy, plan, layer) {
+        terms_(policy, plan, layer),
+        question_(question),
+        reports_(policy) {
     if (policy.run.interface) interface_ = space_.interface(*policy.run.interface);
     wellformed_ = space_.wellformed();
     accepted_ = layer.accepted;
+    if (question == verify::Direction::Reports || question == verify::Direction::Quiet) {
+      const auto reported =
+          layer.reported([&](const std::string& prefix) { return reports_.counts(prefix, question); });
+      for (std::size_t h = 0; h < model::hooks; ++h) accepted_[h] = d_.minus(accepted_[h], reported[h]);
+    }
     contents(fills);
+  }
+
+  Obligation audited() {
+    Finding& finding = question_ == verify::Direction::Reports ? excess_ : loss_;
+    if (const std::string why = not_comparable(); !why.empty()) {
+      finding.unknown = why;
+    } else if (question_ == verify::Direction::Permits) {
+      passes();
+    } else if (question_ == verify::Direction::Reports) {
+      excess();
+    } else {
+      loss();
+      others();
+    }
+    if (space_.exhausted()) {
+      finding = {};
+      finding.unknown = "policy and rules together distinguish more packets than the limit";
+    }
+    return obligation(finding, question_,
+                      question_ == verify::Direction::Permits ? "every packet passes"
+                      : question_ == verify::Direction::Reports
+                          ? "every packet that the policy would refuse is reported"
+                          : "no packet is reported that the policy allows");
   }
 
   std::vector<Obligation> run() {
@@ -204,6 +258,15 @@ class LayerCheck {
     const Ref another = d_.minus(DecisionDiagrams::yes,
                                  d_.either(is(PacketField::User, agent_), is(PacketField::User, model::no_user)));
     return d_.either(asked, d_.both(another, dns(upstreams())));
+  }
+
+  void passes() {
+    for (const Direction direction : {Direction::Connect, Direction::Listen})
+      for (const Hook hook : every_hook)
+        ask(loss_, direction, hook,
+            d_.minus(d_.both(real(hook), mine(direction, hook)), accepted_[static_cast<std::size_t>(hook)]),
+            verify::Direction::Loss);
+    others();
   }
 
   // what passes beyond the policy ------------------------------------------------------------------------------------
@@ -442,7 +505,7 @@ class LayerCheck {
     const model::PacketAnswer answer = layer_.decide(p);
     const model::Verdict verdict = action ? model::decide(policy_, *action) : model::Verdict{};
     const bool excess = way == verify::Direction::Excess;
-    if (answer.accepted != excess ||
+    if (passes_as_asked(answer) != excess ||
         (excess && p.state == PacketState::New && verdict.decision == model::Decision::Allow)) {
       if (finding.unknown.empty())
         finding.unknown =
@@ -454,7 +517,19 @@ class LayerCheck {
     w.place = answer.place;
     w.observed = answer.observed;
     w.packet = std::make_shared<const Packet>(p);
+    if (question_ != verify::Direction::Excess && answer.accepted)
+      w.observed += answer.reports.empty()
+                        ? ", and not reported"
+                        : fmt::format(", and reported as \"{}\"", fmt::join(answer.reports, "\", \""));
     finding.refuted = std::move(w);
+  }
+
+  /// What the question is about: passing, or passing without a report.
+  bool passes_as_asked(const model::PacketAnswer& answer) const {
+    if (!answer.accepted) return false;
+    if (question_ != verify::Direction::Reports && question_ != verify::Direction::Quiet) return true;
+    return std::none_of(answer.reports.begin(), answer.reports.end(),
+                        [&](const std::string& prefix) { return reports_.counts(prefix, question_); });
   }
 
   const model::Policy& policy_;
@@ -465,6 +540,8 @@ class LayerCheck {
   Form form_;
   std::uint64_t agent_;
   PacketTerms terms_;
+  const verify::Direction question_;
+  const Reports reports_;
   std::uint8_t interface_ = 0;
   Ref wellformed_ = DecisionDiagrams::yes;
   std::array<Ref, model::hooks> accepted_{}, lasting_{};
@@ -475,9 +552,13 @@ class LayerCheck {
 }  // namespace
 
 std::vector<Obligation> verify_packets(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
-                                       const model::PacketLayer& layer,
-                                       const std::set<std::pair<std::string, std::string>>& resolver_fills) {
-  return LayerCheck(policy, target, plan, layer, resolver_fills).run();
+                                       const model::PacketLayer& layer, const Fills& resolver_fills) {
+  using verify::Direction;
+  if (!policy.audits("net")) return LayerCheck(policy, target, plan, layer, resolver_fills, Direction::Excess).run();
+  std::vector<Obligation> out;
+  for (const Direction d : {Direction::Permits, Direction::Reports, Direction::Quiet})
+    out.push_back(LayerCheck(policy, target, plan, layer, resolver_fills, d).audited());
+  return out;
 }
 
 }  // namespace agp::verify

@@ -24,12 +24,26 @@ std::string decision_text(const Witness& w) {
   }
 }
 
+const diagnostics::Kind& kind_of(Direction d) {
+  switch (d) {
+    case Direction::Excess:
+      return kind::artifact_wider;
+    case Direction::Loss:
+      return kind::artifact_narrower;
+    case Direction::Permits:
+      return kind::audit_refuses;
+    case Direction::Reports:
+      return kind::audit_unreported;
+    case Direction::Quiet:
+      return kind::audit_overreports;
+    default:
+      return kind::artifact_errno;
+  }
+}
+
 void refuted(const model::Policy& policy, const Obligation& o, const Witness& w, diagnostics::Sink& sink) {
   const model::Rule* rule = deciding_rule(policy, w);
   const source::Span span = rule ? rule->span : policy.name_span;
-  const diagnostics::Kind& k = o.direction == Direction::Excess ? kind::artifact_wider
-                               : o.direction == Direction::Loss ? kind::artifact_narrower
-                                                                : kind::artifact_errno;
   std::string message;
   switch (o.direction) {
     case Direction::Excess:
@@ -39,14 +53,25 @@ void refuted(const model::Policy& policy, const Obligation& o, const Witness& w,
       message = fmt::format("`{}` refuses a {} that {}", o.artifact, o.thing,
                             rule ? "the policy allows" : "what the policy allows needs");
       break;
+    case Direction::Permits:
+      message = fmt::format("`{}` refuses a {}, and the block is audited", o.artifact, o.thing);
+      break;
+    case Direction::Reports:
+      message = fmt::format("`{}` lets a {} pass unreported that the policy would refuse", o.artifact, o.thing);
+      break;
+    case Direction::Quiet:
+      message = fmt::format("`{}` reports a {} that {}", o.artifact, o.thing,
+                            rule ? "the policy allows" : "what the policy allows needs");
+      break;
     default:
       message = fmt::format("`{}` answers a refused `clone3` with {} instead of ENOSYS", o.artifact, w.observed);
   }
-  auto& d = sink.emit(k, span, std::move(message));
+  auto& d = sink.emit(kind_of(o.direction), span, std::move(message));
   d.about(policy.name).witnessed(w.action);
-  d.labelled(rule                             ? fmt::format("this rule says that it is {}", decision_text(w))
-             : o.direction == Direction::Loss ? "no rule is about it, and yet it has to pass"
-                                              : "no rule of this policy allows it");
+  d.labelled(rule                              ? fmt::format("this rule says that it is {}", decision_text(w))
+             : o.direction == Direction::Loss  ? "no rule is about it, and yet it has to pass"
+             : o.direction == Direction::Quiet ? "no rule is about it, and yet it has to pass without a report"
+                                               : "no rule of this policy allows it");
   if (rule)
     for (const source::Span& via : rule->included_by) d.relate(via, "included here");
   d.note(fmt::format("in the artifact it is {}, at {}", w.observed, w.place));

@@ -37,7 +37,8 @@ class FilterCheck {
         filter_(filter),
         options_(options),
         variables_(call_variables(terms_)),
-        policy_terms_(policy, plan, terms_, variables_) {
+        policy_terms_(policy, plan, terms_, variables_),
+        audit_(policy.audits("syscall")) {
     for (const std::string& name : target.archs)
       if (const auto arch = linux::find_arch(name)) archs_.add(*arch);
   }
@@ -61,6 +62,12 @@ class FilterCheck {
     }
     check_other_numbers();
     std::vector<Obligation> out;
+    if (audit_) {
+      out.push_back(obligation(Direction::Permits, loss_));
+      out.push_back(obligation(Direction::Reports, excess_));
+      out.push_back(obligation(Direction::Quiet, quiet_));
+      return out;
+    }
     out.push_back(obligation(Direction::Excess, excess_));
     out.push_back(obligation(Direction::Loss, loss_));
     if (clone_has_conditions_) out.push_back(obligation(Direction::Errno, errno_));
@@ -78,6 +85,8 @@ class FilterCheck {
   std::vector<Obligation> all_unknown(const std::string& why) {
     Finding f;
     f.unknown = why;
+    if (audit_)
+      return {obligation(Direction::Permits, f), obligation(Direction::Reports, f), obligation(Direction::Quiet, f)};
     return {obligation(Direction::Excess, f), obligation(Direction::Loss, f)};
   }
 
@@ -95,6 +104,12 @@ class FilterCheck {
         return "no system call runs that the policy does not allow";
       case Direction::Loss:
         return "every system call that the policy allows runs";
+      case Direction::Permits:
+        return "every system call of the target's architectures runs";
+      case Direction::Reports:
+        return "every system call that the policy would refuse is reported";
+      case Direction::Quiet:
+        return "no system call is reported that the policy allows";
       default:
         return "a refused `clone3` answers ENOSYS while `clone` depends on its arguments";
     }
@@ -139,6 +154,13 @@ class FilterCheck {
     const auto question = [&](Finding& finding, Term difference, Direction direction) {
       if (!terms_.is_false(difference)) ask(finding, terms_.both(where, difference), &call, direction);
     };
+    if (audit_) {
+      const Term silent = terms_.both(f.permitted, terms_.negate(f.logged));
+      question(excess_, terms_.both(silent, terms_.negate(terms_.either(may_run, p.may_exceed))), Direction::Reports);
+      if (exists(call) && here(call.arch)) question(loss_, terms_.negate(f.runs), Direction::Permits);
+      question(quiet_, terms_.both(f.logged, terms_.both(allowed, terms_.negate(p.may_lack))), Direction::Quiet);
+      return;
+    }
     question(excess_, terms_.both(f.permitted, terms_.negate(terms_.either(may_run, p.may_exceed))), Direction::Excess);
     // On a kernel without the call nothing can be lost, nor on a machine that can't make it.
     if (exists(call) && here(call.arch))
@@ -150,8 +172,12 @@ class FilterCheck {
   }
 
   /// Numbers outside the tables, the x32 range among them, and every other architecture: nothing of it is an action of
-  /// the policy, so nothing may run.
+  /// the policy, so nothing may run; in audit, nothing unreported. An audited filter may refuse it: libseccomp's do.
   void check_other_numbers() {
+    const Direction direction = audit_ ? Direction::Reports : Direction::Excess;
+    const auto slips = [&](const FilterOnCall& f) {
+      return audit_ ? terms_.both(f.permitted, terms_.negate(f.logged)) : f.permitted;
+    };
     Term foreign = terms_.boolean(true);
     std::vector<std::uint32_t> seen;
     for (const linux::Arch arch : linux::all_archs) {
@@ -160,10 +186,10 @@ class FilterCheck {
       seen.push_back(audit);
       foreign = terms_.both(foreign, terms_.negate(terms_.equal(variables_.arch, terms_.constant(32, audit))));
       const FilterOnCall f = filter_terms(filter_.graph, terms_, variables_, std::nullopt, audit);
-      ask(excess_, terms_.both(terms_.negate(known_numbers(audit)), f.permitted), nullptr, Direction::Excess, audit);
+      ask(excess_, terms_.both(terms_.negate(known_numbers(audit)), slips(f)), nullptr, direction, audit);
     }
     const FilterOnCall anywhere = filter_terms(filter_.graph, terms_, variables_, std::nullopt, std::nullopt);
-    ask(excess_, terms_.both(foreign, anywhere.permitted), nullptr, Direction::Excess);
+    ask(excess_, terms_.both(foreign, slips(anywhere)), nullptr, direction);
   }
 
   /// The number is one of the tables that share this AUDIT_ARCH_* word; neighbours in one comparison.
@@ -183,7 +209,7 @@ class FilterCheck {
   }
 
   void check_clone3(linux::Arch arch) {
-    if (terms_.is_true(clone_) || terms_.is_false(clone_)) return;
+    if (audit_ || terms_.is_true(clone_) || terms_.is_false(clone_)) return;
     if (satisfiable(clone_) && satisfiable(terms_.negate(clone_))) {
       clone_has_conditions_ = true;
       ask(errno_, clone3_wrong_, linux::find_syscall(arch, "clone3"), Direction::Errno);
@@ -244,11 +270,12 @@ class FilterCheck {
   solver::Terms terms_;
   CallVariables variables_;
   PolicyTerms policy_terms_;
+  const bool audit_;  ///< the statement is an audited block's
   std::vector<linux::LoaderNeed> needs_;
   linux::ArchSet archs_;                ///< the target's
   std::optional<linux::Arch> machine_;  ///< that the filter is loaded on
   std::unique_ptr<solver::Session> session_;
-  Finding excess_, loss_, errno_;
+  Finding excess_, loss_, errno_, quiet_;
   Term clone_{0}, clone3_wrong_{0};
   bool clone_has_conditions_ = false;
 };
@@ -261,6 +288,12 @@ std::string_view to_string(Direction d) {
       return "no excess";
     case Direction::Loss:
       return "no loss";
+    case Direction::Permits:
+      return "audit: permits all";
+    case Direction::Reports:
+      return "audit: reports every refusal";
+    case Direction::Quiet:
+      return "audit: reports nothing else";
     default:
       return "errno";
   }

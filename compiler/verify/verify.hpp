@@ -27,9 +27,14 @@ namespace agp::verify {
 enum class Direction {
   Excess,  ///< nothing runs that the policy does not allow (nor the loader needs)
   Loss,    ///< everything that the policy allows runs
-  Errno    ///< clone3 answers ENOSYS while `clone` has conditions, so that libc falls back to `clone`
+  Errno,   ///< clone3 answers ENOSYS while `clone` has conditions, so that libc falls back to `clone`
+  // The statement of an audited block (LANGUAGE.md, Mode), whose artifacts have none of the above:
+  Permits,  ///< every action runs
+  Reports,  ///< every action that the policy would refuse is reported
+  Quiet     ///< no action that it allows is
 };
-std::string_view to_string(Direction d);  ///< "no excess", "no loss", "errno"
+/// "no excess", "no loss", "errno"; "audit: permits all", "audit: reports every refusal", "audit: reports nothing else"
+std::string_view to_string(Direction d);
 
 /// One concrete action on which policy and artifact differ. The first five members are for system calls only.
 struct Witness {

@@ -41,7 +41,8 @@ bool accepted(const Question& q, Direction direction, const CallInput& input, co
   const auto gaps = call_gaps(q.policy, q.plan);
   return std::any_of(gaps.begin(), gaps.end(), [&](const CallGap& gap) {
     const model::SyscallPattern& p = gap.calls;
-    if (gap.narrower != (direction == Direction::Loss) || p.name != call.name || !p.archs.has(call.arch)) return false;
+    const bool lacks = direction == Direction::Loss || direction == Direction::Quiet;
+    if (gap.narrower != lacks || p.name != call.name || !p.archs.has(call.arch)) return false;
     return std::all_of(p.tests.begin(), p.tests.end(), [&](const model::ArgTest& t) {
       const auto i = static_cast<std::size_t>(t.index);
       return model::holds(t, input.arguments[i], call.arguments[i].effective_mask, call.arguments[i].classified,
@@ -55,7 +56,9 @@ bool differs(const Question& q, Direction direction, const CallInput& input) {
   const model::Verdict verdict = decide(q, input);
   const bool runs = reaction(word) == Reaction::Runs, permitted = runs || reaction(word) == Reaction::Supervised;
   const linux::Syscall* call = entry(input, q.archs);
+  if (direction == Direction::Permits) return call && !runs;
   if (call && accepted(q, direction, input, *call)) return false;
+  const bool logged = (word & 0xffff0000) == 0x7ffc0000;
   const bool needed =
       call && std::any_of(q.needs.begin(), q.needs.end(), [&](const linux::LoaderNeed& n) {
         return n.call == call->name &&
@@ -66,6 +69,11 @@ bool differs(const Question& q, Direction direction, const CallInput& input) {
       return permitted && verdict.decision != model::Decision::Allow && (!needed || refused_by_rule(verdict));
     case Direction::Loss:
       return !runs && verdict.decision == model::Decision::Allow;
+    case Direction::Reports:
+      return permitted && !logged && verdict.decision != model::Decision::Allow &&
+             (!needed || refused_by_rule(verdict));
+    case Direction::Quiet:
+      return logged && verdict.decision == model::Decision::Allow;
     default:
       return !permitted && word != (0x00050000u | 38) && verdict.decision != model::Decision::Allow;
   }

@@ -55,6 +55,7 @@ std::optional<Gap> gap(const model::Policy& policy, const model::Target& target,
     return Gap{"without a rule on a name there is no resolver that could report"};
   }
   if (is_file(word)) return Gap{"the mount tree and the file permissions refuse without a report"};
+  if (is_syscall(word) && policy.audits("syscall")) return std::nullopt;
   if (is_syscall(word))
     return Gap{"the container runtime loads the filter without its log flag: only calls denied with `kill` are logged",
                !kills(policy)};
@@ -64,7 +65,7 @@ std::optional<Gap> gap(const model::Policy& policy, const model::Target& target,
 
 /// The log lines that `word` stands for.
 void matches(const model::Policy& policy, const model::Target& target, const std::string& word, Json& out) {
-  if (is_syscall(word) && kills(policy))
+  if (is_syscall(word) && (kills(policy) || policy.audits("syscall")))
     out.push_back({{"on", word}, {"layer", "seccomp"}, {"log", "audit"}, {"type", 1326}});
   if (!is_net(word) || !reports_packets(target)) return;
   if (needs_resolver(policy) && word != "listen")

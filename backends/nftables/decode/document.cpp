@@ -260,9 +260,15 @@ class Reader {
     if (word == "match") return match(*body);
     if (word == "vmap") return dispatch(*body);
     if (word == "reject") return reject(*body);
-    if (word == "counter" || word == "log") return;
+    if (word == "counter") return;
+    if (word == "log") return log(*body);
     if (auto v = verdict(one)) return void(rule_.statements.emplace_back(std::move(*v)));
     refuse(fmt::format("`{}` is not in the subset", word));
+  }
+
+  void log(const Json& body) {
+    const bool named = body.is_object() && body.contains("prefix");
+    rule_.statements.emplace_back(Log{named ? text_of(body, "prefix") : std::string()});
   }
 
   void reject(const Json& body) {

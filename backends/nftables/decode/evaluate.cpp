@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -9,7 +11,8 @@
 
 // In: a ruleset. Out: for each hook the packets that pass. A chain is folded from its last rule to its first: what
 // happens to packets that a rule does not decide is known before the rule is looked at. A packet passes a hook when
-// every base chain there lets it pass: an `accept` ends its own base chain only (nft(8), "Chains").
+// every base chain there lets it pass: an `accept` ends its own base chain only (nft(8), "Chains"). Folded the same way
+// with other ends, the packets that some `log` sees: of a packet that passes, every base chain's count.
 namespace agp::backends::nftables::reading {
 namespace {
 
@@ -40,15 +43,29 @@ class Evaluator {
             model::PacketLayer& layer)
       : ruleset_(ruleset), space_(space), d_(space.diagrams()), filled_(filled), layer_(layer) {}
 
+  /// For each hook the packets that a `log` sees whose prefix counts. After `run` of another one on the same layer.
+  std::array<Ref, model::hooks> reported(const std::function<bool(const std::string&)>& counts) {
+    counts_ = &counts;
+    passes_ = DecisionDiagrams::no;
+    tables();
+    return reported_;
+  }
+
   void run() {
     for (const std::string& path : ruleset_.cgroups) space_.mention_cgroup(path);
     layer_.accepted.fill(DecisionDiagrams::yes);
     filled_.resize(ruleset_.tables.size());
+    for (std::size_t t = 0; t < ruleset_.tables.size(); ++t) filled_[t].assign(ruleset_.tables[t].sets.size(), -1);
+    tables();
+    users();
+  }
+
+ private:
+  void tables() {
     for (std::size_t t = 0; t < ruleset_.tables.size(); ++t) {
       const Table& table = ruleset_.tables[t];
       table_ = &table;
       table_number_ = t;
-      filled_[t].assign(table.sets.size(), -1);
       chains_.clear();
       known_.clear();
       conditions_.clear();
@@ -56,16 +73,20 @@ class Evaluator {
       for (const Chain& chain : table.chains)
         if (chain.base) base(chain);
     }
-    users();
   }
 
- private:
   void base(const Chain& chain) {
+    const auto h = static_cast<std::size_t>(chain.base->hook);
+    if (counts_) {
+      Ref seen = chain_of(static_cast<std::size_t>(&chain - table_->chains.data()), DecisionDiagrams::no);
+      if (table_->family) seen = d_.both(seen, space_.equals(PacketField::Family, static_cast<int>(*table_->family)));
+      reported_[h] = d_.either(reported_[h], seen);
+      return;
+    }
     const Ref end = chain.base->accepts ? DecisionDiagrams::yes : DecisionDiagrams::no;
     Ref passes = chain_of(static_cast<std::size_t>(&chain - table_->chains.data()), end);
     if (table_->family)  // packets of the other family do not come here
       passes = d_.either(passes, d_.negate(space_.equals(PacketField::Family, static_cast<int>(*table_->family))));
-    const auto h = static_cast<std::size_t>(chain.base->hook);
     layer_.hooked[h] = true;
     layer_.accepted[h] = d_.both(layer_.accepted[h], passes);
   }
@@ -88,6 +109,8 @@ class Evaluator {
     const Statement& s = rule.statements[statement];
     if (const auto* v = std::get_if<Verdict>(&s)) return verdict(*v, rule, statement, next, end);
     if (const auto* d = std::get_if<Dispatch>(&s)) return dispatch(*d, rule, statement, next, end);
+    if (const auto* l = std::get_if<Log>(&s))
+      return counts_ && (*counts_)(l->prefix) ? DecisionDiagrams::yes : rule_of(rule, statement + 1, next, end);
     const Ref condition = condition_of(s);
     if (condition == DecisionDiagrams::no) return next;
     return d_.choose(condition, rule_of(rule, statement + 1, next, end), next);
@@ -96,7 +119,7 @@ class Evaluator {
   Ref verdict(const Verdict& v, const Rule& rule, std::size_t statement, Ref next, Ref end) {
     switch (v.kind) {
       case Verdict::Kind::Accept:
-        return DecisionDiagrams::yes;
+        return passes_;
       case Verdict::Kind::Drop:
       case Verdict::Kind::Reject:
         return DecisionDiagrams::no;
@@ -185,12 +208,13 @@ class Evaluator {
     return m.negated ? d_.minus(there({m.key}), in) : d_.both(there({m.key}), in);
   }
   Ref condition(const Dispatch&) { return DecisionDiagrams::no; }
+  Ref condition(const Log&) { return DecisionDiagrams::yes; }
   Ref condition(const Verdict&) { return DecisionDiagrams::yes; }
 
   std::size_t member(const model::FilledSet& filled, std::size_t set) {
     int& number = filled_[table_number_][set];
     if (number >= 0) {
-      if (layer_.filled[static_cast<std::size_t>(number)].source != filled.source)
+      if (!counts_ && layer_.filled[static_cast<std::size_t>(number)].source != filled.source)
         refuse(fmt::format("the set `{}` is looked up by source and by destination", filled.name));
       return static_cast<std::size_t>(number);
     }
@@ -226,6 +250,9 @@ class Evaluator {
   std::unordered_map<std::string, std::size_t> chains_;
   std::unordered_map<std::uint64_t, Ref> known_;
   std::unordered_map<const Statement*, Ref> conditions_;
+  Ref passes_ = DecisionDiagrams::yes;                               ///< what an `accept` ends with
+  const std::function<bool(const std::string&)>* counts_ = nullptr;  ///< of reports; without it: what passes
+  std::array<Ref, model::hooks> reported_{};
 };
 
 }  // namespace
@@ -241,6 +268,10 @@ model::PacketLayer evaluate(std::string artifact, Ruleset ruleset, std::shared_p
   // the layer holds the space: a reference is enough here, and no circle
   layer.decide = [rules, filled, named = space.get()](const model::Packet& p) {
     return walk(*rules, *named, *filled, p);
+  };
+  layer.reported = [rules, filled, named = space.get()](const std::function<bool(const std::string&)>& counts) {
+    model::PacketLayer known;  // every set has its number
+    return Evaluator(*rules, *named, *filled, known).reported(counts);
   };
   return layer;
 }

@@ -95,7 +95,11 @@ struct Dispatch {
   Keys keys;
   std::size_t set = 0;
 };
-using Statement = std::variant<Lookup, Masked, Dispatch, Verdict>;
+/// A report; the packet goes on.
+struct Log {
+  std::string prefix;
+};
+using Statement = std::variant<Lookup, Masked, Dispatch, Log, Verdict>;
 
 struct Rule {
   std::vector<Statement> statements;

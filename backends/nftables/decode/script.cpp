@@ -357,9 +357,10 @@ class Parser {
   }
 
   void log() {
+    Log& made = std::get<Log>(rule_.statements.emplace_back(Log{}));
     for (;;) {
       if (take("prefix"))
-        name("a prefix belongs");
+        made.prefix = name("a prefix belongs");
       else if (take("level") || take("group") || take("snaplen") || take("queue-threshold"))
         word("a value belongs");
       else if (take("flags")) {

@@ -61,7 +61,7 @@ class Walker {
       : ruleset_(ruleset), space_(space), filled_(filled), packet_(packet) {}
 
   model::PacketAnswer run() {
-    model::PacketAnswer answer{true, "no rule at this hook", "accepted"};
+    model::PacketAnswer answer{true, "no rule at this hook", "accepted", {}};
     std::vector<std::pair<std::size_t, const Chain*>> bases;
     for (std::size_t t = 0; t < ruleset_.tables.size(); ++t)
       for (const Chain& c : ruleset_.tables[t].chains)
@@ -84,6 +84,7 @@ class Walker {
                                 : fmt::format("{} of the chain `{}`", ruleset_.where(*top_), chain->name);
       if (!passes) break;
     }
+    answer.reports = std::move(reports_);
     return answer;
   }
 
@@ -108,6 +109,8 @@ class Walker {
       const Verdict* verdict = std::get_if<Verdict>(&s);
       if (const auto* l = std::get_if<Lookup>(&s)) {
         if (!holds(*l)) return std::nullopt;
+      } else if (const auto* log = std::get_if<Log>(&s)) {
+        reports_.push_back(log->prefix);
       } else if (const auto* m = std::get_if<Masked>(&s)) {
         const auto v = value(packet_, m->key);
         if (!v || ((static_cast<std::uint64_t>(*v) & m->mask) == m->value) == m->negated) return std::nullopt;
@@ -184,6 +187,7 @@ class Walker {
   const Table* table_ = nullptr;
   const std::vector<int>* members_ = nullptr;
   const Place *top_ = nullptr, *element_ = nullptr;
+  std::vector<std::string> reports_;
 };
 
 }  // namespace

@@ -24,6 +24,9 @@
 // refused. At input the same for `listen`. Addresses, protocols and ports are one key of one set, so that the number of
 // rules which a packet meets grows with the names only. Refusals are answered at once: a drop would leave the program
 // waiting for minutes.
+//
+// An audited `net` is the same table with another end: what would be refused is logged under the same name, and
+// accepted; and so is what an enforced table drops without a word.
 namespace agp::backends::nftables {
 namespace {
 
@@ -61,7 +64,7 @@ Match protocol_is(const char* name) { return {meta("l4proto"), "==", word(name)}
 class Builder {
  public:
   Builder(const model::Policy& policy, const model::Target& target, const Attach& attach, const Demand& demand)
-      : policy_(policy), target_(target), attach_(attach), demand_(demand) {
+      : policy_(policy), target_(target), attach_(attach), demand_(demand), audit_(policy.audits("net")) {
     table_.name = table_name(policy);
   }
 
@@ -102,19 +105,20 @@ class Builder {
     for (const std::size_t o : owners) map(o, place);
   }
 
-  /// Ends a refused attempt, reported under the rule's name.
+  /// Ends a refused attempt, reported under the rule's name. Where `net` is audited it is reported and passes.
   Chain refusal(std::string chain, std::optional<std::string_view> rule_id, const std::string& counter) {
     table_.counters.push_back(counter);
     Rule rule;
-    if (reports_denials(policy_)) rule.statements.push_back(Log{log_prefix(policy_, rule_id)});
+    if (audit_ || reports_denials(policy_)) rule.statements.push_back(Log{log_prefix(policy_, rule_id)});
     rule.statements.push_back(Count{counter});
-    rule.statements.push_back(go("send_refusal"));
+    rule.statements.push_back(audit_ ? accept : go("send_refusal"));
     return {std::move(chain), "", {std::move(rule)}};
   }
 
   /// What every table has, whatever the policy.
   void common() {
-    table_.chains.push_back({"send_refusal", "", {{{protocol_is("tcp"), Reject{true}}, ""}, {{Reject{false}}, ""}}});
+    if (!audit_)
+      table_.chains.push_back({"send_refusal", "", {{{protocol_is("tcp"), Reject{true}}, ""}, {{Reject{false}}, ""}}});
     table_.chains.push_back(refusal("refused", std::nullopt, "count_default"));
     // The kernel gives its own resets the state `related` (nf_conntrack_attach), on both hooks. ICMP errors tell about
     // refusals and path MTU; redirects (also `related`) are not among them.
@@ -143,13 +147,15 @@ class Builder {
         {{Match{payload("ip6", "hoplimit"), "==", number(255)},
           MatchAny{payload("icmpv6", "type"), {word("nd-neighbor-solicit"), word("nd-neighbor-advert")}}, accept},
          ""});
-    table_.counters.push_back("count_housekeeping");
-    untracked.rules.push_back(
-        {{MatchAny{payload("icmpv6", "type"),
-                   {word("mld-listener-query"), word("mld-listener-report"), word("mld-listener-done"),
-                    word("nd-router-solicit"), word("nd-router-advert"), word("mld2-listener-report")}},
-          Count{"count_housekeeping"}, drop},
-         ""});
+    if (!audit_) {
+      table_.counters.push_back("count_housekeeping");
+      untracked.rules.push_back(
+          {{MatchAny{payload("icmpv6", "type"),
+                     {word("mld-listener-query"), word("mld-listener-report"), word("mld-listener-done"),
+                      word("nd-router-solicit"), word("nd-router-advert"), word("mld2-listener-report")}},
+            Count{"count_housekeeping"}, drop},
+           ""});
+    }
     untracked.rules.push_back({{go("refused")}, ""});
     table_.chains.push_back(std::move(untracked));
   }
@@ -160,7 +166,7 @@ class Builder {
     std::vector<Element> states;
     states.push_back({word("established"), accept, ""});
     states.push_back({word("related"), go("on_related"), ""});
-    states.push_back({word("invalid"), drop, ""});
+    states.push_back({word("invalid"), audit_ ? go("refused") : drop, ""});
     if (neighbours()) states.push_back({word("untracked"), go("on_untracked"), ""});
     return {name, "", {{{DispatchAny{ct("state"), std::move(states)}}, ""}}, "drop"};
   }
@@ -171,8 +177,13 @@ class Builder {
   void own(Chain input, Chain output) {
     input.hook = "input";
     output.hook = "output";
+    Chain forward{"forward", "forward", {}, "drop"};
+    if (audit_) {
+      forward.rules.push_back({{go("refused")}, ""});
+      for (Chain* chain : {&input, &forward, &output}) chain->policy = "accept";
+    }
     table_.chains.push_back(std::move(input));
-    table_.chains.push_back({"forward", "forward", {}, "drop"});
+    table_.chains.push_back(std::move(forward));
     table_.chains.push_back(std::move(output));
   }
 
@@ -207,7 +218,7 @@ class Builder {
 
   /// The kernel's own group and broadcast messages are neither permitted nor attempts of the agent: dropped unreported.
   void housekeeping(Chain& chain, bool input) {
-    if (!neighbours()) return;
+    if (!neighbours() || audit_) return;
     chain.rules.push_back({{protocol_is("igmp"), Count{"count_housekeeping"}, drop}, ""});
     if (input)
       chain.rules.push_back(
@@ -393,6 +404,7 @@ class Builder {
   const model::Target& target_;
   const Attach& attach_;
   const Demand& demand_;
+  const bool audit_;
   Table table_;
   Emitted out_;
   std::map<std::size_t, std::string> refusals_;

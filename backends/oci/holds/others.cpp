@@ -170,8 +170,8 @@ Capability hold_other(const Context& c, const model::Fact& fact) {
   if (fact.kind == Kind::Limit) return hold_limit(fact);
   if (fact.kind == Kind::User) return {Holds::Exact, "", "", ""};
   if (fact.kind == Kind::Mode && fact.name == "file")
-    return {Holds::Not, "a mount can neither report nor permit what the rules refuse",
-            action_text({model::Verb::Read, "/etc/passwd"}), "mode audit for net, syscall"};
+    return {Holds::Narrower, "what no rule permits is not mounted, or read-only: a mount can't permit and report",
+            action_text({model::Verb::Read, "/etc/passwd"}), "`mode audit for net, syscall`"};
   if (fact.kind != Kind::Pattern) return {};
   const model::RuleBody& body = c.policy.rules[fact.rule].body;
   if (std::holds_alternative<model::CapabilityBody>(body)) return hold_capability(c, fact);

@@ -103,10 +103,24 @@ Capability of_pattern(const model::SyscallPattern& pattern, Effect effect, const
   return c;
 }
 
+/// `net` is audited and `syscall` is not: what the filter refuses never becomes a packet.
+Capability audited_net(const model::Policy& policy) {
+  if (policy.audits("syscall")) return {};
+  constexpr std::uint64_t inet = 2, inet6 = 10, stream = 1, dgram = 2;  // include/linux/socket.h, net.h
+  for (const std::uint64_t domain : {inet, inet6})
+    for (const std::uint64_t type : {stream, dgram}) {
+      const model::SyscallAction call{"socket", {domain, type}, {}};
+      if (model::decide(policy, call).decision == model::Decision::Allow) continue;
+      return {Holds::Narrower, "system calls are enforced, and the filter refuses to make the socket",
+              model::to_string(model::Action(call)), "`mode audit for net, syscall`"};
+    }
+  return {};
+}
+
 Capability of(const model::Fact& fact, const model::Policy& policy, const model::Target& target) {
   if (fact.kind == model::Fact::Kind::Mode && fact.name == "syscall")
-    return {Holds::Not, "this version makes no filter that permits and reports", "",
-            "use `mode enforce` for system calls"};
+    return {Holds::Exact, "a call that a rule would refuse runs, and is logged (SECCOMP_RET_LOG)", "", ""};
+  if (fact.kind == model::Fact::Kind::Mode && fact.name == "net") return audited_net(policy);
   if (fact.kind != model::Fact::Kind::Pattern) return {};
   const model::Rule& rule = policy.rules[fact.rule];
   const auto* body = std::get_if<model::SyscallBody>(&rule.body);
@@ -122,6 +136,10 @@ Capabilities capabilities(const model::Policy& policy, std::span<const model::Fa
   for (const model::Fact& fact : facts) out.facts.push_back(of(fact, policy, target));
   if (oci(target)) out.derived = loader_grants(policy, target);
   out.assumptions = {"A3", "A5", "A11"};
+  if (policy.audits("syscall")) {
+    out.reports.push_back("syscall");
+    out.assumptions.push_back("A10");
+  }
   return out;
 }
 

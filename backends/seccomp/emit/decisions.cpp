@@ -11,7 +11,8 @@
 
 // Comes in: the policy's syscall rules. Goes out: for every call of the table, one diagram from argument words to the
 // SECCOMP_RET_* word. Holds afterwards: the leaf for any arguments is RET_ALLOW exactly where model::decide says allow
-// (or a loader's need applies), and the strictest denial of the matching deny rules elsewhere.
+// (or a loader's need applies), and the strictest denial of the matching deny rules elsewhere; in audit RET_LOG, which
+// runs the call and reports it (seccomp(2), SECCOMP_RET_LOG).
 namespace agp::backends::seccomp {
 namespace {
 
@@ -40,6 +41,8 @@ class Decider {
  public:
   Decider(const model::Policy& policy, const model::Target& target, WordChoice choice)
       : policy_(policy), target_(target), choice_(choice) {
+    out_.audit = policy.audits("syscall");
+    if (out_.audit) out_.no_call = Diagram::leaf(format::ret_log);
     index();
   }
 
@@ -127,7 +130,7 @@ class Decider {
     order_ = natural_order;
     CallDecision result = decide_in_order(call, need);
     // Also where another rule allows it: a deny wins, and nothing would start.
-    if (need && matches(call).refused_always(out_.diagram)) need_denied(call, result.rules);
+    if (need && !out_.audit && matches(call).refused_always(out_.diagram)) need_denied(call, result.rules);
     if (choice_ == WordChoice::Cheapest && !Diagram::is_leaf(result.root)) {
       Ordering best(out_.diagram, result.root);
       for (const WordOrder& order : best.candidates()) {
@@ -149,16 +152,18 @@ class Decider {
       m.allow = with_need;
       result.derived = true;
     }
-    const Ref denied = denial_of(call);
+    const Ref denied = refusal(denial_of(call));
     Ref r = d.choose(m.allow, Diagram::leaf(format::ret_allow), denied);
     r = d.choose(m.ask, denied, r);
     r = d.choose(m.plain, denied, r);
     for (const auto& [value, when] : m.errnos)
-      r = d.choose(when, Diagram::leaf(format::ret_errno | static_cast<std::uint32_t>(value)), r);
-    r = d.choose(m.trap, Diagram::leaf(format::ret_trap), r);
-    result.root = d.choose(m.kill, Diagram::leaf(format::ret_kill_process), r);
+      r = d.choose(when, refusal(format::ret_errno | static_cast<std::uint32_t>(value)), r);
+    r = d.choose(m.trap, refusal(format::ret_trap), r);
+    result.root = d.choose(m.kill, refusal(format::ret_kill_process), r);
     return result;
   }
+
+  Ref refusal(std::uint32_t word) const { return Diagram::leaf(out_.audit ? format::ret_log : word); }
 
   void need_denied(const linux::Syscall& call, const std::vector<std::size_t>& rules) {
     for (const std::size_t i : rules)
@@ -172,12 +177,11 @@ class Decider {
 
   /// libc calls clone3 first and falls back to clone only after ENOSYS; clone3's flags lie behind a pointer. So while
   /// `clone` depends on its arguments, a clone3 that nothing permits answers ENOSYS (LANGUAGE.md, System calls).
-  Ref denial_of(const linux::Syscall& call) const {
+  std::uint32_t denial_of(const linux::Syscall& call) const {
     if (call.name == "clone3")
       for (const CallDecision& c : out_.archs.back().calls)
-        if (c.call->name == "clone" && !Diagram::is_leaf(c.root))
-          return Diagram::leaf(format::ret_errno | format::enosys);
-    return Diagram::leaf(default_denial(call, target_));
+        if (c.call->name == "clone" && !Diagram::is_leaf(c.root)) return format::ret_errno | format::enosys;
+    return default_denial(call, target_);
   }
 
   const model::Policy& policy_;

@@ -30,6 +30,7 @@ struct Decisions {
   std::vector<ArchDecisions> archs;                                          ///< in the target's order
   Diagram::Ref no_call = Diagram::leaf(format::ret_errno | format::enosys);  ///< for numbers without a call
   std::vector<Problem> problems;
+  bool audit = false;  ///< `syscall` is audited: every leaf is RET_ALLOW or RET_LOG
 };
 
 /// How the words of a call's arguments are ordered: always alike, so that equal decisions are one Ref across calls and
@@ -37,8 +38,8 @@ struct Decisions {
 enum class WordChoice { Natural, Cheapest };
 
 /// Every call of the target's architectures under the policy: kill beats trap beats errno beats ask beats allow, then
-/// the default. `needs` are calls that are permitted besides, whatever their arguments, unless a deny or ask rule is
-/// about them (a problem).
+/// the default; or RET_LOG for whatever is refused where `syscall` is audited. `needs` are calls that are permitted
+/// besides, whatever their arguments, unless a deny or ask rule is about them (a problem).
 Decisions decide_calls(const model::Policy& policy, const model::Target& target,
                        std::span<const linux::LoaderNeed> needs, WordChoice choice);
 

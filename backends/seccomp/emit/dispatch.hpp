@@ -26,7 +26,7 @@ struct Section {
 };
 
 /// One section for each arch value, in the order of the target's architectures. Numbers without a call are ENOSYS, as a
-/// kernel answers that has no such call.
+/// kernel answers that has no such call; in audit they are reported, and the kernel answers.
 std::vector<Section> sections(const Decisions& decisions, const Weights& weights);
 
 }  // namespace agp::backends::seccomp

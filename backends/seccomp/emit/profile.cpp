@@ -16,8 +16,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Ref = Diagram::Ref;
 
-constexpr std::uint32_t default_word = format::ret_errno | format::eperm;
-
 /// Calls that share one decision, and so one list of entries.
 struct Group {
   Ref root;
@@ -34,6 +32,9 @@ void set_action(Json& entry, std::uint32_t word) {
       return;
     case format::ret_trap:
       entry["action"] = "SCMP_ACT_TRAP";
+      return;
+    case format::ret_log:
+      entry["action"] = "SCMP_ACT_LOG";
       return;
     default:
       entry["action"] = "SCMP_ACT_ERRNO";
@@ -53,13 +54,17 @@ Json arguments(const Cube& cube) {
 class Writer {
  public:
   Writer(Decisions& decisions, const model::Policy& policy, const model::Target& target, Emitted& out)
-      : in_(decisions), policy_(policy), target_(target), out_(out) {}
+      : in_(decisions),
+        policy_(policy),
+        target_(target),
+        out_(out),
+        default_word_(decisions.audit ? format::ret_log : format::ret_errno | format::eperm) {}
 
   void run() {
     std::vector<Group> constant, conditional;
     const std::vector<CallDecision> calls = by_name();
     for (const CallDecision& c : calls) {
-      if (c.root == Diagram::leaf(default_word) || !known(*c.call)) continue;
+      if (c.root == Diagram::leaf(default_word_) || !known(*c.call)) continue;
       auto& groups = Diagram::is_leaf(c.root) ? constant : conditional;
       const auto it = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.root == c.root; });
       if (it == groups.end())
@@ -69,18 +74,23 @@ class Writer {
     }
     for (const Group& g : constant) entry(g, {{}, {}, Diagram::word(g.root)});
     for (const Group& g : conditional) {
-      const auto list = cubes(in_.diagram, g.root, default_word, cube_limit);
+      const auto list = cubes(in_.diagram, g.root, default_word_, cube_limit);
       if (!list) return too_large(g);
       paths_.clear();
       for (const Cube& cube : *list) entry(g, cube);
     }
     if (!out_.problems.empty()) return;
     if (cost_ > format::max_instructions) return too_large({});
-    threshold();
-    const Json profile = {{"defaultAction", "SCMP_ACT_ERRNO"},
-                          {"defaultErrnoRet", format::eperm},
-                          {"architectures", architectures()},
-                          {"syscalls", std::move(entries_)}};
+    Json profile;
+    if (in_.audit) {  // runc makes no ENOSYS of its own where the default lets calls run
+      profile["defaultAction"] = "SCMP_ACT_LOG";
+    } else {
+      threshold();
+      profile["defaultAction"] = "SCMP_ACT_ERRNO";
+      profile["defaultErrnoRet"] = format::eperm;
+    }
+    profile["architectures"] = architectures();
+    profile["syscalls"] = std::move(entries_);
     out_.artifacts.push_back({format::profile_path, profile.dump(2) + "\n"});
     for (const auto& [rule, places] : places_)
       for (const std::size_t place : places)
@@ -213,6 +223,7 @@ class Writer {
   const model::Policy& policy_;
   const model::Target& target_;
   Emitted& out_;
+  const std::uint32_t default_word_;  ///< what the profile answers to what it does not name
   Json entries_ = Json::array();
   std::map<std::size_t, std::set<std::size_t>> places_;
   std::set<std::vector<std::uint32_t>> paths_;  ///< of the group at hand

@@ -44,7 +44,8 @@ class Builder {
     for (const Ref r : roots_) find_loads(r, {});
     if (layout_ == Layout::Apart)
       for (const Ref r : roots_) block(r);
-    Label next = asm_.result(format::ret_kill_process, note("killed", {}));
+    const std::uint32_t foreign = in_.audit ? format::ret_log : format::ret_kill_process;
+    Label next = asm_.result(foreign, note(outcome(foreign), {}));
     for (std::size_t i = sections_.size(); i-- > 0;) next = section(sections_[i], next);
     require_next(next);
     asm_.plain(format::ld_abs, format::offset_arch, note("architecture", {}));
@@ -210,6 +211,7 @@ class Builder {
     if (word == format::ret_allow) return "allowed";
     if (word == format::ret_kill_process) return "killed";
     if (word == format::ret_trap) return "SIGSYS";
+    if (word == format::ret_log) return "reported, and runs";
     const auto name = linux::errno_name(static_cast<int>(word & format::ret_data));
     return name ? std::string(*name) : fmt::format("errno {}", word & format::ret_data);
   }

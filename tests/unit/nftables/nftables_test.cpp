@@ -306,7 +306,7 @@ TEST(NftablesFacts, DeniesOfNamesAndQuestionsAreGaps) {
   EXPECT_EQ(facts[1].holds, Holds::Narrower);
   EXPECT_EQ(facts[2].holds, Holds::Wider);
   EXPECT_EQ(facts[3].holds, Holds::Elsewhere);
-  EXPECT_EQ(facts[4].holds, Holds::Not);
+  EXPECT_EQ(facts[4].holds, Holds::Exact);
   for (const std::size_t i : {0u, 1u, 2u, 4u}) EXPECT_FALSE(facts[i].reason.empty());
 }
 

@@ -197,7 +197,7 @@ TEST(OciHolds, Sockets) {
 TEST(OciHolds, AuditOfFilesIsNotHeld) {
   FilePolicy b;
   b.policy.mode = model::Mode::Audit;
-  EXPECT_EQ(answer(b, "mode file").holds, Holds::Not);
+  EXPECT_EQ(answer(b, "mode file").holds, Holds::Narrower);
   EXPECT_EQ(answer(b, "mode net").holds, Holds::Elsewhere);
 }
 
