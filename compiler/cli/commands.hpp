@@ -31,6 +31,7 @@ int run_diff(Context& context);
 int run_test(Context& context);
 int run_probe(Context& context);
 int run_inspect(Context& context);
+int run_logs(Context& context);
 int run_fmt(Context& context);
 int run_explain(Context& context);
 int run_doc(Context& context);

@@ -43,7 +43,7 @@ std::optional<UsageError> try_reports(const Settings& settings) {
   return std::nullopt;
 }
 
-std::optional<UsageError> read_input(Settings& settings) {
+std::optional<UsageError> read_input(Settings& settings, bool log_follows) {
   bool stdin_taken = false;
   if (settings.files_from) {
     stdin_taken = *settings.files_from == "-";
@@ -56,7 +56,9 @@ std::optional<UsageError> read_input(Settings& settings) {
     if (settings.arguments.size() == before)
       return UsageError{fmt::format("`{}` names no path", *settings.files_from), {}};
   }
-  if (std::find(settings.arguments.begin(), settings.arguments.end(), "-") == settings.arguments.end()) {
+  const auto& words = settings.arguments;
+  const auto end = log_follows && words.size() > 1 ? words.begin() + 1 : words.end();
+  if (std::find(words.begin(), end, "-") == end) {
     if (settings.driver.project.stdin_name) return UsageError{"`--stdin-name` is given and `-` is not", {}};
     return std::nullopt;
   }

@@ -200,6 +200,8 @@ const OptionRow rows[] = {
 
     {"--allow-widening", "", "exit 0 also when something became permitted", Diff, AGP_FLAG(allow_widening, true)},
 
+    {"--patch", "", "print the missing grants as a patch to FILE, and nothing else", Logs, AGP_FLAG(logs_patch, true)},
+
     {"--check", "", "list the files that are not in canonical layout; change nothing", Fmt, AGP_FLAG(fmt_check, true)},
     {"--diff", "", "print what would change; change nothing", Fmt, AGP_FLAG(fmt_diff, true)},
 
@@ -230,7 +232,7 @@ const OptionRow rows[] = {
        s.driver.solver_timeout_ms = *time;
        return {};
      }},
-    {"--invariants", "FILE", "a file whose invariants concern every policy; repeatable", Check | Build,
+    {"--invariants", "FILE", "a file whose invariants concern every policy; repeatable", Check | Build | Logs,
      [](Settings& s, const std::string& v) -> std::string {
        s.driver.invariants.push_back(v);
        return {};

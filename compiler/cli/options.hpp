@@ -30,8 +30,9 @@ enum Command : std::uint32_t {
   Targets = 32768,
   Backends = 65536,
   Completion = 131072,
+  Logs = 1u << 24,
 };
-inline constexpr std::uint32_t reads_policies = Check | Build | Verify | Query | Test | Probe | Diff | Doc;
+inline constexpr std::uint32_t reads_policies = Check | Build | Verify | Query | Test | Probe | Diff | Doc | Logs;
 inline constexpr std::uint32_t has_findings = reads_policies | Fmt | Compare | Inspect | Import;
 inline constexpr std::uint32_t every_command = ~0u;
 

@@ -24,7 +24,7 @@ int run_command(const CommandRow& row, std::span<const std::string> arguments) {
   if (const auto wrong = try_reports(settings)) return context.usage(*wrong);
   if (!settings.quiet) context.ticker.start();
   driver::Progress::begin(&context.ticker.progress, "reading standard input", 0);
-  if (const auto wrong = read_input(settings)) return context.usage(*wrong);
+  if (const auto wrong = read_input(settings, row.command == Logs)) return context.usage(*wrong);
   driver::Progress::begin(&context.ticker.progress, "reading", 0);
   row.run(context);
   return context.finish();

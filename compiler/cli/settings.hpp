@@ -32,6 +32,7 @@ struct Settings {
   std::optional<model::Decision> expect;
   bool why = false;
   bool allow_widening = false;  ///< diff: a wider policy is no finding
+  bool logs_patch = false;      ///< logs --patch: nothing but the patch
   bool fmt_check = false, fmt_diff = false;
   bool probe_machine = false;  ///< targets --probe
 };

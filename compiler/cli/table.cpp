@@ -59,6 +59,12 @@ const CommandRow rows[] = {
      "each\n"
      "instruction come from the manifest.",
      run_inspect},
+    {Logs, "logs", "FILE LOG", "what a kernel's log says of a policy, and the grants that are missing as a patch",
+     "LOG has lines of the kernel's log, as dmesg, /dev/kmsg, syslog, the journal and auditd write them; `-`: "
+     "standard\n"
+     "input. Each different attempt is decided by the policy again: denied by a rule, allowed by now, or missing. The\n"
+     "patch holds the smallest grants for what is missing, and nothing that an invariant forbids.",
+     run_logs},
     {Fmt, "fmt", "[--check|--diff] [PATH…]", "put policy files into canonical layout",
      "Files are replaced one by one, each as a whole, keeping their mode. `-` formats standard input to standard "
      "output.",

@@ -42,6 +42,7 @@ import tomllib
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 import pages as documentation  # noqa: E402
+from kernel_log import KernelLog  # noqa: E402
 from pages import ROOT  # noqa: E402
 
 DAY = "2025-06-01"
@@ -381,8 +382,10 @@ def in_a_namespace_of_its_own():
         script = ('mount -t tmpfs -o mode=755 tmpfs /srv && mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up && '
                   'exec "$@"')
         os.environ["AGP_DOCS_ALONE"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
-                              "sh", "-c", script, "sh", sys.executable, "-B", *sys.argv])
+        with KernelLog():  # whose settings only the machine's own network has
+            done = subprocess.run(["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation",
+                                   "private", "sh", "-c", script, "sh", sys.executable, "-B", *sys.argv])
+        sys.exit(done.returncode)
 
 
 def main():

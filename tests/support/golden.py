@@ -7,7 +7,8 @@ SUITE is one of
   language   tests/language/**/*.agp: a policy, and what `agp check` finds in it, in `//~` lines below the lines
              concerned; a line `// args: …` adds options; what a folder `parts` holds is there to be used by others
   cli        tests/cli/NAME/: args (one command line a line; `!rm FILE` and
-             `!append FILE TEXT` change a file between them), input/ (the working directory), made.json (files of it whose
+             `!append FILE TEXT` change a file between them, `!count FILE TIMES TEXT` adds a line for each number from 1,
+             in the place of `{}`, and `!patch` applies what the command before printed), input/ (the working directory), made.json (files of it whose
              names not every system can hold, or that are large: a text, or a list of texts and [TEXT, TIMES]), stdin, env; expected: exit, out, err, and, where the folder exists, after/
              (exactly the files that must be there afterwards)
   artifacts  tests/artifacts/NAME/: policy.agp, or its path from the root of the checkout in `source`; perhaps args; beside
@@ -171,6 +172,13 @@ def cli_case(agp, folder, update):
             if words[:1] == ["!append"]:
                 with open(home / words[1], "ab") as file:
                     file.write(words[2].encode())
+                continue
+            if words[:1] == ["!count"]:
+                with open(home / words[1], "a") as file:
+                    file.writelines(words[3].replace("{}", str(i)) + "\n" for i in range(1, int(words[2]) + 1))
+                continue
+            if words[:1] == ["!patch"]:
+                subprocess.run(["patch", "-s", "-p0"], cwd=home, input=out, check=True)
                 continue
             code, out, err = run(agp, words, home, stdin, env)
             codes.append(str(code))

@@ -26,7 +26,7 @@ def validator(path):
 
 def main():
     agp = sys.argv[1]
-    checks = {name: validator(SCHEMAS / f"agp-{name}-1.json") for name in ("diagnostics", "query", "diff", "manifest", "report", "inspect")}
+    checks = {name: validator(SCHEMAS / f"agp-{name}-1.json") for name in ("diagnostics", "query", "diff", "manifest", "report", "inspect", "logs")}
     sarif = validator(SARIF) if SARIF.exists() else None
     counts = {"passed": 0, "failed": 0, "skipped": 0}
 
@@ -75,6 +75,9 @@ def main():
     for action in ('write "/workspace/x"', "connect tcp registry.internal:443", "syscall socket(AF_INET6)", 'tool "payments.transfer"'):
         expect(checks["query"], run(agp, ["query", example, action, "--format", "json"], ROOT)[1], f"query {action}")
     parts = ROOT / "tests/cli/diff/input"
+    for case in ("logs", "logs-hostile"):
+        words = ["logs", "agent.agp", "kern.log", "--format", "json"]
+        expect(checks["logs"], run(agp, words, TESTS / "cli" / case / "input")[1], case)
     expect(checks["diff"], run(agp, ["diff", "old", "new", "--format", "json"], parts)[1], "diff")
     if not sarif:
         counts["skipped"] = 1
