@@ -9,6 +9,7 @@
 #include "compiler/cli/commands.hpp"
 #include "compiler/cli/session.hpp"
 #include "compiler/cli/unified_diff.hpp"
+#include "compiler/diagnostics/formats.hpp"
 #include "compiler/diagnostics/json.hpp"
 #include "compiler/diagnostics/text.hpp"
 

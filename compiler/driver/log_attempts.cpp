@@ -27,9 +27,15 @@ std::optional<model::Address> address(const std::string& text) {
   return text.find(':') == std::string::npos ? model::parse_v4(text) : model::parse_v6(text);
 }
 
+/// As a pattern that is this path and no other: what an agent calls a file must not become a wildcard.
 std::string quoted(const std::string& path) {
   const std::string text = model::to_string(model::Action(model::FileAction{model::Verb::List, path}));
-  return text.substr(text.find(' ') + 1);
+  std::string out;
+  for (const char c : text.substr(text.find(' ') + 1)) {
+    if (std::string_view("*?{}$").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
 }
 
 /// As a rule can name it: absolute, canonical, text without control characters.

@@ -185,7 +185,7 @@ bool writes_for(const backends::Backend& backend, std::string_view stack) {
 
 std::string audited_blocks(const model::Policy& policy) {
   std::string out;
-  for (const char* block : {"file", "net", "syscall"})
+  for (const char* block : {"net", "syscall"})  // files stay enforced: no layer can audit them
     if (policy.audits(block)) out += (out.empty() ? "" : ", ") + std::string(block);
   return out;
 }

@@ -49,7 +49,7 @@ std::span<const std::string_view> stacks();
 /// `accept` that covers nothing is one too.
 Plan make_plan(const model::Policy& policy, const model::Target& target, diagnostics::Sink& sink);
 
-/// "net, syscall": those of `file`, `net` and `syscall` that the policy audits; empty when everything is enforced.
+/// "net, syscall": the blocks that are audited in effect, where the policy says so and a layer can; may be empty.
 std::string audited_blocks(const model::Policy& policy);
 
 /// The built-in target records, frozen once released.

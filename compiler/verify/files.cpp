@@ -390,8 +390,8 @@ std::vector<Obligation> verify_ports(const model::Policy& policy, std::span<cons
       if (!l->connect_tcp && !l->listen_tcp && !l->connect_udp && !l->listen_udp)
         continue;
       else if (policy.audits("net"))
-        out.push_back(
-            {l->artifact, l->layer, "", Direction::Permits, "every port is permitted", refused_port(policy, *l)});
+        out.push_back({l->artifact, l->layer, "", Direction::Permits, "every port is permitted",
+                       refused_port(policy, *l), "connection"});
       else
         out.push_back({l->artifact, l->layer, "", Direction::Loss, "every port that the policy allows is permitted",
                        lost_port(policy, *l), "connection"});

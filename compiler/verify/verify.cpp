@@ -157,7 +157,8 @@ class FilterCheck {
     if (audit_) {
       const Term silent = terms_.both(f.permitted, terms_.negate(f.logged));
       question(excess_, terms_.both(silent, terms_.negate(terms_.either(may_run, p.may_exceed))), Direction::Reports);
-      if (exists(call) && here(call.arch)) question(loss_, terms_.negate(f.runs), Direction::Permits);
+      if (!exists(call) || !here(call.arch)) return;  // the kernel has no such call: it can neither run nor be missed
+      question(loss_, terms_.negate(f.runs), Direction::Permits);
       question(quiet_, terms_.both(f.logged, terms_.both(allowed, terms_.negate(p.may_lack))), Direction::Quiet);
       return;
     }

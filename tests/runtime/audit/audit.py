@@ -50,7 +50,7 @@ policy {name} {{
     deny connect any 10.0.2.0/24:* as "not two" because "another team's"
     allow listen tcp 10.9.0.2:8080
   }}
-  run {{ command "/bin/true"  user {user}:{user} }}
+  run {{ command "/usr/bin/true"  user {user}:{user} }}
   {accepts}
 }}
 """
@@ -171,7 +171,8 @@ REFUSED = {"ECONNREFUSED", "EPERM", "EHOSTUNREACH", "EACCES"}
 
 
 def packets(agp, scratch, log, report):
-    forms = [("container", "oci", ""), ("process", "launcher", "accept unenforced listen tcp 10.9.0.2:8080 because \"test\"")]
+    forms = [("container", "oci", ""),
+             ("process", "launcher", "file { allow read, exec \"/usr/bin/true\" } accept wider read, exec \"/usr/bin/true\" because \"test\" accept unenforced listen tcp 10.9.0.2:8080 because \"test\"")]
     with World() as world:
         for isolation, stack, accepts in forms:
             for mode in ("enforce", "audit for net, syscall"):

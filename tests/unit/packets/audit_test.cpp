@@ -111,11 +111,13 @@ TEST(AuditedPackets, MutantsAreRefuted) {
     ASSERT_EQ(changed.find("NOT THERE"), std::string::npos) << m.name << '\n' << script;
     const auto proof = proofs(policy(), changed);
     const std::string* all[] = {&proof.permits, &proof.reports, &proof.quiet};
-    for (int i = 0; i < 3; ++i)
-      if (i == m.refuted)
+    for (int i = 0; i < 3; ++i) {
+      if (i == m.refuted) {
         EXPECT_TRUE(*all[i] != "proved" && !all[i]->starts_with("unknown")) << m.name << ": " << *all[i];
-      else if (m.refuted != 0)
+      } else if (m.refuted != 0) {
         EXPECT_EQ(*all[i], "proved") << m.name;
+      }
+    }
   }
 }
 
