@@ -102,7 +102,7 @@ void PolicyBuilder::statement(const syntax::Include& include, const Place& place
   std::map<std::string, Value> locals;
   std::map<std::string, Span> given;
   std::string key = fmt::format("{}:{}", found.module->path, fragment->name.text);
-  bool ok = true;
+  bool ok = true, misspelt = false;
   for (const auto& a : include.arguments) {
     const auto parameter = std::find_if(fragment->parameters.begin(), fragment->parameters.end(),
                                         [&](const syntax::Parameter& p) { return p.name.text == a.name.text; });
@@ -114,6 +114,7 @@ void PolicyBuilder::statement(const syntax::Include& include, const Place& place
           .relate(fragment->name.span, "the fragment is declared here")
           .helped(diagnostics::did_you_mean(a.name.text, names));
       ok = false;
+      misspelt = true;
       continue;
     }
     if (!given.emplace(a.name.text, a.span).second) {
@@ -132,7 +133,7 @@ void PolicyBuilder::statement(const syntax::Include& include, const Place& place
     std::optional<Value> value;
     if (p.fallback)
       value = patterns_.eval().evaluate_as({found.module, nullptr}, *p.fallback, p.type);
-    else
+    else if (!misspelt)  // a value under a wrong name is not missing too
       sink()
           .emit(kind::missing_argument, include.span, fmt::format("`{}` needs a value for `{}`", name, p.name.text))
           .relate(p.span, "the parameter is declared here")

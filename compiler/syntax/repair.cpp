@@ -197,14 +197,24 @@ class Search {
     return true;
   }
 
-  /// A `,` is the likely omission between elements of one list: not at the start of a line, not before a modifier, not
-  /// before a text that a modifier would introduce.
+  /// Does the token begin a line that is indented as a part of the phrase is? One column may be what a word that is
+  /// missing before it has left.
+  bool indented(const Token& token) const {
+    const auto column = [&](const Token& t) {
+      const std::size_t end = f_.text.rfind('\n', t.begin);
+      return t.begin - (end == std::string_view::npos ? 0 : end + 1);
+    };
+    return column(token) > column(original_[0]) + 1;
+  }
+
+  /// A `,` is the likely omission between elements of one list: not at the start of a line that looks like another
+  /// phrase, not before a modifier, not before a text that a modifier would introduce.
   bool comma_likely() const {
     if (!here()) return false;
     const Token& token = original_[at()];
     const bool modifier = token.type >= T::EXCEPT && token.type <= T::RISK;
     const bool prose = token.type == T::STRING && raw(at()).find(' ') != std::string_view::npos;
-    return !token.first && !modifier && !prose && f_.rule != R::actionPattern;
+    return (!token.first || indented(token)) && !modifier && !prose && f_.rule != R::actionPattern;
   }
 
   bool missing() {
