@@ -273,9 +273,10 @@ Patterns::List<EndpointPattern> Patterns::endpoints(const Scope& scope, const st
       base.ports = *set;
       base.icmp = has(protocols, Protocol::Icmp) && set->is_all();
     } else if (transport) {
-      sink()
-          .emit(kind::missing_port, e.span, "the endpoint has no port")
-          .helped("a port is never implied: write `:443`, or `:*` for every port");
+      if (!who.failed)
+        sink()
+            .emit(kind::missing_port, e.span, "the endpoint has no port")
+            .helped("a port is never implied: write `:443`, or `:*` for every port");
       continue;
     } else {
       base.icmp = true;

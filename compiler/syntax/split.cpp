@@ -67,6 +67,8 @@ class Splitter {
     if (i == start + 1 && !token.first && same_text(start, i)) return false;
     if (token.type == T::LBRACE) {
       const T before = t_[i - 1].type;
+      // Behind a line with more than the name of a block, such as the list of `mode`, it stands without a name.
+      if (pieces_ == Pieces::Statements && token.first && block_word(before) && !t_[i - 1].first) return true;
       return pieces_ == Pieces::Statements && !block_word(before) && before != T::DENY && before != T::IDENT &&
              before != T::ON;
     }
@@ -91,7 +93,7 @@ class Splitter {
       case Pieces::Items:
         return item_starter(i);
       case Pieces::Statements:
-        return statement_starter(type, next, before);
+        return statement_starter(type, next, before) && (!block_word(type) || t_[i].first || !t_[i + 1].first);
       case Pieces::Rules:
         return effect(type);
       case Pieces::NetEntries:
