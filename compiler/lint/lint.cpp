@@ -78,7 +78,7 @@ void absorb(std::vector<Finding>& findings) {
       const Kind* k = findings[f].diagnostic.kind;
       if (gone[f] || !same_place(findings[f], findings[s])) continue;
       if (k == &kind::path_directory_writable || k == &kind::interpreter_path_writable ||
-          k == &kind::autostart_writable || k == &kind::loader_config_writable || k == &kind::git_config_writable)
+          k == &kind::autostart_writable || k == &kind::loader_config_writable)
         gone[findings[f].extent >= findings[s].extent ? s : f] = true;
     }
   }

@@ -132,7 +132,7 @@ void bounds(Context& context) {
           .helped("give the bound that the work needs");
   };
   idle(p.limits.memory_bytes, std::uint64_t{16} << 40, "memory");
-  idle(p.limits.pids, std::uint64_t{1} << 22, "processes");  // PID_MAX_LIMIT (include/linux/threads.h)
+  idle(p.limits.pids, 1'000'000, "processes");  // a quarter of PID_MAX_LIMIT (include/linux/threads.h)
   idle(p.limits.cpu_milli, std::uint64_t{4096} * 1000, "processors");
   idle(p.limits.time_ms, std::uint64_t{365} * 24 * 3600 * 1000, "time");
 }
