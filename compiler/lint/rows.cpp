@@ -8,6 +8,7 @@
 
 #include "compiler/diagnostics/lint_kinds.hpp"
 #include "compiler/lint/guards.hpp"
+#include "compiler/lint/paths.hpp"
 #include "compiler/lint/reach.hpp"
 
 namespace agp::lint {
@@ -148,13 +149,28 @@ Reach::Keep keep(const ReachRow& row) {
     return [inside = addresses_of(row.guard)](const Rule& rule, std::uint32_t pattern) {
       return !(std::get<NetBody>(rule.body).endpoints[pattern].pattern.addresses - inside).empty();
     };
-  if (row.kind == &kind::dotenv_readable)
-    return [](const Rule& rule, std::uint32_t) { return rule.module.empty(); };  // a runtime is no project
+  if (row.kind == &kind::dotenv_readable)  // a runtime is no project, and people's own keys have a lint of their own
+    return [](const Rule& rule, std::uint32_t pattern) {
+      const auto& one = std::get<FileBody>(rule.body).patterns[pattern].pattern;
+      if (!rule.module.empty() || one.shape() != PathPattern::Shape::Node) return rule.module.empty();
+      const auto& keys = guard("std.guard.credentials.keys");
+      return std::none_of(keys.begin(), keys.end(), [&](const Rule& key) {
+        const auto* file = std::get_if<FileBody>(&key.body);
+        return file && std::any_of(file->patterns.begin(), file->patterns.end(),
+                                   [&](const auto& p) { return p.pattern.matches(one.base()); });
+      });
+    };
+  if (row.kind == &kind::metadata_reachable)  // where a name leads is unbounded-name's question
+    return [](const Rule& rule, std::uint32_t pattern) {
+      return !std::get<NetBody>(rule.body).endpoints[pattern].pattern.name;
+    };
   if (row.kind == &kind::any_resolver) {
-    // one private resolver that is spelled out is the author's own; a public one forwards to anybody
+    // one private resolver that is spelled out is the author's own; a public one forwards to anybody; and who may reach
+    // the whole Internet over HTTPS needs no resolver for that
     return [inside = addresses_of("std.guard.private")](const Rule& rule, std::uint32_t pattern) {
-      const AddressSet& asked = std::get<NetBody>(rule.body).endpoints[pattern].pattern.addresses;
-      return asked.size() > 16 || !(asked - inside).empty();
+      const EndpointPattern& asked = std::get<NetBody>(rule.body).endpoints[pattern].pattern;
+      const bool dns = asked.ports.contains(53) || asked.ports.contains(853) || asked.ports.contains(5353);
+      return asked.addresses.size() > 16 ? dns : !(asked.addresses - inside).empty();
     };
   }
   return {};
@@ -192,13 +208,49 @@ bool only_a_tree(const ReachRow& row, const Reach::Grant& grant) {
          });
 }
 
+/// Is there a sign that people keep a project in this tree? None: it is a directory of its own that is mounted for its
+/// data, beneath nobody's home; no rule spells out a hidden name in it; git does not run there.
+bool may_be_project(const Policy& policy, const std::string& tree) {
+  const Mount* mount = mount_of(policy, tree);
+  if (!mount || !mount->source || mount->target != tree) return true;
+  const std::string& source = *mount->source;
+  if (source.starts_with("/home/") || source.starts_with("/root/") || source.find("/.") != std::string::npos)
+    return true;
+  const auto hidden = [&](const auto& p) {
+    const auto& c = p.pattern.components;
+    std::string at;
+    for (std::size_t i = 0; i + 1 < c.size() && c[i].literal() && at.size() < tree.size(); ++i) {
+      at += "/" + c[i].literal_text();
+      if (at == tree) return c[i + 1].literal() && c[i + 1].literal_text().starts_with('.');
+    }
+    return false;
+  };
+  for (const Rule& rule : policy.rules)
+    if (const auto* file = std::get_if<FileBody>(&rule.body))
+      if (std::any_of(file->patterns.begin(), file->patterns.end(), hidden)) return true;
+  const auto runs = [&](std::string_view program) {
+    return decide(policy, FileAction{Verb::Exec, std::string(program)}).decision != Decision::Deny;
+  };
+  const auto& here = policy.run.workdir;
+  return here && (*here == tree || is_beneath(*here, tree)) &&
+         (runs("/usr/bin/git") || runs("/usr/local/bin/git") || runs("/bin/git"));
+}
+
 /// A name that a policy spells out is meant, and told quietly.
 bool spelled_out(const Reach::Grant& grant) {
   const auto* body = std::get_if<TextBody>(&grant.rule->body);
   return body && body->patterns[grant.pattern].pattern.find_first_of("*?") == std::string::npos;
 }
 
+/// A tree that is granted for its data, and in which nobody has a project.
+bool only_data(const Policy& policy, const ReachRow& row, const Reach::Grant& grant) {
+  if (!only_a_tree(row, grant)) return false;
+  const auto& pattern = std::get<FileBody>(grant.rule->body).patterns[grant.pattern].pattern;
+  return pattern.shape() == PathPattern::Shape::Subtree && !may_be_project(policy, pattern.base());
+}
+
 void tell(Context& context, const ReachRow& row, std::vector<Reach::Grant> grants) {
+  std::erase_if(grants, [&](const Reach::Grant& g) { return only_data(context.policy, row, g); });
   for (std::size_t i = 0; i < grants.size(); ++i) {
     const Reach::Grant& g = grants[i];
     auto& d =

@@ -101,8 +101,10 @@ const std::vector<Suppressions::Entry>& Suppressions::of(source::FileId file) {
     const std::string_view words = trim(whole.substr(2));
     if (!words.starts_with(word)) continue;
     Entry entry = read({file, comment.begin, comment.begin + static_cast<std::uint32_t>(whole.size())}, words);
-    const auto next = code.lower_bound(files_.position(file, comment.begin).line);
+    const std::uint32_t own = files_.position(file, comment.begin).line;
+    const auto next = code.lower_bound(own);
     entry.line = next == code.end() ? 0 : *next;
+    entry.behind = entry.line == own;
     out.push_back(std::move(entry));
   }
   return out;
@@ -115,7 +117,8 @@ bool Suppressions::covers(const diagnostics::Kind& k, source::Span span, source:
   for (Entry& entry : by_file_[span.file]) {
     if (!entry.fault.empty() || entry.expired || entry.line == 0) continue;
     const bool here = entry.line == files_.position(span.file, span.begin).line ||
-                      (statement.file == span.file && entry.line == files_.position(span.file, statement.begin).line);
+                      (!entry.behind && statement.file == span.file &&
+                       entry.line == files_.position(span.file, statement.begin).line);
     if (!here) continue;
     for (auto& [allowed, used] : entry.kinds)
       if (allowed == &k) found = used = true;

@@ -5,7 +5,8 @@
 
 SUITE is one of
   language   tests/language/**/*.agp: a policy, and what `agp check` finds in it, in `//~` lines below the lines
-             concerned; a line `// args: …` adds options; AGP3xxx are looked for in the folder `lints` alone; what a folder `parts` holds is there to be used by others
+             concerned; a line `// args: …` adds options; AGP3xxx are
+             looked for in the folder `lints` alone; what a folder `parts` holds is there to be used by others
   cli        tests/cli/NAME/: args (one command line a line; `!rm FILE` and
              `!append FILE TEXT` change a file between them, `!count FILE TIMES TEXT` adds a line for each number from 1,
              in the place of `{}`, and `!patch` applies what the command before printed), input/ (the working directory), made.json (files of it whose

@@ -6,7 +6,8 @@
   house.py pages      each diagnostic has its page in docs/reference/diagnostics, and each page its diagnostic
   house.py links      every link of the documentation leads somewhere, every page can be reached, every command, option and
                       script that it names exists
-  house.py lints      docs/reference/lints.md says of every candidate what became of it, and has every lint once
+  house.py lints      docs/reference/lints.md says of every candidate what became of it, has every lint once, and reviews
+                      every suppression of the examples and the library
   house.py coverage   each diagnostic is produced by a golden file or in tests/tree, but those of tests/diagnostics_exempt.txt, which may
                       only lose lines
 """
@@ -168,6 +169,16 @@ def lints():
             elif not re.match(r"not expressible because \S", fate):
                 faults.append(f"{here}: it is neither done, nor merged, nor not expressible")
     faults += [f"docs/reference/lints.md: group {group} is missing" for group in groups]
+    reviewed = {place: names.split(", ") for place, names in re.findall(r"^\| `([\w./-]+\.agp)` \| ([\w, -]+) \|", text, re.M)}
+    written = {}
+    for folder in ("docs/examples", "stdlib-policies"):
+        for path in sorted((ROOT / folder).rglob("*.agp")):
+            for names in re.findall(r"// agp-allow (.*?) until ", path.read_text(encoding="utf-8")):
+                written.setdefault(str(path.relative_to(ROOT)), []).extend(re.split(r",\s*", names))
+    faults += [f"{place}: what is allowed there is not what docs/reference/lints.md reviews" for place in sorted(set(reviewed) | set(written))
+               if sorted(reviewed.get(place, [])) != sorted(written.get(place, []))]
+    if len(written) > 10:
+        faults.append("more than ten suppressions in the examples and the library")
     faults += [f"docs/reference/lints.md has {code} {done.count(code)} times" for code in sorted(set(known) | set(done))
                if done.count(code) != (code >= "AGP3010")]
     return faults
