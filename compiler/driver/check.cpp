@@ -10,7 +10,9 @@
 #include "compiler/driver/emission.hpp"
 #include "compiler/driver/findings.hpp"
 #include "compiler/driver/progress.hpp"
+#include "compiler/lint/lint.hpp"
 #include "compiler/plan/stack.hpp"
+#include "compiler/project/config.hpp"
 
 namespace agp::driver {
 namespace {
@@ -58,6 +60,10 @@ CheckedFile check_file(Session& session, source::FileId file, const std::vector<
   std::vector<const model::Policy*> here;
   for (const auto& policy : unit.policies) here.push_back(&policy);
   vacuous(session, unit.invariants, here);
+  if (session.options.policy)
+    std::erase_if(here, [&](const model::Policy* p) { return p->name != *session.options.policy; });
+  const auto levels = project::lint_levels(session.files, session.project->config().path);
+  lint::check(session.files, file, here, {levels, session.options.today, space_limits(session)}, session.sink);
   for (auto& policy : unit.policies) {
     if (session.options.policy && policy.name != *session.options.policy) continue;
     const model::Target target = plan::target_for(policy, *session.target);

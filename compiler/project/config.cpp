@@ -23,13 +23,15 @@ namespace kind = diagnostics::kind;
 constexpr std::size_t largest_file = std::size_t{1} << 30;  ///< offsets in spans have 32 bits
 constexpr std::size_t deepest_nesting = 1000;               ///< each level costs the parser some stack
 
-constexpr std::array<std::string_view, 4> top_keys = {"root", "target", "exclude", "limits"};
+constexpr std::array<std::string_view, 5> top_keys = {"root", "target", "exclude", "limits", "lints"};
 constexpr std::array<std::string_view, 4> limit_keys = {"file-size", "nesting", "files", "cells"};
 
 class Reader {
  public:
   Reader(const source::Files& files, source::FileId id, Config& config, diagnostics::Sink& sink)
       : files_(files), id_(id), config_(config), sink_(sink) {}
+
+  const LintLevels& levels() const { return levels_; }
 
   bool read() {
     const std::size_t before = sink_.errors();
@@ -83,6 +85,8 @@ class Reader {
         exclude(node);
       else if (key == "limits")
         limits(node);
+      else if (key == "lints")
+        lints(node);
       else
         unknown(key, "`agp.toml`", top_keys);
     }
@@ -149,6 +153,47 @@ class Reader {
     }
   }
 
+  /// `all` first, whatever the order: what is said of one lint beats what is said of all.
+  void lints(const toml::node& node) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) {
+      wrong(node.source(), "`lints` is not a table").helped("write `[lints]` and `NAME = \"off\"` beneath it");
+      return;
+    }
+    const auto is_lint = [](const diagnostics::Kind& k) { return k.number >= 3010 && k.number < 4000; };
+    if (const toml::node* all = table->get("all"))
+      if (const auto to = level(*all))
+        for (const diagnostics::Kind* k : diagnostics::all_kinds())
+          if (is_lint(*k)) levels_[k->number] = *to;
+    for (const auto& [key, value] : *table) {
+      if (key == "all") continue;
+      const diagnostics::Kind* k = diagnostics::find_kind(key.str());
+      if (k == nullptr || !is_lint(*k)) {
+        std::vector<std::string_view> names;
+        for (const diagnostics::Kind* one : diagnostics::all_kinds())
+          if (is_lint(*one)) names.push_back(one->name);
+        Diagnostic& d =
+            wrong(key.source(), k == nullptr ? fmt::format("no lint is called `{}`", key.str())
+                                             : fmt::format("`{}` is no lint: its severity is fixed", key.str()));
+        if (k == nullptr) d.helped(diagnostics::did_you_mean(key.str(), names));
+      } else if (const auto to = level(value)) {
+        levels_[k->number] = *to;
+      }
+    }
+  }
+
+  /// Nothing when it is none, and reported; a severity, or none for `off`.
+  std::optional<std::optional<diagnostics::Severity>> level(const toml::node& node) {
+    using diagnostics::Severity;
+    const std::string text = node.value_exact<std::string>().value_or("");
+    if (text == "off") return std::optional<Severity>();
+    if (text == "note") return Severity::Note;
+    if (text == "warning") return Severity::Warning;
+    if (text == "error") return Severity::Error;
+    wrong(node.source(), "the level of a lint is `off`, `note`, `warning` or `error`");
+    return std::nullopt;
+  }
+
   static std::optional<std::size_t> count(const toml::node& node) {
     const auto value = node.value_exact<std::int64_t>();
     if (!value || *value < 1) return std::nullopt;
@@ -190,12 +235,26 @@ class Reader {
   source::FileId id_;
   Config& config_;
   diagnostics::Sink& sink_;
+  LintLevels levels_;
 };
 
 }  // namespace
 
 bool read_config(const source::Files& files, source::FileId id, Config& config, diagnostics::Sink& sink) {
   return Reader(files, id, config, sink).read();
+}
+
+LintLevels lint_levels(const source::Files& files, const std::string& path) {
+  if (path.empty()) return {};
+  for (source::FileId id = 0; id < files.size(); ++id) {
+    if (files.get(id).path != path || files.get(id).library) continue;
+    Config config;
+    diagnostics::Sink told;  // when the run began
+    Reader reader(files, id, config, told);
+    reader.read();
+    return reader.levels();
+  }
+  return {};
 }
 
 }  // namespace agp::project

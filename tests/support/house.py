@@ -6,6 +6,8 @@
   house.py pages      each diagnostic has its page in docs/reference/diagnostics, and each page its diagnostic
   house.py links      every link of the documentation leads somewhere, every page can be reached, every command, option and
                       script that it names exists
+  house.py lints      docs/reference/lints.md says of every candidate what became of it, has every lint once, and reviews
+                      every suppression of the examples and the library
   house.py coverage   each diagnostic is produced by a golden file or in tests/tree, but those of tests/diagnostics_exempt.txt, which may
                       only lose lines
 """
@@ -140,6 +142,48 @@ def links():
     return documentation.links_faults() + documentation.command_faults()
 
 
+def lints():
+    """Candidates by group, as reviewed; a new one is added here and on the page."""
+    groups = {"A": 17, "B": 10, "C": 13, "D": 6, "E": 32, "F": 7, "G": 25, "H": 18, "I": 11, "J": 6}
+    text = (ROOT / "docs/reference/lints.md").read_text(encoding="utf-8")
+    known = {f"AGP{n}": name for n, name in re.findall(r'^AGP_DIAGNOSTIC\((\d+), \w+, "([\w-]+)"', (ROOT / "compiler/diagnostics/lints.def").read_text(), re.M)}
+    faults, done, seen = [], [], set()
+    for group, body in re.findall(r"^### ([A-Z]):[^\n]*\n(.*?)(?=^### |\Z)", text, re.M | re.S):
+        rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", body, re.M)
+        if len(rows) != groups.pop(group, 0):
+            faults.append(f"docs/reference/lints.md: group {group} has {len(rows)} candidates")
+        for candidate, fate in rows:
+            here = f"docs/reference/lints.md: {candidate}"
+            if candidate in seen:
+                faults.append(f"{here} stands twice")
+            seen.add(candidate)
+            code = re.match(r"\[(AGP3\d{3})\]\(diagnostics/\1\.md\) ([\w-]+)$", fate)
+            merged = re.match(r"merged into \[(AGP\d{4})\]", fate)
+            if code:
+                done.append(code[1])
+                if known.get(code[1]) != code[2]:
+                    faults.append(f"{here}: {code[1]} is not called {code[2]}")
+            elif merged:
+                if merged[1] not in codes():
+                    faults.append(f"{here}: there is no {merged[1]}")
+            elif not re.match(r"not expressible because \S", fate):
+                faults.append(f"{here}: it is neither done, nor merged, nor not expressible")
+    faults += [f"docs/reference/lints.md: group {group} is missing" for group in groups]
+    reviewed = {place: names.split(", ") for place, names in re.findall(r"^\| `([\w./-]+\.agp)` \| ([\w, -]+) \|", text, re.M)}
+    written = {}
+    for folder in ("docs/examples", "stdlib-policies"):
+        for path in sorted((ROOT / folder).rglob("*.agp")):
+            for names in re.findall(r"// agp-allow (.*?) until ", path.read_text(encoding="utf-8")):
+                written.setdefault(str(path.relative_to(ROOT)), []).extend(re.split(r",\s*", names))
+    faults += [f"{place}: what is allowed there is not what docs/reference/lints.md reviews" for place in sorted(set(reviewed) | set(written))
+               if sorted(reviewed.get(place, [])) != sorted(written.get(place, []))]
+    if len(written) > 10:
+        faults.append("more than ten suppressions in the examples and the library")
+    faults += [f"docs/reference/lints.md has {code} {done.count(code)} times" for code in sorted(set(known) | set(done))
+               if done.count(code) != (code >= "AGP3010")]
+    return faults
+
+
 def coverage():
     found = set()
     for path in (ROOT / "tests/language").rglob("*.agp"):
@@ -161,7 +205,7 @@ def coverage():
 
 
 def main():
-    rules = {"arrows": arrows, "pages": pages, "links": links, "coverage": coverage}
+    rules = {"arrows": arrows, "pages": pages, "links": links, "lints": lints, "coverage": coverage}
     if len(sys.argv) != 2 or sys.argv[1] not in rules:
         sys.exit(__doc__)
     faults = rules[sys.argv[1]]()

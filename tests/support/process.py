@@ -181,7 +181,7 @@ def a_terminal_sees_how_far_a_run_is(home):
     run.stdin.close()
     out = run.stdout.read()
     expect(run.wait(LIMIT) == 0 and b"plan of" in out, out)
-    while b"no findings" not in seen:
+    while b"1 policy: " not in seen:
         expect(select.select([terminal], [], [], LIMIT)[0], f"no summary: {seen!r}")
         seen += os.read(terminal, 4096)
     os.close(terminal)

@@ -132,6 +132,35 @@ class Tree(unittest.TestCase):
             self.assertIn(f"agp check: {kept} of 26 files", run.stderr)
             self.assertEqual("counts for nothing since" in run.stdout, day == "2026-02-02")
 
+    def test_levels_of_lints_count(self):
+        self.cached("p01.agp")
+        for levels, severity in (('all = "off"', None), ('no-memory-limit = "error"', "error"), ("", "warning")):
+            (self.root / "agp.toml").write_text(f"[lints]\n{levels}\n")
+            self.assertEqual(self.cached("p01.agp"), 0, levels)
+            self.assertEqual(self.cached("p01.agp"), 1, levels)
+            out = self.check("--cache", self.cache, "p01.agp").stdout
+            self.assertEqual(f"{severity}[AGP3260]" in out, severity is not None, out)
+        # a configuration by name, whose bytes change
+        other = self.dir / "other.toml"
+        other.write_text("")
+        self.cached("--config", other, "p01.agp")
+        other.write_text('[lints]\nall = "off"\n')
+        self.assertEqual(self.cached("--config", other, "p01.agp"), 0)
+
+    def test_a_day_counts_where_a_suppression_has_one(self):
+        text = (self.root / "p01.agp").read_text()
+        allowed = "// agp-allow no-memory-limit until 2026-02-01: a test\n"
+        (self.root / "p01.agp").write_text(text.replace("policy p01", allowed + "policy p01"))
+        # and in a file that others use
+        (self.root / "shared.agp").write_text(
+            SHARED + "// agp-allow no-pids-limit until 2026-02-01: another\npolicy other { include data }\n")
+        words = ("--cache", self.cache, "-v", "p01.agp", "shared.agp")
+        for day, kept in (("2026-01-01", 0), ("2026-02-01", 0), ("2026-02-01", 2), ("2026-02-02", 0), ("2026-02-02", 2)):
+            run = self.check("--at", day, *words)
+            self.assertIn(f"agp check: {kept} of 2 files", run.stderr)
+            self.assertEqual(run.stdout.count("[AGP3002]"), 2 * (day == "2026-02-02"), run.stdout)
+            self.assertEqual("`p01` bounds no memory" in run.stdout, day == "2026-02-02")
+
     def test_wrong_bytes_are_never_believed(self):
         self.cached()
         entries = self.entries()

@@ -1,0 +1,183 @@
+// Grants that are harmless one by one. In: the policy. Out: AGP3017, AGP3119, AGP3176, AGP3184, AGP3295, each with the
+// grants that make it as steps.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "compiler/diagnostics/lint_kinds.hpp"
+#include "compiler/lint/guards.hpp"
+#include "compiler/lint/names.hpp"
+#include "compiler/lint/network.hpp"
+
+namespace agp::lint {
+
+using namespace model;
+using analysis::Sort;
+using analysis::Space;
+using diagnostics::Severity;
+namespace kind = diagnostics::kind;
+
+namespace {
+
+/// What may be written and then executed: dropped and run.
+void write_and_exec(Context& context) {
+  if (context.off(kind::write_and_exec)) return;
+  constexpr Verbs exec = static_cast<Verbs>(Verb::Exec),
+                  fill = static_cast<Verbs>(Verb::Modify) | static_cast<Verbs>(Verb::Create);
+  Reach files(context, Sort::File, verbs_write | exec);
+  struct Cell {
+    std::size_t exec = ~std::size_t{0}, write = ~std::size_t{0};
+  };
+  std::map<std::uint32_t, Cell> cells;
+  const Space* where = nullptr;
+  files.each_permitted([&](const Space& space, std::size_t c) {
+    where = &space;
+    if (space.verbs(c) & exec) cells[space.path_cell(c)].exec = c;
+    if (space.verbs(c) & fill) cells[space.path_cell(c)].write = c;
+  });
+  const auto place = [&](const analysis::PatternRef& ref) {
+    const Rule& rule = files.rule(ref.rule);
+    const auto& p = std::get<FileBody>(rule.body).patterns[ref.pattern];
+    return context.place(rule, p.span, p.text);
+  };
+  std::vector<source::Span> told;
+  for (const auto& [path, cell] : cells) {
+    if (cell.exec == ~std::size_t{0} || cell.write == ~std::size_t{0}) continue;
+    const auto runs = files.granting(cell.exec), writes = files.granting(cell.write);
+    if (runs.empty() || writes.empty()) continue;
+    const Context::Place run = place(runs.front()), write = place(writes.front());
+    if (std::find(told.begin(), told.end(), run.span) != told.end()) continue;
+    told.push_back(run.span);
+    auto& d = context.report(kind::write_and_exec, run,
+                             fmt::format("`{}` permits executing what `{}` permits writing", run.text, write.text));
+    d.witnessed(fmt::format("exec \"{}\"", std::get<FileAction>(where->witness(cell.exec)).path));
+    d.relate(write.span, "1. a program is written here").relate(run.span, "2. and executed from here");
+    d.helped("execute from directories that may not be written");
+  }
+}
+
+/// Something secret may be read, and something takes it to whoever listens.
+void secret_and_exit(Context& context) {
+  if (context.off(kind::secret_and_exit)) return;
+  Reach net(context, Sort::Net);
+  std::vector<Exit> exits = wide_exits(context, net);
+  for (const Rule& rule : context.policy.rules) {
+    const auto* body = std::get_if<NetBody>(&rule.body);
+    if (!body || rule.expired || rule.effect == Effect::Deny || body->direction != Direction::Connect) continue;
+    for (const auto& e : body->endpoints)
+      if (e.pattern.name && risk_of(*e.pattern.name) != NameRisk::None && risk_of(*e.pattern.name) != NameRisk::Forge)
+        exits.push_back({context.place(rule, e.span, e.text), e.text, false});
+  }
+  if (exits.empty()) return;
+  struct Secret {
+    Reach::Grant grant;
+    bool grave;
+  };
+  std::vector<Secret> secrets;
+  const auto ask = [&](std::string_view name, Sort sort, bool grave) {
+    Reach reach(context, sort, static_cast<Verbs>(Verb::Read));
+    if (reach.idle()) return;
+    const bool project = name == "std.guard.credentials.project";
+    const std::size_t q = project ? reach.ask_rooted(guard(name), static_cast<Verbs>(Verb::Read))
+                                  : reach.ask(guard(name), static_cast<Verbs>(Verb::Read));
+    const auto keep = [&](const Rule& rule, std::uint32_t) { return !project || rule.module.empty(); };
+    for (Reach::Grant& g : reach.grants(q, kind::secret_and_exit, keep)) secrets.push_back({std::move(g), grave});
+  };
+  ask("std.guard.credentials.keys", Sort::File, true);
+  ask("std.guard.credentials.browsers", Sort::File, true);
+  ask("std.guard.credentials.services", Sort::File, true);
+  ask("std.guard.credentials.project", Sort::File, false);
+  ask("std.guard.environment.secrets", Sort::Env, false);
+  if (secrets.empty()) return;
+  const Exit& out = exits.front();
+  const bool grave = std::any_of(secrets.begin(), secrets.end(), [](const Secret& s) { return s.grave; });
+  auto& d = context.report(
+      kind::secret_and_exit, out.place,
+      fmt::format("what `{}` reads, `{}` can send anywhere", secrets.front().grant.place.text, out.place.text));
+  if (!grave) d.severity = Severity::Warning;
+  d.witnessed(fmt::format("{} with {}", secrets.front().grant.witness, out.witness));
+  std::vector<source::Span> told;
+  for (const Secret& s : secrets) {
+    if (told.size() >= 4 || std::find(told.begin(), told.end(), s.grant.place.span) != told.end()) continue;
+    told.push_back(s.grant.place.span);
+    d.relate(s.grant.place.span, fmt::format("1. a secret is read here: {}", s.grant.witness));
+  }
+  d.relate(out.place.span, "2. and leaves here").helped("name the destinations, or deny the secrets by a guard");
+}
+
+const Rule* granting(const Policy& policy, const SyscallAction& action) {
+  const Verdict v = decide(policy, action);
+  return v.decision == Decision::Deny || v.rules.empty() ? nullptr : &policy.rules[v.rules.front()];
+}
+
+Context::Place call_place(const Context& context, const Rule& rule, std::string_view name) {
+  for (const auto& p : std::get<SyscallBody>(rule.body).patterns)
+    if (p.pattern.name == name) return context.place(rule, p.span, p.text);
+  return context.place(rule, rule.span, std::string(name));
+}
+
+void calls(Context& context) {
+  constexpr std::uint64_t new_user = 0x10000000;  // CLONE_NEWUSER (include/uapi/linux/sched.h)
+  const Policy& p = context.policy;
+  if (const Rule* clone3 = granting(p, {"clone3", {}, linux::Arch::x86_64});
+      clone3 && granting(p, {"clone", {}, linux::Arch::x86_64}) &&
+      !granting(p, {"clone", {new_user}, linux::Arch::x86_64})) {
+    const Context::Place place = call_place(context, *clone3, "clone3");
+    context
+        .report(kind::clone3_unseen, place,
+                fmt::format("`{}` passes by the conditions on `clone`: its flags are behind a pointer", place.text))
+        .witnessed("syscall clone3 with CLONE_NEWUSER")
+        .helped("deny clone3");
+  }
+  const Rule* memory = granting(p, {"memfd_create", {}, linux::Arch::x86_64});
+  const Rule* run = granting(p, {"execveat", {}, linux::Arch::x86_64});
+  if (memory && run && !memory->implied) {
+    const Context::Place place = call_place(context, *memory, "memfd_create");
+    const Context::Place second = call_place(context, *run, "execveat");
+    auto& d =
+        context.report(kind::memory_program, place,
+                       fmt::format("`{}` and `{}` together execute bytes that are no file", place.text, second.text));
+    d.note("no rule on paths sees them").relate(place.span, "1. bytes are put into memory here");
+    if (!run->implied) d.relate(second.span, "2. and executed here");
+    d.helped("deny execveat");
+  }
+}
+
+/// A directory of the command's own `PATH` in which it may put a program.
+void search_path(Context& context) {
+  const Policy& p = context.policy;
+  const auto path = p.env_set.find("PATH");
+  if (path == p.env_set.end()) return;
+  const std::string& list = path->second;
+  for (std::size_t i = 0; i <= list.size();) {
+    const std::size_t end = std::min(list.find(':', i), list.size());
+    const std::string directory = list.substr(i, end - i);
+    i = end + 1;
+    if (!is_canonical_path(directory) || directory == "/") continue;
+    const std::string planted = directory + "/planted";
+    const Verdict write = decide(p, FileAction{Verb::Create, planted});
+    const Verdict run = decide(p, FileAction{Verb::Exec, planted});
+    if (write.decision == Decision::Deny || run.decision == Decision::Deny) continue;
+    auto& d = context.report(kind::writable_search_path,
+                             fmt::format("`PATH` has `{}`, where programs may be written and executed", directory));
+    d.witnessed(fmt::format("create \"{}\" with exec \"{}\"", planted, planted));
+    d.relate(context.place(p.rules[write.rules[0]], p.rules[write.rules[0]].span, "").span,
+             "1. a program is written here");
+    d.relate(context.place(p.rules[run.rules[0]], p.rules[run.rules[0]].span, "").span,
+             "2. and found under another's name");
+    d.helped("leave the directory out of `PATH`");
+    return;
+  }
+}
+
+}  // namespace
+
+void find_chains(Context& context) {
+  write_and_exec(context);
+  secret_and_exit(context);
+  calls(context);
+  search_path(context);
+}
+
+}  // namespace agp::lint

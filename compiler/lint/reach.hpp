@@ -1,0 +1,72 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/analysis/units.hpp"
+#include "compiler/lint/finding.hpp"
+
+namespace agp::lint {
+
+/// Which part of some sets a policy permits, and what grants it: the policy's rules of one sort and the sets, cut into
+/// cells together. A set of paths is about the host: it is carried through the policy's mounts, what a tmpfs shows is
+/// in no set, and a read-only mount takes writing away.
+class Reach {
+ public:
+  /// `verbs`: of Sort::File, which a set asks about. Rules of other sorts take no part.
+  Reach(Context& context, analysis::Sort sort, model::Verbs verbs = model::verbs_all);
+
+  /// One more set, as rules whose effect does not matter; its number.
+  std::size_t ask(const std::vector<model::Rule>& rules, model::Verbs verbs = model::verbs_all);
+
+  /// A set that protects one project, its patterns with `**` in front: asked about at the top of every tree that the
+  /// policy grants, at every directory that its patterns spell out, and where a mount leads into the set.
+  std::size_t ask_rooted(const std::vector<model::Rule>& rules, model::Verbs verbs);
+
+  /// Where a part of the set is granted.
+  struct Grant {
+    Context::Place place;
+    std::string witness;
+    const model::Rule* rule = nullptr;
+    std::uint32_t pattern = 0;  ///< of the rule
+    std::size_t extent = 0;     ///< cells of the set that this place grants
+  };
+  /// The fewest places that grant all that is permitted of the set, without those where `kind` is suppressed. `keep`
+  /// says which patterns count as a grant; a cell that no counted pattern grants is left out.
+  using Keep = std::function<bool(const model::Rule&, std::uint32_t pattern)>;
+  std::vector<Grant> grants(std::size_t question, const diagnostics::Kind& kind, const Keep& keep = {});
+
+  /// Calls `visit(space, cell)` for each permitted cell.
+  void each_permitted(const std::function<void(const analysis::Space&, std::size_t)>& visit);
+  /// What grants a permitted cell.
+  std::vector<analysis::PatternRef> granting(std::size_t cell) const;
+  const model::Rule& rule(std::size_t index) const { return *policy_rules_[index]; }
+  bool idle() const { return policy_rules_.empty(); }  ///< nothing of the sort is granted
+
+ private:
+  struct Part {
+    model::Rule rule;
+    std::size_t question;
+    int mount;  ///< -1: only where no mount is; -2: anywhere but on a tmpfs
+  };
+  static constexpr int root = -1, of_host = -2;
+
+  void cut();
+  void add(model::Rule rule, std::size_t question, int mount);
+  void add_paths(const model::Rule& rule, std::size_t question, model::Verbs verbs);
+
+  Context& context_;
+  analysis::Sort sort_;
+  std::vector<const model::Rule*> policy_rules_;
+  std::vector<model::Rule> markers_;
+  std::vector<int> marked_;  ///< the mount of a marker
+  std::vector<Part> parts_;
+  std::size_t questions_ = 0;
+  std::unique_ptr<analysis::Space> space_;
+  std::vector<bool> permitted_;
+  std::vector<std::vector<std::size_t>> inside_;  ///< cell -> questions
+};
+
+}  // namespace agp::lint

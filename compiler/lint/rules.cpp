@@ -1,0 +1,127 @@
+// One rule by itself. In: the policy's rules. Out: AGP3053, AGP3070, AGP3154, AGP3193, AGP3290.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/diagnostics/lint_kinds.hpp"
+#include "compiler/lint/finding.hpp"
+#include "compiler/lint/paths.hpp"
+
+namespace agp::lint {
+
+using namespace model;
+namespace kind = diagnostics::kind;
+
+namespace {
+
+/// `/data*` -> `/data`: the last component that ends with the pattern's only wildcard, after a letter or digit.
+std::string prefix_of(const PathPattern& p) {
+  std::string out;
+  for (const PathComponent& c : p.components) {
+    if (c.literal()) {
+      out += "/" + c.literal_text();
+      continue;
+    }
+    if (c.any_depth || c.alternatives.size() != 1 || c.alternatives[0].size() < 2) return {};
+    const auto& tokens = c.alternatives[0];
+    std::string name;
+    for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+      if (tokens[i].kind != PathToken::Kind::Literal) return {};
+      name += tokens[i].byte;
+    }
+    const char last = name.back();
+    const bool word = (last >= 'a' && last <= 'z') || (last >= 'A' && last <= 'Z') || (last >= '0' && last <= '9');
+    return word && tokens.back().kind == PathToken::Kind::AnyRun ? out + "/" + name : std::string();
+  }
+  return {};
+}
+
+bool named(const Policy& policy, const std::string& path) {
+  for (const Mount& m : policy.run.mounts)
+    if (m.target == path) return true;
+  for (const Rule& rule : policy.rules)
+    if (const auto* file = std::get_if<FileBody>(&rule.body))
+      for (const auto& p : file->patterns)
+        if (p.pattern.shape() != PathPattern::Shape::Other && p.pattern.base() == path) return true;
+  return false;
+}
+
+void file_rule(Context& context, const Rule& rule, const FileBody& body) {
+  if (!rule.module.empty()) return;
+  for (const auto& p : body.patterns) {
+    const Context::Place place = context.place(rule, p.span, p.text);
+    if (rule.effect != Effect::Deny) {
+      const std::string path = prefix_of(p.pattern);
+      if (!path.empty() && named(context.policy, path))
+        context
+            .report(kind::sibling_prefix, place,
+                    fmt::format("`{}` also has siblings of `{}` whose names begin alike", place.text, path))
+            .witnessed(fmt::format("{} \"{}-other\"", verbs_text(body.verbs), path))
+            .helped(fmt::format("write `\"{}/**\"`", path));
+      continue;
+    }
+    if (!has(body.verbs, Verb::Exec) || p.pattern.shape() != PathPattern::Shape::Node) continue;
+    const std::string program = p.pattern.base();
+    for (const Rule& other : context.policy.rules) {
+      const auto* wide = std::get_if<FileBody>(&other.body);
+      if (!wide || other.effect == Effect::Deny || other.expired || !has(wide->verbs, Verb::Exec)) continue;
+      const auto tree = std::find_if(wide->patterns.begin(), wide->patterns.end(), [&](const auto& w) {
+        return w.pattern.shape() != PathPattern::Shape::Node && w.pattern.matches(program);
+      });
+      if (tree == wide->patterns.end()) continue;
+      const Context::Place granted = context.place(other, tree->span, tree->text);
+      auto& d = context.report(kind::exec_denylist, p.span, rule.span,
+                               fmt::format("`{}` is denied by its name inside a tree that may be executed", program));
+      d.note("a copy, another program that does the same, or an interpreter is not denied");
+      d.relate(granted.span, "executing is permitted here").helped("allow the programs that are needed instead");
+      break;
+    }
+  }
+}
+
+void call_rule(Context& context, const Rule& rule, const SyscallBody& body) {
+  constexpr int enosys = 38;
+  static constexpr std::string_view probed[] = {
+      "statx",          "faccessat2",   "openat2",      "clone3",          "fchmodat2",
+      "rseq",           "close_range",  "epoll_pwait2", "futex_waitv",     "landlock_create_ruleset",
+      "io_uring_setup", "memfd_secret", "pidfd_open",   "copy_file_range", "getrandom"};
+  if (rule.effect != Effect::Deny || !rule.module.empty()) return;
+  const bool hard =
+      body.denial.kind != Denial::Kind::Errno || (body.denial.errno_value != 0 && body.denial.errno_value != enosys);
+  if (!hard) return;
+  for (const auto& p : body.patterns)
+    if (p.pattern.tests.empty() && std::find(std::begin(probed), std::end(probed), p.pattern.name) != std::end(probed))
+      context
+          .report(kind::probe_refused_hard, p.span, rule.span,
+                  fmt::format("libraries probe for `{}` and fall back on ENOSYS alone", p.pattern.name))
+          .helped(fmt::format("deny {} errno ENOSYS", p.pattern.name));
+}
+
+}  // namespace
+
+void find_rule_shapes(Context& context) {
+  for (const Rule& rule : context.policy.rules) {
+    if (rule.expired) continue;
+    if (const auto* file = std::get_if<FileBody>(&rule.body)) file_rule(context, rule, *file);
+    if (const auto* call = std::get_if<SyscallBody>(&rule.body)) call_rule(context, rule, *call);
+    if (rule.effect == Effect::Deny) continue;
+    if (const auto* local = std::get_if<UnixBody>(&rule.body); local && local->abstract &&
+                                                               local->direction == Direction::Connect &&
+                                                               context.policy.isolation == Isolation::Process)
+      context
+          .report(kind::host_abstract_sockets, context.place(rule, rule.span, "connect unix @abstract"),
+                  "a process without a network namespace of its own reaches the abstract sockets of the host")
+          .helped("isolation container");
+    if (const auto* text = std::get_if<TextBody>(&rule.body); text && text->sort == TextBody::Sort::Env)
+      for (const auto& p : text->patterns)
+        if (p.pattern.find_first_not_of("*?") == std::string::npos) {
+          const Context::Place place = context.place(rule, p.span, p.text);
+          context
+              .report(kind::inherited_environment, place,
+                      fmt::format("`{}` passes on whatever the starter has in its environment", place.text))
+              .helped("name the variables: `allow \"LANG\", \"LC_*\"`");
+        }
+  }
+}
+
+}  // namespace agp::lint
