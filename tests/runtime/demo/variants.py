@@ -71,7 +71,10 @@ class Variants(unittest.TestCase):
         self.assertEqual(got, {"connect tcp 10.0.1.52:443": (None, self.DENIED)})
 
     def test_with_packet_sockets(self):
-        got = self.changed(("allow @default\n", "allow @default\n    allow socket(domain == AF_PACKET)\n"))
+        got = self.changed(("allow @default\n", """allow @default
+    // agp-allow exotic-family until 9999-12-31: the test is about it
+    allow socket(domain == AF_PACKET)
+"""))
         self.assertEqual(got["filter socket(AF_PACKET, SOCK_RAW, 0)"], (self.DENIED, self.PERMITTED))
         self.assertNotIn("packet socket", got)  # the capability is missing still
         self.assertTrue(all("socket(" in i for i in got), got)
