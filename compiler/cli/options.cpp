@@ -197,7 +197,8 @@ const OptionRow rows[] = {
     {"--landlock", "FILE", "a Landlock ruleset", Verify, AGP_STORE(verify.landlock)},
 
     {"--expect", "DECISION", "allow, ask or deny: exit 1 when the decision is another", Query, set_expect, decisions},
-    {"--why", "", "show the rules behind the decision in their source", Query, AGP_FLAG(why, true)},
+    {"--why", "", "the rules behind the decision, or behind each finding, from which none can be left out",
+     Query | Check, AGP_FLAG(why, true), nullptr, about_run},
 
     {"--allow-widening", "", "exit 0 also when something became permitted", Diff, AGP_FLAG(allow_widening, true)},
 

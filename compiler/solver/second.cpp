@@ -181,7 +181,7 @@ Finished run(const SecondSolver& solver, const std::string& script, std::size_t 
   char* arguments[] = {program.data(), language.data(), incremental.data(), limit.data(), nullptr};
   char* environment[] = {nullptr};
   // each question has its time; beside them there is the reading of the script
-  const auto all = solver.timeout * static_cast<long>(questions) + std::chrono::seconds(10);
+  const auto all = solver.timeout * static_cast<long>(questions) + solver.startup;
   const auto seconds = static_cast<std::uint64_t>(all.count()) / 1000 + 1;
   int in[2], out[2];
   if (::pipe2(in, O_CLOEXEC) != 0) return {{}, std::strerror(errno)};
@@ -246,11 +246,13 @@ Opinions second_opinion(const Terms& terms, std::span<const Term> questions, con
   std::string_view rest = done.out;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const auto answer = said(rest.substr(0, end));
-    if (!answer || count == questions.size()) {
+    const auto answer = count < questions.size() ? said(rest.substr(0, end)) : std::nullopt;
+    if (!answer) {
       // an error shifts what comes behind it: nothing of it is about a question any more
       std::fill(out.said.begin(), out.said.end(), Said::Unknown);
-      if (out.fault.empty()) out.fault = fmt::format("it says `{}`", rest.substr(0, std::min<std::size_t>(end, 200)));
+      if (out.fault.empty()) out.fault = count == questions.size()
+                                        ? "it says more than was asked"
+                                        : fmt::format("it says `{}`", rest.substr(0, std::min<std::size_t>(end, 200)));
       return out;
     }
     out.said[count++] = *answer;

@@ -53,20 +53,17 @@ class Redecide {
     for (std::uint32_t p = 0; p < space_.patterns().size(); ++p) member(p);
     for (const auto& [key, group] : groups_) ask(group);
     const solver::Opinions opinions = solver::second_opinion(terms_, questions_, solver_);
-    std::string open;
-    for (std::size_t q = 0; q < questions_.size(); ++q) {
-      if (opinions.said[q] == solver::Said::Sat)
-        sink_
-            .emit(kind::solvers_disagree, policy_.name_span,
-                  fmt::format("`{}` finds {} of `{}` that agp's own engine does not", solver_.program, said_[q],
-                              policy_.name))
-            .about(policy_.name)
-            .note("one of them has a bug: no verdict about this policy can be relied on")
-            .helped("please report it with the policy");
-      else if (opinions.said[q] == solver::Said::Unknown && open.empty())
-        open = said_[q];
-    }
-    if (!open.empty()) unknown(opinions.fault);
+    const auto disputed = std::find(opinions.said.begin(), opinions.said.end(), solver::Said::Sat);
+    if (disputed != opinions.said.end())
+      sink_
+          .emit(kind::solvers_disagree, policy_.name_span,
+                fmt::format("`{}` finds {} of `{}` that agp's own engine does not", solver_.program,
+                            said_[static_cast<std::size_t>(disputed - opinions.said.begin())], policy_.name))
+          .about(policy_.name)
+          .note("one of them has a bug: no verdict about this policy can be relied on")
+          .helped("please report it with the policy");
+    if (std::find(opinions.said.begin(), opinions.said.end(), solver::Said::Unknown) != opinions.said.end())
+      unknown(opinions.fault);
     if (too_large_) unknown("there are too many cells to state them in one question");
   }
 
