@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "compiler/analysis/cover.hpp"
@@ -125,8 +126,14 @@ class Blocks {
     return out;
   }
 
-  /// What the canonical realisation of an act lacks, where no other that programs use is permitted whole.
-  std::optional<Need> unmet(linux::Act act, bool four = true) const {
+  /// What the canonical realisation of an act lacks, where no other that programs use is permitted whole. Many rules
+  /// need the same.
+  const std::optional<Need>& unmet(linux::Act act, bool four = true) {
+    const auto [known, fresh] = unmet_.try_emplace({act, four});
+    if (fresh) known->second = find_unmet(act, four);
+    return known->second;
+  }
+  std::optional<Need> find_unmet(linux::Act act, bool four) const {
     std::optional<Need> out;
     for (const linux::Footprint& row : linux::footprints(act)) {
       if (row.way == linux::Way::Around) continue;
@@ -164,9 +171,9 @@ class Blocks {
           // the kernel itself answers what is asked of it by ICMP
           if (p == Protocol::Icmp && net->direction == Direction::Listen) continue;
           ++protocols;
-          if (auto unserved = unmet(act_of(net->direction, p), reaches_ipv4(*net))) {
+          if (const auto& unserved = unmet(act_of(net->direction, p), reaches_ipv4(*net))) {
             ++failed;
-            need = std::move(unserved);
+            need = unserved;
           }
         }
         if (failed < protocols) need.reset();
@@ -387,6 +394,7 @@ class Blocks {
   SpaceLimits limits_;
   std::optional<Space> calls_;
   std::set<std::string> permitted_;
+  std::map<std::pair<linux::Act, bool>, std::optional<Need>> unmet_;
   const Rule* written_ = nullptr;
 };
 

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <set>
 
 #include "compiler/analysis/cover.hpp"
@@ -22,11 +24,9 @@ namespace {
 enum Flag : std::uint8_t { Allowed = 1, Asked = 2, Denied = 4 };
 
 struct Stat {
-  std::uint32_t over = 0;     ///< cells that the unit lies over
-  std::uint32_t matched = 0;  ///< of them, those where no exception of its rule takes it away
+  std::uint32_t matched = 0;  ///< cells that the unit lies over and no exception of its rule takes away
   std::uint32_t denied = 0;   ///< of the matched, those that some rule denies
   std::uint32_t live = 0;     ///< of the matched, those that some rule allows or asks for
-  std::uint32_t useful = 0;   ///< an exception: cells that a pattern of its rule has too
 };
 
 bool strict(const Rule& rule) {
@@ -42,10 +42,80 @@ bool answers_for(const Rule& other, const Rule& rule) {
   return a->denial.kind > b->denial.kind || a->denial == b->denial;
 }
 
+/// Which units match where, exceptions taken away: for each cell those of each effect, ascending. The scans ask for one
+/// effect, and whether a given unit is among many: so no question costs more than what it is about.
+class Matching {
+ public:
+  Matching(const Space& space, const Units& units) {
+    begin_.reserve(space.size() + 1);
+    std::array<std::vector<std::uint32_t>, 3> here;
+    for (std::size_t c = 0; c < space.size(); ++c) {
+      gather(space, units, c, here);
+      begin_.push_back({units_.size(), static_cast<std::uint32_t>(here[0].size()),
+                        static_cast<std::uint32_t>(here[0].size() + here[1].size())});
+      for (auto& list : here) {
+        units_.insert(units_.end(), list.begin(), list.end());
+        list.clear();
+      }
+    }
+    begin_.push_back({units_.size(), 0, 0});
+  }
+
+  std::span<const std::uint32_t> of(std::size_t cell, Effect effect) const {
+    const Bounds& b = begin_[cell];
+    const std::uint32_t* const at = units_.data() + b.begin;
+    switch (effect) {
+      case Effect::Allow:
+        return {at, at + b.asks};
+      case Effect::Ask:
+        return {at + b.asks, at + b.denies};
+      default:
+        return {at + b.denies, units_.data() + begin_[cell + 1].begin};
+    }
+  }
+  bool has(std::size_t cell, Effect effect, std::uint32_t unit) const {
+    const auto list = of(cell, effect);
+    return std::binary_search(list.begin(), list.end(), unit);
+  }
+
+ private:
+  struct Bounds {
+    std::size_t begin;
+    std::uint32_t asks, denies;  ///< behind `begin`
+  };
+
+  static void gather(const Space& space, const Units& units, std::size_t cell,
+                     std::array<std::vector<std::uint32_t>, 3>& here) {
+    const auto list = space.over(cell);
+    for (std::size_t i = 0; i < list.size();) {
+      const std::size_t begin = i;
+      const std::uint32_t r = space.patterns()[list[i]].rule;
+      for (; i < list.size() && space.patterns()[list[i]].rule == r; ++i) {
+      }
+      if (space.patterns()[list[i - 1]].except) continue;  // exceptions stand behind the rule's own patterns
+      const Effect effect = space.rule(r).effect;
+      auto& out = here[effect == Effect::Allow ? 0 : effect == Effect::Ask ? 1 : 2];
+      for (std::size_t k = begin; k < i; ++k) {
+        const std::uint32_t u = units.of_pattern(list[k]);
+        if (k == begin || out.back() != u) out.push_back(u);
+      }
+    }
+  }
+
+  std::vector<Bounds> begin_;
+  std::vector<std::uint32_t> units_;
+};
+
 class Conflicts {
  public:
   Conflicts(const Policy& policy, const Space& space, const Units& units, diagnostics::Sink& sink)
-      : policy_(policy), space_(space), units_(units), sink_(sink), stats_(units.size()), removed_(units.size()) {}
+      : policy_(policy),
+        space_(space),
+        units_(units),
+        sink_(sink),
+        matching_(space, units),
+        stats_(units.size()),
+        removed_(units.size()) {}
 
   void run() {
     count();
@@ -73,62 +143,47 @@ class Conflicts {
     return true;
   }
 
-  /// Calls `visit(unit)` for the units of the rules that match in the cell.
-  template <class Visit>
-  void matching(std::size_t cell, const Visit& visit) const {
-    const auto list = space_.over(cell);
-    for (std::size_t i = 0; i < list.size();) {
-      const std::size_t begin = i;
-      const std::uint32_t r = space_.patterns()[list[i]].rule;
-      bool out = false;
-      for (; i < list.size() && space_.patterns()[list[i]].rule == r; ++i)
-        out = out || space_.patterns()[list[i]].except;
-      if (out) continue;
-      std::uint32_t last = ~0u;
-      for (std::size_t k = begin; k < i; ++k) {
-        const std::uint32_t u = units_.of_pattern(list[k]);
-        if (u != last) visit(u);
-        last = u;
-      }
-    }
-  }
+  static constexpr Effect effects[] = {Effect::Allow, Effect::Ask, Effect::Deny};
 
   void count() {
     flags_.resize(space_.size());
     for (std::size_t c = 0; c < space_.size(); ++c) {
-      matching(c, [&](std::uint32_t u) {
-        const Effect e = rule(u).effect;
-        flags_[c] |= e == Effect::Deny ? Denied : e == Effect::Ask ? Asked : Allowed;
-      });
-      units_.each(c, [&](std::uint32_t u) {
-        ++stats_[u].over;
-        if (units_[u].except && own_pattern(c, units_[u].rule)) ++stats_[u].useful;
-      });
-      matching(c, [&](std::uint32_t u) {
-        ++stats_[u].matched;
-        if ((flags_[c] & Denied) != 0) ++stats_[u].denied;
-        if ((flags_[c] & (Allowed | Asked)) != 0) ++stats_[u].live;
-      });
+      for (const Effect e : effects)
+        if (!matching_.of(c, e).empty()) flags_[c] |= e == Effect::Deny ? Denied : e == Effect::Ask ? Asked : Allowed;
+      for (const Effect e : effects)
+        for (const std::uint32_t u : matching_.of(c, e)) {
+          ++stats_[u].matched;
+          if ((flags_[c] & Denied) != 0) ++stats_[u].denied;
+          if ((flags_[c] & (Allowed | Asked)) != 0) ++stats_[u].live;
+        }
     }
   }
 
-  bool own_pattern(std::size_t cell, std::uint32_t r) const {
-    const auto list = space_.over(cell);
-    return std::any_of(list.begin(), list.end(),
-                       [&](std::uint32_t p) { return space_.patterns()[p].rule == r && !space_.patterns()[p].except; });
+  bool matched_in(std::size_t cell, std::uint32_t unit) const {
+    return stats_[unit].matched == units_.cells(unit).size() || matching_.has(cell, rule(unit).effect, unit);
+  }
+  /// The cells where the unit matches, ascending.
+  std::vector<std::uint32_t> cells(std::uint32_t unit) const {
+    std::vector<std::uint32_t> out;
+    for (const std::uint32_t c : units_.cells(unit))
+      if (matched_in(c, unit)) out.push_back(c);
+    return out;
   }
 
-  bool matched_in(std::size_t cell, std::uint32_t unit) const {
-    bool found = false;
-    matching(cell, [&](std::uint32_t u) { found = found || u == unit; });
-    return found;
+  /// Some pattern before the exception has a part of it too.
+  bool useful(std::uint32_t except) const {
+    const std::uint32_t first = space_.first_pattern(units_[except].rule);
+    return std::any_of(units_.cells(except).begin(), units_.cells(except).end(), [&](std::uint32_t c) {
+      const auto list = space_.over(c);
+      return !space_.patterns()[*std::lower_bound(list.begin(), list.end(), first)].except;
+    });
   }
 
   void judge(std::uint32_t u) {
     const Stat& s = stats_[u];
     const Rule& r = rule(u);
     if (units_[u].except) {
-      if (s.useful == 0) idle_except(u);
+      if (!useful(u)) idle_except(u);
       return;
     }
     if (s.matched == 0) return empty(u);
@@ -155,36 +210,89 @@ class Conflicts {
   void empty(std::uint32_t u) {
     auto& d = sink_.emit(kind::empty_rule, units_[u].span, fmt::format("`{}` matches nothing", text(u)));
     d.about(policy_.name);
-    if (stats_[u].over == 0) {
+    if (units_.cells(u).empty()) {
       d.note("its conditions can't all be true of one action").helped("correct a condition, or delete the rule");
       return;
     }
     std::set<std::uint32_t> excepts;
-    for (const std::uint32_t c : units_.cells(u))
-      units_.each(c, [&](std::uint32_t e) {
-        if (units_[e].except && units_[e].rule == units_[u].rule) excepts.insert(e);
-      });
+    for (const std::uint32_t c : units_.cells(u)) {
+      // a rule's patterns are neighbours, its exceptions the last of them
+      const auto list = space_.over(c);
+      auto p = std::lower_bound(list.begin(), list.end(), space_.first_pattern(units_[u].rule + 1));
+      for (; p != list.begin() && space_.patterns()[p[-1]].rule == units_[u].rule && space_.patterns()[p[-1]].except; --p)
+        excepts.insert(units_.of_pattern(p[-1]));
+    }
     for (const std::uint32_t e : excepts) d.relate(units_[e].span, "this exception takes it away");
     d.helped("delete the rule, or narrow its `except`");
   }
 
-  /// The cells of `u` where its rule matches, each with the units of `effect` that match there.
-  std::vector<std::vector<std::uint32_t>> against(std::uint32_t u, Effect effect, std::uint32_t& first) const {
-    std::vector<std::vector<std::uint32_t>> out;
-    for (const std::uint32_t c : units_.cells(u)) {
-      if (!matched_in(c, u)) continue;
-      if (out.empty()) first = c;
-      out.emplace_back();
-      matching(c, [&](std::uint32_t other) {
-        if (rule(other).effect == effect) out.back().push_back(other);
-      });
+  /// The fewest units such that one of them stands for each of the cells. `each(cell, visit)` calls `visit(unit)` for
+  /// those that may, until it returns true; `in(cell, unit)` says whether one may. The fewest are exact while little is
+  /// at hand; where very many rules lie over each other it is a set that does.
+  template <class Each, class In>
+  std::vector<std::uint32_t> cover(const std::vector<std::uint32_t>& cells, const Each& each, const In& in) {
+    std::vector<std::uint32_t> first;
+    each(cells.front(), [&](std::uint32_t o) {
+      first.push_back(o);
+      return false;
+    });
+    std::sort(first.begin(), first.end());
+    for (const std::uint32_t o : first) {
+      auto c = cells.rbegin();  // the ends of a range are the likeliest to stick out
+      for (; c != cells.rend() && in(*c, o); ++c) spend(1);
+      if (c == cells.rend()) return {o};
+      if (effort_ == 0) break;
     }
-    return out;
+    std::set<std::vector<std::uint32_t>> lists;
+    std::vector<std::uint32_t> list;
+    std::size_t entries = 0;
+    for (auto c = cells.begin(); c != cells.end() && entries <= exact_entries && spend(1); ++c) {
+      list.clear();
+      each(*c, [&](std::uint32_t o) {
+        list.push_back(o);
+        return !spend(1);
+      });
+      std::sort(list.begin(), list.end());
+      if (lists.insert(list).second) entries += list.size();
+    }
+    if (effort_ == 0 || entries > exact_entries) return some_cover(cells, each, in);
+    spend(entries * 20);
+    return smallest_cover({lists.begin(), lists.end()});
+  }
+
+  /// From the first cell on, what covers most of those that may: linear in the cells while few are taken.
+  template <class Each, class In>
+  std::vector<std::uint32_t> some_cover(const std::vector<std::uint32_t>& cells, const Each& each, const In& in) const {
+    std::vector<std::uint32_t> taken;
+    for (const std::uint32_t c : cells) {
+      if (std::any_of(taken.rbegin(), taken.rend(), [&](std::uint32_t o) { return in(c, o); })) continue;
+      std::optional<std::uint32_t> best;
+      std::size_t looked = 0;
+      each(c, [&](std::uint32_t o) {
+        if (!best || stats_[o].matched > stats_[*best].matched) best = o;
+        return ++looked == 100;
+      });
+      taken.push_back(*best);
+    }
+    std::sort(taken.begin(), taken.end());
+    return taken;
+  }
+
+  /// False when the effort that explanations may take is used up.
+  bool spend(std::size_t steps) {
+    effort_ -= std::min(effort_, steps);
+    return effort_ > 0;
   }
 
   void wholly_denied(std::uint32_t u) {
-    std::uint32_t first = 0;
-    const auto denies = smallest_cover(against(u, Effect::Deny, first));
+    const auto own = cells(u);
+    const auto denies = cover(
+        own,
+        [&](std::uint32_t c, const auto& visit) {
+          const auto list = matching_.of(c, Effect::Deny);
+          std::any_of(list.begin(), list.end(), visit);
+        },
+        [&](std::uint32_t c, std::uint32_t o) { return matching_.has(c, Effect::Deny, o); });
     const bool ask = rule(u).effect == Effect::Ask;
     auto& d =
         sink_.emit(ask ? kind::hidden_ask : kind::denied_grant, units_[u].span,
@@ -192,7 +300,7 @@ class Conflicts {
                                denies.size() == 1 ? "one rule" : fmt::format("{} rules together", denies.size())));
     if (denies.size() == 1)
       d.message = fmt::format("`{}` never takes effect: `{}` covers all of it", text(u), text(denies[0]));
-    d.about(policy_.name).witnessed(space_.witness_text(first));
+    d.about(policy_.name).witnessed(space_.witness_text(own.front()));
     for (const std::uint32_t deny : denies) d.relate(units_[deny].span, "denied here");
     d.helped(ask ? "delete the `ask`, or narrow the deny with `except`"
                  : "delete the rule, or narrow the deny with `except`");
@@ -215,15 +323,17 @@ class Conflicts {
         ((flags_[c] & (Allowed | Asked)) != 0 ? bites : beyond)
             .insert(static_cast<std::uint32_t>(space_.sort(c)) << 16 | space_.plane(c));
     if (std::none_of(bites.begin(), bites.end(), [&](std::uint32_t plane) { return beyond.contains(plane); })) return;
+    constexpr std::size_t most = 99;  // beyond that nobody counts
     std::set<std::uint32_t> grants;
     std::uint32_t witness = ~0u;
     for (const std::uint32_t c : units_.cells(u)) {
-      if (!matched_in(c, u)) continue;
-      matching(c, [&](std::uint32_t g) {
-        if (rule(g).effect == Effect::Deny || !rule(g).module.empty() || stats_[g].denied == stats_[g].matched) return;
-        grants.insert(g);
-        if (witness == ~0u) witness = c;
-      });
+      if (grants.size() > most || !matched_in(c, u)) continue;
+      for (const Effect e : {Effect::Allow, Effect::Ask})
+        for (const std::uint32_t g : matching_.of(c, e)) {
+          if (!rule(g).module.empty() || stats_[g].denied == stats_[g].matched || grants.size() > most) continue;
+          grants.insert(g);
+          if (witness == ~0u) witness = c;
+        }
     }
     // a condition on a call of a group is what groups are for
     if (std::all_of(grants.begin(), grants.end(), [&](std::uint32_t g) { return units_[g].text.starts_with('@'); }))
@@ -231,7 +341,9 @@ class Conflicts {
     auto& d = sink_.emit(kind::partly_denied, units_[u].span,
                          fmt::format("`{}` takes a part of {}, and reaches beyond it", text(u),
                                      grants.size() == 1 ? fmt::format("`{}`", text(*grants.begin()))
-                                                        : fmt::format("{} grants", grants.size())));
+                                     : grants.size() > most
+                                         ? fmt::format("more than {} grants", most)
+                                         : fmt::format("{} grants", grants.size())));
     d.about(policy_.name).witnessed(space_.witness_text(witness));
     std::size_t shown = 0;
     for (const std::uint32_t g : grants)
@@ -252,42 +364,63 @@ class Conflicts {
       return stats_[a].matched != stats_[b].matched ? stats_[a].matched < stats_[b].matched : a > b;
     });
     for (const std::uint32_t u : order) {
-      std::vector<std::vector<std::uint32_t>> lists;
-      std::uint32_t first = 0;
-      if (!covered(u, lists, first)) continue;
+      const auto kept = covered(u);
+      if (kept.empty()) continue;
       removed_[u] = true;
-      report(u, smallest_cover(std::move(lists)), first);
+      report(u,
+             cover(kept, [&](std::uint32_t c, const auto& visit) { others(u, c, visit); },
+                   [&](std::uint32_t c, std::uint32_t o) {
+                     return stands_for(o, u) && says_enough(o, u, c) && matching_.has(c, rule(o).effect, o);
+                   }),
+             kept.front());
     }
   }
 
-  /// Does every cell of `u` keep its decision without `u`? Then, for each, the units that see to that.
-  bool covered(std::uint32_t u, std::vector<std::vector<std::uint32_t>>& lists, std::uint32_t& first) const {
-    const Effect effect = rule(u).effect;
-    first = ~0u;
+  /// The cells of `u` that it decides about, where each keeps its decision without `u`; else none.
+  std::vector<std::uint32_t> covered(std::uint32_t u) const {
+    std::vector<std::uint32_t> out;
     for (const std::uint32_t c : units_.cells(u)) {
       if (!matched_in(c, u)) continue;
-      if (effect == Effect::Deny && (flags_[c] & (Allowed | Asked)) == 0 && !strict(rule(u))) continue;
-      // What decides without it: the strictest of the others that are at least as strict. A cell that something
-      // stricter decides is covered as well by what says the same as `u`, and that explains more.
-      const Effect by = effect != Effect::Deny && (flags_[c] & Denied) != 0   ? Effect::Deny
-                        : effect == Effect::Allow && (flags_[c] & Asked) != 0 ? Effect::Ask
-                                                                              : effect;
-      std::vector<std::uint32_t> others;
-      matching(c, [&](std::uint32_t o) {
-        if (o == u || removed_[o] || !rule(o).module.empty() || rule(o).implied) return;
-        if (rule(o).effect != by && rule(o).effect != effect) return;
-        if (!rule(u).included_by.empty() && rule(o).included_by != rule(u).included_by) return;
-        if (effect == Effect::Deny && !answers_for(rule(o), rule(u))) return;
-        // a rule on a name also lets the name resolve: no rule on addresses stands for that, an `ask` neither
-        if (rule(o).effect != Effect::Deny && effect != Effect::Deny && units_[u].named && !units_[o].named) return;
-        if (!lasts(rule(o), rule(u))) return;
-        others.push_back(o);
-      });
-      if (others.empty()) return false;
-      if (first == ~0u) first = c;
-      lists.push_back(std::move(others));
+      if (rule(u).effect == Effect::Deny && (flags_[c] & (Allowed | Asked)) == 0 && !strict(rule(u))) continue;
+      if (!others(u, c, [](std::uint32_t) { return true; })) return {};
+      out.push_back(c);
     }
-    return first != ~0u;
+    return out;
+  }
+
+  /// What decides on the cell without `u`: the strictest of the others that are at least as strict. A cell that something
+  /// stricter decides is covered as well by what says the same as `u`, and that explains more.
+  Effect decides(std::uint32_t u, std::uint32_t c) const {
+    const Effect effect = rule(u).effect;
+    return effect != Effect::Deny && (flags_[c] & Denied) != 0   ? Effect::Deny
+           : effect == Effect::Allow && (flags_[c] & Asked) != 0 ? Effect::Ask
+                                                                 : effect;
+  }
+  bool says_enough(std::uint32_t o, std::uint32_t u, std::uint32_t c) const {
+    return rule(o).effect == decides(u, c) || rule(o).effect == rule(u).effect;
+  }
+
+  /// `o` keeps what `u` says, where both match and it says enough.
+  bool stands_for(std::uint32_t o, std::uint32_t u) const {
+    if (o == u || removed_[o] || !rule(o).module.empty() || rule(o).implied) return false;
+    if (!rule(u).included_by.empty() && rule(o).included_by != rule(u).included_by) return false;
+    if (rule(u).effect == Effect::Deny && !answers_for(rule(o), rule(u))) return false;
+    // a rule on a name also lets the name resolve: no rule on addresses stands for that, an `ask` neither
+    if (rule(o).effect != Effect::Deny && rule(u).effect != Effect::Deny && units_[u].named && !units_[o].named)
+      return false;
+    return lasts(rule(o), rule(u));
+  }
+
+  /// Calls `visit(unit)` for those that keep the cell's decision without `u`, until it returns true; says whether it did.
+  template <class Visit>
+  bool others(std::uint32_t u, std::uint32_t c, const Visit& visit) const {
+    const Effect by = decides(u, c);
+    for (const Effect e : effects) {
+      if (e != by && e != rule(u).effect) continue;
+      for (const std::uint32_t o : matching_.of(c, e))
+        if (stands_for(o, u) && visit(o)) return true;
+    }
+    return false;
   }
 
   /// A rule that ends earlier can't stand for one that goes on.
@@ -309,6 +442,9 @@ class Conflicts {
   const Space& space_;
   const Units& units_;
   diagnostics::Sink& sink_;
+  static constexpr std::size_t exact_entries = 4000;
+  std::size_t effort_ = 20'000'000;  ///< steps that explanations may take; the findings themselves take what they need
+  Matching matching_;
   std::vector<std::uint8_t> flags_;
   std::vector<Stat> stats_;
   std::vector<bool> removed_;

@@ -1,21 +1,31 @@
 #include "compiler/analysis/cover.hpp"
 
 #include <algorithm>
-#include <map>
+#include <queue>
+#include <unordered_map>
 
 // Minimum hitting set: lists that contain another list say nothing; then depth first over the elements of a shortest
-// open list, bounded by the best found, which at first is the greedy choice.
+// open list, bounded by the best found, which at first is the greedy choice. Each step is bounded by the size of what
+// is at hand, so that very many lists cost no more than reading them a few times.
 namespace agp::analysis {
 namespace {
 
 using List = std::vector<std::uint32_t>;
+
+constexpr std::size_t work = 4'000'000;  ///< entries looked at, for each of the steps that are not linear
+
+std::size_t entries(const std::vector<List>& lists) {
+  std::size_t out = 0;
+  for (const List& l : lists) out += l.size();
+  return out;
+}
 
 /// Only the lists without a shorter list inside them. Quadratic, so only for few.
 void keep_minimal(std::vector<List>& lists) {
   std::sort(lists.begin(), lists.end(),
             [](const List& a, const List& b) { return a.size() != b.size() ? a.size() < b.size() : a < b; });
   lists.erase(std::unique(lists.begin(), lists.end()), lists.end());
-  if (lists.size() > 2000) return;
+  if (lists.size() * entries(lists) > work) return;
   std::vector<List> out;
   for (List& list : lists)
     if (std::none_of(out.begin(), out.end(), [&](const List& shorter) {
@@ -30,29 +40,40 @@ bool hit(const List& list, const List& chosen) {
                      [&](std::uint32_t e) { return std::find(chosen.begin(), chosen.end(), e) != chosen.end(); });
 }
 
+/// Always the element that hits most of the lists that are open; then what has become superfluous goes. n log n.
 List greedy(const std::vector<List>& lists) {
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> of;  // the lists that have an element
+  for (std::uint32_t i = 0; i < lists.size(); ++i)
+    for (const std::uint32_t e : lists[i]) of[e].push_back(i);
+  std::vector<std::uint32_t> times(lists.size());  // how many of the chosen a list has
+  const auto open = [&](std::uint32_t e) {
+    return static_cast<std::size_t>(
+        std::count_if(of[e].begin(), of[e].end(), [&](std::uint32_t i) { return times[i] == 0; }));
+  };
+  const auto later = [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first < b.first : a.second > b.second;
+  };
+  std::priority_queue<std::pair<std::size_t, std::uint32_t>, std::vector<std::pair<std::size_t, std::uint32_t>>,
+                      decltype(later)>
+      queue(later);
+  for (const auto& [e, in] : of) queue.emplace(in.size(), e);
   List chosen;
-  std::vector<bool> done(lists.size());
-  std::size_t open = lists.size();
-  while (open > 0) {
-    std::map<std::uint32_t, std::size_t> hits;
-    for (std::size_t i = 0; i < lists.size(); ++i)
-      if (!done[i])
-        for (const std::uint32_t e : lists[i]) ++hits[e];
-    const auto best = std::max_element(hits.begin(), hits.end(), [](const auto& a, const auto& b) {
-      return a.second != b.second ? a.second < b.second : a.first > b.first;
-    });
-    chosen.push_back(best->first);
-    for (std::size_t i = 0; i < lists.size(); ++i)
-      if (!done[i] && std::binary_search(lists[i].begin(), lists[i].end(), best->first)) {
-        done[i] = true;
-        --open;
-      }
+  while (!queue.empty()) {
+    const auto [count, e] = queue.top();
+    queue.pop();
+    const std::size_t now = open(e);
+    if (now < count) {
+      if (now > 0) queue.emplace(now, e);
+      continue;
+    }
+    chosen.push_back(e);
+    for (const std::uint32_t i : of[e]) ++times[i];
   }
-  for (std::size_t i = chosen.size(); i-- > 0;) {
-    List without = chosen;
-    without.erase(without.begin() + static_cast<std::ptrdiff_t>(i));
-    if (std::all_of(lists.begin(), lists.end(), [&](const List& l) { return hit(l, without); })) chosen = without;
+  for (std::size_t k = chosen.size(); k-- > 0;) {
+    const auto& in = of[chosen[k]];
+    if (std::any_of(in.begin(), in.end(), [&](std::uint32_t i) { return times[i] == 1; })) continue;
+    for (const std::uint32_t i : in) --times[i];
+    chosen.erase(chosen.begin() + static_cast<std::ptrdiff_t>(k));
   }
   return chosen;
 }
@@ -60,7 +81,7 @@ List greedy(const std::vector<List>& lists) {
 struct Search {
   const std::vector<List>& lists;
   List best;
-  std::size_t steps = 20'000;
+  std::size_t steps;
 
   void run(List& chosen) {
     if (steps == 0 || chosen.size() + 1 > best.size()) return;
@@ -85,7 +106,7 @@ std::vector<std::uint32_t> smallest_cover(std::vector<List> lists) {
   if (lists.empty()) return {};
   for (List& list : lists) std::sort(list.begin(), list.end());
   keep_minimal(lists);
-  Search search{lists, greedy(lists)};
+  Search search{lists, greedy(lists), std::min<std::size_t>(20'000, work / entries(lists))};
   if (search.best.size() > 1) {
     List chosen;
     search.run(chosen);

@@ -126,7 +126,13 @@ class Differ {
       sides[keys.back()] |= is_new(u) ? 2 : 1;
     }
     changed_.resize(units_.size());
-    for (std::uint32_t u = 0; u < units_.size(); ++u) changed_[u] = sides[keys[u]] != 3;
+    std::map<std::string, std::set<std::string>> by_text;
+    for (std::uint32_t u = 0; u < units_.size(); ++u) {
+      changed_[u] = sides[keys[u]] != 3;
+      if (units_[u].named) by_text[units_[u].text].insert(keys[u]);
+    }
+    for (const auto& [text, with] : by_text)
+      if (with.size() > 1) twins_.insert(text);
   }
 
   /// Lazy greedy: the unit with most cells of what is left; changed ones first, then those with the fewest others.
@@ -251,7 +257,7 @@ class Differ {
     Region out;
     out.text = pattern_text(base, cells);
     const auto list = [&](const std::vector<std::uint32_t>& units, const char* word, const char* between) {
-      for (std::size_t i = 0; i < units.size(); ++i) out.text += (i == 0 ? word : between) + units_[units[i]].text;
+      for (std::size_t i = 0; i < units.size(); ++i) out.text += (i == 0 ? word : between) + text_of(units[i]);
     };
     list(written.within, " within ", within);
     list(written.except, " except ", ", ");
@@ -313,9 +319,22 @@ class Differ {
     return smallest_cover(std::move(lists));
   }
 
+  /// Patterns on one name may differ in nothing but the addresses that their rules take it for.
+  std::string text_of(std::uint32_t unit) const {
+    std::string out = units_[unit].text;
+    const auto* body = std::get_if<NetBody>(&space_.rule(units_[unit].rule).body);
+    if (!body || !body->within || !twins_.contains(out)) return out;
+    const char* word = " within ";
+    for (const auto& range : body->within->ranges()) {
+      out += fmt::format("{}{}-{}", word, model::to_string(range.first), model::to_string(range.last));
+      word = " or ";
+    }
+    return out;
+  }
+
   /// The pattern with the verbs or protocols that the cells have, which may be fewer than the rule's.
   std::string pattern_text(std::uint32_t unit, const Cells& cells) const {
-    const std::string& text = units_[unit].text;
+    const std::string text = text_of(unit);
     if (space_.sort(cells.front()) == Sort::File) {
       Verbs verbs = 0;
       for (const std::uint32_t c : cells) verbs |= space_.verbs(c);
@@ -349,6 +368,7 @@ class Differ {
   Units units_;
   std::vector<std::uint8_t> old_, new_;
   std::vector<bool> changed_;
+  std::set<std::string> twins_;  ///< texts that several different patterns have
 };
 
 /// Bounds, mode and mounts: what is no set of actions.

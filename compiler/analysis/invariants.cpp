@@ -160,13 +160,13 @@ class Checker {
   }
 
   std::vector<std::uint32_t> granting(std::size_t cell) const {
-    std::vector<std::uint32_t> out;
+    std::vector<std::uint32_t> out, matching;
+    space_->each_rule(cell, [&](std::uint32_t r, bool matches) {
+      if (matches && r < policy_.rules.size() && policy_.rules[r].effect != Effect::Deny) matching.push_back(r);
+    });
     units_->each(cell, [&](std::uint32_t u) {
       const std::uint32_t r = (*units_)[u].rule;
-      if (r >= policy_.rules.size() || (*units_)[u].except || policy_.rules[r].effect == Effect::Deny) return;
-      bool matched = false;
-      space_->each_rule(cell, [&](std::uint32_t other, bool matches) { matched = matched || (other == r && matches); });
-      if (matched) out.push_back(u);
+      if (!(*units_)[u].except && std::binary_search(matching.begin(), matching.end(), r)) out.push_back(u);
     });
     return out;
   }

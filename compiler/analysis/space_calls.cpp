@@ -2,7 +2,10 @@
 // product, where a pattern drops out as soon as one of its conditions fails. Each architecture has cells of its own.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
+#include <iterator>
 #include <map>
 
 #include "compiler/analysis/space.hpp"
@@ -30,10 +33,15 @@ class CallCutter {
     for (const auto& [name, uses] : by_call)
       for (const linux::Arch arch : space_.limits_.archs) {
         describe(name, arch);
-        std::vector<const Use*> all;
+        std::vector<std::uint32_t> everyone;
         for (const Use& use : uses)
-          if (use.what->archs.has(arch)) all.push_back(&use);
-        if (call_ && !cut(0, all)) {
+          if (use.what->archs.has(arch)) {
+            everyone.push_back(static_cast<std::uint32_t>(all_.size()));
+            all_.push_back(&use);
+            tests_.emplace_back();
+            for (const ArgTest& test : use.what->tests) tests_.back()[static_cast<std::size_t>(test.index)] = true;
+          }
+        if (call_ && !cut(0, everyone, Count(1))) {
           space_.give_up(Sort::Syscall, fmt::format("the conditions on `{}` need too many cells", name));
           return;
         }
@@ -52,56 +60,78 @@ class CallCutter {
     name_ = name;
     arch_ = arch;
     arguments_ = {};
+    all_.clear();
+    tests_.clear();
+    cells_.clear();
   }
   std::uint64_t mask(int i) const { return call_->arguments[static_cast<std::size_t>(i)].effective_mask; }
   unsigned bits(int i) const { return static_cast<unsigned>(std::popcount(mask(i))); }
 
-  bool cut(int index, const std::vector<const Use*>& uses) {
-    if (uses.empty()) return true;
-    if (index == 6) return emit(uses);
+  /// Conditions on one argument say nothing about another: their cells are made once for each set of uses that states
+  /// some, whatever the uses without any.
+  const std::vector<ArgumentCell>* cells_of(int index, const std::vector<std::uint32_t>& testing) {
+    const auto [known, fresh] = cells_.try_emplace({index, testing});
+    if (!fresh) return &known->second;
     std::vector<ArgumentUse> tests;
-    bool tested = false;
-    for (const Use* use : uses) {
-      ArgumentUse one{{}, use->refuses};
-      for (const ArgTest& test : use->what->tests)
+    for (const std::uint32_t u : testing) {
+      ArgumentUse one{{}, all_[u]->refuses};
+      for (const ArgTest& test : all_[u]->what->tests)
         if (test.index == index) one.tests.push_back(&test);
-      tested = tested || !one.tests.empty();
       tests.push_back(std::move(one));
     }
-    if (!tested) return cut(index + 1, uses);
+    auto cells = argument_cells(tests, mask(index), call_->arguments[static_cast<std::size_t>(index)].classified);
+    if (!cells) return nullptr;
+    return &(known->second = std::move(*cells));
+  }
+
+  /// `size`: how many values the arguments before `index` have together.
+  bool cut(int index, const std::vector<std::uint32_t>& uses, const Count& size) {
+    if (uses.empty()) return true;
+    if (index == 6) return emit(uses, size);
     const auto at = static_cast<std::size_t>(index);
-    const auto cells = argument_cells(tests, mask(index), call_->arguments[at].classified);
+    std::vector<std::uint32_t> testing, others;
+    for (const std::uint32_t u : uses) (tests_[u][at] ? testing : others).push_back(u);
+    if (testing.empty()) {
+      // arguments that no use tests are many: one product for all of them
+      unsigned free = bits(index++);
+      for (; index < 6 && std::none_of(uses.begin(), uses.end(), [&](std::uint32_t u) {
+               return tests_[u][static_cast<std::size_t>(index)];
+             });
+           ++index)
+        free += bits(index);
+      return cut(index, uses, size * Count::power_of_two(free));
+    }
+    const auto* cells = cells_of(index, testing);
     if (!cells) return false;
+    std::vector<std::uint32_t> here, holding;
     for (const ArgumentCell& cell : *cells) {
-      std::vector<const Use*> here;
-      for (const std::uint32_t u : cell.uses) here.push_back(uses[u]);
+      holding.clear();
+      for (const std::uint32_t u : cell.uses) holding.push_back(testing[u]);
+      here.clear();
+      std::merge(others.begin(), others.end(), holding.begin(), holding.end(), std::back_inserter(here));
       arguments_[at] = cell.witness;
-      share_[at] = Count::of(cell.size);
-      if (!cut(index + 1, here)) return false;
+      if (!cut(index + 1, here, size * Count::of(cell.size))) return false;
     }
     arguments_[at] = 0;
-    share_[at].reset();
     return true;
   }
 
-  bool emit(const std::vector<const Use*>& uses) {
-    Count size(1);
-    for (int i = 0; i < 6; ++i) {
-      const auto& share = share_[static_cast<std::size_t>(i)];
-      size = size * (share ? *share : Count::power_of_two(bits(i)));
-    }
-    std::vector<std::uint32_t> owners;
-    for (const Use* use : uses) owners.push_back(use->pattern);
-    space_.calls_.push_back({name_, arch_, arguments_, std::move(size)});
-    return space_.add(Sort::Syscall, 0, 0, static_cast<std::uint32_t>(space_.calls_.size() - 1), owners);
+  bool emit(const std::vector<std::uint32_t>& uses, const Count& size) {
+    owners_.clear();
+    for (const std::uint32_t u : uses) owners_.push_back(all_[u]->pattern);
+    space_.calls_.push_back({name_, arch_, arguments_, size});
+    return space_.add(Sort::Syscall, 0, 0, static_cast<std::uint32_t>(space_.calls_.size() - 1), owners_);
   }
 
   Space& space_;
+  std::vector<const Use*> all_;               ///< of the call on one architecture
+  std::vector<std::array<bool, 6>> tests_;    ///< by use: which arguments it states conditions on
+  std::map<std::pair<int, std::vector<std::uint32_t>>, std::vector<ArgumentCell>> cells_;
   const linux::Syscall* call_ = nullptr;
   std::string name_;
   linux::Arch arch_ = linux::Arch::x86_64;
   std::array<std::uint64_t, 6> arguments_{};
-  std::array<std::optional<Count>, 6> share_;
+  std::vector<std::uint32_t> owners_;
 };
 
 void Space::cut_calls() { CallCutter(*this).run(); }

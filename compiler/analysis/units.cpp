@@ -10,7 +10,7 @@ namespace {
 
 struct Place {
   source::Span span;
-  std::string text;
+  const std::string* text = nullptr;  ///< null: `@abstract`
   bool named = false;
 };
 
@@ -19,7 +19,7 @@ Place place_of(const Rule& rule, const PatternRef& ref) {
       [&](const auto& body) -> Place {
         using B = std::decay_t<decltype(body)>;
         const auto take = [&](const auto& list) {
-          return Place{list[ref.pattern].span, list[ref.pattern].text, false};
+          return Place{list[ref.pattern].span, &list[ref.pattern].text, false};
         };
         if constexpr (std::is_same_v<B, CapabilityBody>) {
           return take(body.names);
@@ -32,8 +32,7 @@ Place place_of(const Rule& rule, const PatternRef& ref) {
           if (ref.except) return take(body.except);
           if constexpr (std::is_same_v<B, UnixBody>) {
             if (ref.pattern < body.paths.size()) return take(body.paths);
-            const std::string_view word = body.direction == Direction::Connect ? "connect" : "listen";
-            return {rule.span, std::string(word) + " unix @abstract", false};
+            return {rule.span, nullptr, false};
           } else {
             return take(body.patterns);
           }
@@ -42,15 +41,21 @@ Place place_of(const Rule& rule, const PatternRef& ref) {
       rule.body);
 }
 
+std::string text_of(const Rule& rule, const Place& place) {
+  if (place.text) return *place.text;
+  const bool connects = std::get<UnixBody>(rule.body).direction == Direction::Connect;
+  return std::string(connects ? "connect" : "listen") + " unix @abstract";
+}
+
 }  // namespace
 
 Units::Units(const Space& space) : space_(&space) {
   for (std::uint32_t p = 0; p < space.patterns().size(); ++p) {
     const PatternRef& ref = space.patterns()[p];
-    Place place = place_of(space.rule(ref.rule), ref);
+    const Place place = place_of(space.rule(ref.rule), ref);
     const bool same = !units_.empty() && units_.back().rule == ref.rule && units_.back().except == ref.except &&
                       place.span.known() && units_.back().span == place.span;
-    if (!same) units_.push_back({ref.rule, ref.except, place.named, place.span, std::move(place.text)});
+    if (!same) units_.push_back({ref.rule, ref.except, place.named, place.span, text_of(space.rule(ref.rule), place)});
     of_pattern_.push_back(static_cast<std::uint32_t>(units_.size() - 1));
   }
   begin_.assign(units_.size() + 1, 0);

@@ -6,6 +6,7 @@
 #include "compiler/cli/depfile.hpp"
 #include "compiler/cli/plan_text.hpp"
 #include "compiler/cli/session.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/text.hpp"
 #include "compiler/driver/budget.hpp"
 #include "compiler/driver/tree.hpp"
@@ -38,6 +39,40 @@ Json plans(const driver::TreeReport& report) {
   return list;
 }
 
+/// A minimal set of places behind a finding about rules: from it none can be left out, and with it alone the finding
+/// stays. What a finding relates is the smallest set already; of several grants that a deny or an invariant meets, one
+/// suffices. Empty: no few rules are behind it.
+std::vector<source::Span> core(const diagnostics::Diagnostic& d) {
+  namespace kind = diagnostics::kind;
+  std::vector<source::Span> out;
+  if (d.kind != &kind::invariant_violated) out.push_back(d.primary);
+  const bool whole = d.kind == &kind::denied_grant || d.kind == &kind::hidden_ask || d.kind == &kind::redundant_rule;
+  const bool one = d.kind == &kind::partly_denied || d.kind == &kind::idle_except ||
+                   (d.kind == &kind::invariant_violated && d.witness.find(" with ") == std::string::npos);
+  if ((!whole && !one) || d.related.empty()) return {};
+  for (const diagnostics::Label& label : d.related) {
+    out.push_back(label.span);
+    if (one) break;
+  }
+  return out;
+}
+
+/// `--why`: which rules, by place and text.
+void explain(const source::Files& files, diagnostics::Sink& sink) {
+  for (diagnostics::Diagnostic& d : sink.all()) {
+    const auto spans = core(d);
+    for (std::size_t i = 0; i < spans.size(); ++i) {
+      if (!spans[i].known()) continue;
+      const source::Position at = files.position(spans[i].file, spans[i].begin);
+      const source::File& file = files.get(spans[i].file);
+      d.note(fmt::format("{} {} at {}:{}:{}", i == 0 ? "because of" : "and of",
+                         file.text.substr(spans[i].begin, spans[i].end - spans[i].begin), file.path, at.line,
+                         at.column));
+    }
+    if (spans.size() > 1) d.note("and of no fewer");
+  }
+}
+
 std::string counts_text(const driver::CheckedPolicy& policy) {
   std::string out = fmt::format("`{}` permits\n", diagnostics::visible(policy.name));
   for (const auto& [name, count] : policy.counts)
@@ -57,6 +92,7 @@ int run_check(Context& context) {
   options.describe = [&](const auto& policy, const auto& target) { return describe(settings, policy, target); };
   const driver::TreeReport report = driver::check_tree(session, settings.arguments, options);
   say_what_was_read(context, session);
+  if (settings.why) explain(session.files, session.sink);
   context.findings(session.files, session.sink, stdout, {{"plans", plans(report)}});
   if (context.text_format() && !settings.quiet)
     for (const driver::CheckedPolicy& one : report.policies)

@@ -28,7 +28,8 @@ constexpr std::array unusable_kinds = {&kind::unreadable_file,   &kind::invalid_
                                        &kind::invalid_parameter, &kind::cache_unusable,   &kind::invalid_budget};
 /// Findings that mean "a stated limit was reached" or "not decided": exit 3.
 constexpr std::array undecided_kinds = {&kind::file_too_large, &kind::nesting_too_deep, &kind::too_many_files,
-                                        &kind::artifact_unknown, &kind::undecided_check};
+                                        &kind::artifact_unknown, &kind::undecided_check,
+                                        &kind::second_solver_unknown};
 
 bool set_and_not_zero(const char* name) {
   const char* value = std::getenv(name);
@@ -39,7 +40,7 @@ bool set_and_not_zero(const char* name) {
 
 void Outcome::consider(const Diagnostic& d, const std::optional<diagnostics::Severity>& fail_on) {
   const auto among = [&](const auto& kinds) { return std::find(kinds.begin(), kinds.end(), d.kind) != kinds.end(); };
-  if (d.kind == &kind::check_lost)
+  if (d.kind == &kind::check_lost || d.kind == &kind::solvers_disagree)
     broken();
   else if (among(unusable_kinds) && d.severity == diagnostics::Severity::Error)
     unusable();

@@ -57,6 +57,7 @@ Words report_formats() {
 }
 Words colors() { return {"auto", "always", "never"}; }
 Words levels() { return {"error", "warning", "note", "never"}; }
+Words second_solvers() { return {"cvc5"}; }
 Words decisions() { return {"allow", "ask", "deny"}; }
 Words backend_names() {
   Words out;
@@ -196,7 +197,8 @@ const OptionRow rows[] = {
     {"--landlock", "FILE", "a Landlock ruleset", Verify, AGP_STORE(verify.landlock)},
 
     {"--expect", "DECISION", "allow, ask or deny: exit 1 when the decision is another", Query, set_expect, decisions},
-    {"--why", "", "show the rules behind the decision in their source", Query, AGP_FLAG(why, true)},
+    {"--why", "", "the rules behind the decision, or behind each finding, from which none can be left out",
+     Query | Check, AGP_FLAG(why, true), nullptr, about_run},
 
     {"--allow-widening", "", "exit 0 also when something became permitted", Diff, AGP_FLAG(allow_widening, true)},
 
@@ -232,6 +234,15 @@ const OptionRow rows[] = {
        s.driver.solver_timeout_ms = *time;
        return {};
      }},
+    {"--second-solver", "PROGRAM",
+     "decide everything again with cvc5 (/usr/bin/cvc5), or with the program at a path; a contradiction is a bug",
+     Check | Build | Verify,
+     [](Settings& s, const std::string& v) -> std::string {
+       if (v != "cvc5" && v.find('/') == std::string::npos) return "it is cvc5 or the path of a program";
+       s.driver.second_solver = v == "cvc5" ? "/usr/bin/cvc5" : v;
+       return {};
+     },
+     second_solvers},
     {"--invariants", "FILE", "a file whose invariants concern every policy; repeatable", Check | Build | Logs,
      [](Settings& s, const std::string& v) -> std::string {
        s.driver.invariants.push_back(v);

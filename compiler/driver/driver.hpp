@@ -29,6 +29,7 @@ struct Options {
   std::optional<std::string> syscall_counts;  ///< --syscall-counts: a file
   model::Day today = 0;                       ///< --at, else SOURCE_DATE_EPOCH, else today: the caller decides
   std::uint64_t solver_timeout_ms = 10000;    ///< --solver-timeout, per query
+  std::optional<std::string> second_solver;   ///< --second-solver: the path of a program
   std::vector<std::string> invariants;        ///< --invariants: files whose invariants concern every policy
   std::optional<std::string> budget;          ///< --budget: a file of counts that no policy may exceed
   /// The options as given, but those that concern the run and its output alone: two runs over the same files whose

@@ -7,6 +7,7 @@
 #include "compiler/analysis/invariants.hpp"
 #include "compiler/driver/session.hpp"
 #include "compiler/source/digest.hpp"
+#include "compiler/verify/cells.hpp"
 
 namespace agp::driver {
 
@@ -44,6 +45,7 @@ std::vector<analysis::CountRow> judge(Session& session, const model::Policy& pol
   const analysis::SpaceLimits limits = space_limits(session);
   const analysis::Space space(policy, limits);
   analysis::find_conflicts(policy, space, session.options.today, session.sink);
+  if (const auto second = second_solver(session)) verify::redecide_cells(policy, space, *second, session.sink);
   analysis::find_block_conflicts(policy, target, session.sink, limits);
   std::vector<const model::Invariant*> invariants;
   for (const auto& list : {&own, &given})

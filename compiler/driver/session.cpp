@@ -204,6 +204,15 @@ std::optional<model::Policy> one_policy(Session& session, const std::string& fil
 verify::Options verify_options(const Session& session) {
   verify::Options out;
   out.solver.timeout = std::chrono::milliseconds(session.options.solver_timeout_ms);
+  out.second = second_solver(session);
+  return out;
+}
+
+std::optional<solver::SecondSolver> second_solver(const Session& session) {
+  if (!session.options.second_solver) return std::nullopt;
+  solver::SecondSolver out;
+  out.program = *session.options.second_solver;
+  out.timeout = std::chrono::milliseconds(session.options.solver_timeout_ms);
   return out;
 }
 

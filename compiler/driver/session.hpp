@@ -27,7 +27,8 @@ std::optional<std::size_t> choose_policy(Session& session, source::FileId file, 
 /// them.
 std::optional<model::Policy> one_policy(Session& session, const std::string& file);
 
-/// The solver's bounds as `--solver-timeout` states them.
+/// The solver's bounds as `--solver-timeout` states them, and the second solver.
 verify::Options verify_options(const Session& session);
+std::optional<solver::SecondSolver> second_solver(const Session& session);
 
 }  // namespace agp::driver

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/tree_kinds.hpp"
 #include "compiler/driver/budget.hpp"
 #include "compiler/driver/check.hpp"
@@ -93,6 +94,8 @@ class Tree {
     out.findings = std::move(session_.sink.all());
     session_.sink = std::move(outer);
     out.resolved = !checked.unit.failed;
+    for (const Diagnostic& d : out.findings)  // another program's failure may be over the next time
+      if (d.kind == &kind::second_solver_unknown) out.resolved = false;
     std::vector<FileId> ids = {file};
     const auto index = [&](FileId id) {
       const auto at = static_cast<std::size_t>(std::find(ids.begin(), ids.end(), id) - ids.begin());

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/suggest.hpp"
@@ -113,6 +114,18 @@ std::optional<Patterns::Net> Patterns::net(const syntax::NetRule& rule, Endpoint
   return out;
 }
 
+namespace {
+
+/// By halves: uniting one after the other is quadratic, and lists of ten thousand addresses exist.
+AddressSet united(std::span<const AddressSet> sets) {
+  if (sets.empty()) return {};
+  if (sets.size() == 1) return sets.front();
+  const std::size_t half = sets.size() / 2;
+  return united(sets.first(half)) | united(sets.subspan(half));
+}
+
+}  // namespace
+
 void Patterns::add_value(const Value& value, Span at, Hosts& out) {
   switch (value.type) {
     case Value::Type::Address:
@@ -129,9 +142,16 @@ void Patterns::add_value(const Value& value, Span at, Hosts& out) {
       out.names.push_back({{beneath ? value.text.substr(2) : value.text, beneath}, at});
       return;
     }
-    case Value::Type::List:
-      for (const Value& item : value.items) add_value(item, at, out);
+    case Value::Type::List: {
+      std::vector<AddressSet> sets;
+      for (const Value& item : value.items)
+        if (item.type == Value::Type::Address)
+          sets.push_back(item.addresses);
+        else
+          add_value(item, at, out);
+      out.addresses = out.addresses | united(sets);
       return;
+    }
     default:
       sink().emit(kind::type_mismatch, at,
                   fmt::format("expected an address or a host, found {}", to_string(value.type)));
@@ -142,6 +162,7 @@ void Patterns::add_value(const Value& value, Span at, Hosts& out) {
 Patterns::Hosts Patterns::hosts(const Scope& scope, const std::vector<syntax::Address>& list) {
   using Kind = syntax::Address::Kind;
   Hosts out;
+  std::vector<AddressSet> sets;
   for (const auto& a : list) {
     if (a.kind == Kind::Reference) {
       const auto value = eval_.lookup(scope, a.text, a.span);
@@ -167,11 +188,12 @@ Patterns::Hosts Patterns::hosts(const Scope& scope, const std::vector<syntax::Ad
       else
         out.failed = true;
     } else if (const auto set = to_addresses(a, sink())) {
-      out.addresses = out.addresses | *set;
+      sets.push_back(*set);
     } else {
       out.failed = true;
     }
   }
+  out.addresses = out.addresses | united(sets);
   return out;
 }
 

@@ -38,6 +38,10 @@ class PolicyTerms {
               const CallVariables& variables);
   /// With facts: formulas that are right for every call that agrees with them, and as small as they permit.
   PolicyOnCall on(const linux::Syscall& call, const Facts* facts = nullptr);
+  /// When the conditions of one pattern hold.
+  solver::Term on(const model::SyscallPattern& one, const linux::Syscall& call, bool refuses) {
+    return pattern(one, call, refuses, nullptr);
+  }
 
  private:
   using Patterns = std::vector<const model::SyscallPattern*>;

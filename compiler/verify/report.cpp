@@ -83,9 +83,23 @@ void refuted(const model::Policy& policy, const Obligation& o, const Witness& w,
 }  // namespace
 
 void report(const model::Policy& policy, std::span<const Obligation> obligations, diagnostics::Sink& sink) {
-  for (const Obligation& o : obligations)
+  for (const Obligation& o : obligations) {
+    if (!o.open.empty())
+      sink.emit(kind::second_solver_unknown, policy.name_span,
+                fmt::format("what is proved of `{}` was not all decided again: the second solver: {}", o.artifact, o.open))
+          .about(policy.name)
+          .labelled(fmt::format("decided once: {}", o.statement));
     o.verdict.match([](const solver::Proved&) {}, [&](const Witness& w) { refuted(policy, o, w, sink); },
                     [&](const solver::Unknown& u) {
+                      if (o.disputed) {
+                        sink.emit(kind::solvers_disagree, policy.name_span,
+                                  fmt::format("two solvers disagree about `{}`: {}", o.artifact, u.reason))
+                            .about(policy.name)
+                            .labelled(fmt::format("not known: {}", o.statement))
+                            .note("one of them has a bug: no verdict about this artifact can be relied on")
+                            .helped("please report it with the policy");
+                        return;
+                      }
                       sink.emit(kind::artifact_unknown, policy.name_span,
                                 fmt::format("`{}` could not be decided: {}", o.artifact, u.reason))
                           .about(policy.name)
@@ -93,6 +107,7 @@ void report(const model::Policy& policy, std::span<const Obligation> obligations
                           .helped(o.thing == "system call" ? "give the solver more time with `--solver-timeout 60s`"
                                                            : "build the artifact again with `agp build`");
                     });
+  }
 }
 
 void report_refused(const model::Policy& policy, std::string_view layer, const backends::Decoded& decoded,

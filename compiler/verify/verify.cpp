@@ -61,6 +61,7 @@ class FilterCheck {
       if (here(arch)) check_clone3(arch);
     }
     check_other_numbers();
+    decide_again();
     std::vector<Obligation> out;
     if (audit_) {
       out.push_back(obligation(Direction::Permits, loss_));
@@ -80,6 +81,8 @@ class FilterCheck {
     std::optional<Witness> refuted;
     std::string unknown;
     bool solved = false;  ///< the solver was asked
+    bool disputed = false;
+    std::string open;  ///< why the second solver left a question open
   };
 
   std::vector<Obligation> all_unknown(const std::string& why) {
@@ -94,9 +97,14 @@ class FilterCheck {
     const auto verdict = [&]() -> Verdict {
       if (f.refuted) return solver::Refuted<Witness>{*f.refuted};
       if (!f.unknown.empty()) return solver::Unknown{f.unknown};
-      return solver::Proved{f.solved && session_ ? session_->version() : "evaluation"};
+      if (!f.solved || !session_) return solver::Proved{"evaluation"};
+      return solver::Proved{session_->version() +
+                            (options_.second && f.open.empty() ? " and " + options_.second->program : "")};
     };
-    return {filter_.artifact, "seccomp", filter_.arch, d, statement(d), verdict()};
+    Obligation out{filter_.artifact, "seccomp", filter_.arch, d, statement(d), verdict()};
+    out.disputed = f.disputed;
+    out.open = f.open;
+    return out;
   }
   static std::string statement(Direction d) {
     switch (d) {
@@ -211,18 +219,43 @@ class FilterCheck {
 
   void check_clone3(linux::Arch arch) {
     if (audit_ || terms_.is_true(clone_) || terms_.is_false(clone_)) return;
-    if (satisfiable(clone_) && satisfiable(terms_.negate(clone_))) {
+    if (satisfiable(errno_, clone_) && satisfiable(errno_, terms_.negate(clone_))) {
       clone_has_conditions_ = true;
       ask(errno_, clone3_wrong_, linux::find_syscall(arch, "clone3"), Direction::Errno);
     }
   }
 
   /// Unknown counts as satisfiable: the obligation is then stated, not skipped.
-  bool satisfiable(Term t) { return !std::holds_alternative<solver::Unsat>(solve(t)); }
+  bool satisfiable(Finding& finding, Term t) {
+    return !std::holds_alternative<solver::Unsat>(solve(finding, t, "clone"));
+  }
 
-  solver::Answer solve(Term t) {
+  solver::Answer solve(Finding& finding, Term t, std::string_view about) {
     if (!session_) session_ = std::make_unique<solver::Session>(terms_, options_.solver);
-    return session_->check(t);
+    solver::Answer answer = session_->check(t);
+    if (options_.second && !std::holds_alternative<solver::Undecided>(answer)) {
+      questions_.push_back(t);
+      asked_.push_back({&finding, std::holds_alternative<solver::Sat>(answer), std::string(about)});
+    }
+    return answer;
+  }
+
+  /// The second solver gets every question that the first one answered. Where they differ nothing is known.
+  void decide_again() {
+    if (!options_.second) return;
+    const solver::Opinions opinions = solver::second_opinion(terms_, questions_, *options_.second);
+    for (std::size_t q = 0; q < questions_.size(); ++q) {
+      const auto& [finding, satisfied, about] = asked_[q];
+      if (opinions.said[q] == solver::Said::Unknown) {
+        finding->open = opinions.fault;
+      } else if ((opinions.said[q] == solver::Said::Sat) != satisfied) {
+        finding->disputed = true;
+        finding->refuted.reset();
+        finding->unknown = fmt::format("{}: {} finds {}, `{}` {}", about, session_->version(),
+                                       satisfied ? "a difference" : "none", options_.second->program,
+                                       satisfied ? "none" : "one");
+      }
+    }
   }
 
   /// Is there an input for which `difference` holds? `call` is null for numbers outside the table.
@@ -234,7 +267,8 @@ class FilterCheck {
     if (call) input.number = call->number;
     if (!terms_.is_true(difference)) {
       finding.solved = true;
-      const solver::Answer answer = solve(difference);
+      const solver::Answer answer =
+          solve(finding, difference, call ? fmt::format("`{}`", call->name) : "numbers of no system call");
       if (std::holds_alternative<solver::Unsat>(answer)) return;
       if (const auto* undecided = std::get_if<solver::Undecided>(&answer)) {
         if (finding.unknown.empty())
@@ -276,6 +310,14 @@ class FilterCheck {
   linux::ArchSet archs_;                ///< the target's
   std::optional<linux::Arch> machine_;  ///< that the filter is loaded on
   std::unique_ptr<solver::Session> session_;
+  /// One question that the first solver answered.
+  struct Asked {
+    Finding* finding;
+    bool satisfied;
+    std::string about;
+  };
+  std::vector<Term> questions_;
+  std::vector<Asked> asked_;
   Finding excess_, loss_, errno_, quiet_;
   Term clone_{0}, clone3_wrong_{0};
   bool clone_has_conditions_ = false;

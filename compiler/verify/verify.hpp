@@ -12,6 +12,7 @@
 #include "compiler/model/policy.hpp"
 #include "compiler/model/target.hpp"
 #include "compiler/plan/plan.hpp"
+#include "compiler/solver/second.hpp"
 #include "compiler/solver/solver.hpp"
 #include "compiler/solver/verdict.hpp"
 
@@ -60,10 +61,13 @@ struct Obligation {
   std::string statement;  ///< one sentence for reports, lower case
   Verdict verdict;
   std::string_view thing = "system call";  ///< what the layer decides about, as a sentence names one of it
+  bool disputed = false;  ///< two solvers contradict each other: a bug, and the verdict is unknown
+  std::string open = {};  ///< why the second solver left a question of it open; empty: it did not, or was not asked
 };
 
 struct Options {
   solver::Limits solver;
+  std::optional<solver::SecondSolver> second;  ///< decides every question again
 };
 
 /// Policy against every filter in `decoded`, both directions and the errno. Gaps that `plan` records as accepted are

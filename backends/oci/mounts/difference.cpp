@@ -30,7 +30,7 @@ std::string fresh_name(const std::vector<const PathPattern*>& patterns) {
 }
 
 bool components_meet(const model::PathComponent& a, const model::PathComponent& b) {
-  if (a.literal() && b.literal()) return a.literal_text() == b.literal_text();
+  if (a.literal() && b.literal()) return a.alternatives == b.alternatives;
   const auto matches = [](const model::PathComponent& glob, const model::PathComponent& literal) {
     return PathPattern{{glob}, ""}.matches("/" + literal.literal_text());
   };
@@ -66,8 +66,15 @@ bool meet(const PathPattern& a, std::size_t i, const PathPattern& b, std::size_t
 }  // namespace
 
 bool may_intersect(const PathPattern& a, const PathPattern& b) {
+  // most pairs part at a name that both spell out; a common head says nothing else
+  std::size_t head = 0;
+  for (; head < a.components.size() && head < b.components.size(); ++head) {
+    const auto &x = a.components[head], &y = b.components[head];
+    if (!x.literal() || !y.literal()) break;
+    if (x.alternatives != y.alternatives) return false;
+  }
   std::vector<char> failed((a.components.size() + 1) * (b.components.size() + 1), 0);
-  return meet(a, 0, b, 0, failed);
+  return meet(a, head, b, head, failed);
 }
 
 std::string action_text(const model::FileAction& action) {

@@ -30,6 +30,8 @@ PathPattern pattern(std::string text, std::vector<PathComponent> components) {
 
 const Address base = Address::v4(0x0a000000);  // 10.0.0.0/28
 Address host(std::size_t i) { return {base.bits + i}; }
+/// The sixteen that rules may name, and one outside: a refusal by name is about every address there is.
+constexpr std::size_t hosts = 17;
 
 /// 0 to 15 stand for all values where no condition looks at a bit above the third or compares with more than 7.
 const char* const calls_used[] = {"socket", "personality", "alarm", "umask", "getpid", "setpriority"};
@@ -66,11 +68,11 @@ Universe::Universe() {
   }
   for (const Direction d : {Direction::Connect, Direction::Listen})
     for (const Protocol protocol : {Protocol::Tcp, Protocol::Udp})
-      for (std::size_t i = 0; i < 16; ++i)
+      for (std::size_t i = 0; i < hosts; ++i)
         for (std::uint16_t port = 1; port <= 8; ++port)
           actions_.push_back(NetAction{d, protocol, host(i), port, {}, {}});
   for (const char* name : {"n.example", "m.example", "x.example"})
-    for (std::size_t i = 0; i < 16; ++i)
+    for (std::size_t i = 0; i < hosts; ++i)
       for (std::uint16_t port = 1; port <= 8; ++port)
         actions_.push_back(NetAction{Direction::Connect, Protocol::Tcp, host(i), port, name, {}});
   for (const char* call : calls_used)
