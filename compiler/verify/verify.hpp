@@ -64,6 +64,7 @@ struct Obligation {
 
 struct Options {
   solver::Limits solver;
+  model::Day today = 0;  ///< artifacts are compared for this day and all later ones
 };
 
 /// Policy against every filter in `decoded`, both directions and the errno. Gaps that `plan` records as accepted are
