@@ -20,6 +20,8 @@ struct NameLayer;    // compiler/model/name_layer.hpp
 struct InodeLayer;   // compiler/model/inode_layer.hpp
 struct PortLayer;    // compiler/model/inode_layer.hpp
 struct Container;    // compiler/model/container.hpp
+struct ToolLayer;    // compiler/model/advisory_layer.hpp
+struct AlertLayer;   // compiler/model/advisory_layer.hpp
 }  // namespace agp::model
 
 namespace agp::backends {
@@ -89,6 +91,8 @@ struct Decoded {
   std::vector<std::shared_ptr<const model::InodeLayer>> inodes;  ///< each is a layer of its own: all must permit
   std::vector<std::shared_ptr<const model::PortLayer>> ports;
   std::shared_ptr<const model::Container> container;
+  std::vector<std::shared_ptr<const model::ToolLayer>> tools;
+  std::vector<std::shared_ptr<const model::AlertLayer>> alerts;
   std::vector<std::string> not_verified;  ///< artifacts without a decoder, by path: never "proved"
   std::vector<Problem> problems;          ///< refused input, by name
 };

@@ -26,6 +26,9 @@ UsageError unknown_command(const std::string& word);
 int run_check(Context& context);
 int run_build(Context& context);
 int run_verify(Context& context);
+int run_compare(Context& context);
+int run_import(Context& context);
+
 int run_query(Context& context);
 int run_diff(Context& context);
 int run_test(Context& context);

@@ -25,11 +25,12 @@ namespace kind = diagnostics::kind;
 constexpr std::array unusable_kinds = {&kind::unreadable_file,   &kind::invalid_utf8,     &kind::invalid_config,
                                        &kind::outside_project,   &kind::output_refused,   &kind::output_failed,
                                        &kind::nothing_to_do,     &kind::policy_not_named, &kind::unknown_target,
-                                       &kind::invalid_parameter, &kind::cache_unusable,   &kind::invalid_budget};
+                                       &kind::invalid_parameter, &kind::cache_unusable,   &kind::invalid_budget,
+                                       &kind::unknown_artifact,  &kind::unlike_artifacts};
 /// Findings that mean "a stated limit was reached" or "not decided": exit 3.
 constexpr std::array undecided_kinds = {&kind::file_too_large, &kind::nesting_too_deep, &kind::too_many_files,
                                         &kind::artifact_unknown, &kind::undecided_check,
-                                        &kind::second_solver_unknown};
+                                        &kind::second_solver_unknown, &kind::comparison_undecided};
 
 bool set_and_not_zero(const char* name) {
   const char* value = std::getenv(name);
@@ -123,7 +124,9 @@ void Context::findings(const source::Files& files, diagnostics::Sink& sink, std:
 void Context::closing(std::string_view text) {
   if (std::fflush(stdout) != 0) failed_ = true;  // where both streams are one, the summary stands below the findings
   err(fmt::format("agp {}: {}{}{}\n", name, diagnostics::visible(text), text.empty() ? "" : ": ",
-                  summary_.empty() ? "no findings" : summary_));
+                  !summary_.empty()     ? summary_
+                  : outcome.code() == 3 ? "not everything is decided"
+                                        : "no findings"));
 }
 
 int Context::finish() {

@@ -169,6 +169,25 @@ std::string set_emit(Settings& s, const std::string& text) {
   return s.build.emit.empty() ? "it names no backend" : "";
 }
 
+Words import_kinds() { return {"oci-seccomp"}; }
+Words capability_words() {
+  Words out;
+  for (const std::string_view name : linux::capability_names()) out.emplace_back(name);
+  return out;
+}
+
+std::string add_caps(Settings& s, const std::string& text) {
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(','), rest.size());
+    const std::string name(rest.substr(0, end));
+    if (!linux::find_capability(name)) return fmt::format("`{}` is no capability, such as CAP_SYS_ADMIN", name);
+    s.caps.push_back(name);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return s.caps.empty() ? "it names no capability" : "";
+}
+
 /// Rows that only store their value.
 #define AGP_STORE(place)                                 \
   [](Settings& s, const std::string& v) -> std::string { \
@@ -196,9 +215,20 @@ const OptionRow rows[] = {
     {"--nft-json", "FILE", "an nftables ruleset as JSON", Verify, AGP_STORE(verify.nft_json)},
     {"--landlock", "FILE", "a Landlock ruleset", Verify, AGP_STORE(verify.landlock)},
 
+    {"--rootfs", "DIR", "look here whether the files that the policy names exist and permit what it allows", Verify,
+     AGP_STORE(verify.rootfs)},
+
+    {"--artifacts", "DIR", "answer from what the layers of a built directory do, read back from their bytes",
+     Query | Test, AGP_STORE(artifacts)},
     {"--expect", "DECISION", "allow, ask or deny: exit 1 when the decision is another", Query, set_expect, decisions},
     {"--why", "", "the rules behind the decision, or behind each finding, from which none can be left out",
      Query | Check, AGP_FLAG(why, true), nullptr, about_run},
+
+    {"--subset", "", "only: does A permit nothing that B does not", Compare, AGP_FLAG(subset, true)},
+
+    {"--from", "KIND", "what the file is: oci-seccomp", Import, AGP_STORE(from), import_kinds},
+    {"--cap", "LIST", "capabilities that the container has, separated by commas; repeatable", Import, add_caps,
+     capability_words},
 
     {"--allow-widening", "", "exit 0 also when something became permitted", Diff, AGP_FLAG(allow_widening, true)},
 
@@ -213,10 +243,10 @@ const OptionRow rows[] = {
     {"--set", "NAME=VALUE", "the value of a parameter; repeatable", reads_policies, set_parameter},
     {"--policy", "NAME", "which policy of the file", reads_policies, AGP_STORE(driver.policy)},
     {"--target", "NAME",
-     "a built-in target or a record FILE.json: where it will run; default: agp.toml's, else debian-12", reads_policies,
-     AGP_STORE(driver.target), target_names},
-    {"--arch", "LIST", "architectures, separated by commas; default: the target's", reads_policies, set_archs,
-     arch_names},
+     "a built-in target or a record FILE.json: where it will run; default: agp.toml's, else debian-12",
+     reads_policies | Compare | Import, AGP_STORE(driver.target), target_names},
+    {"--arch", "LIST", "architectures, separated by commas; default: the target's", reads_policies | Compare | Import,
+     set_archs, arch_names},
     {"--syscall-counts", "FILE", "what runs calls how often, as `strace -c` prints it: the order of a filter's tests",
      Build | Inspect, AGP_STORE(driver.syscall_counts)},
     {"--at", "DATE", "the day that `until` is compared with; default: SOURCE_DATE_EPOCH, else today", reads_policies,
@@ -227,7 +257,7 @@ const OptionRow rows[] = {
      },
      nullptr, about_run},  // a cache's entries have the day themselves, where it counts
     {"--solver-timeout", "DURATION", "for one query of the solver, such as 30s; default 10s",
-     Check | Build | Verify | Test,
+     Check | Build | Verify | Test | Compare | Import,
      [](Settings& s, const std::string& v) -> std::string {
        const auto time = milliseconds(v);
        if (!time) return "it is not a duration such as 500ms, 30s or 2min";

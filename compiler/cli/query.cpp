@@ -47,8 +47,20 @@ std::string rule_snippet(Context& context, const source::Files& files, const mod
   return out;
 }
 
+std::string layer_text(const driver::LayerAnswer& layer) {
+  return fmt::format("    {:<10} {}: {}{}\n", layer.layer, visible(layer.artifact), visible(layer.observed),
+                     layer.place.empty() ? "" : ", at " + visible(layer.place));
+}
+
 std::string text(Context& context, const source::Files& files, const driver::QueryReport& report) {
-  std::string out = fmt::format("{}  {}\n", model::to_string(report.decision), visible(report.action));
+  std::string out =
+      fmt::format("{}  {}\n", model::to_string(report.by_artifacts.value_or(report.decision)), visible(report.action));
+  for (std::size_t i = 0; i < report.layers.size(); ++i) {
+    if (report.parts.size() > 1) out += fmt::format("  {}\n", visible(model::to_string(report.parts[i].action)));
+    if (report.layers[i].empty()) out += "    no layer of the artifacts decides it\n";
+    for (const driver::LayerAnswer& layer : report.layers[i]) out += layer_text(layer);
+  }
+  if (!report.layers.empty()) out += fmt::format("{}  by the policy\n", model::to_string(report.decision));
   for (const driver::Decided& part : report.parts) {
     // `write` is several actions: each is decided by itself, and the strictest decides.
     if (report.parts.size() > 1)
@@ -69,7 +81,17 @@ std::string text(Context& context, const source::Files& files, const driver::Que
 nlohmann::ordered_json json(const source::Files& files, const driver::QueryReport& report) {
   using Json = nlohmann::ordered_json;
   const auto utf8 = [](std::string_view raw) { return diagnostics::valid_utf8(raw); };
-  Json parts = Json::array();
+  Json parts = Json::array(), layers = Json::array();
+  for (std::size_t i = 0; i < report.layers.size(); ++i)
+    for (const driver::LayerAnswer& one : report.layers[i])
+      layers.push_back({{"action", utf8(model::to_string(report.parts[i].action))},
+                        {"layer", one.layer},
+                        {"artifact", utf8(one.artifact)},
+                        {"decision", one.permits ? "allow"
+                                     : one.asks  ? "ask"
+                                                 : "deny"},
+                        {"observed", utf8(one.observed)},
+                        {"place", one.place.empty() ? Json(nullptr) : Json(utf8(one.place))}});
   for (const driver::Decided& part : report.parts) {
     Json rules = Json::array();
     for (const std::size_t index : part.verdict.rules) {
@@ -87,13 +109,18 @@ nlohmann::ordered_json json(const source::Files& files, const driver::QueryRepor
   }
   Json why = Json::array();
   for (const std::size_t rule : report.why) why.push_back(utf8(report.policy.rules[rule].id));
-  return {{"schema", "agp-query/1"},
-          {"policy", utf8(report.policy.name)},
-          {"action", utf8(report.action)},
-          {"decision", model::to_string(report.decision)},
-          {"parts", parts},
-          {"why", why},
-          {"derived", derived_json(report.derived)}};
+  Json out = {{"schema", "agp-query/1"},
+              {"policy", utf8(report.policy.name)},
+              {"action", utf8(report.action)},
+              {"decision", model::to_string(report.decision)},
+              {"parts", parts},
+              {"why", why},
+              {"derived", derived_json(report.derived)}};
+  if (!report.layers.empty()) {
+    out["by_artifacts"] = report.by_artifacts ? Json(model::to_string(*report.by_artifacts)) : Json(nullptr);
+    out["layers"] = layers;
+  }
+  return out;
 }
 
 }  // namespace
@@ -108,23 +135,25 @@ int run_query(Context& context) {
                           "the formats of query are text, concise and json"});
   driver::Session session(settings.driver);
   session.progress = &context.ticker.progress;
-  const auto report = driver::query(session, settings.arguments[0], settings.arguments[1]);
+  const auto report = driver::query(session, settings.arguments[0], settings.arguments[1], settings.artifacts);
   say_what_was_read(context, session);
   // The answer is what the command is for; findings are about its input.
-  if (!report || session.sink.errors() > 0) context.findings(session.files, session.sink, report ? stderr : stdout);
+  const bool shown = session.sink.errors() > 0 || (settings.artifacts && !session.sink.all().empty());
+  if (!report || shown) context.findings(session.files, session.sink, report ? stderr : stdout);
   if (!report) {
     context.closing("");
     return settle(context, session);
   }
+  const model::Decision decision = report->by_artifacts.value_or(report->decision);
   if (settings.format == Format::Json)
     context.out(diagnostics::json_text(json(session.files, *report)));
   else if (settings.format == Format::Concise)
-    context.out(fmt::format("{}\n", model::to_string(report->decision)));
+    context.out(fmt::format("{}\n", model::to_string(decision)));
   else
     context.out(text(context, session.files, *report));
-  if (settings.expect && *settings.expect != report->decision) {
+  if (settings.expect && *settings.expect != decision) {
     context.err(fmt::format("agp query: expected {}, and it is {}\n", model::to_string(*settings.expect),
-                            model::to_string(report->decision)));
+                            model::to_string(decision)));
     context.outcome.finding();
   }
   return settle(context, session);

@@ -31,6 +31,10 @@ struct Settings {
   driver::VerifyInput verify;
   std::optional<model::Decision> expect;
   bool why = false;
+  std::optional<std::string> artifacts;  ///< query, test: a built directory
+  bool subset = false;                   ///< compare: only whether the first is within the second
+  std::string from;                      ///< import: the kind of the source
+  std::vector<std::string> caps;         ///< import: capabilities that conditions of the source are decided by
   bool allow_widening = false;  ///< diff: a wider policy is no finding
   bool logs_patch = false;      ///< logs --patch: nothing but the patch
   bool fmt_check = false, fmt_diff = false;

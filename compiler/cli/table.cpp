@@ -40,6 +40,12 @@ const CommandRow rows[] = {
      "Exit status 1: an artifact is refuted, with one call as a witness. 3: something could not be decided or "
      "verified.",
      run_verify},
+    {Compare, "compare", "A B", "two artifacts of one kind, without a policy: do they permit the same",
+     "A and B are files: seccomp filters or profiles (either form against the other, for each --arch), nftables "
+     "scripts,\n"
+     "their JSON or a live listing, Landlock rulesets, OCI configurations. What each is, is told by what is in it.\n"
+     "Exit status 1: they differ, with one witness and where each decides it. 3: it could not be decided.",
+     run_compare},
     {Diff, "diff", "OLD NEW", "what a change permits that was not permitted, and what it no longer does",
      "OLD and NEW are policy files or directories; policies are paired by name. The answer is a list of regions "
      "written\n"
@@ -69,6 +75,12 @@ const CommandRow rows[] = {
      "Files are replaced one by one, each as a whole, keeping their mode. `-` formats standard input to standard "
      "output.",
      run_fmt},
+    {Import, "import", "--from oci-seccomp FILE", "a foreign profile as a policy, proved equal to it",
+     "FILE is a profile as Docker, Podman or an OCI runtime reads it. Entries that count only for some capabilities,\n"
+     "architectures or kernels are decided by `--cap`, `--arch` and `--target`. The policy goes to standard output; "
+     "what\n"
+     "can't be carried over, and which calls the profile permits beyond what it looks like, are findings.",
+     run_import},
     {Doc, "doc", "FILE", "a policy and what it includes, as a page that a reviewer reads",
      "Rules by block with their reasons and who brought them in, limits, run, accepted gaps, what the stack needs\n"
      "beyond the policy, invariants. `--format markdown` for a wiki or a pull request.",

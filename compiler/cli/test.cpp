@@ -14,7 +14,7 @@ int run_test(Context& context) {
   using diagnostics::visible;
   driver::Session session(context.settings.driver);
   session.progress = &context.ticker.progress;
-  const driver::TestReport report = driver::test(session, context.settings.arguments);
+  const driver::TestReport report = driver::test(session, context.settings.arguments, context.settings.artifacts);
   say_what_was_read(context, session);
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   std::vector<diagnostics::TestCase> cases;

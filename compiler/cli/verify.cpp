@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "compiler/cli/commands.hpp"
@@ -20,7 +22,13 @@ int run_verify(Context& context) {
   say_what_was_read(context, session);
   const bool text = context.text_format();
   if (text) context.out(obligations_text(report.obligations, report.not_verified));
-  context.findings(session.files, session.sink, stdout, obligations_json(report.obligations, report.not_verified));
+  nlohmann::ordered_json extra = obligations_json(report.obligations, report.not_verified);
+  if (input.rootfs) {
+    extra["discharged"] = report.discharged;
+    for (const std::string& assumption : report.discharged)
+      if (text) context.out(fmt::format("{:<12}  {}, by looking\n", "holds", assumption));
+  }
+  context.findings(session.files, session.sink, stdout, extra);
   // A verdict is three-valued: only "proved" lets the run succeed, whatever the driver made of it.
   for (const verify::Obligation& one : report.obligations)
     one.verdict.match([](const solver::Proved&) {}, [&](const verify::Witness&) { context.outcome.finding(); },

@@ -101,13 +101,25 @@ struct VerifyInput {
   std::optional<std::string> seccomp, oci_seccomp, oci;  ///< single artifacts; `arch` goes with `seccomp`
   std::optional<std::string> nft, nft_json, landlock;
   std::string arch = "x86_64";
+  std::optional<std::string> rootfs;  ///< where assumptions about files are looked at
 };
 struct VerifyReport {
   std::optional<PolicyReport> policy;
   std::vector<verify::Obligation> obligations;
   std::vector<std::string> not_verified;  ///< artifacts without a decoder: never "proved"; makes the run undecided
+  std::vector<std::string> discharged;    ///< assumptions that `rootfs` was looked at for, and that hold there
 };
 VerifyReport verify(Session& session, const std::string& file, const VerifyInput& input);
+
+/// What one layer of the artifacts does with an action.
+struct LayerAnswer {
+  std::string layer;     ///< "oci", "nftables", …
+  std::string artifact;  ///< which form of it
+  bool permits = false;
+  bool asks = false;     ///< `permits` is false until somebody agrees
+  std::string observed;  ///< "permitted", "EPERM", "dropped"
+  std::string place;     ///< in the artifact; may be empty
+};
 
 /// One decided action. `write` and `read` are several actions: the strictest decides, the parts are listed.
 struct Decided {
@@ -121,21 +133,29 @@ struct QueryReport {
   std::vector<Decided> parts;                   ///< one at least
   std::vector<std::size_t> why;                 ///< a minimal set of rules behind the decision (analysis/why.hpp)
   std::vector<backends::DerivedGrant> derived;  ///< of the target's stack
+  /// With artifacts: what each layer does with each of `parts`, and what follows for all of them together.
+  std::vector<std::vector<LayerAnswer>> layers;
+  std::optional<model::Decision> by_artifacts;
 };
-std::optional<QueryReport> query(Session& session, const std::string& file, const std::string& action);
+/// With `artifacts`, a built directory, the answer is what its layers do, read back from the bytes; where that is not
+/// the policy's decision, a finding says so.
+std::optional<QueryReport> query(Session& session, const std::string& file, const std::string& action,
+                                 const std::optional<std::string>& artifacts = {});
 
 struct TestResult {
   source::Span span;  ///< the line of the test
   std::string policy, action;
   model::Decision expected = model::Decision::Allow, observed = model::Decision::Allow;
   std::vector<source::Span> rules;  ///< behind the observed decision
+  std::vector<LayerAnswer> layers;  ///< with artifacts: what decides
   bool passed() const { return expected == observed; }
 };
 struct TestReport {
   std::vector<TestResult> results;
 };
 /// Runs the `test` blocks. A failed line is an error in the sink as well. None found: unusable.
-TestReport test(Session& session, std::span<const std::string> paths);
+/// With `artifacts` what is observed is what the layers of a built directory do; of `build --all`, of DIR/POLICY.
+TestReport test(Session& session, std::span<const std::string> paths, const std::optional<std::string>& artifacts = {});
 
 /// The escape suite as JSON lines (agp-probe/1).
 std::optional<std::string> probe(Session& session, const std::string& file);

@@ -1,14 +1,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "compiler/analysis/probes.hpp"
 #include "compiler/analysis/why.hpp"
 #include "compiler/diagnostics/kinds.hpp"
+#include "compiler/driver/layers.hpp"
 #include "compiler/driver/session.hpp"
 #include "compiler/plan/stack.hpp"
+#include "compiler/source/disk.hpp"
 
-// What answers from the model alone: query, test, probe.
+// What answers from the model: query, test, probe; the first two from artifacts where they are given.
 namespace agp::driver {
 namespace {
 
@@ -79,9 +82,64 @@ TestResult run_line(const sema::Test& test, const sema::TestLine& line) {
   return out;
 }
 
+std::string_view decided(model::Decision d) {
+  return d == model::Decision::Deny ? "denied" : d == model::Decision::Ask ? "put to a person" : "allowed";
+}
+
+void undecided_by_layers(Session& session, const model::Policy& policy, const model::Action& action) {
+  session.sink
+      .emit(kind::artifact_unknown, policy.name_span,
+            fmt::format("no layer of the artifacts decides about `{}`", model::to_string(action)))
+      .about(policy.name);
+  session.undecided = true;
+}
+
+void disagree(Session& session, const model::Policy& policy, const std::string& action, model::Decision by_policy,
+              model::Decision by_artifacts) {
+  session.sink
+      .emit(kind::artifacts_disagree, policy.name_span,
+            fmt::format("`{}` is {} by the artifacts, and {} by the policy", action, decided(by_artifacts),
+                        decided(by_policy)))
+      .about(policy.name)
+      .helped("`agp verify` says where the artifacts differ, and what they need beyond the policy");
+}
+
+/// What the layers of DIR, or of DIR/POLICY where `build --all` wrote it, do with the lines of tests.
+class ArtifactTests {
+ public:
+  ArtifactTests(Session& session, std::string directory) : session_(session), directory_(std::move(directory)) {}
+
+  void observe(const sema::Test& test, const sema::TestLine& line, TestResult& out) {
+    const auto [at, fresh] = stacks_.try_emplace(test.policy.name);
+    if (fresh) {
+      const std::string own = directory_ + "/" + test.policy.name;
+      const bool all = source::node_kind(own, true) == source::NodeKind::Directory;
+      at->second = decode_stack(session_, test.policy, all ? own : directory_);
+    }
+    if (!at->second) return;
+    out.rules.clear();
+    model::Decision by_policy = out.observed;
+    out.observed = model::Decision::Allow;
+    for (const auto& action : line.actions) {
+      auto answers = layer_answers(*at->second, test.policy, action);
+      const auto decision = decision_of(answers);
+      if (!decision) undecided_by_layers(session_, test.policy, action);
+      out.observed = strictest(out.observed, decision.value_or(out.expected));
+      out.layers.insert(out.layers.end(), answers.begin(), answers.end());
+    }
+    if (out.observed != by_policy) disagree(session_, test.policy, line.text, by_policy, out.observed);
+  }
+
+ private:
+  Session& session_;
+  const std::string directory_;
+  std::map<std::string, std::optional<DecodedStack>> stacks_;
+};
+
 }  // namespace
 
-std::optional<QueryReport> query(Session& session, const std::string& file, const std::string& action) {
+std::optional<QueryReport> query(Session& session, const std::string& file, const std::string& action,
+                                 const std::optional<std::string>& artifacts) {
   auto policy = one_policy(session, file);
   if (!policy) return std::nullopt;
   const source::FileId id = session.files.add("<action>", action);
@@ -102,32 +160,50 @@ std::optional<QueryReport> query(Session& session, const std::string& file, cons
   }
   out.why = analysis::why(*policy, resolved->actions);
   out.derived = plan.derived;
+  if (artifacts) {
+    const auto stack = decode_stack(session, *policy, *artifacts);
+    if (!stack) return std::nullopt;
+    out.by_artifacts = model::Decision::Allow;
+    for (const auto& part : out.parts) {
+      out.layers.push_back(layer_answers(*stack, *policy, part.action));
+      const auto decision = decision_of(out.layers.back());
+      if (!decision) undecided_by_layers(session, *policy, part.action);
+      out.by_artifacts =
+          decision && out.by_artifacts ? std::optional(strictest(*out.by_artifacts, *decision)) : std::nullopt;
+    }
+    if (out.by_artifacts && *out.by_artifacts != out.decision)
+      disagree(session, *policy, out.action, out.decision, *out.by_artifacts);
+  }
   out.policy = std::move(*policy);
   return out;
 }
 
-TestReport test(Session& session, std::span<const std::string> paths) {
+TestReport test(Session& session, std::span<const std::string> paths, const std::optional<std::string>& artifacts) {
   TestReport report;
   if (!open(session, paths)) return report;
+  std::optional<ArtifactTests> layers;
+  if (artifacts) layers.emplace(session, *artifacts);
   for (const source::FileId file : session.project->collect(paths, session.sink)) {
     const sema::Unit unit = load(session, file);
     if (session.sink.errors() > 0) continue;  // a test of a policy that does not resolve says nothing
     for (const auto& block : unit.tests) {
       if (session.options.policy && block.policy.name != *session.options.policy) continue;
-      for (const auto& line : block.lines) report.results.push_back(run_line(block, line));
+      for (const auto& line : block.lines) {
+        report.results.push_back(run_line(block, line));
+        if (layers) layers->observe(block, line, report.results.back());
+      }
     }
   }
   for (const TestResult& r : report.results) {
     if (r.passed()) continue;
-    auto& d = session.sink.emit(kind::test_failed, r.span,
-                                fmt::format("`{}` is {}, expected {}", r.action,
-                                            r.observed == model::Decision::Deny  ? "denied"
-                                            : r.observed == model::Decision::Ask ? "put to a person"
-                                                                                 : "allowed",
-                                            to_string(r.expected)));
+    auto& d =
+        session.sink.emit(kind::test_failed, r.span,
+                          fmt::format("`{}` is {}, expected {}", r.action, decided(r.observed), to_string(r.expected)));
     d.about(r.policy);
     for (const auto& rule : r.rules) d.relate(rule, "decided by this rule");
-    if (r.rules.empty()) d.note("no rule matches it: what no rule allows is denied");
+    for (const LayerAnswer& l : r.layers)
+      d.note(fmt::format("in `{}` it is {}{}", l.artifact, l.observed, l.place.empty() ? "" : ", at " + l.place));
+    if (r.rules.empty() && r.layers.empty()) d.note("no rule matches it: what no rule allows is denied");
   }
   if (report.results.empty() && session.sink.errors() == 0) {
     session.sink.emit(kind::nothing_to_do, {}, "no `test` block was found");

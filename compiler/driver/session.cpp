@@ -204,6 +204,7 @@ std::optional<model::Policy> one_policy(Session& session, const std::string& fil
 verify::Options verify_options(const Session& session) {
   verify::Options out;
   out.solver.timeout = std::chrono::milliseconds(session.options.solver_timeout_ms);
+  out.today = session.options.today;
   out.second = second_solver(session);
   return out;
 }

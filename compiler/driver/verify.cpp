@@ -1,14 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "compiler/diagnostics/kinds.hpp"
+#include "compiler/driver/artifact_file.hpp"
+#include "compiler/driver/rootfs.hpp"
 #include "compiler/driver/session.hpp"
 #include "compiler/plan/stack.hpp"
 #include "compiler/source/digest.hpp"
-#include "compiler/source/disk.hpp"
 #include "compiler/verify/stack.hpp"
 
 // Artifacts as files, whoever wrote them, against the policy: read -> decode -> compare. The manifest is output: its
@@ -16,53 +16,8 @@
 namespace agp::driver {
 namespace {
 
-namespace fs = std::filesystem;
 namespace kind = diagnostics::kind;
 using backends::Artifact;
-
-/// Larger files and trees are refused: no artifact of agp comes near.
-constexpr std::size_t max_file_bytes = 64u << 20;
-constexpr std::size_t max_files = 1000;
-
-bool read_file(Session& session, const fs::path& path, const std::string& shown, std::vector<Artifact>& out) {
-  const source::Resolved real = source::resolve(path.string());
-  source::DiskRead read = real.path ? source::read_disk(*real.path, max_file_bytes)
-                                    : source::DiskRead{source::DiskRead::Outcome::Failed, {}, real.reason};
-  if (read.outcome == source::DiskRead::Outcome::TooLarge)
-    session.sink.emit(kind::file_too_large, {}, fmt::format("`{}` is larger than 64 MiB", shown));
-  else if (read.outcome == source::DiskRead::Outcome::Failed)
-    session.sink.emit(kind::unreadable_file, {}, fmt::format("`{}` can't be read: {}", shown, read.reason));
-  else
-    out.push_back({shown, std::move(read.text)});
-  return read.outcome == source::DiskRead::Outcome::Read;
-}
-
-/// Every regular file below the directory, paths relative to it, sorted. Links are not followed.
-std::vector<Artifact> read_tree(Session& session, const std::string& directory) {
-  std::vector<Artifact> out;
-  std::error_code error;
-  fs::recursive_directory_iterator at(directory, fs::directory_options::none, error), end;
-  if (error) {
-    session.sink.emit(kind::unreadable_file, {}, fmt::format("the directory `{}` can't be read", directory));
-    session.unusable = true;
-    return out;
-  }
-  for (; at != end && !error; at.increment(error)) {
-    if (!at->is_regular_file(error) || at->is_symlink(error)) continue;
-    if (out.size() >= max_files) {
-      session.sink.emit(kind::too_many_files, {}, fmt::format("`{}` holds more than {} files", directory, max_files));
-      session.unusable = true;
-      return {};
-    }
-    if (!read_file(session, at->path(), fs::relative(at->path(), directory, error).generic_string(), out)) return {};
-  }
-  if (error) {
-    session.sink.emit(kind::unreadable_file, {}, fmt::format("the directory `{}` can't be read", directory));
-    return {};
-  }
-  std::sort(out.begin(), out.end(), [](const Artifact& a, const Artifact& b) { return a.path < b.path; });
-  return out;
-}
 
 const Artifact* find(std::span<const Artifact> artifacts, std::string_view path) {
   const auto at = std::find_if(artifacts.begin(), artifacts.end(), [&](const Artifact& a) { return a.path == path; });
@@ -141,7 +96,7 @@ VerifyReport verify(Session& session, const std::string& file, const VerifyInput
   std::vector<Shown> shown;
   const auto single = [&](const std::optional<std::string>& path, const std::string& as) {
     std::vector<Artifact> one;
-    if (!path || !read_file(session, *path, *path, one)) return;
+    if (!path || !read_artifact(session, *path, *path, one)) return;
     artifacts.push_back({as, std::move(one[0].bytes)});
     shown.push_back({as, *path});
   };
@@ -151,7 +106,7 @@ VerifyReport verify(Session& session, const std::string& file, const VerifyInput
   single(input.nft, "nftables/egress.nft");
   single(input.nft_json, "nftables/egress.json");
   single(input.landlock, "landlock/ruleset.json");
-  if (input.directory) artifacts = read_tree(session, *input.directory);
+  if (input.directory) artifacts = read_artifacts(session, *input.directory);
   if (session.unusable) return report;
 
   const model::Target target = plan::target_for(*policy, *session.target);
@@ -162,6 +117,7 @@ VerifyReport verify(Session& session, const std::string& file, const VerifyInput
     check_digests(session, report.policy->policy, artifacts);
   }
   decide(session, *report.policy, target, artifacts, shown, report);
+  if (input.rootfs) report.discharged = look_at_rootfs(session, report.policy->policy, *input.rootfs);
   if (report.obligations.empty() && report.not_verified.empty() && session.sink.errors() == 0) {
     session.sink.emit(kind::nothing_to_do, {}, "there is no artifact to verify");
     session.unusable = true;

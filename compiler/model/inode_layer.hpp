@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/model/action.hpp"
@@ -68,6 +69,14 @@ struct InodeLayer {
   std::string layer;             ///< "landlock", "oci"
   std::vector<InodeCell> cells;  ///< in path order, `/` first, no two of one base
 };
+
+/// What the layer grants at a path, or to what no cell names beneath it. O(cells).
+struct InodeAnswer {
+  InodeRights granted = 0, absent = 0;
+  std::string place;
+};
+InodeAnswer rights_at(const InodeLayer& layer, std::string_view path, bool beneath);
+std::string_view right_name(InodeRights right);  ///< of the lowest bit: "read", "open for writing", …
 
 /// The ports that a layer without addresses lets TCP and UDP use. No value: not decided.
 struct PortLayer {

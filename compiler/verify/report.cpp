@@ -66,9 +66,14 @@ void refuted(const model::Policy& policy, const Obligation& o, const Witness& w,
     default:
       message = fmt::format("`{}` answers a refused `clone3` with {} instead of ENOSYS", o.artifact, w.observed);
   }
+  if (o.layer == "alerts")
+    message = fmt::format("`{}` {}", o.artifact,
+                          o.direction == Direction::Excess ? "reports what the policy does not ask for"
+                                                           : "lacks a report that the policy asks for");
   auto& d = sink.emit(kind_of(o.direction), span, std::move(message));
   d.about(policy.name).witnessed(w.action);
-  d.labelled(rule                              ? fmt::format("this rule says that it is {}", decision_text(w))
+  d.labelled(o.layer == "alerts"               ? "its `on deny` says which reports there are"
+             : rule                            ? fmt::format("this rule says that it is {}", decision_text(w))
              : o.direction == Direction::Loss  ? "no rule is about it, and yet it has to pass"
              : o.direction == Direction::Quiet ? "no rule is about it, and yet it has to pass without a report"
                                                : "no rule of this policy allows it");

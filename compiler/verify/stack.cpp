@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "compiler/verify/advisory.hpp"
 #include "compiler/verify/container.hpp"
 #include "compiler/verify/container_tree.hpp"
 #include "compiler/verify/files.hpp"
@@ -55,6 +56,10 @@ std::vector<Obligation> verify_stack(const model::Policy& policy, const model::T
   }
   take(verify_files(policy, target, plan, files));
   take(verify_ports(policy, readings));
+  for (const Reading& r : readings) {
+    for (const auto& layer : r.decoded.tools) take(verify_tools(policy, *layer, options.today));
+    for (const auto& layer : r.decoded.alerts) take(verify_alerts(policy, target, *layer));
+  }
   return out;
 }
 

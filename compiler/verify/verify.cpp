@@ -51,7 +51,7 @@ class FilterCheck {
     const auto served = [&](linux::Arch arch) { return archs_.has(arch) && linux::machine_of(arch) == *machine_; };
     if (std::none_of(std::begin(linux::all_archs), std::end(linux::all_archs), served))
       return all_unknown(fmt::format("the target has no {}", filter_.arch));
-    if (loaded_by_runc(filter_.artifact, target_))
+    if (!options_.as_written && loaded_by_runc(filter_.artifact, target_))
       needs_ = linux::profile_needs(target_.stack, {static_cast<std::uint8_t>(target_.runc.major),
                                                     static_cast<std::uint8_t>(target_.runc.minor)});
     for (const linux::Arch arch : linux::all_archs) {
@@ -72,6 +72,28 @@ class FilterCheck {
     out.push_back(obligation(Direction::Excess, excess_));
     out.push_back(obligation(Direction::Loss, loss_));
     if (clone_has_conditions_) out.push_back(obligation(Direction::Errno, errno_));
+    return out;
+  }
+
+  Excesses excesses() {
+    Excesses out;
+    machine_ = linux::find_arch(filter_.arch);
+    if (filter_.graph.nodes.empty() || !machine_) return {{}, "the filter is not one that can be decided"};
+    for (const linux::Arch arch : linux::all_archs) {
+      if (!archs_.has(arch) || !here(arch)) continue;
+      clone_ = clone3_wrong_ = terms_.boolean(false);
+      for (const linux::Syscall& call : linux::syscalls(arch)) {
+        known_ = terms_.boolean(false);
+        for (std::size_t n = 0; n < most_witnesses; ++n) {
+          excess_ = loss_ = {};
+          check_call(call);
+          if (out.unknown.empty()) out.unknown = excess_.unknown;
+          if (!excess_.refuted || repeated(out.witnesses, *excess_.refuted)) break;
+          known_ = terms_.either(known_, alike(call, *excess_.refuted));
+          out.witnesses.push_back(std::move(*excess_.refuted));
+        }
+      }
+    }
     return out;
   }
 
@@ -162,6 +184,7 @@ class FilterCheck {
     const auto question = [&](Finding& finding, Term difference, Direction direction) {
       if (!terms_.is_false(difference)) ask(finding, terms_.both(where, difference), &call, direction);
     };
+    if (options_.as_written) where = terms_.both(where, as_written(call));
     if (audit_) {
       const Term silent = terms_.both(f.permitted, terms_.negate(f.logged));
       question(excess_, terms_.both(silent, terms_.negate(terms_.either(may_run, p.may_exceed))), Direction::Reports);
@@ -170,7 +193,8 @@ class FilterCheck {
       question(quiet_, terms_.both(f.logged, terms_.both(allowed, terms_.negate(p.may_lack))), Direction::Quiet);
       return;
     }
-    question(excess_, terms_.both(f.permitted, terms_.negate(terms_.either(may_run, p.may_exceed))), Direction::Excess);
+    const Term beyond = terms_.negate(terms_.either(may_run, p.may_exceed));
+    question(excess_, terms_.both(terms_.both(f.permitted, beyond), terms_.negate(known_)), Direction::Excess);
     // On a kernel without the call nothing can be lost, nor on a machine that can't make it.
     if (exists(call) && here(call.arch))
       question(loss_, terms_.both(allowed, terms_.negate(terms_.either(f.runs, p.may_lack))), Direction::Loss);
@@ -215,6 +239,34 @@ class FilterCheck {
       }
     }
     return inside;
+  }
+
+  /// No register of the call has a bit that the kernel ignores.
+  Term as_written(const linux::Syscall& call) {
+    Term out = terms_.boolean(true);
+    for (std::size_t i = 0; i < 6; ++i)
+      if (const std::uint64_t ignored = ~call.arguments[i].effective_mask; ignored != 0)
+        out = terms_.both(
+            out, terms_.equal(terms_.binary(solver::Op::BvAnd, variables_.arguments[i], terms_.constant(64, ignored)),
+                              terms_.constant(64, 0)));
+    return out;
+  }
+
+  static bool repeated(const std::vector<Witness>& list, const Witness& w) {
+    return std::any_of(list.begin(), list.end(), [&](const Witness& other) { return other.action == w.action; });
+  }
+  /// Calls with the same values, as the kernel sees them, in the registers that have bits which it ignores; of a call
+  /// without such bits, every call.
+  Term alike(const linux::Syscall& call, const Witness& w) {
+    Term out = terms_.boolean(true);
+    for (std::size_t i = 0; i < 6; ++i) {
+      const std::uint64_t seen = call.arguments[i].effective_mask;
+      if ((w.arguments[i] & ~seen) != 0)
+        out = terms_.both(
+            out, terms_.equal(terms_.binary(solver::Op::BvAnd, variables_.arguments[i], terms_.constant(64, seen)),
+                              terms_.constant(64, w.arguments[i] & seen)));
+    }
+    return out;
   }
 
   void check_clone3(linux::Arch arch) {
@@ -295,7 +347,7 @@ class FilterCheck {
     if (!arch_fixed) input.arch = static_cast<std::uint32_t>(value(variables_.arch));
   }
 
-  static constexpr std::size_t path_limit = 20'000;
+  static constexpr std::size_t path_limit = 20'000, most_witnesses = 16;  ///< the second: of one system call
 
   const model::Policy& policy_;
   const model::Target& target_;
@@ -319,7 +371,7 @@ class FilterCheck {
   std::vector<Term> questions_;
   std::vector<Asked> asked_;
   Finding excess_, loss_, errno_, quiet_;
-  Term clone_{0}, clone3_wrong_{0};
+  Term clone_{0}, clone3_wrong_{0}, known_{terms_.boolean(false)};  ///< known_: calls that need no further witness
   bool clone_has_conditions_ = false;
 };
 
@@ -340,6 +392,12 @@ std::string_view to_string(Direction d) {
     default:
       return "errno";
   }
+}
+
+Excesses every_excess(const model::Policy& policy, const model::Target& target, const backends::DecodedFilter& filter,
+                      const Options& options) {
+  const plan::Plan nothing_accepted;
+  return FilterCheck(policy, target, nothing_accepted, filter, options).excesses();
 }
 
 std::vector<Obligation> verify_filters(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,

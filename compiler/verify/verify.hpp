@@ -68,6 +68,10 @@ struct Obligation {
 struct Options {
   solver::Limits solver;
   std::optional<solver::SecondSolver> second;  ///< decides every question again
+  model::Day today = 0;  ///< artifacts are compared for this day and all later ones
+  /// Filters: only calls whose registers have no bit that the kernel ignores, and no loader that makes calls of its
+  /// own. For a source that was read as if its comparisons were what the kernel compares.
+  bool as_written = false;
 };
 
 /// Policy against every filter in `decoded`, both directions and the errno. Gaps that `plan` records as accepted are
@@ -75,6 +79,16 @@ struct Options {
 /// refused is not in `filters`: see `report_refused`. Opens a solver::Session only where arguments matter.
 std::vector<Obligation> verify_filters(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
                                        const backends::Decoded& decoded, const Options& options = {});
+
+/// The calls on which a filter permits what the policy does not: of each system call one witness for every value whose
+/// register has bits that the kernel ignores, 16 at most, smallest numbers first. `unknown` is not empty where a limit
+/// left some of it open.
+struct Excesses {
+  std::vector<Witness> witnesses;
+  std::string unknown;
+};
+Excesses every_excess(const model::Policy& policy, const model::Target& target, const backends::DecodedFilter& filter,
+                      const Options& options = {});
 
 /// Every obligation that is not proved as an AGP50xx diagnostic.
 void report(const model::Policy& policy, std::span<const Obligation> obligations, diagnostics::Sink& sink);

@@ -79,7 +79,20 @@ bool differs(const Question& q, Direction direction, const CallInput& input) {
   }
 }
 
-/// Zero where zero will do, then one bit less at a time from the top: `+ 2^32` stays visible where it matters.
+}  // namespace
+
+std::string call_text(const CallInput& input, linux::ArchSet archs) {
+  const linux::Syscall* call = entry(input, archs);
+  const std::string name = call ? std::string(call->name) : fmt::format("{:#x}", input.number);
+  std::string text = model::to_string(model::Action(model::SyscallAction{name, input.arguments}));
+  if (call && call->arch != linux::Arch::x86_64)
+    text += fmt::format(" on {}", linux::to_string(call->arch));
+  else if (input.arch != linux::audit_arch(linux::Arch::x86_64))
+    text += fmt::format(" of architecture {:#x}", input.arch);
+  if (input.instruction_pointer != 0) text += fmt::format(" at instruction pointer {:#x}", input.instruction_pointer);
+  return text;
+}
+
 CallInput smallest(CallInput input, const std::function<bool(const CallInput&)>& still) {
   const auto attempt = [&](auto change) {
     CallInput smaller = input;
@@ -93,20 +106,6 @@ CallInput smallest(CallInput input, const std::function<bool(const CallInput&)>&
       if ((input.arguments[i] >> bit & 1) != 0) attempt([&](CallInput& c) { c.arguments[i] &= ~(1ull << bit); });
   }
   return input;
-}
-
-}  // namespace
-
-std::string call_text(const CallInput& input, linux::ArchSet archs) {
-  const linux::Syscall* call = entry(input, archs);
-  const std::string name = call ? std::string(call->name) : fmt::format("{:#x}", input.number);
-  std::string text = model::to_string(model::Action(model::SyscallAction{name, input.arguments}));
-  if (call && call->arch != linux::Arch::x86_64)
-    text += fmt::format(" on {}", linux::to_string(call->arch));
-  else if (input.arch != linux::audit_arch(linux::Arch::x86_64))
-    text += fmt::format(" of architecture {:#x}", input.arch);
-  if (input.instruction_pointer != 0) text += fmt::format(" at instruction pointer {:#x}", input.instruction_pointer);
-  return text;
 }
 
 std::optional<Witness> confirm(const Question& question, Direction direction, const CallInput& input) {

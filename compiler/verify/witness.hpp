@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -20,6 +21,10 @@ struct CallInput {
 /// `syscall socket(0x10000000a, 1)`; `syscall 0x40000029(…)` for a number outside the tables of these architectures;
 /// with the architecture where it is not x86_64.
 std::string call_text(const CallInput& input, linux::ArchSet archs);
+
+/// Zero where zero will do, then one bit less at a time from the top: `+ 2^32` stays visible where it matters. `still`
+/// holds of the input and of what is returned.
+CallInput smallest(CallInput input, const std::function<bool(const CallInput&)>& still);
 
 /// What is compared with what.
 struct Question {

@@ -5,7 +5,8 @@
 
 namespace agp::backends::alerts {
 
-/// Nothing in a stack loads the file: it is listed as not verified.
+/// alerts.json -> which lines raise which alert, and what it says is not reported. Anything that the format does not
+/// have is refused.
 Decoded decode(std::span<const Artifact> artifacts);
 
 }  // namespace agp::backends::alerts

@@ -5,7 +5,8 @@
 
 namespace agp::backends::approvals {
 
-/// Nothing in a stack loads the file: it is listed as not verified.
+/// approvals.json -> which tool calls a host that follows docs/reference/network.md lets through. Anything that the
+/// format does not have is refused: a host could give it a meaning of its own.
 Decoded decode(std::span<const Artifact> artifacts);
 
 }  // namespace agp::backends::approvals

@@ -18,12 +18,19 @@ using Kind = Graph::Node::Kind;
 using Op = Graph::Expr::Op;
 
 /// libseccomp 2.5.4 compiles these two rules of one call wrongly in some cases: both compare one argument, and not both
-/// by equality of bits (found by comparing its programs with its documentation; two lone `!=` come out right).
+/// by equality of bits. Found by comparing its programs with its documentation, and so were the exceptions, which come
+/// out right: rules of one comparison each whose values have the same upper word, and a lone `!=` beside equalities
+/// that have another action.
 bool miscompiled(const ProfileRule& a, const ProfileRule& b, unsigned& argument) {
-  const auto lone_ne = [](const ProfileRule& r) {
-    return r.comparisons.size() == 1 && r.comparisons[0].op == Comparison::Op::Ne;
+  const auto lone = [](const ProfileRule& r) { return r.comparisons.size() == 1; };
+  const auto lone_ne = [&](const ProfileRule& r) { return lone(r) && r.comparisons[0].op == Comparison::Op::Ne; };
+  const auto equalities = [](const ProfileRule& r) {
+    return std::all_of(r.comparisons.begin(), r.comparisons.end(),
+                       [](const Comparison& c) { return c.op == Comparison::Op::Eq; });
   };
-  if (lone_ne(a) && lone_ne(b)) return false;
+  const auto high = [](const ProfileRule& r) { return r.comparisons[0].value >> 32; };
+  if (lone(a) && lone(b) && high(a) == high(b)) return false;
+  if (a.word != b.word && ((lone_ne(a) && equalities(b)) || (lone_ne(b) && equalities(a)))) return false;
   for (const Comparison& x : a.comparisons)
     for (const Comparison& y : b.comparisons) {
       argument = x.argument;
@@ -37,7 +44,8 @@ bool exclude(const Comparison& a, const Comparison& b) {
   using C = Comparison::Op;
   if (a.argument != b.argument) return false;
   if (a.op == C::Eq && b.op == C::Eq) return ((a.value ^ b.value) & a.mask & b.mask) != 0;
-  if (a.mask != ~0ull || b.mask != ~0ull) return false;
+  const auto whole = [](const Comparison& c) { return c.mask == (c.low_word ? 0xffffffff : ~0ull); };
+  if (!whole(a) || !whole(b)) return false;
   if (a.op == C::Ne || b.op == C::Ne) {
     const Comparison &ne = a.op == C::Ne ? a : b, &other = a.op == C::Ne ? b : a;
     return other.op == C::Eq && other.value == ne.value;

@@ -4,6 +4,7 @@
 
 #include "backends/alerts/backend.hpp"
 #include "backends/approvals/backend.hpp"
+#include "compiler/model/advisory_layer.hpp"
 #include "tests/support/net_policy.hpp"
 
 // approvals.json and alerts.json: files that no stack loads.
@@ -42,8 +43,15 @@ TEST(Approvals, StatesEveryRuleOnTools) {
     EXPECT_EQ(c.holds, Holds::Not);
     EXPECT_TRUE(c.slips.starts_with("tool \"")) << c.slips;
   }
-  EXPECT_EQ(approvals::backend().decode(out.artifacts, test::debian_12()).not_verified,
-            std::vector<std::string>{"approvals.json"});
+  const Decoded decoded = approvals::backend().decode(out.artifacts, test::debian_12());
+  EXPECT_TRUE(decoded.not_verified.empty());
+  ASSERT_EQ(decoded.tools.size(), 1u);
+  ASSERT_EQ(decoded.tools[0]->rules.size(), 3u);
+  const model::ToolRule& pay = decoded.tools[0]->rules[1];
+  EXPECT_EQ(pay.effect, Effect::Ask);
+  EXPECT_EQ(pay.tools, (std::vector<std::string>{"payments.*", "a\"b\\*"}));
+  EXPECT_EQ(pay.risk, model::Risk::High);
+  EXPECT_EQ(pay.until, model::Day{20454});
 }
 
 TEST(Approvals, SurvivesBytesThatAreNotText) {
@@ -51,6 +59,75 @@ TEST(Approvals, SurvivesBytesThatAreNotText) {
   p.tool(Effect::Allow, "\xff\xfe", {"\xc3("});
   const auto out = approvals::backend().emit(p.get(), test::debian_12(), {});
   EXPECT_NO_THROW(json::parse(out.artifacts[0].bytes));
+}
+
+/// Why a decoder does not take the document; empty where it does.
+template <class Decode>
+std::string refused(const Decode& decode, const char* path, const std::string& text) {
+  const Artifact one{path, text};
+  const Decoded out = decode(std::span(&one, 1));
+  if (out.problems.empty() == (out.tools.empty() && out.alerts.empty())) ADD_FAILURE() << "neither read nor refused";
+  return out.problems.empty() ? "" : out.problems[0].message;
+}
+
+TEST(Approvals, DecodesItsFormatAndNothingElse) {
+  const auto why = [](const std::string& text) {
+    return refused([](auto a) { return approvals::backend().decode(a, test::debian_12()); }, "approvals.json", text);
+  };
+  const auto document = [](const std::string& rules) {
+    return R"({"schema":"agp-approvals/1","policy":"p","default":"deny","precedence":["deny","ask","allow"],"rules":[)" +
+           rules + "]}";
+  };
+  EXPECT_EQ(why(document("")), "");
+  EXPECT_EQ(why(document(R"({"rule":"r","effect":"allow","tools":["a"]})")), "");
+  for (const std::string& bad : {
+           std::string("[]"),
+           std::string("{"),
+           std::string("\0", 1),
+           document(R"({"rule":"r","effect":"permit","tools":["a"]})"),
+           document(R"({"rule":"r","effect":"allow","tools":"a"})"),
+           document(R"({"rule":"r","effect":"allow","tools":[""]})"),
+           document(R"({"rule":"r","effect":"allow","tools":["a"],"unless":["b"]})"),
+           document(R"({"rule":"r","effect":"allow","tools":["a"],"until":"2026-02-30"})"),
+           document(R"({"rule":"r","effect":"allow","effect":"deny","tools":["a"]})"),
+           std::string(R"({"schema":"agp-approvals/2","policy":"p","default":"deny","precedence":[],"rules":[]})"),
+           std::string(R"({"schema":"agp-approvals/1","policy":"p","default":"allow",)") +
+               R"("precedence":["deny","ask","allow"],"rules":[]})",
+           std::string(R"({"schema":"agp-approvals/1","policy":"p","default":"deny",)") +
+               R"("precedence":["allow","ask","deny"],"rules":[]})",
+           std::string(100'000, '['),
+       })
+    EXPECT_NE(why(bad), "") << bad.substr(0, 200);
+}
+
+TEST(Alerts, DecodesItsFormatAndNothingElse) {
+  const auto why = [](const std::string& text) {
+    return refused([](auto a) { return alerts::backend().decode(a, test::debian_12()); }, "alerts.json", text);
+  };
+  const auto document = [](const std::string& alert) {
+    return R"({"schema":"agp-alerts/1","policy":"p","alerts":[)" + alert + "]}";
+  };
+  const std::string line = R"({"on":"connect","layer":"nftables","log":"kernel","prefix":"x","direction":"out"})";
+  EXPECT_EQ(why(document("")), "");
+  EXPECT_EQ(why(document(R"({"severity":"P1","on":["connect"],"matches":[)" + line + R"(],"unreported":[]})")), "");
+  for (const std::string& bad : {
+           std::string("{}"),
+           document(R"({"severity":"P6","on":[],"matches":[],"unreported":[]})"),
+           document(R"({"severity":"P1","on":[],"matches":[{"on":"x","layer":"mounts"}],"unreported":[]})"),
+           document(R"({"severity":"P1","on":[],"matches":[],"unreported":[{"on":"x","all":1,"reason":""}]})"),
+           document(R"({"severity":"P1","on":[],"matches":[],"unreported":[],"mute":true})"),
+           document(R"({"severity":"P1","severity":"P5","on":[],"matches":[],"unreported":[]})"),
+           document(R"({"severity":"P1","on":[],"matches":[{"on":"syscall","layer":"seccomp","log":"audit",)"
+                    R"("type":-1}],"unreported":[]})"),
+           document(R"({"severity":"P1","on":[],"matches":[{"on":"connect","layer":"nftables","log":"kernel",)"
+                    R"("prefix":"x","direction":"sideways"}],"unreported":[]})"),
+           document("") + "{}",
+           document("null"),
+           std::string("{\"schema\":\"agp-alerts/1\",\"policy\":\"\xff\",\"alerts\":[]}"),
+           std::string(100'000, '{'),
+           R"({"schema":"agp-alerts/1","policy":"p","alerts":)" + std::string(5000, '[') + std::string(5000, ']') + "}",
+       })
+    EXPECT_NE(why(bad), "") << bad;
 }
 
 TEST(Alerts, NamesTheLinesThatRaiseThem) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -260,6 +261,65 @@ TEST(Decode, RandomProfilesMeanWhatLibseccompMakesOfThem) {
     ASSERT_NO_FATAL_FAILURE(same_as_libseccomp(p, random)) << n;
   }
   EXPECT_GT(decided, 600) << decided;
+}
+
+/// Rules of one comparison each, beside each other on few arguments; and a lone `!=` beside equalities that have
+/// another action, as Podman's profile has them. None of these is refused for what libseccomp might make of it.
+TEST(Decode, ComparisonsOfOneArgumentBesideEachOther) {
+  std::mt19937_64 random(1938);
+  static const char* ops[] = {"SCMP_CMP_EQ", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE", "SCMP_CMP_LT",
+                              "SCMP_CMP_LE", "SCMP_CMP_GT",        "SCMP_CMP_GE"};
+  static const std::vector<std::uint64_t> values = {0, 1, 2, 3, 40, 0xffffffff};
+  const auto small = [&] { return values[random() % values.size()]; };
+  for (int n = 0; n < 2000; ++n) {
+    std::vector<Json> entries;
+    const std::uint64_t high = random() % 4 == 0 ? 1ull << 32 : 0;
+    for (std::size_t e = random() % 5 + 2; e > 0; --e) {
+      const int index = random() % 4 == 0 ? 1 : 0;
+      entries.push_back(
+          entry({"socket"}, "SCMP_ACT_ALLOW", {arg(index, ops[random() % 7], high | small(), high | small())}));
+    }
+    const Json p = profile("SCMP_ACT_ERRNO", entries);
+    ASSERT_TRUE(decode_text(p.dump()).problems.empty()) << p.dump();
+    ASSERT_NO_FATAL_FAILURE(same_as_libseccomp(p, random)) << n;
+  }
+  int decided = 0;
+  for (int n = 0; n < 2000; ++n) {
+    std::vector<Json> entries;
+    for (std::size_t e = random() % 4 + 2; e > 0; --e) {
+      if (random() % 2 == 0) {
+        entries.push_back(
+            entry({"socket"}, "SCMP_ACT_ALLOW", {arg(static_cast<int>(random() % 2), "SCMP_CMP_NE", random() % 2)}));
+        continue;
+      }
+      std::vector<Json> args;
+      for (const int index : {0, 1, 2})
+        if (random() % 3 != 0) args.push_back(arg(index, "SCMP_CMP_EQ", random() % 2));
+      if (!args.empty()) entries.push_back(entry({"socket"}, "SCMP_ACT_TRAP", args));
+    }
+    std::shuffle(entries.begin(), entries.end(), random);
+    const Json p = profile("SCMP_ACT_ERRNO", entries);
+    decided += decode_text(p.dump()).problems.empty();
+    ASSERT_NO_FATAL_FAILURE(same_as_libseccomp(p, random)) << n;
+  }
+  EXPECT_GT(decided, 500) << decided;
+}
+
+TEST(Decode, WhatLibseccompCompilesWronglyIsRefused) {
+  const auto decided = [](const Json& p) { return decode_text(p.dump()).problems.empty(); };
+  // what follows a comparison by order hangs on two branches: `lo > 5` comes to permit the second rule's argument too
+  EXPECT_FALSE(decided(profile(
+      "SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_GT", 5), arg(1, "SCMP_CMP_EQ", 1)}),
+                         entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_GT", 7), arg(1, "SCMP_CMP_EQ", 2)})})));
+  // values on both sides of 2^32: its program refuses 1, which is below the second value
+  EXPECT_FALSE(
+      decided(profile("SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_EQ", 3)}),
+                                         entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_LT", 0x100000000)}),
+                                         entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_LE", 0)})})));
+  // a lone `!=` prunes equalities of the same action that it does not cover
+  EXPECT_FALSE(decided(profile(
+      "SCMP_ACT_ERRNO", {entry({"socket"}, "SCMP_ACT_ALLOW", {arg(0, "SCMP_CMP_EQ", 16), arg(1, "SCMP_CMP_EQ", 9)}),
+                         entry({"socket"}, "SCMP_ACT_ALLOW", {arg(1, "SCMP_CMP_NE", 9)})})));
 }
 
 TEST(Decode, RefusesWhatItCantBeSureOf) {

@@ -1,0 +1,230 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "compiler/verify/compare.hpp"
+
+// Two containers' configurations: settings are compared as values, mounts at every mount point of either. What has an
+// order by how much it permits (a capability, a writable mount, a bound) is compared in that order; anything else that
+// differs is a difference in both directions.
+namespace agp::verify {
+namespace {
+
+using model::Container;
+using model::ContainerMount;
+
+class ContainerComparison {
+ public:
+  ContainerComparison(const Container& first, const Container& second) : a_(first), b_(second) {}
+
+  std::vector<Comparison> run() {
+    section("mounts");
+    for (const auto* c : {&a_, &b_})
+      for (const ContainerMount& m : c->mounts) mount(m.target);
+    if (a_.empty_root != b_.empty_root)
+      ordered("what the root shows beside mounts", b_.empty_root, a_.empty_root, root(a_), root(b_), "/root");
+    section("process");
+    value("the command", fmt::format("{}", a_.command), fmt::format("{}", b_.command), "/process/args");
+    value("the working directory", a_.workdir, b_.workdir, "/process/cwd");
+    value("the user", user(a_), user(b_), "/process/user");
+    environment();
+    if (a_.no_new_privileges != b_.no_new_privileges)
+      ordered("privileges of a setuid program", b_.no_new_privileges, a_.no_new_privileges,
+              a_.no_new_privileges ? "not given" : "given", b_.no_new_privileges ? "not given" : "given",
+              "/process/noNewPrivileges");
+    capabilities();
+    bounds();
+    section("linux");
+    namespaces();
+    value("the host name", a_.hostname, b_.hostname, "/hostname");
+    value("sysctls", fmt::format("{}", a_.sysctls), fmt::format("{}", b_.sysctls), "/linux/sysctl");
+    members("open the device", a_.devices, b_.devices, "/linux/resources/devices");
+    close();
+    return std::move(out_);
+  }
+
+ private:
+  void section(std::string name) {
+    close();
+    name_ = std::move(name);
+  }
+  void close() {
+    if (name_.empty()) return;
+    const auto state = [&](Relation relation, std::optional<Difference>& refuted, const char* from, const char* to) {
+      solver::Verdict<Difference> verdict = solver::Proved{"evaluation"};
+      if (refuted) verdict = solver::Refuted<Difference>{std::move(*refuted)};
+      out_.push_back({"oci/" + name_, "", relation, fmt::format("what the {} permits, the {} permits", from, to),
+                      std::move(verdict)});
+      refuted.reset();
+    };
+    state(Relation::Within, within_, "first", "second");
+    state(Relation::Covers, covers_, "second", "first");
+    name_.clear();
+  }
+  void differ(bool first_permits, std::string what, std::string first, std::string second, const std::string& at,
+              const std::string& second_at = "") {
+    auto& slot = first_permits ? within_ : covers_;
+    if (!slot)
+      slot = Difference{std::move(what), std::move(first), at, std::move(second), second_at.empty() ? at : second_at};
+  }
+  /// Without an order: neither is within the other.
+  void value(const std::string& what, const std::string& first, const std::string& second, const std::string& at,
+             const std::string& second_at = "") {
+    if (first == second) return;
+    for (const bool first_permits : {true, false}) differ(first_permits, what, first, second, at, second_at);
+  }
+  void ordered(const std::string& what, bool first_more, bool second_more, const std::string& first,
+               const std::string& second, const std::string& at, const std::string& second_at = "") {
+    if (first_more) differ(true, what, first, second, at, second_at);
+    if (second_more) differ(false, what, first, second, at, second_at);
+  }
+  template <class Set>
+  void members(const std::string& what, const Set& first, const Set& second, const std::string& at) {
+    for (const auto& one : first)
+      if (!second.contains(one)) differ(true, fmt::format("{} {}", what, one), "permitted", "refused", at);
+    for (const auto& one : second)
+      if (!first.contains(one)) differ(false, fmt::format("{} {}", what, one), "refused", "permitted", at);
+  }
+
+  static std::string root(const Container& c) { return c.empty_root ? "nothing, read-only" : "a file tree"; }
+  static std::string user(const Container& c) {
+    return fmt::format("{}:{} with groups {}", c.uid, c.gid, fmt::join(c.groups, ", "));
+  }
+
+  static std::string shown(const ContainerMount* m, const std::string& path) {
+    if (!m) return "nothing";
+    using Content = ContainerMount::Content;
+    const std::string below = path.size() > m->target.size() && m->target != "/" ? path.substr(m->target.size()) : "";
+    switch (m->content) {
+      case Content::Host:
+        return fmt::format("\"{}{}\" of the host", m->source, below);
+      case Content::Device:
+        return fmt::format("the device \"{}\"", m->source);
+      case Content::Tmpfs: {
+        std::string out = "a tmpfs";
+        if (m->size) out += fmt::format(" of {} bytes", *m->size);
+        if (m->uid || m->gid) out += fmt::format(" of {}:{}", m->uid.value_or(0), m->gid.value_or(0));
+        if (m->mode) out += fmt::format(", mode {:o}", *m->mode);
+        return out;
+      }
+      case Content::Processes:
+        return m->only_own_processes ? "proc, processes only" : "proc";
+      case Content::Nothing:
+        return "nothing";
+      case Content::EmptyFile:
+        return "an empty file";
+      case Content::EmptyTree:
+        return "directories of mount points";
+      case Content::Resolver:
+        return "the resolver's resolv.conf";
+      case Content::Starter:
+        return "a file of the one that starts the command";
+    }
+    return "nothing";
+  }
+
+  void mount(const std::string& path) {
+    const ContainerMount *a = mount_at(a_, path), *b = mount_at(b_, path);
+    const std::string first = shown(a, path), second = shown(b, path);
+    const std::string first_at = a ? a->place : "no mount", second_at = b ? b->place : "no mount";
+    const std::string what = fmt::format("what stands at \"{}\"", path);
+    if (first != second) {
+      if (first != "nothing" && second != "nothing") return value(what, first, second, first_at, second_at);
+      return differ(second == "nothing", what, first, second, first_at, second_at);
+    }
+    if (!a || !b || first == "nothing") return;
+    const auto can = [](bool yes) { return yes ? "permitted" : "refused"; };
+    ordered(fmt::format("write \"{}\"", path), a->writable && !b->writable, b->writable && !a->writable,
+            can(a->writable), can(b->writable), first_at, second_at);
+    ordered(fmt::format("exec \"{}\"", path), a->exec && !b->exec, b->exec && !a->exec, can(a->exec), can(b->exec),
+            first_at, second_at);
+  }
+
+  void environment() {
+    const std::set<std::pair<std::string, std::string>> first(a_.environment.begin(), a_.environment.end()),
+        second(b_.environment.begin(), b_.environment.end());
+    const auto one = [&](const auto& from, const auto& to, bool first_permits) {
+      for (const auto& [name, text] : from)
+        if (!to.contains({name, text}))
+          differ(first_permits, fmt::format("env \"{}\"", name), first_permits ? "set" : "not set so",
+                 first_permits ? "not set so" : "set", "/process/env");
+    };
+    one(first, second, true);
+    one(second, first, false);
+  }
+
+  void capabilities() {
+    constexpr const char* sets[] = {"bounding", "effective", "inheritable", "permitted", "ambient"};
+    for (std::size_t i = 0; i < a_.capabilities.size(); ++i)
+      members("capability", a_.capabilities[i], b_.capabilities[i], fmt::format("/process/capabilities/{}", sets[i]));
+  }
+
+  /// The greater bound permits more; none the most.
+  void bound(const std::string& what, std::optional<std::uint64_t> first, std::optional<std::uint64_t> second,
+             const std::string& at) {
+    const auto text = [](std::optional<std::uint64_t> n) { return n ? std::to_string(*n) : std::string("no bound"); };
+    const auto more = [](std::optional<std::uint64_t> x, std::optional<std::uint64_t> y) {
+      return y && (!x || *x > *y);
+    };
+    ordered(what, more(first, second), more(second, first), text(first), text(second), at);
+  }
+  void bounds() {
+    bound("memory", a_.memory_bytes, b_.memory_bytes, "/linux/resources/memory/limit");
+    bound("memory and swap", a_.memory_and_swap_bytes, b_.memory_and_swap_bytes, "/linux/resources/memory/swap");
+    bound("processes", a_.pids, b_.pids, "/linux/resources/pids/limit");
+    __extension__ typedef unsigned __int128 Wide;  // both factors may need 64 bits
+    const auto share = [](const auto& x, const auto& y) { return Wide{x->first} * y->second; };
+    const auto text = [](const auto& c) {
+      return c ? fmt::format("{} of {} microseconds", c->first, c->second) : std::string("no bound");
+    };
+    const bool first_more = b_.cpu && (!a_.cpu || share(a_.cpu, b_.cpu) > share(b_.cpu, a_.cpu));
+    const bool second_more = a_.cpu && (!b_.cpu || share(b_.cpu, a_.cpu) > share(a_.cpu, b_.cpu));
+    ordered("processor time", first_more, second_more, text(a_.cpu), text(b_.cpu), "/linux/resources/cpu");
+    std::set<std::string> names;
+    for (const auto* c : {&a_, &b_})
+      for (const auto& [name, at] : c->rlimits) names.insert(name);
+    for (const std::string& name : names) {
+      const auto part = [&](const Container& c, bool hard) -> std::optional<std::uint64_t> {
+        const auto at = c.rlimits.find(name);
+        if (at == c.rlimits.end()) return std::nullopt;
+        return hard ? at->second.hard : at->second.soft;
+      };
+      for (const bool hard : {false, true})
+        bound(fmt::format("{} {}", hard ? "hard" : "soft", name), part(a_, hard), part(b_, hard), "/process/rlimits");
+    }
+  }
+
+  /// The host's own permits more than one that is joined, and that than a new one.
+  void namespaces() {
+    for (const char* type : {"pid", "mount", "ipc", "uts", "network", "cgroup", "user", "time"}) {
+      const auto a = a_.namespaces.find(type), b = b_.namespaces.find(type);
+      const auto text = [](const auto& at, const auto& end) {
+        return at == end ? std::string("the host's") : at->second.empty() ? "a new one" : "\"" + at->second + "\"";
+      };
+      const std::string first = text(a, a_.namespaces.end()), second = text(b, b_.namespaces.end());
+      if (first == second) continue;
+      const std::string what = fmt::format("the {} namespace", type), at = "/linux/namespaces";
+      if (std::string_view(type) == "user" || (first.front() == '"' && second.front() == '"')) {
+        value(what, first, second, at);
+        continue;
+      }
+      const auto rank = [](const std::string& s) { return s == "the host's" ? 2 : s == "a new one" ? 0 : 1; };
+      ordered(what, rank(first) > rank(second), rank(second) > rank(first), first, second, at);
+    }
+  }
+
+  const Container &a_, &b_;
+  std::string name_;
+  std::optional<Difference> within_, covers_;
+  std::vector<Comparison> out_;
+};
+
+}  // namespace
+
+std::vector<Comparison> compare_containers(const Container& first, const Container& second) {
+  return ContainerComparison(first, second).run();
+}
+
+}  // namespace agp::verify
