@@ -6,7 +6,6 @@
 #include <tuple>
 #include <utility>
 
-#include "compiler/diagnostics/text.hpp"
 #include "compiler/driver/baseline.hpp"
 #include "compiler/driver/check.hpp"
 
@@ -88,7 +87,7 @@ class Fixer {
 
   Key key(const Diagnostic& d) const {
     const auto file = d.primary.known() ? session_.files.get(d.primary.file).path : std::string();
-    return {d.kind, d.policy, file, diagnostics::line_text(session_.files, d.primary)};
+    return {d.kind, d.policy, file, std::string(d.primary.known() ? session_.files.text(d.primary) : "")};
   }
 
   std::map<Key, std::size_t> count(const std::vector<Diagnostic>& findings) const {

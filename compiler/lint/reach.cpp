@@ -272,9 +272,14 @@ std::vector<Reach::Grant> Reach::grants(std::size_t question, const diagnostics:
   }
   std::vector<Grant> out;
   for (const std::uint32_t p : analysis::smallest_cover(std::move(lists))) out.push_back(std::move(places[p]));
+  Verbs asked = 0;
+  for (const Part& part : parts_)
+    if (const auto* file = std::get_if<FileBody>(&part.rule.body); file && part.question == question)
+      asked |= file->verbs;
   std::size_t open = out.size();
   for (std::size_t c = 0; c < space_->size() && open > 0; ++c) {
     if (!permitted_[c] || std::find(inside_[c].begin(), inside_[c].end(), question) != inside_[c].end()) continue;
+    if (sort_ == Sort::File && (space_->verbs(c) & asked) == 0) continue;
     for (const PatternRef& ref : granting(c))
       for (Grant& grant : out)
         if (grant.wholly && grant.rule == policy_rules_[ref.rule] && grant.pattern == ref.pattern) {

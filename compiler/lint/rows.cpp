@@ -259,6 +259,8 @@ void offer_guard(Context& context, const ReachRow& row, const Reach::Grant& gran
   if (grant.wholly) return;
   std::string argument;
   if (row.rooted) {
+    const auto& pattern = std::get<FileBody>(grant.rule->body).patterns[grant.pattern].pattern;
+    if (!only_a_tree(row, grant) || pattern.shape() != PathPattern::Shape::Subtree) return;
     argument = root_argument(context, grant);
     if (argument.empty()) return;
   } else if (row.sort == Sort::File || row.sort == Sort::Unix) {
