@@ -206,6 +206,14 @@ bool only_a_tree(const ReachRow& row, const Reach::Grant& grant) {
 /// Is there a sign that people keep a project in this tree? None: it is a directory of its own that is mounted for its
 /// data, beneath nobody's home; no rule spells out a hidden name in it; git does not run there.
 bool may_be_project(const Policy& policy, const std::string& tree) {
+  // no project lies in what a distribution installs or a kernel shows
+  static constexpr std::string_view system[] = {"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64",
+                                                "/libx32", "/proc", "/run", "/sbin", "/sys", "/usr"};
+  const auto host = host_path(policy, tree);
+  if (host && *host != "/usr/src" && !is_beneath(*host, "/usr/src") && !is_beneath(*host, "/usr/local") &&
+      std::any_of(std::begin(system), std::end(system),
+                  [&](std::string_view s) { return *host == s || is_beneath(*host, s); }))
+    return false;
   const Mount* mount = mount_of(policy, tree);
   if (!mount || !mount->source || mount->target != tree) return true;
   const std::string& source = *mount->source;
