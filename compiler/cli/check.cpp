@@ -1,14 +1,19 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "compiler/bundle/replace.hpp"
 #include "compiler/cli/commands.hpp"
 #include "compiler/cli/depfile.hpp"
 #include "compiler/cli/plan_text.hpp"
 #include "compiler/cli/session.hpp"
+#include "compiler/cli/unified_diff.hpp"
+#include "compiler/diagnostics/formats.hpp"
 #include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/text.hpp"
 #include "compiler/driver/budget.hpp"
+#include "compiler/driver/fix.hpp"
 #include "compiler/driver/tree.hpp"
 #include "compiler/driver/workers.hpp"
 
@@ -82,23 +87,57 @@ std::string counts_text(const driver::CheckedPolicy& policy) {
 
 }  // namespace
 
-int run_check(Context& context) {
+/// `--fix`: the edits to disk, or with `--dry-run` as a diff to standard output and as the texts that are then checked.
+void fix(Context& context, driver::Options& options, std::string& diff) {
   const Settings& settings = context.settings;
   driver::Session session(settings.driver);
+  const driver::FixReport report = driver::fix(session, settings.arguments);
+  for (const driver::FixedFile& file : report.files) {
+    if (settings.dry_run) {
+      diff += unified_diff(diagnostics::line_start(file.path), file.before, file.after);
+      options.project.instead[file.disk] = file.after;
+    } else if (const std::string fault = bundle::replace_file(file.disk, file.before, file.after); !fault.empty()) {
+      context.usage({fmt::format("`{}` can't be written: {}", file.path, fault), {}});
+    }
+  }
+  std::string kept;
+  if (report.refused > 0)
+    kept = fmt::format("; {} not made, since something else would be found or a test would fail",
+                       counted(report.refused, "edit", "edits"));
+  context.err(fmt::format("agp check: {} in {} {}{}\n", counted(report.made, "finding", "findings"),
+                          counted(report.files.size(), "file", "files"), settings.dry_run ? "to mend" : "mended",
+                          kept));
+}
+
+int run_check(Context& context) {
+  const Settings& settings = context.settings;
+  if (settings.dry_run && !settings.fix) return context.usage({"`--dry-run` goes with `--fix`", {}});
+  const auto& words = settings.arguments;
+  if (settings.fix && std::find(words.begin(), words.end(), "-") != words.end())
+    return context.usage({"`--fix` changes files, and standard input is none", {}});
+  driver::Options from = settings.driver;
+  std::string diff;
+  if (settings.fix) fix(context, from, diff);
+  driver::Session session(std::move(from));
   session.progress = &context.ticker.progress;
   driver::TreeOptions options;
   options.jobs = settings.jobs == 0 ? driver::processors() : settings.jobs;
   options.cache = settings.cache;
+  options.take_baseline = settings.write_baseline.has_value();
   options.describe = [&](const auto& policy, const auto& target) { return describe(settings, policy, target); };
   const driver::TreeReport report = driver::check_tree(session, settings.arguments, options);
   say_what_was_read(context, session);
   if (settings.why) explain(session.files, session.sink);
-  context.findings(session.files, session.sink, stdout, {{"plans", plans(report)}});
-  if (context.text_format() && !settings.quiet)
+  const bool diff_alone = settings.dry_run && context.text_format();
+  context.out(diff_alone ? diff : "");
+  context.findings(session.files, session.sink, diff_alone ? stderr : stdout, {{"plans", plans(report)}});
+  if (context.text_format() && !settings.quiet && !diff_alone)
     for (const driver::CheckedPolicy& one : report.policies)
       context.out(one.text + (settings.verbose ? counts_text(one) : "") + '\n');
   if (settings.write_budget && !write_whole(*settings.write_budget, driver::budget_text(report.policies)))
     context.usage({fmt::format("`{}` can't be written", *settings.write_budget), {}});
+  if (settings.write_baseline && !session.unusable && !write_whole(*settings.write_baseline, report.baseline))
+    context.usage({fmt::format("`{}` can't be written", *settings.write_baseline), {}});
   write_depfile(context, session);
   if (settings.verbose && settings.cache)
     context.err(

@@ -25,7 +25,8 @@ struct Settings {
   std::optional<diagnostics::Severity> fail_on = diagnostics::Severity::Error;  ///< nothing: never
   bool quiet = false, verbose = false, help = false;
   unsigned jobs = 0;  ///< --jobs: processes at most; 0: as many as processors
-  std::optional<std::string> cache, depfile, depfile_target, write_budget;
+  std::optional<std::string> cache, depfile, depfile_target, write_budget, write_baseline;
+  bool fix = false, dry_run = false;
 
   driver::BuildOptions build;
   driver::VerifyInput verify;

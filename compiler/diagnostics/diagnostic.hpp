@@ -23,6 +23,8 @@ struct Kind {
 const std::vector<const Kind*>& all_kinds();
 const Kind* find_kind(std::string_view code_or_name);
 std::string code_text(const Kind& kind);  ///< "AGP1001"
+/// What has a level of its own, and can be allowed or be in a baseline: least privilege but for what is about those.
+inline bool is_lint(const Kind& kind) { return kind.number >= 3010 && kind.number < 4000; }
 
 struct Label {
   source::Span span;

@@ -93,26 +93,8 @@ class Run {
     return Json::array({{{"description", {{"text", text}}}, {"artifactChanges", changes}}});
   }
 
-  /// The text of the lines that the primary span touches, without what only layout changes.
-  std::string rule_text(source::Span span) const {
-    if (!span.known()) return {};
-    const std::string_view all = files_.get(span.file).text;
-    const std::size_t at = std::min<std::size_t>(span.begin, all.size());
-    const std::size_t begin = at == 0 ? 0 : all.rfind('\n', at - 1) + 1;
-    const std::size_t end = std::min(all.find('\n', std::clamp<std::size_t>(span.end, at, all.size())), all.size());
-    std::string out;
-    for (const char c : all.substr(begin, std::min<std::size_t>(end - begin, 65536))) {
-      if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
-        out += c;
-      else if (!out.empty() && out.back() != ' ')
-        out += ' ';
-    }
-    if (!out.empty() && out.back() == ' ') out.pop_back();
-    return out;
-  }
-
   std::string fingerprint(const Diagnostic& d) {
-    std::string key = code_text(*d.kind) + '\0' + d.policy + '\0' + rule_text(d.primary);
+    std::string key = code_text(*d.kind) + '\0' + d.policy + '\0' + line_text(files_, d.primary);
     // Without a place only the message tells findings apart.
     if (!d.primary.known()) key += '\0' + d.message;
     const int occurrence = occurrences_[key]++;

@@ -128,6 +128,13 @@ class Report {
       group->second.emplace_back(edit.span, edit.replacement);
     }
     std::string out;
+    // what is put in far from the finding is what the help says, and many lines of nothing new
+    std::erase_if(groups, [&](const auto& g) {
+      return !d.help.empty() && std::any_of(g.second.begin(), g.second.end(), [&](const auto& e) {
+        return d.primary.known() &&
+               files_.position(g.first, e.first.begin).line != files_.position(d.primary.file, d.primary.begin).line;
+      });
+    });
     for (auto& [file, list] : groups) out += edit_lines(files_, list, snippet_);
     if (out.empty()) return out;
     Row bar;

@@ -148,6 +148,23 @@ std::vector<std::string> wrap(std::string_view text, unsigned width, unsigned fi
   return lines;
 }
 
+std::string line_text(const source::Files& files, source::Span span) {
+  if (!span.known()) return {};
+  const std::string_view all = files.get(span.file).text;
+  const std::size_t at = std::min<std::size_t>(span.begin, all.size());
+  const std::size_t begin = at == 0 ? 0 : all.rfind('\n', at - 1) + 1;
+  const std::size_t end = std::min(all.find('\n', std::clamp<std::size_t>(span.end, at, all.size())), all.size());
+  std::string out;
+  for (const char c : all.substr(begin, std::min<std::size_t>(end - begin, 65536))) {
+    if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+      out += c;
+    else if (!out.empty() && out.back() != ' ')
+      out += ' ';
+  }
+  if (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
 source::Position Locator::position(source::FileId file, std::uint32_t offset) {
   const source::File& text = files_.get(file);
   offset = std::min<std::uint32_t>(offset, static_cast<std::uint32_t>(text.text.size()));

@@ -32,6 +32,10 @@ unsigned display_width(std::string_view text);
 /// UTF-8 with every invalid byte replaced by U+FFFD.
 std::string valid_utf8(std::string_view text);
 
+/// The lines that a span touches, without what only layout changes: what a finding is recognised by when its rule
+/// moves.
+std::string line_text(const source::Files& files, source::Span span);
+
 /// Words of `text` (already visible) over lines of at most `width` columns; the first line has `first` columns less. A
 /// word longer than a line stands alone on one. No line but the first begins with `:` or `#`. width 0: one line.
 std::vector<std::string> wrap(std::string_view text, unsigned width, unsigned first = 0);

@@ -7,6 +7,7 @@
 
 #include "compiler/analysis/invariants.hpp"
 #include "compiler/diagnostics/kinds.hpp"
+#include "compiler/driver/baseline.hpp"
 #include "compiler/driver/emission.hpp"
 #include "compiler/driver/findings.hpp"
 #include "compiler/driver/progress.hpp"
@@ -113,6 +114,7 @@ CheckReport check(Session& session, std::span<const std::string> paths) {
     }
   }
   check_whole(session, *input, names);
+  apply_baseline(session, {names.begin(), names.end()});
   return report;
 }
 

@@ -32,6 +32,7 @@ struct Options {
   std::optional<std::string> second_solver;   ///< --second-solver: the path of a program
   std::vector<std::string> invariants;        ///< --invariants: files whose invariants concern every policy
   std::optional<std::string> budget;          ///< --budget: a file of counts that no policy may exceed
+  std::optional<std::string> baseline;        ///< --baseline: a file of findings that are known
   /// The options as given, but those that concern the run and its output alone: two runs over the same files whose
   /// words are equal find the same.
   std::string words;

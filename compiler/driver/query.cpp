@@ -178,6 +178,13 @@ std::optional<QueryReport> query(Session& session, const std::string& file, cons
   return out;
 }
 
+std::size_t failing_lines(const sema::Unit& unit) {
+  std::size_t out = 0;
+  for (const sema::Test& test : unit.tests)
+    for (const sema::TestLine& line : test.lines) out += run_line(test, line).passed() ? 0 : 1;
+  return out;
+}
+
 TestReport test(Session& session, std::span<const std::string> paths, const std::optional<std::string>& artifacts) {
   TestReport report;
   if (!open(session, paths)) return report;

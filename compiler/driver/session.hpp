@@ -19,6 +19,9 @@ bool read_counts(Session& session, model::Target& target);
 sema::Unit load(Session& session, source::FileId file);
 sema::Options sema_options(const Session& session);
 
+/// How many lines of the unit's `test` blocks fail.
+std::size_t failing_lines(const sema::Unit& unit);
+
 /// Which policy of a file a command means: `--policy`, or the only one. Nothing: the file does not resolve, or a
 /// finding lists what could be meant and the session is unusable.
 std::optional<std::size_t> choose_policy(Session& session, source::FileId file, const sema::Unit& unit);

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/tree_kinds.hpp"
+#include "compiler/driver/baseline.hpp"
 #include "compiler/driver/budget.hpp"
 #include "compiler/driver/check.hpp"
 #include "compiler/driver/progress.hpp"
@@ -73,12 +75,22 @@ class Tree {
     for (const LostTask& lost : gathered.lost) lose(input_.files[open[lost.task]], lost.how);
     for (FileId id = 0; id < session_.files.size(); ++id)
       texts_.try_emplace({session_.files.get(id).library, session_.files.get(id).path}, id);
-    for (auto& one : records)
+    std::vector<bool> resolved;
+    for (auto& one : records) {
+      resolved.push_back(one && one->resolved);
       if (one) join(std::move(*one), report);
+    }
     session_.sink.drop_repeated();
     std::vector<std::string> names;
     for (const CheckedPolicy& policy : report.policies) names.push_back(policy.name);
     check_whole(session_, input_, names);
+    std::set<std::string> looked_at(names.begin(), names.end());
+    for (std::size_t i = 0; i < records.size(); ++i)
+      if (resolved[i]) looked_at.insert(session_.files.get(input_.files[i]).path);
+    if (options_.take_baseline)
+      report.baseline = take_baseline(session_);
+    else
+      apply_baseline(session_, looked_at);
     check_budget(session_, report.policies);
     return report;
   }

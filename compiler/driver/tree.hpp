@@ -21,12 +21,14 @@ struct TreeOptions {
   unsigned jobs = 1;                 ///< processes at most
   std::optional<std::string> cache;  ///< --cache: a directory
   Describe describe;
+  bool take_baseline = false;  ///< --write-baseline
 };
 
 struct TreeReport {
   std::size_t files = 0;
   std::size_t kept = 0;  ///< of them, those that an earlier run had checked
   std::vector<CheckedPolicy> policies;
+  std::string baseline;  ///< of `take_baseline`
 };
 /// Findings go to the session's sink, the texts that they are about to its files. Neither depends on `jobs`, on the
 /// cache, or on the order in which processes come to an end.

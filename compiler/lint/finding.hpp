@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/lint/edits.hpp"
 #include "compiler/lint/lint.hpp"
 
 namespace agp::lint {
@@ -20,12 +21,13 @@ class Suppressions;
 class Context {
  public:
   Context(const source::Files& all_files, const model::Policy& looked_at, const Options& settings,
-          Suppressions& suppressions)
-      : files(all_files), policy(looked_at), options(settings), suppressions_(suppressions) {}
+          Suppressions& suppressions, Layout& where)
+      : files(all_files), policy(looked_at), options(settings), layout(where), suppressions_(suppressions) {}
 
   const source::Files& files;
   const model::Policy& policy;
   const Options& options;
+  Layout& layout;  ///< for edits
   std::vector<Finding> findings;
   bool decided = true;
   std::string undecided;  ///< why not

@@ -110,10 +110,11 @@ void look_at(const model::Policy& policy, std::vector<source::Span>& out) {
 bool check(const source::Files& files, source::FileId file, std::span<const model::Policy* const> policies,
            const Options& options, diagnostics::Sink& sink) {
   Suppressions suppressions(files, options);
+  Layout layout(files);
   std::vector<source::Span> looked_at;
   bool decided = true;
   for (const model::Policy* policy : policies) {
-    Context context(files, *policy, options, suppressions);
+    Context context(files, *policy, options, suppressions, layout);
     find_reaches(context);
     find_broad_files(context);
     find_network_shapes(context);

@@ -259,7 +259,7 @@ std::vector<Reach::Grant> Reach::grants(std::size_t question, const diagnostics:
       if (at == same.end()) {
         if (context_.suppressed(kind, place.span, place.statement)) continue;
         same.push_back(static_cast<std::uint32_t>(places.size()));
-        places.push_back({std::move(place), space_->witness_text(c), &rule, ref.pattern, 0});
+        places.push_back({std::move(place), space_->witness_text(c), &rule, ref.pattern, 0, true});
         at = std::prev(same.end());
       }
       if (!here.empty() && here.back() == *at) continue;
@@ -272,6 +272,21 @@ std::vector<Reach::Grant> Reach::grants(std::size_t question, const diagnostics:
   }
   std::vector<Grant> out;
   for (const std::uint32_t p : analysis::smallest_cover(std::move(lists))) out.push_back(std::move(places[p]));
+  Verbs asked = 0;
+  for (const Part& part : parts_)
+    if (const auto* file = std::get_if<FileBody>(&part.rule.body); file && part.question == question)
+      asked |= file->verbs;
+  std::size_t open = out.size();
+  for (std::size_t c = 0; c < space_->size() && open > 0; ++c) {
+    if (!permitted_[c] || std::find(inside_[c].begin(), inside_[c].end(), question) != inside_[c].end()) continue;
+    if (sort_ == Sort::File && (space_->verbs(c) & asked) == 0) continue;
+    for (const PatternRef& ref : granting(c))
+      for (Grant& grant : out)
+        if (grant.wholly && grant.rule == policy_rules_[ref.rule] && grant.pattern == ref.pattern) {
+          grant.wholly = false;
+          --open;
+        }
+  }
   return out;
 }
 

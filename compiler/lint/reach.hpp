@@ -32,6 +32,7 @@ class Reach {
     const model::Rule* rule = nullptr;
     std::uint32_t pattern = 0;  ///< of the rule
     std::size_t extent = 0;     ///< cells of the set that this place grants
+    bool wholly = true;         ///< this place grants nothing beside the set
   };
   /// The fewest places that grant all that is permitted of the set, without those where `kind` is suppressed. `keep`
   /// says which patterns count as a grant; a cell that no counted pattern grants is left out.

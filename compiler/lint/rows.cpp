@@ -125,11 +125,6 @@ std::vector<std::pair<std::string_view, bool>> guards_in_use() {
 
 namespace {
 
-/// `std.guard.git.hooks` is brought by `use std.guard.git`.
-std::string module_of(std::string_view guard) {
-  return std::string(std::count(guard.begin(), guard.end(), '.') > 2 ? guard.substr(0, guard.rfind('.')) : guard);
-}
-
 AddressSet addresses_of(std::string_view name) {
   AddressSet out;
   for (const Rule& rule : guard(name))
@@ -211,6 +206,14 @@ bool only_a_tree(const ReachRow& row, const Reach::Grant& grant) {
 /// Is there a sign that people keep a project in this tree? None: it is a directory of its own that is mounted for its
 /// data, beneath nobody's home; no rule spells out a hidden name in it; git does not run there.
 bool may_be_project(const Policy& policy, const std::string& tree) {
+  // no project lies in what a distribution installs or a kernel shows
+  static constexpr std::string_view system[] = {"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64",
+                                                "/libx32", "/proc", "/run", "/sbin", "/sys", "/usr"};
+  const auto host = host_path(policy, tree);
+  if (host && *host != "/usr/src" && !is_beneath(*host, "/usr/src") && !is_beneath(*host, "/usr/local") &&
+      std::any_of(std::begin(system), std::end(system),
+                  [&](std::string_view s) { return *host == s || is_beneath(*host, s); }))
+    return false;
   const Mount* mount = mount_of(policy, tree);
   if (!mount || !mount->source || mount->target != tree) return true;
   const std::string& source = *mount->source;
@@ -249,6 +252,33 @@ bool only_data(const Policy& policy, const ReachRow& row, const Reach::Grant& gr
   return pattern.shape() == PathPattern::Shape::Subtree && !may_be_project(policy, pattern.base());
 }
 
+/// The root for a project's guard as the rule spells it, with its parameters: `"${workspace}/**"` -> `"${workspace}"`.
+std::string root_argument(const Context& context, const Reach::Grant& grant) {
+  const std::string_view text = context.files.text(grant.place.span);
+  constexpr std::string_view tree = "/**\"";
+  if (grant.place.included || !text.starts_with('"') || !text.ends_with(tree) || text.size() <= tree.size() + 1)
+    return {};
+  return "root: " + std::string(text.substr(0, text.size() - tree.size())) + "\"";
+}
+
+/// Including the guard mends what the grant permits by the way. What it permits above all is meant, and a deny beside
+/// it would be a contradiction; and a guard is about paths as the host has them.
+void offer_guard(Context& context, const ReachRow& row, const Reach::Grant& grant, diagnostics::Diagnostic& d) {
+  if (grant.wholly) return;
+  std::string argument;
+  if (row.rooted) {
+    const auto& pattern = std::get<FileBody>(grant.rule->body).patterns[grant.pattern].pattern;
+    if (!only_a_tree(row, grant) || pattern.shape() != PathPattern::Shape::Subtree) return;
+    argument = root_argument(context, grant);
+    if (argument.empty()) return;
+  } else if (row.sort == Sort::File || row.sort == Sort::Unix) {
+    const std::size_t quote = grant.witness.find('"');
+    const std::string path = grant.witness.substr(quote + 1, grant.witness.rfind('"') - quote - 1);
+    if (quote == std::string::npos || host_path(context.policy, path) != path) return;
+  }
+  context.layout.include_guard(context.policy, row.guard, argument, d);
+}
+
 void tell(Context& context, const ReachRow& row, std::vector<Reach::Grant> grants) {
   std::erase_if(grants, [&](const Reach::Grant& g) { return only_data(context.policy, row, g); });
   for (std::size_t i = 0; i < grants.size(); ++i) {
@@ -256,6 +286,7 @@ void tell(Context& context, const ReachRow& row, std::vector<Reach::Grant> grant
     auto& d =
         context.report(*row.kind, g.place, fmt::format("`{}` permits `{}`: {}", g.place.text, g.witness, row.why));
     d.witnessed(g.witness).helped(advice(row, g));
+    offer_guard(context, row, g, d);
     if (row.kind == &kind::secret_variable && spelled_out(g)) d.severity = diagnostics::Severity::Note;
     if (only_a_tree(row, g)) d.severity = std::min(d.severity, diagnostics::Severity::Warning);
     context.findings.back().extent = g.extent;

@@ -8,6 +8,7 @@
 
 #include "compiler/diagnostics/lint_kinds.hpp"
 #include "compiler/diagnostics/suggest.hpp"
+#include "compiler/lint/edits.hpp"
 #include "compiler/sema/sema.hpp"
 #include "compiler/syntax/comments.hpp"
 
@@ -40,12 +41,10 @@ std::optional<model::Day> date(std::string_view text) {
   return sema::to_day(parts[0], parts[1], parts[2]);
 }
 
-bool is_lint(const diagnostics::Kind& k) { return k.number >= 3010 && k.number < 4000; }
-
 std::string meant(std::string_view name) {
   std::vector<std::string_view> names;
   for (const diagnostics::Kind* k : diagnostics::all_kinds())
-    if (is_lint(*k)) names.push_back(k->name);
+    if (diagnostics::is_lint(*k)) names.push_back(k->name);
   return diagnostics::did_you_mean(name, names);
 }
 
@@ -76,11 +75,12 @@ Suppressions::Entry Suppressions::read(source::Span span, std::string_view text)
     names.remove_prefix(std::min(comma + 1, names.size()));
     const diagnostics::Kind* found = diagnostics::find_kind(name);
     if (!found) return fail(fmt::format("no lint is called `{}`", name), meant(name));
-    if (!is_lint(*found))
+    if (!diagnostics::is_lint(*found))
       return fail(fmt::format("`{}` is no lint: only AGP3010 to AGP3999 can be allowed", name), "mend what it found");
     out.kinds.emplace_back(found, false);
   }
   if (out.kinds.empty()) return fail("it names no lint");
+  out.reason = rest.substr(until + 1);
   out.until = *end;
   out.expired = *end < options_.today;
   return out;
@@ -143,13 +143,20 @@ void Suppressions::judge(source::FileId file, const std::vector<source::Span>& l
       return s.file == file && entry.line != 0 && files_.position(file, s.begin).line <= entry.line &&
              entry.line <= files_.position(file, s.end).line;
     });
+    std::string left;
+    for (const auto& [allowed, used] : entry.kinds)
+      if (used) left += (left.empty() ? "" : ", ") + std::string(allowed->name);
     for (const auto& [allowed, used] : entry.kinds) {
       const auto level = options_.levels.find(allowed->number);
       const bool off = level != options_.levels.end() && !level->second;
       if (used || off || !seen) continue;
-      sink.emit(kind::unused_suppression, entry.span,
-                fmt::format("`{}` finds nothing here: there is nothing to allow", allowed->name))
-          .helped("delete it");
+      auto& d = sink.emit(kind::unused_suppression, entry.span,
+                          fmt::format("`{}` finds nothing here: there is nothing to allow", allowed->name));
+      d.helped("delete it");
+      if (left.empty())
+        d.edit(whole_comment(files_, entry.span), "");
+      else
+        d.edit(entry.span, fmt::format("// {} {} {}", word, left, entry.reason));
     }
   }
 }

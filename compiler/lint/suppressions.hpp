@@ -27,6 +27,7 @@ class Suppressions {
     std::uint32_t line = 0;  ///< the line that it concerns, from 1; 0: none
     bool behind = false;     ///< at the end of that line: it is about nothing else of the statement
     std::vector<std::pair<const diagnostics::Kind*, bool>> kinds;  ///< and whether it was used
+    std::string reason;                                            ///< what stands behind the last name
     std::string fault, help;                                       ///< why it counts for nothing
     bool expired = false;
     model::Day until = 0;

@@ -160,18 +160,17 @@ class Reader {
       wrong(node.source(), "`lints` is not a table").helped("write `[lints]` and `NAME = \"off\"` beneath it");
       return;
     }
-    const auto is_lint = [](const diagnostics::Kind& k) { return k.number >= 3010 && k.number < 4000; };
     if (const toml::node* all = table->get("all"))
       if (const auto to = level(*all))
         for (const diagnostics::Kind* k : diagnostics::all_kinds())
-          if (is_lint(*k)) levels_[k->number] = *to;
+          if (diagnostics::is_lint(*k)) levels_[k->number] = *to;
     for (const auto& [key, value] : *table) {
       if (key == "all") continue;
       const diagnostics::Kind* k = diagnostics::find_kind(key.str());
-      if (k == nullptr || !is_lint(*k)) {
+      if (k == nullptr || !diagnostics::is_lint(*k)) {
         std::vector<std::string_view> names;
         for (const diagnostics::Kind* one : diagnostics::all_kinds())
-          if (is_lint(*one)) names.push_back(one->name);
+          if (diagnostics::is_lint(*one)) names.push_back(one->name);
         Diagnostic& d =
             wrong(key.source(), k == nullptr ? fmt::format("no lint is called `{}`", key.str())
                                              : fmt::format("`{}` is no lint: its severity is fixed", key.str()));

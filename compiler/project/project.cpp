@@ -179,6 +179,7 @@ std::optional<FileId> Project::add(const std::string& real, source::Span at, dia
     sink.emit(kind::unreadable_file, at, fmt::format("`{}` can't be read: {}", name, read.reason));
     return std::nullopt;
   }
+  if (const auto other = options_.instead.find(real); other != options_.instead.end()) read.text = other->second;
   const FileId id = files_->add(name, std::move(read.text));
   by_real_path_.emplace(real, id);
   on_disk_.emplace(id, real);

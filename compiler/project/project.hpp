@@ -31,6 +31,8 @@ struct Options {
   bool no_config = false;                 ///< --no-config
   std::optional<std::string> stdin_name;  ///< --stdin-name: what `-` is called
   std::string stdin_text;                 ///< the text of `-`
+  /// Texts that count instead of what is on disk, by path with links resolved (`check --fix --dry-run`).
+  std::map<std::string, std::string> instead;
 };
 
 /// The files of one run, all within one root: `--project-root`, else the nearest ancestor of the first path with

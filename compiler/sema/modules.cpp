@@ -203,7 +203,11 @@ void Modules::resolve_use(Module& module, const syntax::Use& use) {
 
 std::vector<model::ModuleRead> Modules::read() const {
   std::vector<model::ModuleRead> out;
-  for (const auto& [path, module] : by_path_) out.push_back({path, source::sha256(files_.get(module->file).text)});
+  for (const auto& [path, module] : by_path_) {
+    std::string& digest = digests_[module->file];
+    if (digest.empty()) digest = source::sha256(files_.get(module->file).text);
+    out.push_back({path, digest});
+  }
   return out;
 }
 

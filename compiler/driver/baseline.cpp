@@ -1,0 +1,125 @@
+#include "compiler/driver/baseline.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "compiler/diagnostics/lint_kinds.hpp"
+#include "compiler/diagnostics/text.hpp"
+#include "compiler/source/digest.hpp"
+#include "compiler/source/disk.hpp"
+
+namespace agp::driver {
+namespace {
+
+namespace kind = diagnostics::kind;
+using diagnostics::Diagnostic;
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view schema = "agp-baseline/1";
+constexpr std::size_t largest = 64u << 20, most_named = 8;
+
+KnownFinding key(const source::Files& files, const Diagnostic& d) {
+  using diagnostics::valid_utf8;
+  return {d.primary.known() ? valid_utf8(files.get(d.primary.file).path) : std::string(), valid_utf8(d.policy),
+          diagnostics::code_text(*d.kind), valid_utf8(diagnostics::line_text(files, d.primary))};
+}
+
+std::optional<Baseline> parse(const std::string& text, std::string& fault) {
+  const Json value = Json::parse(text, nullptr, false);
+  if (!value.is_object() || value.value("schema", Json()) != schema || !value.contains("findings") ||
+      !value["findings"].is_array()) {
+    fault = fmt::format("it is no object with `\"schema\": \"{}\"` and `\"findings\"`", schema);
+    return std::nullopt;
+  }
+  Baseline out;
+  for (const Json& one : value["findings"]) {
+    const auto word = [&](const char* name) {
+      const Json found = one.is_object() ? one.value(name, Json()) : Json();
+      return found.is_string() ? std::optional(found.get<std::string>()) : std::nullopt;
+    };
+    const auto path = word("path"), policy = word("policy"), code = word("code"), rule = word("rule");
+    const Json count = one.is_object() ? one.value("count", Json(1)) : Json();
+    if (!path || !policy || !code || !rule || !count.is_number_unsigned() || count.get<std::uint64_t>() == 0) {
+      fault = "a finding has no `path`, `policy`, `code` or `rule`, or its `count` is not a number from 1";
+      return std::nullopt;
+    }
+    const diagnostics::Kind* k = diagnostics::find_kind(*code);
+    if (k == nullptr || !diagnostics::is_lint(*k)) {
+      fault = fmt::format("`{}` is no lint", *code);
+      return std::nullopt;
+    }
+    out[{*path, *policy, diagnostics::code_text(*k), *rule}] += count.get<std::size_t>();
+  }
+  return out;
+}
+
+}  // namespace
+
+std::optional<Baseline> read_baseline(Session& session) {
+  if (!session.options.baseline) return std::nullopt;
+  const std::string& path = *session.options.baseline;
+  const source::Resolved real = source::resolve(path);
+  const source::DiskRead file = real.path ? source::read_disk(*real.path, largest)
+                                          : source::DiskRead{source::DiskRead::Outcome::Failed, {}, real.reason};
+  std::string fault;
+  std::optional<Baseline> out;
+  if (file.outcome != source::DiskRead::Outcome::Read)
+    fault = file.reason.empty() ? "it is larger than 64 MiB" : file.reason;
+  else
+    out = parse(file.text, fault);
+  if (out)
+    session.inputs.emplace_back(*real.path, source::sha256(file.text));
+  else
+    session.sink.emit(kind::invalid_baseline, {}, fmt::format("`{}` can't be used: {}", path, fault))
+        .helped(fmt::format("`agp check --write-baseline {}` writes one", path));
+  session.unusable = session.unusable || !out;
+  return out;
+}
+
+void leave_out(const source::Files& files, std::vector<Diagnostic>& findings, Baseline& left) {
+  std::erase_if(findings, [&](const Diagnostic& d) {
+    if (!diagnostics::is_lint(*d.kind)) return false;
+    const auto at = left.find(key(files, d));
+    return at != left.end() && at->second > 0 && at->second-- > 0;
+  });
+}
+
+void apply_baseline(Session& session, const std::set<std::string>& looked_at) {
+  auto left = read_baseline(session);
+  if (!left) return;
+  leave_out(session.files, session.sink.all(), *left);
+  session.sink.drop_repeated();  // which counts the errors again
+  std::vector<std::string> gone;
+  std::size_t count = 0;
+  for (const auto& [known, unmet] : *left) {
+    if (unmet == 0 || !looked_at.contains(known.policy.empty() ? known.path : known.policy)) continue;
+    count += unmet;
+    gone.push_back(fmt::format("{} of `{}` in {}: `{}`", known.code, known.policy, known.path, known.rule));
+  }
+  if (gone.empty()) return;
+  auto& d = session.sink.emit(
+      kind::baseline_outgrown, {},
+      fmt::format("{} of `{}` {} not found any more", count == 1 ? "a finding" : fmt::format("{} findings", count),
+                  *session.options.baseline, count == 1 ? "is" : "are"));
+  for (std::size_t i = 0; i < gone.size() && i < most_named; ++i) d.note(std::move(gone[i]));
+  d.helped(fmt::format("`agp check --write-baseline {}` takes them out", *session.options.baseline));
+}
+
+std::string take_baseline(Session& session) {
+  Baseline known;
+  std::erase_if(session.sink.all(), [&](const Diagnostic& d) {
+    if (!diagnostics::is_lint(*d.kind)) return false;
+    ++known[key(session.files, d)];
+    return true;
+  });
+  session.sink.drop_repeated();
+  Json findings = Json::array();
+  for (const auto& [one, count] : known)
+    findings.push_back(
+        {{"path", one.path}, {"policy", one.policy}, {"code", one.code}, {"rule", one.rule}, {"count", count}});
+  return Json{{"schema", schema}, {"findings", findings}}.dump(2) + "\n";
+}
+
+}  // namespace agp::driver

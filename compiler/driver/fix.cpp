@@ -1,0 +1,144 @@
+#include "compiler/driver/fix.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "compiler/driver/baseline.hpp"
+#include "compiler/driver/check.hpp"
+
+// An edit is trusted no more than any other text: the file with it is checked like one that somebody wrote. So a guard
+// that meets a rule which allows what it denies, or a layer that can't hold it, is put back.
+namespace agp::driver {
+namespace {
+
+using diagnostics::Diagnostic;
+using diagnostics::Edit;
+using source::FileId;
+
+/// A text and what a check says of it.
+struct State {
+  FileId file = 0;
+  std::vector<Diagnostic> findings;
+  std::size_t failing = 0;  ///< lines of tests
+  bool resolved = false;
+};
+
+/// What a finding is recognised by before and after an edit elsewhere in the file. Not its message: a witness may be
+/// another one then.
+using Key = std::tuple<const diagnostics::Kind*, std::string, std::string, std::string>;
+
+/// All edits in one text; the same edit of several findings is made once. Nothing where two overlap.
+std::optional<std::string> edited(const std::string& text, std::vector<Edit> edits) {
+  const auto order = [](const Edit& e) { return std::tuple(e.span.begin, e.span.end); };
+  std::stable_sort(edits.begin(), edits.end(), [&](const Edit& a, const Edit& b) { return order(a) < order(b); });
+  std::string out;
+  std::size_t at = 0;
+  std::set<std::tuple<std::uint32_t, std::uint32_t, std::string>> made;
+  for (const Edit& e : edits) {
+    if (!made.emplace(e.span.begin, e.span.end, e.replacement).second) continue;
+    if (e.span.begin < at || e.span.end > text.size()) return std::nullopt;
+    out.append(text, at, e.span.begin - at).append(e.replacement);
+    at = e.span.end;
+  }
+  return out.append(text, at);
+}
+
+class Fixer {
+ public:
+  Fixer(Session& session, const CheckInput& input) : session_(session), input_(input), known_(read_baseline(session)) {}
+
+  void fix(FileId file, FixReport& report) {
+    if (session_.project->disk_path(file).empty()) return;
+    const std::string path = session_.files.get(file).path;
+    State now = look_at(file);
+    if (!now.resolved) return;
+    std::set<Key> tried;
+    for (;;) {
+      std::vector<const Diagnostic*> open;
+      for (const Diagnostic& d : now.findings)
+        if (mendable(d, now.file) && !tried.contains(key(d))) open.push_back(&d);
+      if (open.empty()) break;
+      std::optional<State> next = attempt(now, open);
+      for (std::size_t i = 0; !next && i < open.size() && open.size() > 1; ++i) {
+        tried.insert(key(*open[i]));
+        next = attempt(now, {open[i]});
+        if (next) open = {open[i]};
+      }
+      for (const Diagnostic* d : open) tried.insert(key(*d));
+      if (!next) break;
+      report.made += open.size();
+      now = std::move(*next);
+    }
+    report.refused += static_cast<std::size_t>(std::count_if(
+        now.findings.begin(), now.findings.end(), [&](const Diagnostic& d) { return mendable(d, now.file); }));
+    if (now.file != file)
+      report.files.push_back(
+          {path, session_.project->disk_path(file), session_.files.get(file).text, session_.files.get(now.file).text});
+  }
+
+ private:
+  static bool mendable(const Diagnostic& d, FileId file) {
+    return !d.edits.empty() &&
+           std::all_of(d.edits.begin(), d.edits.end(), [&](const Edit& e) { return e.span.file == file; });
+  }
+
+  Key key(const Diagnostic& d) const {
+    const auto file = d.primary.known() ? session_.files.get(d.primary.file).path : std::string();
+    return {d.kind, d.policy, file, std::string(d.primary.known() ? session_.files.text(d.primary) : "")};
+  }
+
+  std::map<Key, std::size_t> count(const std::vector<Diagnostic>& findings) const {
+    std::map<Key, std::size_t> out;
+    for (const Diagnostic& d : findings) ++out[key(d)];
+    return out;
+  }
+
+  State look_at(FileId file) {
+    diagnostics::Sink outer = std::exchange(session_.sink, {});
+    session_.project->begin();
+    CheckedFile checked = check_file(session_, file, input_.given);
+    State out{file, std::move(session_.sink.all()), 0, !checked.unit.failed};
+    session_.sink = std::move(outer);
+    if (known_) {
+      Baseline left = *known_;
+      leave_out(session_.files, out.findings, left);
+    }
+    out.failing = failing_lines(checked.unit);
+    return out;
+  }
+
+  std::optional<State> attempt(const State& now, const std::vector<const Diagnostic*>& mend) {
+    std::vector<Edit> edits;
+    for (const Diagnostic* d : mend) edits.insert(edits.end(), d->edits.begin(), d->edits.end());
+    const source::File& old = session_.files.get(now.file);
+    auto text = edited(old.text, std::move(edits));
+    if (!text) return std::nullopt;
+    State next = look_at(session_.files.add(old.path, std::move(*text)));
+    if (!next.resolved || next.failing > now.failing) return std::nullopt;
+    auto before = count(now.findings), after = count(next.findings);
+    for (const Diagnostic* d : mend) --before[key(*d)];
+    for (const auto& [one, times] : after)
+      if (times > before[one]) return std::nullopt;
+    return next;
+  }
+
+  Session& session_;
+  const CheckInput& input_;
+  const std::optional<Baseline> known_;
+};
+
+}  // namespace
+
+FixReport fix(Session& session, std::span<const std::string> paths) {
+  FixReport report;
+  const auto input = check_input(session, paths);
+  if (!input || session.sink.errors() > 0) return report;
+  Fixer fixer(session, *input);
+  for (const FileId file : input->files) fixer.fix(file, report);
+  return report;
+}
+
+}  // namespace agp::driver
