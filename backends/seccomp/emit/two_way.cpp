@@ -34,10 +34,13 @@ class Planner {
         base_(base) {
     heavy();
     layers_ = candidates_.size() + 1;
-    if (n_ > window) {
-      costs_.assign(layers_ * n_ * n_, unknown);
-      if (choices_.size() < costs_.size()) choices_.resize(costs_.size());
+    const std::size_t size = layers_ * n_ * n_;
+    if (costs_.size() < size) {
+      costs_.resize(size);
+      choices_.resize(size);
     }
+    for (std::size_t i = 0; i < n_; ++i)
+      for (std::size_t j = i; j < n_ && j - i < window; ++j) few_pieces(i, j);
     for (std::size_t width = window + 1; width <= n_; ++width)
       for (std::size_t i = 0; i + width <= n_; ++i) search(i, i + width - 1);
   }
@@ -45,7 +48,6 @@ class Planner {
   int root() { return build(0, n_ - 1, 0); }
 
  private:
-  static constexpr Cost unknown = ~Cost{0};
   struct Solution {
     Cost cost = 0;
     Choice choice;
@@ -94,22 +96,26 @@ class Planner {
   static Few few(std::size_t i, std::size_t j, const Holes& holes) {
     unsigned gone = 0;
     for (std::size_t h = 0; h < holes.count; ++h) gone |= 1u << (holes.at[h] - i);
-    return {i, j - i + 1, gone};
+    return {i, ((2u << (j - i)) - 1) & ~gone};
   }
 
-  Cost cost(std::size_t i, std::size_t j, std::size_t holes) {
-    Cost& known = costs_[at(i, j, holes)];
-    if (known == unknown) {
-      std::size_t next = 0;
-      known = windows_.cost(few(i, j, taken(i, j, holes, next)));
-    }
-    return known;
+  Cost cost(std::size_t i, std::size_t j, std::size_t holes) const { return costs_[at(i, j, holes)]; }
+
+  std::size_t candidates_in(std::size_t i, std::size_t j) const {
+    std::size_t count = 0;
+    for (const std::size_t c : candidates_) count += c >= i && c <= j;
+    return count;
+  }
+
+  void few_pieces(std::size_t i, std::size_t j) {
+    std::size_t next = 0;
+    for (std::size_t holes = candidates_in(i, j) + 1; holes-- > 0;)
+      if (holes <= j - i) costs_[at(i, j, holes)] = windows_.cost(few(i, j, taken(i, j, holes, next)));
   }
 
   void search(std::size_t i, std::size_t j) {
-    std::size_t count = 0, next = 0;
-    for (const std::size_t c : candidates_) count += c >= i && c <= j;
-    for (std::size_t holes = count + 1; holes-- > 0;) {
+    std::size_t next = 0;
+    for (std::size_t holes = candidates_in(i, j) + 1; holes-- > 0;) {
       const Holes gone = taken(i, j, holes, next);
       const Solution found = search(i, j, gone, next);
       costs_[at(i, j, holes)] = found.cost;
@@ -132,12 +138,21 @@ class Planner {
     const std::size_t from = split_near(holes, i, j - 1, i), to = split_near(holes, i + 1, j, j - 1);
     const std::size_t near = std::min(from, to), far = std::max(from, to);
     const std::size_t first = near > i + slack ? near - slack : i, last = std::min(far + slack, j - 1);
-    std::size_t left = 0;
-    for (std::size_t k = first; k <= last; ++k) {  // [i, k] | [k + 1, j]
-      while (left < holes && gone.at[left] <= k) ++left;
-      const Cost c = cost(i, k, left) + cost(k + 1, j, holes - left);
-      if (c < best.cost) best = {c, {Choice::Kind::Split, static_cast<std::uint16_t>(k)}};
+    Cost least = best.cost;
+    std::size_t split = n_, k = first;
+    for (std::size_t left = 0; left <= holes && k <= last; ++left) {  // [i, k] | [k + 1, j], `left` holes before
+      const std::size_t until = left < holes ? std::min(gone.at[left], last + 1) : last + 1;
+      const Cost* below = &costs_[at(i, 0, left)];
+      const Cost* above = &costs_[at(0, j, holes - left)];
+      for (; k < until; ++k) {
+        const Cost c = below[k] + above[(k + 1) * layers_ * n_];
+        if (c < least) {
+          least = c;
+          split = k;
+        }
+      }
     }
+    if (split != n_) best = {least, {Choice::Kind::Split, static_cast<std::uint16_t>(split)}};
     best.cost += weight + instruction_;
     return best;
   }
@@ -195,12 +210,12 @@ class Planner {
         return push({Test::Kind::Ge, pieces_[f.first + c.at].first, yes, no});
       }
       case Choice::Kind::Equal: {
-        const int no = build_window(f.without(1u << c.at));
+        const int no = build_window(f.only(~(1u << c.at)));
         return push({Test::Kind::Eq, pieces_[f.first + c.at].first, leaf(f.first + c.at), no});
       }
       case Choice::Kind::Bits: {
         const auto side = windows_.sides(f.first, c.at);
-        const int no = build_window(f.without(side.yes)), yes = build_window(f.without(side.no));
+        const int no = build_window(f.only(side.no)), yes = build_window(f.only(side.yes));
         return push({Test::Kind::Set, c.at, yes, no});
       }
       default:

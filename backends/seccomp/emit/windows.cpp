@@ -54,45 +54,46 @@ const std::array<Windows::Sides, Windows::masks>& Windows::all_sides(std::size_t
   return sides_[sides_at_[first] - 1u];
 }
 
-Windows::Solution Windows::solve(const Few& f) {
-  const std::uint32_t outcome = pieces_[f.first].outcome;
+Windows::Solution Windows::solve(std::size_t first, unsigned left) {
+  const Piece* piece = &pieces_[first];
+  const Cost* of = &weights_[first];
   Cost weight = 0;
   bool uniform = true, wide = false;
-  for (unsigned left = f.left(); left != 0; left &= left - 1) {
-    const std::size_t p = f.first + static_cast<std::size_t>(std::countr_zero(left));
-    weight += weights_[p];
-    uniform &= pieces_[p].outcome == outcome;
-    wide |= pieces_[p].last - pieces_[p].first >= narrow;
+  for (unsigned rest = left; rest != 0; rest &= rest - 1) {
+    const int p = std::countr_zero(rest);
+    weight += of[p];
+    uniform &= piece[p].outcome == piece->outcome;
+    wide |= piece[p].last - piece[p].first >= narrow;
   }
   if (uniform) return {0, {}};
   Solution best{unknown, {}};
   const auto offer = [&](Cost c, Choice::Kind kind, std::size_t which) {
     if (c < best.cost) best = {c, {kind, static_cast<std::uint16_t>(which)}};
   };
-  const unsigned inner = f.left() & ~1u & ~(1u << (f.width - 1));
   // Not where an outcome goes on: its rest may as well be on the same side.
-  unsigned before = 0;
-  for (std::size_t s = 1; s < f.width; ++s) {
-    if ((f.gone >> s & 1) != 0) continue;  // the same as a split one piece on
-    const bool goes_on = pieces_[f.first + before].outcome == pieces_[f.first + s].outcome;
-    const bool heavy = weights_[f.first + before] > weight / 3 || weights_[f.first + s] > weight / 3;
-    before = static_cast<unsigned>(s);
+  int before = 0;
+  for (unsigned rest = left & (left - 1); rest != 0; rest &= rest - 1) {
+    const int s = std::countr_zero(rest);
+    const bool goes_on = piece[before].outcome == piece[s].outcome;
+    const bool heavy = of[before] > weight / 3 || of[s] > weight / 3;
+    before = s;
     if (goes_on && !heavy) continue;
-    const auto [below, above] = f.split(s);
-    offer(cost(below) + cost(above), Choice::Kind::Split, s);
+    const auto at = static_cast<std::size_t>(s);
+    offer(solved(first, left & ((1u << at) - 1)).cost + solved(first + at, left >> at).cost, Choice::Kind::Split, at);
   }
-  for (unsigned left = inner; left != 0; left &= left - 1) {  // at an end it is a split
-    const auto p = static_cast<std::size_t>(std::countr_zero(left));
-    if (vary_[f.first + p] == 0) offer(cost(f.without(1u << p)), Choice::Kind::Equal, p);
+  const unsigned inner = left & ~1u & ~std::bit_floor(left);
+  for (unsigned rest = inner; rest != 0; rest &= rest - 1) {  // at an end it is a split
+    const auto p = static_cast<std::size_t>(std::countr_zero(rest));
+    if (vary_[first + p] == 0) offer(solved(first, left & ~(1u << p)).cost, Choice::Kind::Equal, p);
   }
-  const std::uint32_t differ = pieces_[f.first].first ^ pieces_[f.first + f.width - 1].last;
-  if (!wide && f.width >= 3 && differ >> low_bits == 0) {
+  const std::uint32_t differ = piece->first ^ piece[std::bit_width(left) - 1].last;
+  if (!wide && inner != 0 && differ >> low_bits == 0) {
     static constexpr auto list = small_masks<masks>();
-    const auto& of = all_sides(f.first);
+    const auto& sides = all_sides(first);
     for (std::size_t m = 0; m < masks && list[m] < std::bit_ceil(differ + 1); ++m) {
-      const unsigned yes = of[m].yes & f.left(), no = of[m].no & f.left();
-      if ((yes | no) == f.left() && yes != 0 && no != 0)
-        offer(cost(f.without(yes)) + cost(f.without(no)), Choice::Kind::Bits, list[m]);
+      const unsigned yes = sides[m].yes & left, no = sides[m].no & left;
+      if ((yes | no) == left && yes != 0 && no != 0)
+        offer(cost({first, yes}) + cost({first, no}), Choice::Kind::Bits, list[m]);
     }
   }
   best.cost += weight + instruction_;
