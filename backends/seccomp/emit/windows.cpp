@@ -1,20 +1,25 @@
 #include "backends/seccomp/emit/windows.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 namespace agp::backends::seccomp {
 namespace {
 
+constexpr unsigned low_bits = 6;  ///< masks are tried where only these differ
+
 /// Masks of one and two of the lowest bits, ascending; wider ones are not tried.
-template <std::size_t count>
-constexpr std::array<std::uint8_t, count> small_masks() {
-  std::array<std::uint8_t, count> out{};
+template <unsigned bits>
+constexpr auto small_masks() {
+  std::array<std::uint8_t, bits*(bits + 1) / 2> out{};
   std::size_t n = 0;
-  for (unsigned mask = 1; n < count; ++mask)
+  for (unsigned mask = 1; n < out.size(); ++mask)
     if (std::popcount(mask) <= 2) out[n++] = static_cast<std::uint8_t>(mask);
   return out;
 }
+
+constexpr auto tried = small_masks<low_bits>();
 
 }  // namespace
 
@@ -25,45 +30,43 @@ std::vector<Windows::Solution>& Windows::kept() {
 }
 
 Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights, Cost instruction)
-    : pieces_(pieces), weights_(weights), instruction_(instruction), known_(kept()), sides_at_(pieces.size(), 0) {
+    : pieces_(pieces), weights_(weights), instruction_(instruction), known_(kept()) {
   known_.assign(pieces.size() << window, {unknown, {}});
-  vary_.reserve(pieces.size());
+  bits_.reserve(pieces.size());
   for (const Piece& p : pieces) {
     const std::uint32_t differ = p.first ^ p.last;
-    vary_.push_back(differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ));
+    Bits& b = bits_.emplace_back();
+    b.vary = differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ);
+    if (p.last - p.first >= narrow) continue;
+    for (std::size_t m = 0; m < tried.size(); ++m) {
+      b.some |= ((p.first & tried[m] & ~b.vary) != 0 ? 1u : 0u) << m;
+      b.none |= (((p.first | b.vary) & tried[m]) == 0 ? 1u : 0u) << m;
+    }
   }
 }
 
-Windows::Sides Windows::sides(std::size_t first, std::uint32_t mask) const {
-  Sides out;
-  for (std::size_t p = 0; p < window && first + p < pieces_.size(); ++p) {
-    const std::uint32_t value = pieces_[first + p].first, vary = vary_[first + p];
-    out.yes |= static_cast<std::uint8_t>(((value & mask & ~vary) != 0 ? 1u : 0u) << p);
-    out.no |= static_cast<std::uint8_t>((((value | vary) & mask) == 0 ? 1u : 0u) << p);
-  }
-  return out;
-}
-
-const std::array<Windows::Sides, Windows::masks>& Windows::all_sides(std::size_t first) {
-  static constexpr auto list = small_masks<masks>();
-  if (sides_at_[first] == 0) {
-    auto& to = sides_.emplace_back();
-    for (std::size_t m = 0; m < masks; ++m) to[m] = sides(first, list[m]);
-    sides_at_[first] = static_cast<std::uint16_t>(sides_.size());
-  }
-  return sides_[sides_at_[first] - 1u];
+Few Windows::with(const Few& f, std::uint32_t mask) const {
+  unsigned pieces = 0;
+  for (unsigned rest = f.left; rest != 0; rest &= rest - 1)
+    if ((pieces_[f.first + static_cast<std::size_t>(std::countr_zero(rest))].first & mask) != 0)
+      pieces |= rest & (~rest + 1);
+  return f.only(pieces);
 }
 
 Windows::Solution Windows::solve(std::size_t first, unsigned left) {
   const Piece* piece = &pieces_[first];
   const Cost* of = &weights_[first];
+  const Bits* bits = &bits_[first];
   Cost weight = 0;
-  bool uniform = true, wide = false;
+  bool uniform = true;
+  std::uint32_t parts = ~0u, some = 0, none = 0;
   for (unsigned rest = left; rest != 0; rest &= rest - 1) {
     const int p = std::countr_zero(rest);
     weight += of[p];
     uniform &= piece[p].outcome == piece->outcome;
-    wide |= piece[p].last - piece[p].first >= narrow;
+    parts &= bits[p].some | bits[p].none;
+    some |= bits[p].some;
+    none |= bits[p].none;
   }
   if (uniform) return {0, {}};
   Solution best{unknown, {}};
@@ -84,18 +87,17 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
   const unsigned inner = left & ~1u & ~std::bit_floor(left);
   for (unsigned rest = inner; rest != 0; rest &= rest - 1) {  // at an end it is a split
     const auto p = static_cast<std::size_t>(std::countr_zero(rest));
-    if (vary_[first + p] == 0) offer(solved(first, left & ~(1u << p)).cost, Choice::Kind::Equal, p);
+    if (bits[p].vary == 0) offer(solved(first, left & ~(1u << p)).cost, Choice::Kind::Equal, p);
   }
   const std::uint32_t differ = piece->first ^ piece[std::bit_width(left) - 1].last;
-  if (!wide && inner != 0 && differ >> low_bits == 0) {
-    static constexpr auto list = small_masks<masks>();
-    const auto& sides = all_sides(first);
-    for (std::size_t m = 0; m < masks && list[m] < std::bit_ceil(differ + 1); ++m) {
-      const unsigned yes = sides[m].yes & left, no = sides[m].no & left;
-      if ((yes | no) == left && yes != 0 && no != 0)
-        offer(cost({first, yes}) + cost({first, no}), Choice::Kind::Bits, list[m]);
+  if (inner != 0 && differ >> low_bits == 0)
+    for (std::uint32_t masks = parts & some & none; masks != 0; masks &= masks - 1) {
+      const auto m = static_cast<unsigned>(std::countr_zero(masks));
+      unsigned yes = 0;
+      for (unsigned rest = left; rest != 0; rest &= rest - 1)
+        if ((bits[std::countr_zero(rest)].some >> m & 1) != 0) yes |= rest & (~rest + 1);
+      offer(cost({first, yes}) + cost({first, left & ~yes}), Choice::Kind::Bits, tried[m]);
     }
-  }
   best.cost += weight + instruction_;
   return best;
 }

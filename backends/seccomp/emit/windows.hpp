@@ -1,5 +1,4 @@
 #pragma once
-#include <array>
 #include <bit>
 #include <cstdint>
 #include <span>
@@ -39,16 +38,11 @@ class Windows {
   Cost cost(const Few& f) { return solved(f.first, f.left).cost; }
   Choice choice(const Few& f) { return solved(f.first, f.left).choice; }
 
-  /// Of the pieces from one on: those all of whose values have one of the bits, and those none of whose values has.
-  struct Sides {
-    std::uint8_t yes = 0, no = 0;
-  };
-  Sides sides(std::size_t first, std::uint32_t mask) const;
+  /// The pieces that a test for bits takes: those whose values have one of them. (The others have none.)
+  Few with(const Few& f, std::uint32_t mask) const;
 
  private:
   static constexpr std::uint32_t narrow = 4;    ///< values
-  static constexpr std::uint32_t low_bits = 6;  ///< masks are tried where only these differ
-  static constexpr std::size_t masks = low_bits * (low_bits + 1) / 2;
   static constexpr Cost unknown = ~Cost{0};
   struct Solution {
     Cost cost;
@@ -63,15 +57,16 @@ class Windows {
   }
   static std::vector<Solution>& kept();
   Solution solve(std::size_t first, unsigned left);
-  const std::array<Sides, masks>& all_sides(std::size_t first);
 
   std::span<const Piece> pieces_;
   const std::vector<Cost>& weights_;
   Cost instruction_;
   std::vector<Solution>& known_;
-  std::vector<std::uint32_t> vary_;  ///< by piece: the bits in which its values differ
-  std::vector<std::uint16_t> sides_at_;
-  std::vector<std::array<Sides, masks>> sides_;
+  struct Bits {
+    std::uint32_t vary = 0;            ///< those in which its values differ
+    std::uint32_t some = 0, none = 0;  ///< of the masks tried: one of whose bits each value has, none of whose bits any has
+  };
+  std::vector<Bits> bits_;  ///< by piece
 };
 
 }  // namespace agp::backends::seccomp
