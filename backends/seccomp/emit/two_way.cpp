@@ -125,11 +125,46 @@ class Planner {
 
   void search(std::size_t i, std::size_t j) {
     const Inside in = inside(i, j);
+    if (in.count() == 0) return search_plain(i, j);
     for (std::size_t holes = in.count() + 1; holes-- > 0;) {
       const Solution found = search(i, j, taken(in, holes));
       costs_[at(i, j, holes)] = found.cost;
       choices_[at(i, j, holes)] = found.choice;
     }
+  }
+
+  /// Most intervals have no candidate: nothing to ask about but where to split.
+  void search_plain(std::size_t i, std::size_t j) {
+    Cost* const costs = costs_.data();
+    Choice* const choices = choices_.data();
+    const std::size_t row = layers_ * n_, here = i * row + j;
+    if (changes_[i] == changes_[j]) {
+      costs[here] = 0;
+      choices[here] = {};
+      return;
+    }
+    std::size_t first = i, last = j - 1;
+    if (j - i > window) {
+      const Choice before = choices[here - 1], behind = choices[here + row];
+      if (before.kind == Choice::Kind::Split) first = before.at;
+      if (behind.kind == Choice::Kind::Split) last = behind.at;
+      if (first > last) std::swap(first, last);
+      first = std::max(first, i + slack) - slack;
+      last = std::min(last + slack, j - 1);
+    }
+    const Cost* below = costs + i * row + first;
+    const Cost* above = costs + (first + 1) * row + j;
+    Cost least = ~Cost{0};
+    std::size_t split = first;
+    for (std::size_t k = first; k <= last; ++k, ++below, above += row) {
+      const Cost c = *below + *above;
+      if (c < least) {
+        least = c;
+        split = k;
+      }
+    }
+    costs[here] = least + (sums_[j + 1] - sums_[i]) + instruction_;
+    choices[here] = {Choice::Kind::Split, static_cast<std::uint16_t>(split)};
   }
 
   Solution search(std::size_t i, std::size_t j, const Holes& gone) {
