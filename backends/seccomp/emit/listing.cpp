@@ -1,5 +1,6 @@
 #include "backends/seccomp/emit/listing.hpp"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -10,17 +11,23 @@
 namespace agp::backends::seccomp {
 namespace {
 
-std::string operation(const Instruction& i, std::size_t at) {
+using Line = fmt::memory_buffer;
+
+void operation(const Instruction& i, std::size_t at, Line& out) {
+  const auto to = fmt::appender(out);
   const auto jump = [&](const char* name) {
-    return fmt::format("{:<4} #{:#x}, {}, {}", name, i.k, at + 1 + i.yes, at + 1 + i.no);
+    fmt::format_to(to, FMT_COMPILE("{:<4} #{:#x}, {}, {}"), name, i.k, at + 1 + i.yes, at + 1 + i.no);
   };
   switch (i.code) {
     case format::ld_abs:
-      return fmt::format("ld   [{}]", i.k);
+      fmt::format_to(to, FMT_COMPILE("ld   [{}]"), i.k);
+      return;
     case format::and_k:
-      return fmt::format("and  #{:#x}", i.k);
+      fmt::format_to(to, FMT_COMPILE("and  #{:#x}"), i.k);
+      return;
     case format::ja:
-      return fmt::format("ja   {}", at + 1 + i.k);
+      fmt::format_to(to, FMT_COMPILE("ja   {}"), at + 1 + i.k);
+      return;
     case format::jeq_k:
       return jump("jeq");
     case format::jge_k:
@@ -28,7 +35,7 @@ std::string operation(const Instruction& i, std::size_t at) {
     case format::jset_k:
       return jump("jset");
     default:
-      return fmt::format("ret  #{:#x}", i.k);
+      fmt::format_to(to, FMT_COMPILE("ret  #{:#x}"), i.k);
   }
 }
 
@@ -37,16 +44,19 @@ std::string operation(const Instruction& i, std::size_t at) {
 std::string listing(const Program& program, const model::Policy& policy, const std::vector<std::string>& archs) {
   std::string out = fmt::format("; {}: instruction, operation (true, false target), what it decides, rules behind it\n",
                                 fmt::join(archs, ", "));
+  constexpr std::size_t notes = 38;  // their column
   for (std::size_t at = 0; at < program.instructions.size(); ++at) {
     const Instruction& i = program.instructions[at];
     const Note& note = program.notes[i.note];
-    out += fmt::format("{:4}  {:<32}", at, operation(i, at));
-    if (!note.text.empty()) out += fmt::format("  ; {}", note.text);
-    if (!note.rules.empty()) {
-      out += " <-";
-      for (const std::size_t r : note.rules) out += ' ' + policy.rules[r].id;
-    }
-    while (out.back() == ' ') out.pop_back();
+    Line line;
+    fmt::format_to(fmt::appender(line), FMT_COMPILE("{:4}  "), at);
+    operation(i, at, line);
+    const bool noted = !note.text.empty() || !note.rules.empty();
+    out.append(line.data(), line.size());
+    if (noted && line.size() < notes) out.append(notes - line.size(), ' ');
+    if (!note.text.empty()) out.append("  ; ").append(note.text);
+    if (!note.rules.empty()) out += " <-";
+    for (const std::size_t r : note.rules) out.append(1, ' ').append(policy.rules[r].id);
     out += '\n';
   }
   return out;
