@@ -261,8 +261,8 @@ class Planner {
         return push({Test::Kind::Eq, pieces_[f.first + c.at].first, leaf(f.first + c.at), no});
       }
       case Choice::Kind::Bits: {
-        const Few some = windows_.with(f, c.at);
-        const int no = build_window({f.first, f.left & ~(some.left << (some.first - f.first))}), yes = build_window(some);
+        const unsigned with = windows_.with(f, c.at);
+        const int no = build_window(f.only(~with)), yes = build_window(f.only(with));
         return push({Test::Kind::Set, c.at, yes, no});
       }
       default:

@@ -32,25 +32,27 @@ std::vector<Windows::Solution>& Windows::kept() {
 Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights, Cost instruction)
     : pieces_(pieces), weights_(weights), instruction_(instruction), known_(kept()) {
   known_.assign(pieces.size() << window, {unknown, {}});
-  bits_.reserve(pieces.size());
-  for (const Piece& p : pieces) {
-    const std::uint32_t differ = p.first ^ p.last;
-    Bits& b = bits_.emplace_back();
-    b.vary = differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ);
-    if (p.last - p.first >= narrow) continue;
+  bits_.resize(pieces.size() + 1);
+  for (std::size_t i = pieces.size(); i-- > 0;) {
+    const Piece& p = pieces[i];
+    Bits& b = bits_[i];
+    const bool narrow = p.last - p.first < few_values;
+    b.single = static_cast<std::uint8_t>(bits_[i + 1].single << 1 | (p.first == p.last ? 1 : 0));
+    b.narrow = static_cast<std::uint8_t>(bits_[i + 1].narrow << 1 | (narrow ? 1 : 0));
+    if (!narrow) continue;
+    const std::uint32_t differ = p.first ^ p.last, vary = differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ);
     for (std::size_t m = 0; m < tried.size(); ++m) {
-      b.some |= ((p.first & tried[m] & ~b.vary) != 0 ? 1u : 0u) << m;
-      b.none |= (((p.first | b.vary) & tried[m]) == 0 ? 1u : 0u) << m;
+      b.some |= ((p.first & tried[m] & ~vary) != 0 ? 1u : 0u) << m;
+      b.none |= (((p.first | vary) & tried[m]) == 0 ? 1u : 0u) << m;
     }
   }
 }
 
-Few Windows::with(const Few& f, std::uint32_t mask) const {
-  unsigned pieces = 0;
+unsigned Windows::with(const Few& f, std::uint32_t mask) const {
+  unsigned out = 0;
   for (unsigned rest = f.left; rest != 0; rest &= rest - 1)
-    if ((pieces_[f.first + static_cast<std::size_t>(std::countr_zero(rest))].first & mask) != 0)
-      pieces |= rest & (~rest + 1);
-  return f.only(pieces);
+    out |= (pieces_[f.first + static_cast<std::size_t>(std::countr_zero(rest))].first & mask) != 0 ? rest & (~rest + 1) : 0;
+  return out;
 }
 
 Windows::Solution Windows::solve(std::size_t first, unsigned left) {
@@ -58,48 +60,52 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
   const Cost* of = &weights_[first];
   const Bits* bits = &bits_[first];
   Cost weight = 0;
-  bool uniform = true;
-  std::uint32_t parts = ~0u, some = 0, none = 0;
-  for (unsigned rest = left; rest != 0; rest &= rest - 1) {
-    const int p = std::countr_zero(rest);
+  unsigned goes_on = 0;  // pieces with the outcome of the one before
+  for (unsigned rest = left, before = 0; rest != 0; rest &= rest - 1) {
+    const auto p = static_cast<unsigned>(std::countr_zero(rest));
     weight += of[p];
-    uniform &= piece[p].outcome == piece->outcome;
-    parts &= bits[p].some | bits[p].none;
-    some |= bits[p].some;
-    none |= bits[p].none;
+    goes_on |= (piece[p].outcome == piece[before].outcome ? 1u : 0u) << p;
+    before = p;
   }
-  if (uniform) return {0, {}};
-  Solution best{unknown, {}};
+  if (goes_on == left) return {0, {}};
+  // Where an outcome goes on is no split, since its rest may as well be on the same side, but beside a heavy piece.
+  unsigned splits = left & ~goes_on;
+  for (unsigned rest = goes_on & ~1u; rest != 0; rest &= rest - 1) {
+    const int s = std::countr_zero(rest), before = std::bit_width(left & ((rest & (~rest + 1)) - 1)) - 1;
+    if (of[before] > weight / 3 || of[s] > weight / 3) splits |= 1u << s;
+  }
+  // The least cost, and of equal ones the first choice: one number, so that no branch depends on which it is.
+  std::uint64_t best = ~std::uint64_t{0};
   const auto offer = [&](Cost c, Choice::Kind kind, std::size_t which) {
-    if (c < best.cost) best = {c, {kind, static_cast<std::uint16_t>(which)}};
+    best = std::min(best, std::uint64_t{c} << 32 | static_cast<std::uint64_t>(kind) << 16 | which);
   };
-  // Not where an outcome goes on: its rest may as well be on the same side.
-  int before = 0;
-  for (unsigned rest = left & (left - 1); rest != 0; rest &= rest - 1) {
-    const int s = std::countr_zero(rest);
-    const bool goes_on = piece[before].outcome == piece[s].outcome;
-    const bool heavy = of[before] > weight / 3 || of[s] > weight / 3;
-    before = s;
-    if (goes_on && !heavy) continue;
-    const auto at = static_cast<std::size_t>(s);
-    offer(solved(first, left & ((1u << at) - 1)).cost + solved(first + at, left >> at).cost, Choice::Kind::Split, at);
+  for (; splits != 0; splits &= splits - 1) {
+    const auto s = static_cast<std::size_t>(std::countr_zero(splits));
+    offer(solved(first, left & ((1u << s) - 1)).cost + solved(first + s, left >> s).cost, Choice::Kind::Split, s);
   }
   const unsigned inner = left & ~1u & ~std::bit_floor(left);
-  for (unsigned rest = inner; rest != 0; rest &= rest - 1) {  // at an end it is a split
+  for (unsigned rest = inner & bits->single; rest != 0; rest &= rest - 1) {  // at an end it is a split
     const auto p = static_cast<std::size_t>(std::countr_zero(rest));
-    if (bits[p].vary == 0) offer(solved(first, left & ~(1u << p)).cost, Choice::Kind::Equal, p);
+    offer(solved(first, left & ~(1u << p)).cost, Choice::Kind::Equal, p);
   }
   const std::uint32_t differ = piece->first ^ piece[std::bit_width(left) - 1].last;
-  if (inner != 0 && differ >> low_bits == 0)
-    for (std::uint32_t masks = parts & some & none; masks != 0; masks &= masks - 1) {
-      const auto m = static_cast<unsigned>(std::countr_zero(masks));
-      unsigned yes = 0;
-      for (unsigned rest = left; rest != 0; rest &= rest - 1)
-        if ((bits[std::countr_zero(rest)].some >> m & 1) != 0) yes |= rest & (~rest + 1);
-      offer(cost({first, yes}) + cost({first, left & ~yes}), Choice::Kind::Bits, tried[m]);
+  if (inner != 0 && (left & ~bits->narrow) == 0 && differ >> low_bits == 0) {
+    std::uint32_t parting = ~0u, some = 0, none = 0;
+    for (unsigned rest = left; rest != 0; rest &= rest - 1) {
+      const int p = std::countr_zero(rest);
+      parting &= bits[p].some | bits[p].none;
+      some |= bits[p].some;
+      none |= bits[p].none;
     }
-  best.cost += weight + instruction_;
-  return best;
+    for (parting &= some & none; parting != 0; parting &= parting - 1) {
+      const std::uint32_t mask = tried[static_cast<std::size_t>(std::countr_zero(parting))];
+      const unsigned yes = with({first, left}, mask);
+      offer(cost({first, yes}) + cost({first, left & ~yes}), Choice::Kind::Bits, mask);
+    }
+  }
+  const auto which = static_cast<std::uint32_t>(best);
+  return {static_cast<Cost>(best >> 32) + weight + instruction_,
+          {static_cast<Choice::Kind>(which >> 16), static_cast<std::uint16_t>(which)}};
 }
 
 }  // namespace agp::backends::seccomp

@@ -39,10 +39,10 @@ class Windows {
   Choice choice(const Few& f) { return solved(f.first, f.left).choice; }
 
   /// The pieces that a test for bits takes: those whose values have one of them. (The others have none.)
-  Few with(const Few& f, std::uint32_t mask) const;
+  unsigned with(const Few& f, std::uint32_t mask) const;
 
  private:
-  static constexpr std::uint32_t narrow = 4;    ///< values
+  static constexpr std::uint32_t few_values = 4;
   static constexpr Cost unknown = ~Cost{0};
   struct Solution {
     Cost cost;
@@ -63,8 +63,8 @@ class Windows {
   Cost instruction_;
   std::vector<Solution>& known_;
   struct Bits {
-    std::uint32_t vary = 0;            ///< those in which its values differ
-    std::uint32_t some = 0, none = 0;  ///< of the masks tried: one of whose bits each value has, none of whose bits any has
+    std::uint32_t some = 0, none = 0;      ///< masks: those with a bit that every value has, those no value has a bit of
+    std::uint8_t single = 0, narrow = 0;   ///< of the pieces from this one on: those of one value, of few
   };
   std::vector<Bits> bits_;  ///< by piece
 };
