@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "backends/seccomp/emit/listing.hpp"
@@ -100,7 +101,7 @@ Emitted emit_filter(const model::Policy& policy, const model::Target& target) {
     out.artifacts.push_back(
         {fmt::format("seccomp/filter.{}.txt", machine.name), listing(program, policy, machine.target.archs)});
     auto map = source_map(program, policy, path);
-    out.map.insert(out.map.end(), map.begin(), map.end());
+    out.map.insert(out.map.end(), std::make_move_iterator(map.begin()), std::make_move_iterator(map.end()));
   }
   return out;
 }

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <map>
+#include <algorithm>
 
 #include "backends/seccomp/format.hpp"
 
@@ -63,20 +63,27 @@ std::string listing(const Program& program, const model::Policy& policy, const s
 }
 
 std::vector<MapEntry> source_map(const Program& program, const model::Policy& policy, const std::string& path) {
-  std::map<std::size_t, std::vector<std::pair<std::size_t, std::size_t>>> runs;
+  struct Run {
+    std::size_t rule, first, last;
+  };
+  std::vector<Run> runs;
+  std::vector<std::size_t> latest(policy.rules.size(), 0);  // by rule: one more than its last run
   for (std::size_t at = 0; at < program.instructions.size(); ++at)
     for (const std::size_t rule : program.notes[program.instructions[at].note].rules) {
-      auto& list = runs[rule];
-      if (!list.empty() && list.back().second + 1 == at)
-        list.back().second = at;
-      else
-        list.emplace_back(at, at);
+      if (latest[rule] != 0 && runs[latest[rule] - 1].last + 1 == at) {
+        runs[latest[rule] - 1].last = at;
+        continue;
+      }
+      runs.push_back({rule, at, at});
+      latest[rule] = runs.size();
     }
+  std::stable_sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.rule < b.rule; });
   std::vector<MapEntry> out;
-  for (const auto& [rule, list] : runs)
-    for (const auto& [first, last] : list)
-      out.push_back({policy.rules[rule].id, path,
-                     first == last ? fmt::format("insn {}", first) : fmt::format("insn {}-{}", first, last)});
+  out.reserve(runs.size());
+  for (const auto& [rule, first, last] : runs)
+    out.push_back({policy.rules[rule].id, path,
+                   first == last ? fmt::format(FMT_COMPILE("insn {}"), first)
+                                 : fmt::format(FMT_COMPILE("insn {}-{}"), first, last)});
   return out;
 }
 

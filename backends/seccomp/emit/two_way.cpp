@@ -154,17 +154,11 @@ class Planner {
     }
     const Cost* below = costs + i * row + first;
     const Cost* above = costs + (first + 1) * row + j;
-    Cost least = ~Cost{0};
-    std::size_t split = first;
-    for (std::size_t k = first; k <= last; ++k, ++below, above += row) {
-      const Cost c = *below + *above;
-      if (c < least) {
-        least = c;
-        split = k;
-      }
-    }
-    costs[here] = least + (sums_[j + 1] - sums_[i]) + instruction_;
-    choices[here] = {Choice::Kind::Split, static_cast<std::uint16_t>(split)};
+    std::uint64_t best = ~std::uint64_t{0};  // the cost, then the split: a minimum without branches
+    for (std::size_t k = first; k <= last; ++k, ++below, above += row)
+      best = std::min(best, std::uint64_t{*below + *above} << 32 | k);
+    costs[here] = static_cast<Cost>(best >> 32) + (sums_[j + 1] - sums_[i]) + instruction_;
+    choices[here] = {Choice::Kind::Split, static_cast<std::uint16_t>(best)};
   }
 
   Solution search(std::size_t i, std::size_t j, const Holes& gone) {
@@ -181,21 +175,17 @@ class Planner {
     const std::size_t from = split_near(holes, i, j - 1, i), to = split_near(holes, i + 1, j, j - 1);
     const std::size_t near = std::min(from, to), far = std::max(from, to);
     const std::size_t first = near > i + slack ? near - slack : i, last = std::min(far + slack, j - 1);
-    Cost least = best.cost;
-    std::size_t split = n_, k = first;
+    std::uint64_t least = std::uint64_t{best.cost} << 32 | n_;
+    std::size_t k = first;
     for (std::size_t left = 0; left <= holes && k <= last; ++left) {  // [i, k] | [k + 1, j], `left` holes before
       const std::size_t until = left < holes ? std::min(gone.at[left], last + 1) : last + 1;
       const Cost* below = &costs_[at(i, 0, left)];
       const Cost* above = &costs_[at(0, j, holes - left)];
-      for (; k < until; ++k) {
-        const Cost c = below[k] + above[(k + 1) * layers_ * n_];
-        if (c < least) {
-          least = c;
-          split = k;
-        }
-      }
+      for (; k < until; ++k)
+        least = std::min(least, std::uint64_t{below[k] + above[(k + 1) * layers_ * n_]} << 32 | k);
     }
-    if (split != n_) best = {least, {Choice::Kind::Split, static_cast<std::uint16_t>(split)}};
+    if (least >> 32 < best.cost)
+      best = {static_cast<Cost>(least >> 32), {Choice::Kind::Split, static_cast<std::uint16_t>(least)}};
     best.cost += weight + instruction_;
     return best;
   }
