@@ -12,6 +12,8 @@
 namespace agp::backends::seccomp {
 namespace {
 
+constexpr Cost whole = 1u << 22;  ///< of the weights, so that the cost of a tree of hundreds of tests fits in 32 bits
+
 /// Kept between trees of a thread: memory that the kernel has yet to give costs more than the search.
 struct Scratch {
   std::vector<Cost> costs;
@@ -285,10 +287,11 @@ class Planner {
 int cut(std::span<const Piece> pieces, std::span<const Cost> weights, Cost instruction, Tree& out, std::size_t base) {
   if (pieces.size() <= exact_pieces)
     return Planner(pieces, {weights.begin(), weights.end()}, instruction, out, base).root();
+  constexpr Cost light = whole >> 14;
   std::uint64_t total = 0, below = 0;
-  for (const Cost w : weights) total += w + 1;
+  for (const Cost w : weights) total += w + light;
   std::size_t k = 0;
-  while (k + 2 < pieces.size() && 2 * (below + weights[k] + 1) < total) below += weights[k++] + 1;
+  while (k + 2 < pieces.size() && 2 * (below + weights[k] + light) < total) below += weights[k++] + light;
   const int no = cut(pieces.first(k + 1), weights.first(k + 1), instruction, out, base);
   const int yes = cut(pieces.subspan(k + 1), weights.subspan(k + 1), instruction, out, base + k + 1);
   out.tests.push_back({Test::Kind::Ge, pieces[k + 1].first, yes, no});
@@ -298,7 +301,6 @@ int cut(std::span<const Piece> pieces, std::span<const Cost> weights, Cost instr
 }  // namespace
 
 Tree two_way_tree(std::span<const Piece> pieces) {
-  constexpr Cost whole = 1u << 22;  // so that the cost of a tree of hundreds of tests fits in 32 bits
   std::uint64_t total = 0;
   for (const Piece& p : pieces) total += p.weight;
   std::vector<Cost> weights;
