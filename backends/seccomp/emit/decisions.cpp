@@ -53,6 +53,7 @@ class Decider {
       const auto arch = linux::find_arch(name);
       if (!arch) continue;
       out_.archs.push_back({*arch, {}});
+      out_.archs.back().calls.reserve(linux::syscalls(*arch).size());
       for (const linux::Syscall& call : linux::syscalls(*arch)) {  // by number: clone before clone3
         const auto need =
             std::find_if(needs.begin(), needs.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
@@ -68,6 +69,7 @@ class Decider {
  private:
   /// Rules by the call they are about: a policy may have thousands of patterns.
   void index() {
+    mentions_.reserve(2 * policy_.rules.size());
     for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
       const auto* body = std::get_if<model::SyscallBody>(&policy_.rules[i].body);
       if (!body || policy_.rules[i].expired) continue;

@@ -31,7 +31,7 @@ std::vector<Windows::Solution>& Windows::kept() {
 
 Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights, Cost instruction)
     : pieces_(pieces), weights_(weights), instruction_(instruction), known_(kept()) {
-  known_.assign(pieces.size() << window, {unknown, {}});
+  known_.assign(pieces.size() << (window - 1), {unknown, {}});
   bits_.resize(pieces.size() + 1);
   for (std::size_t i = pieces.size(); i-- > 0;) {
     const Piece& p = pieces[i];

@@ -51,7 +51,7 @@ class Windows {
 
   /// Every window that begins at a piece has its own states: those with that piece left.
   const Solution& solved(std::size_t first, unsigned left) {
-    Solution& s = known_[(first << window) + left];
+    Solution& s = known_[(first << (window - 1)) + (left >> 1)];
     if (s.cost == unknown) s = solve(first, left);
     return s;
   }
