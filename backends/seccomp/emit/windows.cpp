@@ -21,6 +21,16 @@ constexpr auto small_masks() {
 
 constexpr auto tried = small_masks<low_bits>();
 
+/// By value of the lowest bits: the masks, as bits, that have one of its bits.
+constexpr auto masks_with = [] {
+  std::array<std::uint32_t, 1 << low_bits> out{};
+  for (unsigned value = 0; value < out.size(); ++value)
+    for (std::size_t m = 0; m < tried.size(); ++m)
+      if ((value & tried[m]) != 0) out[value] |= 1u << m;
+  return out;
+}();
+constexpr std::uint32_t low_values = masks_with.size() - 1;
+
 }  // namespace
 
 /// Of a thread, as in two_way.cpp; a window list is gone before the next one is made.
@@ -41,10 +51,8 @@ Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights
     b.narrow = static_cast<std::uint8_t>(bits_[i + 1].narrow << 1 | (narrow ? 1 : 0));
     if (!narrow) continue;
     const std::uint32_t differ = p.first ^ p.last, vary = differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ);
-    for (std::size_t m = 0; m < tried.size(); ++m) {
-      b.some |= ((p.first & tried[m] & ~vary) != 0 ? 1u : 0u) << m;
-      b.none |= (((p.first | vary) & tried[m]) == 0 ? 1u : 0u) << m;
-    }
+    b.some = masks_with[p.first & ~vary & low_values];
+    b.none = ~masks_with[(p.first | vary) & low_values];
   }
 }
 
