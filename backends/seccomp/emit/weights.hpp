@@ -1,8 +1,7 @@
 #pragma once
 #include <cstdint>
-#include <map>
-#include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "compiler/model/target.hpp"
 
@@ -11,7 +10,7 @@ namespace agp::backends::seccomp {
 /// How often a call is expected, for the order of tests; never what is permitted.
 class Weights {
  public:
-  /// The target's counts, else the built-in table.
+  /// The target's counts, which must outlive it, else the built-in table.
   explicit Weights(const model::Target& target);
   /// At most 2^31. `refused`: the filter answers every use of it with an error; only calls that were counted weigh
   /// then. Any other call weighs a little at least.
@@ -23,9 +22,9 @@ class Weights {
   std::uint64_t uncached() const { return given_ ? 1 : 3; }
 
  private:
-  const std::map<std::string, std::uint64_t>* given_ = nullptr;
+  bool given_ = false;
+  std::unordered_map<std::string_view, std::uint64_t> counts_;
   std::uint64_t factor_ = 1, smoothing_ = 1;
-  unsigned shift_ = 0;
 };
 
 }  // namespace agp::backends::seccomp
