@@ -99,6 +99,7 @@ class Decider {
     Diagram& d = out_.diagram;
     const auto it = mentions_.find(call.name);
     if (it == mentions_.end()) return m;
+    m.rules.reserve(it->second.size());
     for (const Mention& mention : it->second) {
       const model::Rule& rule = policy_.rules[mention.rule];
       const Ref when = condition(mention, call, rule.effect != model::Effect::Allow);

@@ -1,6 +1,7 @@
 #include "backends/seccomp/emit/weights.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace agp::backends::seccomp {
 namespace {
@@ -20,6 +21,7 @@ Weights::Weights(const model::Target& target) {
   smoothing_ = whole / 5'000;
   if (target.syscall_counts.empty()) {
     factor_ = whole / million;
+    counts_.reserve(std::size(frequencies));
     for (const Frequency& f : frequencies) counts_.emplace(f.call, f.count);
     return;
   }
@@ -32,6 +34,7 @@ Weights::Weights(const model::Target& target) {
     if (sum > whole) ++shift;
   } while (sum > whole);
   factor_ = sum > 0 ? whole / sum : 0;
+  counts_.reserve(target.syscall_counts.size());
   for (const auto& [name, count] : target.syscall_counts) counts_.emplace(name, count >> shift);
 }
 

@@ -94,6 +94,9 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
   const unsigned inner = left & ~1u & ~std::bit_floor(left);
   for (unsigned rest = inner & bits->single; rest != 0; rest &= rest - 1) {  // at an end it is a split
     const auto p = static_cast<std::size_t>(std::countr_zero(rest));
+    // Where it joins nothing and is rare, two splits are as good.
+    const auto below = std::bit_floor(left & ((1u << p) - 1)), above = left >> (p + 1) << (p + 1);
+    if (piece[std::countr_zero(below)].outcome != piece[std::countr_zero(above)].outcome && of[p] <= weight / 3) continue;
     offer(solved(first, left & ~(1u << p)).cost, Choice::Kind::Equal, p);
   }
   const std::uint32_t differ = piece->first ^ piece[std::bit_width(left) - 1].last;
