@@ -25,7 +25,6 @@ Weights::Weights(const model::Target& target) {
     for (const Frequency& f : frequencies) counts_.emplace(f.call, f.count);
     return;
   }
-  given_ = true;
   unsigned shift = 0;
   std::uint64_t sum = 0;  // of halves, as often as it takes
   do {

@@ -17,12 +17,11 @@ class Weights {
   std::uint64_t of(std::string_view call, bool refused) const;
   /// Of a call in a table that next to nothing uses.
   std::uint64_t rare(bool refused) const { return refused ? 0 : smoothing_ / 32; }
-  /// How many times a call that depends on its arguments counts for the order: by the built-in table several times,
-  /// since the kernel can't keep its answer as it keeps a constant allow (since 5.11).
-  std::uint64_t uncached() const { return given_ ? 1 : 3; }
+  /// How many times a call that depends on its arguments counts for the order: the kernel can't keep its answer as it
+  /// keeps a constant allow (since 5.11).
+  static constexpr std::uint64_t uncached = 3;
 
  private:
-  bool given_ = false;
   std::unordered_map<std::string_view, std::uint64_t> counts_;
   std::uint64_t factor_ = 1, smoothing_ = 1;
 };
