@@ -43,11 +43,15 @@ void set_action(Json& entry, std::uint32_t word) {
 }
 
 Json arguments(const Cube& cube) {
+  static constexpr const char* ops[] = {"SCMP_CMP_NE", "SCMP_CMP_LE", "SCMP_CMP_GE"};
   Json args = Json::array();
-  for (std::size_t i = 0; i < 6; ++i)
+  for (std::size_t i = 0; i < 6; ++i) {
     if (cube.mask[i] != 0)
       args.push_back(
           {{"index", i}, {"value", cube.mask[i]}, {"valueTwo", cube.value[i]}, {"op", "SCMP_CMP_MASKED_EQ"}});
+    if (cube.bound && cube.bound->argument == i)
+      args.push_back({{"index", i}, {"value", cube.bound->value}, {"op", ops[static_cast<std::size_t>(cube.bound->op)]}});
+  }
   return args;
 }
 
@@ -72,12 +76,13 @@ class Writer {
       else
         it->calls.push_back(&c);
     }
-    for (const Group& g : constant) entry(g, {{}, {}, Diagram::word(g.root)});
+    for (const Group& g : constant) entry(g, {{}, {}, Diagram::word(g.root), {}});
     for (const Group& g : conditional) {
-      const auto list = cubes(in_.diagram, g.root, default_word_, cube_limit);
-      if (!list) return too_large(g);
+      const auto all = cubes(in_.diagram, g.root, path_limit);
+      const auto list = all ? fewest(*all, default_word_, whole_registers()) : std::vector<Cube>();
+      if (!all || list.size() > cube_limit) return too_large(g);
       paths_.clear();
-      for (const Cube& cube : *list) entry(g, cube);
+      for (const Cube& cube : list) entry(g, cube);
     }
     if (!out_.problems.empty()) return;
     if (cost_ > format::max_instructions) return too_large({});
@@ -162,12 +167,20 @@ class Writer {
     return model::KernelVersion{since.major, since.minor} <= target_.libseccomp_names;
   }
 
+  /// For i386 and x32 libseccomp compares the low word alone.
+  bool whole_registers() const {
+    return std::none_of(in_.archs.begin(), in_.archs.end(), [](const ArchDecisions& a) {
+      return a.arch == linux::Arch::i386 || a.arch == linux::Arch::x32;
+    });
+  }
+
   /// libseccomp compares an entry's arguments word by word, high before low, and entries of one call share the words
   /// they begin with; each word is loaded, masked and compared. How many words does this entry add?
   std::size_t new_words(const Cube& cube) {
     std::vector<std::uint32_t> path;
     std::size_t added = 0;
     for (std::size_t i = 0; i < 6; ++i) {
+      if (cube.bound && cube.bound->argument == i) added += 3;  // two compares of the high word, one of the low one
       if (cube.mask[i] == 0) continue;
       for (const int shift : {32, 0}) {
         path.insert(path.end(), {static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(cube.mask[i] >> shift),
@@ -217,7 +230,7 @@ class Writer {
            std::nullopt, "compare with `==` or with masks instead of ranges"});
   }
 
-  static constexpr std::size_t cube_limit = 2000;
+  static constexpr std::size_t cube_limit = 2000, path_limit = 20'000;
 
   Decisions& in_;
   const model::Policy& policy_;
