@@ -79,7 +79,7 @@ class Writer {
     for (const Group& g : constant) entry(g, {{}, {}, Diagram::word(g.root), {}});
     for (const Group& g : conditional) {
       const auto all = cubes(in_.diagram, g.root, path_limit);
-      const auto list = all ? fewest(*all, default_word_, whole_registers()) : std::vector<Cube>();
+      const auto list = all ? smallest(*all) : std::vector<Cube>();
       if (!all || list.size() > cube_limit) return too_large(g);
       paths_.clear();
       for (const Cube& cube : list) entry(g, cube);
@@ -165,6 +165,33 @@ class Writer {
   bool known(const linux::Syscall& call) const {
     const linux::Version since = linux::name_since(call);
     return model::KernelVersion{since.major, since.minor} <= target_.libseccomp_names;
+  }
+
+  /// The fewest cubes, but where the disjoint ones make fewer instructions: those begin alike, and compare whole words.
+  std::vector<Cube> smallest(const std::vector<Cube>& all) const {
+    std::vector<Cube> fewer = fewest(all, default_word_, whole_registers()), given;
+    for (const Cube& c : all)
+      if (c.word != default_word_) given.push_back(c);
+    return instructions(given) < instructions(fewer) ? given : fewer;
+  }
+  /// What libseccomp makes of a list, about: words that are compared whole are loaded once for all values of a place.
+  static std::size_t instructions(const std::vector<Cube>& list) {
+    std::set<std::vector<std::uint32_t>> paths;
+    std::size_t out = 0;
+    for (const Cube& c : list) {
+      std::vector<std::uint32_t> path;
+      if (c.bound) out += 5;
+      for (std::uint32_t i = 0; i < 6; ++i)
+        for (const int shift : {32, 0}) {
+          if (c.mask[i] == 0) continue;
+          const auto mask = static_cast<std::uint32_t>(c.mask[i] >> shift);
+          path.insert(path.end(), {i, mask});
+          if (mask == 0xffffffff && paths.insert(path).second) ++out;
+          path.push_back(static_cast<std::uint32_t>(c.value[i] >> shift));
+          if (paths.insert(path).second) out += mask == 0xffffffff ? 1 : 3;
+        }
+    }
+    return out;
   }
 
   /// For i386 and x32 libseccomp compares the low word alone.
