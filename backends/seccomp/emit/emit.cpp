@@ -39,6 +39,8 @@ void too_long(const Program& program, std::vector<Problem>& problems) {
   std::sort(worst.begin(), worst.end(),
             [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
   worst.resize(std::min<std::size_t>(worst.size(), 3));
+  // A rule that takes next to nothing beside the first is not what is too much.
+  std::erase_if(worst, [most = worst.empty() ? 0 : worst.front().first](const auto& w) { return w.first * 16 < most; });
   if (worst.empty()) worst.emplace_back(program.instructions.size(), ~std::size_t{0});
   for (const auto& [n, rule] : worst)
     problems.push_back(
