@@ -119,17 +119,20 @@ std::size_t bits(const Cube& c) {
 }
 
 /// Cubes of one word made larger until each touches those of other words, and only as many of them as are needed: the
-/// steps of Espresso (Brayton and others, Logic minimization algorithms for VLSI synthesis, 1984) but for the reshaping.
+/// steps of Espresso (Brayton and others, Logic minimization algorithms for VLSI synthesis, 1984) but for the
+/// reshaping.
 class Cover {
  public:
-  Cover(const std::vector<Cube>& of_word, std::vector<const Cube*> others) : cubes_(of_word), others_(std::move(others)) {}
+  Cover(const std::vector<Cube>& of_word, std::vector<const Cube*> others)
+      : cubes_(of_word), others_(std::move(others)) {}
 
   std::vector<Cube> run() {
     std::vector<const Cube*> order;
     for (const Cube& c : cubes_) order.push_back(&c);
     std::stable_sort(order.begin(), order.end(), [](const Cube* a, const Cube* b) { return bits(*a) < bits(*b); });
     for (const Cube* c : order)
-      if (std::none_of(out_.begin(), out_.end(), [&](const Cube& o) { return contains(o, *c); })) out_.push_back(larger(*c));
+      if (std::none_of(out_.begin(), out_.end(), [&](const Cube& o) { return contains(o, *c); }))
+        out_.push_back(larger(*c));
     for (std::size_t i = out_.size(); i-- > 0;) {
       const Cube tried = out_[i];
       out_.erase(out_.begin() + static_cast<std::ptrdiff_t>(i));

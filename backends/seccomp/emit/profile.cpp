@@ -50,7 +50,8 @@ Json arguments(const Cube& cube) {
       args.push_back(
           {{"index", i}, {"value", cube.mask[i]}, {"valueTwo", cube.value[i]}, {"op", "SCMP_CMP_MASKED_EQ"}});
     if (cube.bound && cube.bound->argument == i)
-      args.push_back({{"index", i}, {"value", cube.bound->value}, {"op", ops[static_cast<std::size_t>(cube.bound->op)]}});
+      args.push_back(
+          {{"index", i}, {"value", cube.bound->value}, {"op", ops[static_cast<std::size_t>(cube.bound->op)]}});
   }
   return args;
 }

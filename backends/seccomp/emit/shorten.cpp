@@ -76,8 +76,8 @@ Part part_of(const Tree& tree, std::span<const Piece> pieces, int test) {
   return out;
 }
 
-/// Plans the part within `room` tests: with its weights, but none of them less than a share, else with equal ones. Where
-/// it nearly fills the room, small shares do not help.
+/// Plans the part within `room` tests: with its weights, but none of them less than a share, else with equal ones.
+/// Where it nearly fills the room, small shares do not help.
 bool planned(Part& part, std::uint32_t outcome, std::size_t room) {
   const std::size_t n = part.pieces.size(), most = std::size_t{1} << std::min<std::size_t>(room, 20);
   if (n > most - most / 12) return false;

@@ -183,8 +183,7 @@ class Planner {
       const std::size_t until = left < holes ? std::min(gone.at[left], last + 1) : last + 1;
       const Cost* below = &costs_[at(i, 0, left)];
       const Cost* above = &costs_[at(0, j, holes - left)];
-      for (; k < until; ++k)
-        least = std::min(least, std::uint64_t{below[k] + above[(k + 1) * layers_ * n_]} << 32 | k);
+      for (; k < until; ++k) least = std::min(least, std::uint64_t{below[k] + above[(k + 1) * layers_ * n_]} << 32 | k);
     }
     if (least >> 32 < best.cost)
       best = {static_cast<Cost>(least >> 32), {Choice::Kind::Split, static_cast<std::uint16_t>(least)}};

@@ -50,7 +50,8 @@ Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights
     b.single = static_cast<std::uint8_t>(bits_[i + 1].single << 1 | (p.first == p.last ? 1 : 0));
     b.narrow = static_cast<std::uint8_t>(bits_[i + 1].narrow << 1 | (narrow ? 1 : 0));
     if (!narrow) continue;
-    const std::uint32_t differ = p.first ^ p.last, vary = differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ);
+    const std::uint32_t differ = p.first ^ p.last,
+                        vary = differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ);
     b.some = masks_with[p.first & ~vary & low_values];
     b.none = ~masks_with[(p.first | vary) & low_values];
   }
@@ -59,7 +60,8 @@ Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights
 unsigned Windows::with(const Few& f, std::uint32_t mask) const {
   unsigned out = 0;
   for (unsigned rest = f.left; rest != 0; rest &= rest - 1)
-    out |= (pieces_[f.first + static_cast<std::size_t>(std::countr_zero(rest))].first & mask) != 0 ? rest & (~rest + 1) : 0;
+    out |= (pieces_[f.first + static_cast<std::size_t>(std::countr_zero(rest))].first & mask) != 0 ? rest & (~rest + 1)
+                                                                                                   : 0;
   return out;
 }
 
@@ -96,7 +98,8 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
     const auto p = static_cast<std::size_t>(std::countr_zero(rest));
     // Where it joins nothing and is rare, two splits are as good.
     const auto below = std::bit_floor(left & ((1u << p) - 1)), above = left >> (p + 1) << (p + 1);
-    if (piece[std::countr_zero(below)].outcome != piece[std::countr_zero(above)].outcome && of[p] <= weight / 3) continue;
+    if (piece[std::countr_zero(below)].outcome != piece[std::countr_zero(above)].outcome && of[p] <= weight / 3)
+      continue;
     offer(solved(first, left & ~(1u << p)).cost, Choice::Kind::Equal, p);
   }
   const std::uint32_t differ = piece->first ^ piece[std::bit_width(left) - 1].last;

@@ -66,8 +66,7 @@ void same_as_running(const Bpf& program, std::mt19937_64& random) {
       const std::uint32_t audit = linux::audit_arch(arch.arch);
       EXPECT_LE(path.longest, paths.longest);
       EXPECT_EQ(path.longest_path.size(), path.longest);
-      EXPECT_EQ(path.cacheable,
-                arch.arch != linux::Arch::x32 && constant_allow(program, audit, path.call->number))
+      EXPECT_EQ(path.cacheable, arch.arch != linux::Arch::x32 && constant_allow(program, audit, path.call->number))
           << path.call->name;
       for (int n = 0; n < 20; ++n) {
         std::array<std::uint64_t, 6> arguments{};
@@ -94,7 +93,8 @@ TEST(Measure, WhatLibseccompMakesOfProfiles) {
     for (int e = 0; e < 60; ++e) {
       nlohmann::json entry = {{"names", {calls[random() % 330].name}}, {"action", "SCMP_ACT_ALLOW"}};
       if (e % 4 == 0)
-        entry["args"] = {{{"index", e % 3}, {"value", 0xf0}, {"valueTwo", random() % 16 << 4}, {"op", "SCMP_CMP_MASKED_EQ"}}};
+        entry["args"] = {
+            {{"index", e % 3}, {"value", 0xf0}, {"valueTwo", random() % 16 << 4}, {"op", "SCMP_CMP_MASKED_EQ"}}};
       profile["syscalls"].push_back(entry);
     }
     const Bpf program = runc_program(profile.dump());
@@ -106,9 +106,9 @@ TEST(Measure, WhatLibseccompMakesOfProfiles) {
 /// Programs by chance: most are refused, and what is not is measured rightly.
 TEST(Measure, AnyProgram) {
   std::mt19937_64 random(4);
-  static const std::vector<std::uint16_t> codes = {0x20, 0x20, 0x15, 0x25, 0x35, 0x45, 0x05, 0x06, 0x54, 0x00, 0x01, 0x02,
-                                                   0x60, 0x07, 0x87, 0x1d, 0x04, 0x14, 0x24, 0x34, 0x44, 0x64, 0x74, 0x84,
-                                                   0xa4, 0x16, 0x80, 0x81, 0x61, 0x03};
+  static const std::vector<std::uint16_t> codes = {0x20, 0x20, 0x15, 0x25, 0x35, 0x45, 0x05, 0x06, 0x54, 0x00,
+                                                   0x01, 0x02, 0x60, 0x07, 0x87, 0x1d, 0x04, 0x14, 0x24, 0x34,
+                                                   0x44, 0x64, 0x74, 0x84, 0xa4, 0x16, 0x80, 0x81, 0x61, 0x03};
   int taken = 0;
   for (int n = 0; n < 6'000; ++n) {
     const std::size_t size = random() % 8 + 2;
@@ -116,11 +116,12 @@ TEST(Measure, AnyProgram) {
     for (std::size_t i = 0; i + 1 < size; ++i) {
       const std::uint16_t code = codes[random() % (n % 2 == 0 ? codes.size() : 9)];
       const auto rest = static_cast<std::uint8_t>(size - i);
-      const std::uint32_t k = code == 0x20 ? static_cast<std::uint32_t>(random() % 16 * 4)
+      const std::uint32_t k = code == 0x20   ? static_cast<std::uint32_t>(random() % 16 * 4)
                               : code == 0x05 ? static_cast<std::uint32_t>(random() % rest)
                               : code == 0x06 ? allow
                                              : static_cast<std::uint32_t>(random() % 70);
-      program.push_back({code, static_cast<std::uint8_t>(random() % rest), static_cast<std::uint8_t>(random() % rest), k});
+      program.push_back(
+          {code, static_cast<std::uint8_t>(random() % rest), static_cast<std::uint8_t>(random() % rest), k});
     }
     program.push_back({0x06, 0, 0, random() % 2 == 0 ? allow : 0x50001});
     if (!std::holds_alternative<CheckedProgram>(backends::seccomp::check_program(bpf_to_bytes(program)))) continue;

@@ -70,7 +70,8 @@ TEST(Profile, NoArgumentIsRepeatedAndNothingEqualsTheDefault) {
       }
       for (const auto& [name, of] : bounds)
         for (const auto& [argument, count] : of)
-          EXPECT_TRUE(count == 0 || compared[name][argument] == 1) << name << ": libseccomp compiles such pairs wrongly";
+          EXPECT_TRUE(count == 0 || compared[name][argument] == 1)
+              << name << ": libseccomp compiles such pairs wrongly";
     }
   }
 }
@@ -255,6 +256,24 @@ void same_as_libseccomp(const Json& p, std::mt19937_64& random) {
               bpf_run(program, CallData(arch, number, arguments)).result)
         << std::hex << number << ' ' << arguments[0] << ' ' << arguments[1] << ' ' << arguments[2] << '\n'
         << p.dump(1);
+  }
+}
+
+/// Alternatives that overlap, and begin alike or not: some of them holds, or none.
+TEST(Decode, OverlappingMasksAreAlternatives) {
+  std::mt19937_64 random(8);
+  for (int n = 0; n < 150; ++n) {
+    std::vector<Json> entries;
+    for (int e = 0; e < 2 + n % 5; ++e) {
+      std::vector<Json> args;
+      for (int a = 0; a <= n % 3; ++a) {
+        const std::uint64_t mask = (random() % 7 + 1) | (random() % 4 == 0 ? 1ull << 32 : 0);
+        if (a == 0 || random() % 4 != 0) args.push_back(arg(a, "SCMP_CMP_MASKED_EQ", mask, random() & mask & 7));
+      }
+      entries.push_back(entry({"socket"}, "SCMP_ACT_ALLOW", args));
+    }
+    same_as_libseccomp(profile("SCMP_ACT_ERRNO", entries), random);
+    if (HasFatalFailure()) return;
   }
 }
 
