@@ -32,7 +32,7 @@ STANDARD = set("""algorithm array atomic bit bitset cctype cerrno charconv chron
 cstdint cstdio cstdlib cstring ctime deque exception filesystem fstream functional initializer_list iomanip iostream
 istream iterator limits list map memory mutex new numeric optional ostream queue random set span sstream stack stdexcept string
 string_view system_error thread tuple type_traits typeinfo unordered_map unordered_set utility variant vector""".split())
-EVERYWHERE = {"fmt/format.h", "fmt/ranges.h", "nlohmann/json.hpp", "nlohmann/json_fwd.hpp"}
+EVERYWHERE = {"fmt/compile.h", "fmt/format.h", "fmt/ranges.h", "nlohmann/json.hpp", "nlohmann/json_fwd.hpp"}
 POSIX = {"dirent.h", "dlfcn.h", "fcntl.h", "poll.h", "spawn.h", "stdio.h", "stdlib.h", "sys/file.h", "sys/ioctl.h",
          "sys/mman.h", "sys/resource.h", "sys/stat.h", "sys/utsname.h", "sys/wait.h", "time.h", "unistd.h"}
 # Headers of one library, each in the one file (or folder) that needs it.

@@ -42,7 +42,7 @@ class Follower {
   CallPath run(const linux::Syscall* call) {
     CallPath out;
     out.call = call;
-    const State start{0, std::nullopt};
+    const State start{0, 0};  // the kernel resets the accumulator first (bpf_convert_filter)
     const Ways& ways = solve(start);
     out.shortest = ways.shortest;
     out.longest = ways.longest;
@@ -138,7 +138,7 @@ class Follower {
 
   /// The kernel's own emulation.
   bool constant() const {
-    Known a;
+    Known a = 0;
     for (std::uint32_t pc = 0;; ++pc) {
       const CheckedInstruction& i = code_[pc];
       switch (i.code) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_map>
 
 #include "backends/seccomp/emit/conditions.hpp"
 #include "backends/seccomp/emit/words.hpp"
@@ -34,6 +35,7 @@ struct Matches {
 
 /// Patterns of one rule for one call, minus its `except`.
 struct Mention {
+  std::size_t rule = 0;
   std::vector<const model::SyscallPattern*> patterns, except;
 };
 
@@ -51,6 +53,7 @@ class Decider {
       const auto arch = linux::find_arch(name);
       if (!arch) continue;
       out_.archs.push_back({*arch, {}});
+      out_.archs.back().calls.reserve(linux::syscalls(*arch).size());
       for (const linux::Syscall& call : linux::syscalls(*arch)) {  // by number: clone before clone3
         const auto need =
             std::find_if(needs.begin(), needs.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
@@ -66,13 +69,18 @@ class Decider {
  private:
   /// Rules by the call they are about: a policy may have thousands of patterns.
   void index() {
+    mentions_.reserve(2 * policy_.rules.size());
     for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
       const auto* body = std::get_if<model::SyscallBody>(&policy_.rules[i].body);
       if (!body || policy_.rules[i].expired) continue;
-      for (const auto& p : body->patterns) mentions_[p.pattern.name][i].patterns.push_back(&p.pattern);
+      for (const auto& p : body->patterns) {
+        auto& of_call = mentions_[p.pattern.name];
+        if (of_call.empty() || of_call.back().rule != i) of_call.push_back({i, {}, {}});
+        of_call.back().patterns.push_back(&p.pattern);
+      }
       for (const auto& p : body->except)
-        if (const auto it = mentions_.find(p.pattern.name); it != mentions_.end())
-          if (const auto rule = it->second.find(i); rule != it->second.end()) rule->second.except.push_back(&p.pattern);
+        if (const auto it = mentions_.find(p.pattern.name); it != mentions_.end() && it->second.back().rule == i)
+          it->second.back().except.push_back(&p.pattern);
     }
   }
 
@@ -91,10 +99,11 @@ class Decider {
     Diagram& d = out_.diagram;
     const auto it = mentions_.find(call.name);
     if (it == mentions_.end()) return m;
-    for (const auto& [i, mention] : it->second) {
-      const model::Rule& rule = policy_.rules[i];
+    m.rules.reserve(it->second.size());
+    for (const Mention& mention : it->second) {
+      const model::Rule& rule = policy_.rules[mention.rule];
       const Ref when = condition(mention, call, rule.effect != model::Effect::Allow);
-      m.rules.push_back(i);
+      m.rules.push_back(mention.rule);
       if (rule.effect == model::Effect::Allow)
         m.allow = d.either(m.allow, when);
       else if (rule.effect == model::Effect::Ask)
@@ -146,7 +155,7 @@ class Decider {
     Diagram& d = out_.diagram;
     CallDecision result{&call, Diagram::no, {}, false};
     Matches m = matches(call);
-    result.rules = m.rules;
+    result.rules = std::move(m.rules);
     const Ref with_need = need ? d.either(m.allow, calls_of(*need, call)) : m.allow;
     if (with_need != m.allow) {
       m.allow = with_need;
@@ -188,7 +197,7 @@ class Decider {
   const model::Target& target_;
   WordChoice choice_;
   WordOrder order_ = natural_order;
-  std::map<std::string_view, std::map<std::size_t, Mention>> mentions_;
+  std::unordered_map<std::string_view, std::vector<Mention>> mentions_;  ///< by rule, ascending
   Decisions out_;
 };
 

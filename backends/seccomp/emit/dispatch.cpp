@@ -1,6 +1,7 @@
 #include "backends/seccomp/emit/dispatch.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "backends/seccomp/emit/shorten.hpp"
@@ -18,7 +19,7 @@ bool refused(Diagram::Ref r) { return Diagram::is_leaf(r) && Diagram::word(r) !=
 /// How often a call is taken to be made. Counts are x86_64's where x32 has the call too: what runs as x32 is rare.
 std::uint64_t weight_of(const CallDecision& c, bool rare, const Weights& weights) {
   if (rare) return weights.rare(refused(c.root));
-  return weights.of(c.call->name, refused(c.root)) * (Diagram::is_leaf(c.root) ? 1 : weights.uncached());
+  return weights.of(c.call->name, refused(c.root)) * (Diagram::is_leaf(c.root) ? 1 : Weights::uncached);
 }
 
 struct Weighted {
@@ -64,14 +65,14 @@ class Ranges {
 /// The weight from which on a number is asked about by itself: that of the heaviest few.
 std::uint64_t heavy_from(const std::vector<Weighted>& calls) {
   std::uint64_t total = 0;
-  std::vector<std::uint64_t> all;
+  std::array<std::uint64_t, heavy_values> most{};  // descending
   for (const Weighted& w : calls) {
     total += w.weight;
-    all.push_back(w.weight);
+    if (w.weight <= most.back()) continue;
+    most.back() = w.weight;
+    for (std::size_t i = most.size() - 1; i > 0 && most[i] > most[i - 1]; --i) std::swap(most[i], most[i - 1]);
   }
-  std::sort(all.rbegin(), all.rend());
-  const std::uint64_t share = total / heavy_share + 1;
-  return all.size() > heavy_values ? std::max(share, all[heavy_values - 1]) : share;
+  return std::max(total / heavy_share + 1, most.back());
 }
 
 /// The best tree, but that no call which always runs has more than `most_tests` before it.
@@ -98,10 +99,10 @@ std::vector<Section> sections(const Decisions& decisions, const Weights& weights
       calls.emplace_back();
       at = out.end() - 1;
     }
-    for (const CallDecision& c : a.calls) {
-      const std::uint64_t weight = weight_of(c, a.arch == linux::Arch::x32, weights);
-      calls[static_cast<std::size_t>(at - out.begin())].push_back({&c, c.call->number, weight});
-    }
+    auto& here = calls[static_cast<std::size_t>(at - out.begin())];
+    here.reserve(here.size() + a.calls.size());
+    for (const CallDecision& c : a.calls)
+      here.push_back({&c, c.call->number, weight_of(c, a.arch == linux::Arch::x32, weights)});
   }
   for (std::size_t i = 0; i < out.size(); ++i) {
     std::sort(calls[i].begin(), calls[i].end(), [](const auto& a, const auto& b) { return a.number < b.number; });

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "backends/seccomp/emit/listing.hpp"
@@ -38,6 +39,8 @@ void too_long(const Program& program, std::vector<Problem>& problems) {
   std::sort(worst.begin(), worst.end(),
             [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
   worst.resize(std::min<std::size_t>(worst.size(), 3));
+  // A rule that takes next to nothing beside the first is not what is too much.
+  std::erase_if(worst, [most = worst.empty() ? 0 : worst.front().first](const auto& w) { return w.first * 16 < most; });
   if (worst.empty()) worst.emplace_back(program.instructions.size(), ~std::size_t{0});
   for (const auto& [n, rule] : worst)
     problems.push_back(
@@ -100,7 +103,7 @@ Emitted emit_filter(const model::Policy& policy, const model::Target& target) {
     out.artifacts.push_back(
         {fmt::format("seccomp/filter.{}.txt", machine.name), listing(program, policy, machine.target.archs)});
     auto map = source_map(program, policy, path);
-    out.map.insert(out.map.end(), map.begin(), map.end());
+    out.map.insert(out.map.end(), std::make_move_iterator(map.begin()), std::make_move_iterator(map.end()));
   }
   return out;
 }

@@ -1,26 +1,33 @@
 #include "backends/seccomp/emit/listing.hpp"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <map>
+#include <algorithm>
 
 #include "backends/seccomp/format.hpp"
 
 namespace agp::backends::seccomp {
 namespace {
 
-std::string operation(const Instruction& i, std::size_t at) {
+using Line = fmt::memory_buffer;
+
+void operation(const Instruction& i, std::size_t at, Line& out) {
+  const auto to = fmt::appender(out);
   const auto jump = [&](const char* name) {
-    return fmt::format("{:<4} #{:#x}, {}, {}", name, i.k, at + 1 + i.yes, at + 1 + i.no);
+    fmt::format_to(to, FMT_COMPILE("{:<4} #{:#x}, {}, {}"), name, i.k, at + 1 + i.yes, at + 1 + i.no);
   };
   switch (i.code) {
     case format::ld_abs:
-      return fmt::format("ld   [{}]", i.k);
+      fmt::format_to(to, FMT_COMPILE("ld   [{}]"), i.k);
+      return;
     case format::and_k:
-      return fmt::format("and  #{:#x}", i.k);
+      fmt::format_to(to, FMT_COMPILE("and  #{:#x}"), i.k);
+      return;
     case format::ja:
-      return fmt::format("ja   {}", at + 1 + i.k);
+      fmt::format_to(to, FMT_COMPILE("ja   {}"), at + 1 + i.k);
+      return;
     case format::jeq_k:
       return jump("jeq");
     case format::jge_k:
@@ -28,7 +35,7 @@ std::string operation(const Instruction& i, std::size_t at) {
     case format::jset_k:
       return jump("jset");
     default:
-      return fmt::format("ret  #{:#x}", i.k);
+      fmt::format_to(to, FMT_COMPILE("ret  #{:#x}"), i.k);
   }
 }
 
@@ -37,36 +44,46 @@ std::string operation(const Instruction& i, std::size_t at) {
 std::string listing(const Program& program, const model::Policy& policy, const std::vector<std::string>& archs) {
   std::string out = fmt::format("; {}: instruction, operation (true, false target), what it decides, rules behind it\n",
                                 fmt::join(archs, ", "));
+  constexpr std::size_t notes = 38;  // their column
   for (std::size_t at = 0; at < program.instructions.size(); ++at) {
     const Instruction& i = program.instructions[at];
     const Note& note = program.notes[i.note];
-    out += fmt::format("{:4}  {:<32}", at, operation(i, at));
-    if (!note.text.empty()) out += fmt::format("  ; {}", note.text);
-    if (!note.rules.empty()) {
-      out += " <-";
-      for (const std::size_t r : note.rules) out += ' ' + policy.rules[r].id;
-    }
-    while (out.back() == ' ') out.pop_back();
+    Line line;
+    fmt::format_to(fmt::appender(line), FMT_COMPILE("{:4}  "), at);
+    operation(i, at, line);
+    const bool noted = !note.text.empty() || !note.rules.empty();
+    out.append(line.data(), line.size());
+    if (noted && line.size() < notes) out.append(notes - line.size(), ' ');
+    if (!note.text.empty()) out.append("  ; ").append(note.text);
+    if (!note.rules.empty()) out += " <-";
+    for (const std::size_t r : note.rules) out.append(1, ' ').append(policy.rules[r].id);
     out += '\n';
   }
   return out;
 }
 
 std::vector<MapEntry> source_map(const Program& program, const model::Policy& policy, const std::string& path) {
-  std::map<std::size_t, std::vector<std::pair<std::size_t, std::size_t>>> runs;
+  struct Run {
+    std::size_t rule, first, last;
+  };
+  std::vector<Run> runs;
+  std::vector<std::size_t> latest(policy.rules.size(), 0);  // by rule: one more than its last run
   for (std::size_t at = 0; at < program.instructions.size(); ++at)
     for (const std::size_t rule : program.notes[program.instructions[at].note].rules) {
-      auto& list = runs[rule];
-      if (!list.empty() && list.back().second + 1 == at)
-        list.back().second = at;
-      else
-        list.emplace_back(at, at);
+      if (latest[rule] != 0 && runs[latest[rule] - 1].last + 1 == at) {
+        runs[latest[rule] - 1].last = at;
+        continue;
+      }
+      runs.push_back({rule, at, at});
+      latest[rule] = runs.size();
     }
+  std::stable_sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.rule < b.rule; });
   std::vector<MapEntry> out;
-  for (const auto& [rule, list] : runs)
-    for (const auto& [first, last] : list)
-      out.push_back({policy.rules[rule].id, path,
-                     first == last ? fmt::format("insn {}", first) : fmt::format("insn {}-{}", first, last)});
+  out.reserve(runs.size());
+  for (const auto& [rule, first, last] : runs)
+    out.push_back({policy.rules[rule].id, path,
+                   first == last ? fmt::format(FMT_COMPILE("insn {}"), first)
+                                 : fmt::format(FMT_COMPILE("insn {}-{}"), first, last)});
   return out;
 }
 

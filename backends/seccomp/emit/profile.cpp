@@ -43,11 +43,16 @@ void set_action(Json& entry, std::uint32_t word) {
 }
 
 Json arguments(const Cube& cube) {
+  static constexpr const char* ops[] = {"SCMP_CMP_NE", "SCMP_CMP_LE", "SCMP_CMP_GE"};
   Json args = Json::array();
-  for (std::size_t i = 0; i < 6; ++i)
+  for (std::size_t i = 0; i < 6; ++i) {
     if (cube.mask[i] != 0)
       args.push_back(
           {{"index", i}, {"value", cube.mask[i]}, {"valueTwo", cube.value[i]}, {"op", "SCMP_CMP_MASKED_EQ"}});
+    if (cube.bound && cube.bound->argument == i)
+      args.push_back(
+          {{"index", i}, {"value", cube.bound->value}, {"op", ops[static_cast<std::size_t>(cube.bound->op)]}});
+  }
   return args;
 }
 
@@ -72,12 +77,13 @@ class Writer {
       else
         it->calls.push_back(&c);
     }
-    for (const Group& g : constant) entry(g, {{}, {}, Diagram::word(g.root)});
+    for (const Group& g : constant) entry(g, {{}, {}, Diagram::word(g.root), {}});
     for (const Group& g : conditional) {
-      const auto list = cubes(in_.diagram, g.root, default_word_, cube_limit);
-      if (!list) return too_large(g);
+      const auto all = cubes(in_.diagram, g.root, path_limit);
+      const auto list = all ? smallest(*all) : std::vector<Cube>();
+      if (!all || list.size() > cube_limit) return too_large(g);
       paths_.clear();
-      for (const Cube& cube : *list) entry(g, cube);
+      for (const Cube& cube : list) entry(g, cube);
     }
     if (!out_.problems.empty()) return;
     if (cost_ > format::max_instructions) return too_large({});
@@ -162,12 +168,47 @@ class Writer {
     return model::KernelVersion{since.major, since.minor} <= target_.libseccomp_names;
   }
 
+  /// The fewest cubes, but where the disjoint ones make fewer instructions: those begin alike, and compare whole words.
+  std::vector<Cube> smallest(const std::vector<Cube>& all) const {
+    std::vector<Cube> fewer = fewest(all, default_word_, whole_registers()), given;
+    for (const Cube& c : all)
+      if (c.word != default_word_) given.push_back(c);
+    return instructions(given) < instructions(fewer) ? given : fewer;
+  }
+  /// What libseccomp makes of a list, about: words that are compared whole are loaded once for all values of a place.
+  static std::size_t instructions(const std::vector<Cube>& list) {
+    std::set<std::vector<std::uint32_t>> paths;
+    std::size_t out = 0;
+    for (const Cube& c : list) {
+      std::vector<std::uint32_t> path;
+      if (c.bound) out += 5;
+      for (std::uint32_t i = 0; i < 6; ++i)
+        for (const int shift : {32, 0}) {
+          if (c.mask[i] == 0) continue;
+          const auto mask = static_cast<std::uint32_t>(c.mask[i] >> shift);
+          path.insert(path.end(), {i, mask});
+          if (mask == 0xffffffff && paths.insert(path).second) ++out;
+          path.push_back(static_cast<std::uint32_t>(c.value[i] >> shift));
+          if (paths.insert(path).second) out += mask == 0xffffffff ? 1 : 3;
+        }
+    }
+    return out;
+  }
+
+  /// For i386 and x32 libseccomp compares the low word alone.
+  bool whole_registers() const {
+    return std::none_of(in_.archs.begin(), in_.archs.end(), [](const ArchDecisions& a) {
+      return a.arch == linux::Arch::i386 || a.arch == linux::Arch::x32;
+    });
+  }
+
   /// libseccomp compares an entry's arguments word by word, high before low, and entries of one call share the words
   /// they begin with; each word is loaded, masked and compared. How many words does this entry add?
   std::size_t new_words(const Cube& cube) {
     std::vector<std::uint32_t> path;
     std::size_t added = 0;
     for (std::size_t i = 0; i < 6; ++i) {
+      if (cube.bound && cube.bound->argument == i) added += 3;  // two compares of the high word, one of the low one
       if (cube.mask[i] == 0) continue;
       for (const int shift : {32, 0}) {
         path.insert(path.end(), {static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(cube.mask[i] >> shift),
@@ -217,7 +258,7 @@ class Writer {
            std::nullopt, "compare with `==` or with masks instead of ranges"});
   }
 
-  static constexpr std::size_t cube_limit = 2000;
+  static constexpr std::size_t cube_limit = 2000, path_limit = 20'000;
 
   Decisions& in_;
   const model::Policy& policy_;

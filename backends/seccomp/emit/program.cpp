@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <unordered_map>
 
 #include "backends/seccomp/emit/dispatch.hpp"
 #include "backends/seccomp/emit/words.hpp"
@@ -168,9 +169,13 @@ class Builder {
   }
 
   std::uint32_t note(std::string text, std::vector<std::size_t> rules) {
-    const auto [it, fresh] = known_notes_.try_emplace({text, rules}, static_cast<std::uint32_t>(out_.notes.size()));
-    if (fresh) out_.notes.push_back({std::move(text), std::move(rules)});
-    return it->second;
+    const auto known = known_notes_.equal_range(text);
+    for (auto it = known.first; it != known.second; ++it)
+      if (out_.notes[it->second].rules == rules) return it->second;
+    const auto fresh = static_cast<std::uint32_t>(out_.notes.size());
+    known_notes_.emplace(text, fresh);
+    out_.notes.push_back({std::move(text), std::move(rules)});
+    return fresh;
   }
 
   std::uint32_t node_note(Ref r) {
@@ -191,20 +196,21 @@ class Builder {
   /// The calls that a test of the number tree decides: those of ranges it leads to directly.
   std::uint32_t range_note(const Section& section, const Test& t) {
     std::string text;
-    std::set<std::size_t> rules;
+    std::vector<std::size_t> rules;
     for (const int side : {t.no, t.yes}) {
       if (side >= 0) continue;
       const NumberRange& range = section.ranges[static_cast<std::size_t>(~side)];
-      for (const CallDecision* c : range.calls) rules.insert(c->rules.begin(), c->rules.end());
+      for (const CallDecision* c : range.calls) rules.insert(rules.end(), c->rules.begin(), c->rules.end());
       if (!text.empty()) text += "; ";
       if (range.calls.empty())
         text += "no such call";
-      else if (range.calls.size() == 1)
-        text += range.calls.front()->call->name;
       else
-        text += fmt::format("{} .. {}", range.calls.front()->call->name, range.calls.back()->call->name);
+        text += range.calls.front()->call->name;
+      if (range.calls.size() > 1) text.append(" .. ").append(range.calls.back()->call->name);
     }
-    return note(std::move(text), {rules.begin(), rules.end()});
+    std::sort(rules.begin(), rules.end());
+    rules.erase(std::unique(rules.begin(), rules.end()), rules.end());
+    return note(std::move(text), std::move(rules));
   }
 
   static std::string outcome(std::uint32_t word) {
@@ -225,7 +231,7 @@ class Builder {
   std::map<Ref, std::vector<const CallDecision*>> owners_;
   std::map<Ref, Block> blocks_;
   std::set<Ref> loads_, visited_;
-  std::map<std::pair<std::string, std::vector<std::size_t>>, std::uint32_t> known_notes_;
+  std::unordered_multimap<std::string, std::uint32_t> known_notes_;  ///< by text
 };
 
 }  // namespace

@@ -12,6 +12,8 @@
 namespace agp::backends::seccomp {
 namespace {
 
+constexpr Cost whole = 1u << 22;  ///< of the weights, so that the cost of a tree of hundreds of tests fits in 32 bits
+
 /// Kept between trees of a thread: memory that the kernel has yet to give costs more than the search.
 struct Scratch {
   std::vector<Cost> costs;
@@ -34,10 +36,13 @@ class Planner {
         base_(base) {
     heavy();
     layers_ = candidates_.size() + 1;
-    if (n_ > window) {
-      costs_.assign(layers_ * n_ * n_, unknown);
-      if (choices_.size() < costs_.size()) choices_.resize(costs_.size());
+    const std::size_t size = layers_ * n_ * n_;
+    if (costs_.size() < size) {
+      costs_.resize(size);
+      choices_.resize(size);
     }
+    for (std::size_t i = 0; i < n_; ++i)
+      for (std::size_t j = i; j < n_ && j - i < window; ++j) few_pieces(i, j);
     for (std::size_t width = window + 1; width <= n_; ++width)
       for (std::size_t i = 0; i + width <= n_; ++i) search(i, i + width - 1);
   }
@@ -45,15 +50,20 @@ class Planner {
   int root() { return build(0, n_ - 1, 0); }
 
  private:
-  static constexpr Cost unknown = ~Cost{0};
   struct Solution {
     Cost cost = 0;
     Choice choice;
   };
-  /// Pieces that were taken out of an interval, ascending.
+  /// Pieces that were taken out of an interval, ascending, and the one that would be next (n_ where there is none).
   struct Holes {
-    std::size_t at[heavy_values] = {}, count = 0;
+    std::size_t at[heavy_values] = {}, count = 0, next = 0;
+    Cost weight = 0;
     bool has(std::size_t p) const { return std::find(at, at + count, p) != at + count; }
+  };
+  /// The holes of an interval depend on the candidates in it: those from the a-th to before the b-th, by place.
+  struct Inside {
+    std::size_t a = 0, b = 0;
+    std::size_t count() const { return b - a; }
   };
 
   int leaf(std::size_t piece) const { return ~static_cast<int>(base_ + piece); }
@@ -69,75 +79,114 @@ class Planner {
     std::stable_sort(candidates_.begin(), candidates_.end(),
                      [&](std::size_t a, std::size_t b) { return weights_[a] > weights_[b]; });
     if (candidates_.size() > heavy_values) candidates_.resize(heavy_values);
+    std::vector<std::size_t> places = candidates_;
+    std::sort(places.begin(), places.end());
+    before_.assign(1, 0);
+    for (std::size_t i = 0; i < n_; ++i)
+      before_.push_back(before_.back() + static_cast<std::size_t>(std::count(places.begin(), places.end(), i)));
+    for (std::size_t a = 0; a <= places.size(); ++a)
+      for (std::size_t b = a; b <= places.size(); ++b)
+        for (std::size_t h = 0; h <= b - a; ++h) holes_[a][b][h] = make_holes({a, b}, h);
     changes_.assign(n_, 0);
     for (std::size_t i = 1; i < n_; ++i)
       changes_[i] = changes_[i - 1] + (pieces_[i].outcome != pieces_[i - 1].outcome ? 1 : 0);
   }
   std::size_t at(std::size_t i, std::size_t j, std::size_t holes) const { return (i * layers_ + holes) * n_ + j; }
 
-  /// The first `holes` candidates of [i, j], and the next one (n_ where there is none).
-  Holes taken(std::size_t i, std::size_t j, std::size_t holes, std::size_t& next) const {
+  Holes make_holes(Inside in, std::size_t count) const {
     Holes out;
-    next = n_;
+    out.next = n_;
     for (const std::size_t c : candidates_) {
-      if (c < i || c > j) continue;
-      if (out.count == holes) {
-        next = c;
+      if (before_[c] < in.a || before_[c] >= in.b) continue;
+      if (out.count == count) {
+        out.next = c;
         break;
       }
+      out.weight += weights_[c];
       std::size_t to = out.count++;
       for (; to > 0 && out.at[to - 1] > c; --to) out.at[to] = out.at[to - 1];
       out.at[to] = c;
     }
     return out;
   }
+  Inside inside(std::size_t i, std::size_t j) const { return {before_[i], before_[j + 1]}; }
+  const Holes& taken(Inside in, std::size_t count) const { return holes_[in.a][in.b][count]; }
   static Few few(std::size_t i, std::size_t j, const Holes& holes) {
     unsigned gone = 0;
     for (std::size_t h = 0; h < holes.count; ++h) gone |= 1u << (holes.at[h] - i);
-    return {i, j - i + 1, gone};
+    return {i, ((2u << (j - i)) - 1) & ~gone};
   }
 
-  Cost cost(std::size_t i, std::size_t j, std::size_t holes) {
-    Cost& known = costs_[at(i, j, holes)];
-    if (known == unknown) {
-      std::size_t next = 0;
-      known = windows_.cost(few(i, j, taken(i, j, holes, next)));
-    }
-    return known;
+  Cost cost(std::size_t i, std::size_t j, std::size_t holes) const { return costs_[at(i, j, holes)]; }
+
+  void few_pieces(std::size_t i, std::size_t j) {
+    const Inside in = inside(i, j);
+    for (std::size_t holes = in.count() + 1; holes-- > 0;)
+      if (holes <= j - i) costs_[at(i, j, holes)] = windows_.cost(few(i, j, taken(in, holes)));
   }
 
   void search(std::size_t i, std::size_t j) {
-    std::size_t count = 0, next = 0;
-    for (const std::size_t c : candidates_) count += c >= i && c <= j;
-    for (std::size_t holes = count + 1; holes-- > 0;) {
-      const Holes gone = taken(i, j, holes, next);
-      const Solution found = search(i, j, gone, next);
+    const Inside in = inside(i, j);
+    if (in.count() == 0) return search_plain(i, j);
+    for (std::size_t holes = in.count() + 1; holes-- > 0;) {
+      const Solution found = search(i, j, taken(in, holes));
       costs_[at(i, j, holes)] = found.cost;
       choices_[at(i, j, holes)] = found.choice;
     }
   }
 
-  Solution search(std::size_t i, std::size_t j, const Holes& gone, std::size_t next) {
+  /// Most intervals have no candidate: nothing to ask about but where to split.
+  void search_plain(std::size_t i, std::size_t j) {
+    Cost* const costs = costs_.data();
+    Choice* const choices = choices_.data();
+    const std::size_t row = layers_ * n_, here = i * row + j;
+    if (changes_[i] == changes_[j]) {
+      costs[here] = 0;
+      choices[here] = {};
+      return;
+    }
+    std::size_t first = i, last = j - 1;
+    if (j - i > window) {
+      const Choice before = choices[here - 1], behind = choices[here + row];
+      if (before.kind == Choice::Kind::Split) first = before.at;
+      if (behind.kind == Choice::Kind::Split) last = behind.at;
+      if (first > last) std::swap(first, last);
+      first = std::max(first, i + slack) - slack;
+      last = std::min(last + slack, j - 1);
+    }
+    const Cost* below = costs + i * row + first;
+    const Cost* above = costs + (first + 1) * row + j;
+    std::uint64_t best = ~std::uint64_t{0};  // the cost, then the split: a minimum without branches
+    for (std::size_t k = first; k <= last; ++k, ++below, above += row)
+      best = std::min(best, std::uint64_t{*below + *above} << 32 | k);
+    costs[here] = static_cast<Cost>(best >> 32) + (sums_[j + 1] - sums_[i]) + instruction_;
+    choices[here] = {Choice::Kind::Split, static_cast<std::uint16_t>(best)};
+  }
+
+  Solution search(std::size_t i, std::size_t j, const Holes& gone) {
     const std::size_t holes = gone.count;
     if (holes == 0 && changes_[i] == changes_[j]) return {0, {}};
     if (holes > 0 && gone.at[0] == i) return {cost(i + 1, j, holes - 1), {Choice::Kind::Trim, 0}};
     if (holes > 0 && gone.at[holes - 1] == j) return {cost(i, j - 1, holes - 1), {Choice::Kind::Trim, 1}};
     if (holes > 0 && uniform(i, j, gone)) return {0, {}};
-    Cost weight = sums_[j + 1] - sums_[i];
-    for (std::size_t h = 0; h < holes; ++h) weight -= weights_[gone.at[h]];
+    const Cost weight = sums_[j + 1] - sums_[i] - gone.weight;
     Solution best{~Cost{0}, {}};
-    if (next != n_) best = {cost(i, j, holes + 1), {Choice::Kind::Equal, static_cast<std::uint16_t>(next)}};
+    if (gone.next != n_) best = {cost(i, j, holes + 1), {Choice::Kind::Equal, static_cast<std::uint16_t>(gone.next)}};
     // The best split moves little with the interval's ends (exactly so without equalities: Knuth, Optimum binary search
     // trees, 1971).
     const std::size_t from = split_near(holes, i, j - 1, i), to = split_near(holes, i + 1, j, j - 1);
     const std::size_t near = std::min(from, to), far = std::max(from, to);
     const std::size_t first = near > i + slack ? near - slack : i, last = std::min(far + slack, j - 1);
-    std::size_t left = 0;
-    for (std::size_t k = first; k <= last; ++k) {  // [i, k] | [k + 1, j]
-      while (left < holes && gone.at[left] <= k) ++left;
-      const Cost c = cost(i, k, left) + cost(k + 1, j, holes - left);
-      if (c < best.cost) best = {c, {Choice::Kind::Split, static_cast<std::uint16_t>(k)}};
+    std::uint64_t least = std::uint64_t{best.cost} << 32 | n_;
+    std::size_t k = first;
+    for (std::size_t left = 0; left <= holes && k <= last; ++left) {  // [i, k] | [k + 1, j], `left` holes before
+      const std::size_t until = left < holes ? std::min(gone.at[left], last + 1) : last + 1;
+      const Cost* below = &costs_[at(i, 0, left)];
+      const Cost* above = &costs_[at(0, j, holes - left)];
+      for (; k < until; ++k) least = std::min(least, std::uint64_t{below[k] + above[(k + 1) * layers_ * n_]} << 32 | k);
     }
+    if (least >> 32 < best.cost)
+      best = {static_cast<Cost>(least >> 32), {Choice::Kind::Split, static_cast<std::uint16_t>(least)}};
     best.cost += weight + instruction_;
     return best;
   }
@@ -145,25 +194,29 @@ class Planner {
   /// Where the interval that differs by one piece is split; `otherwise` where it is not.
   std::size_t split_near(std::size_t holes, std::size_t i, std::size_t j, std::size_t otherwise) {
     if (j - i < window) return otherwise;
-    for (std::size_t h = holes + 1; h-- > 0;)
+    // Where an equality comes first there, the split is behind it.
+    for (std::size_t h = holes, count = inside(i, j).count(); h <= count; ++h)
+      if (const Choice c = choices_[at(i, j, h)]; c.kind == Choice::Kind::Split) return c.at;
+    for (std::size_t h = holes; h-- > 0;)
       if (const Choice c = choices_[at(i, j, h)]; c.kind == Choice::Kind::Split) return c.at;
     return otherwise;
   }
 
+  /// Neither end is a hole.
   bool uniform(std::size_t i, std::size_t j, const Holes& gone) const {
-    std::size_t reference = n_;
-    for (std::size_t p = i; p <= j; ++p) {
-      if (gone.has(p)) continue;
-      if (reference == n_) reference = p;
-      if (pieces_[p].outcome != pieces_[reference].outcome) return false;
+    std::size_t from = i;
+    for (std::size_t h = 0; h <= gone.count; ++h) {
+      const std::size_t until = h < gone.count ? gone.at[h] : j + 1;
+      if (from < until && (changes_[from] != changes_[until - 1] || pieces_[from].outcome != pieces_[i].outcome))
+        return false;
+      from = until + 1;
     }
     return true;
   }
 
   int build(std::size_t i, std::size_t j, std::size_t holes) {
     if (i == j) return leaf(i);
-    std::size_t next = 0;
-    const Holes gone = taken(i, j, holes, next);
+    const Holes& gone = taken(inside(i, j), holes);
     if (j - i < window) return build_window(few(i, j, gone));
     const Choice c = choices_[at(i, j, holes)];
     switch (c.kind) {
@@ -195,12 +248,12 @@ class Planner {
         return push({Test::Kind::Ge, pieces_[f.first + c.at].first, yes, no});
       }
       case Choice::Kind::Equal: {
-        const int no = build_window(f.without(1u << c.at));
+        const int no = build_window(f.only(~(1u << c.at)));
         return push({Test::Kind::Eq, pieces_[f.first + c.at].first, leaf(f.first + c.at), no});
       }
       case Choice::Kind::Bits: {
-        const auto side = windows_.sides(f.first, c.at);
-        const int no = build_window(f.without(side.yes)), yes = build_window(f.without(side.no));
+        const unsigned with = windows_.with(f, c.at);
+        const int no = build_window(f.only(~with)), yes = build_window(f.only(with));
         return push({Test::Kind::Set, c.at, yes, no});
       }
       default:
@@ -219,7 +272,8 @@ class Planner {
   std::size_t n_, layers_ = 1;
   Cost instruction_;
   Windows windows_;
-  std::vector<std::size_t> candidates_;
+  std::vector<std::size_t> candidates_, before_;  ///< candidates before each piece
+  Holes holes_[heavy_values + 1][heavy_values + 1][heavy_values + 1];
   std::vector<Cost> sums_;
   std::vector<std::uint32_t> changes_;                ///< of outcome, up to each piece
   std::vector<Cost>& costs_ = scratch().costs;        ///< by first piece, holes, last piece
@@ -232,10 +286,11 @@ class Planner {
 int cut(std::span<const Piece> pieces, std::span<const Cost> weights, Cost instruction, Tree& out, std::size_t base) {
   if (pieces.size() <= exact_pieces)
     return Planner(pieces, {weights.begin(), weights.end()}, instruction, out, base).root();
+  constexpr Cost light = whole >> 14;
   std::uint64_t total = 0, below = 0;
-  for (const Cost w : weights) total += w + 1;
+  for (const Cost w : weights) total += w + light;
   std::size_t k = 0;
-  while (k + 2 < pieces.size() && 2 * (below + weights[k] + 1) < total) below += weights[k++] + 1;
+  while (k + 2 < pieces.size() && 2 * (below + weights[k] + light) < total) below += weights[k++] + light;
   const int no = cut(pieces.first(k + 1), weights.first(k + 1), instruction, out, base);
   const int yes = cut(pieces.subspan(k + 1), weights.subspan(k + 1), instruction, out, base + k + 1);
   out.tests.push_back({Test::Kind::Ge, pieces[k + 1].first, yes, no});
@@ -245,7 +300,6 @@ int cut(std::span<const Piece> pieces, std::span<const Cost> weights, Cost instr
 }  // namespace
 
 Tree two_way_tree(std::span<const Piece> pieces) {
-  constexpr Cost whole = 1u << 22;  // so that the cost of a tree of hundreds of tests fits in 32 bits
   std::uint64_t total = 0;
   for (const Piece& p : pieces) total += p.weight;
   std::vector<Cost> weights;

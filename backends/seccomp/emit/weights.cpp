@@ -12,12 +12,6 @@ struct Frequency {
 };
 #include "backends/seccomp/emit/frequency.inc"
 
-std::uint64_t built_in(std::string_view call) {
-  const auto* it = std::lower_bound(std::begin(frequencies), std::end(frequencies), call,
-                                    [](const Frequency& f, std::string_view name) { return f.call < name; });
-  return it != std::end(frequencies) && it->call == call ? it->count : 0;
-}
-
 }  // namespace
 
 // Counts become shares of about 2^30, so that any of them adds up. What is given is trusted: an uncounted call only
@@ -27,27 +21,25 @@ Weights::Weights(const model::Target& target) {
   smoothing_ = whole / 5'000;
   if (target.syscall_counts.empty()) {
     factor_ = whole / million;
+    counts_.reserve(std::size(frequencies));
+    for (const Frequency& f : frequencies) counts_.emplace(f.call, f.count);
     return;
   }
-  given_ = &target.syscall_counts;
+  unsigned shift = 0;
   std::uint64_t sum = 0;  // of halves, as often as it takes
   do {
     sum = 0;
-    for (const auto& [name, count] : *given_) sum += std::min(count >> shift_, whole);
-    if (sum > whole) ++shift_;
+    for (const auto& [name, count] : target.syscall_counts) sum += std::min(count >> shift, whole);
+    if (sum > whole) ++shift;
   } while (sum > whole);
   factor_ = sum > 0 ? whole / sum : 0;
+  counts_.reserve(target.syscall_counts.size());
+  for (const auto& [name, count] : target.syscall_counts) counts_.emplace(name, count >> shift);
 }
 
 std::uint64_t Weights::of(std::string_view call, bool refused) const {
-  std::uint64_t count = 0;
-  if (given_) {
-    const auto it = given_->find(std::string(call));
-    if (it != given_->end()) count = it->second >> shift_;
-  } else {
-    count = built_in(call);
-  }
-  return count * factor_ + (refused ? 0 : smoothing_);
+  const auto it = counts_.find(call);
+  return (it == counts_.end() ? 0 : it->second * factor_) + (refused ? 0 : smoothing_);
 }
 
 }  // namespace agp::backends::seccomp

@@ -1,8 +1,7 @@
 #pragma once
 #include <cstdint>
-#include <map>
-#include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "compiler/model/target.hpp"
 
@@ -11,21 +10,20 @@ namespace agp::backends::seccomp {
 /// How often a call is expected, for the order of tests; never what is permitted.
 class Weights {
  public:
-  /// The target's counts, else the built-in table.
+  /// The target's counts, which must outlive it, else the built-in table.
   explicit Weights(const model::Target& target);
   /// At most 2^31. `refused`: the filter answers every use of it with an error; only calls that were counted weigh
   /// then. Any other call weighs a little at least.
   std::uint64_t of(std::string_view call, bool refused) const;
   /// Of a call in a table that next to nothing uses.
   std::uint64_t rare(bool refused) const { return refused ? 0 : smoothing_ / 32; }
-  /// How many times a call that depends on its arguments counts for the order: by the built-in table several times,
-  /// since the kernel can't keep its answer as it keeps a constant allow (since 5.11).
-  std::uint64_t uncached() const { return given_ ? 1 : 3; }
+  /// How many times a call that depends on its arguments counts for the order: the kernel can't keep its answer as it
+  /// keeps a constant allow (since 5.11).
+  static constexpr std::uint64_t uncached = 3;
 
  private:
-  const std::map<std::string, std::uint64_t>* given_ = nullptr;
+  std::unordered_map<std::string_view, std::uint64_t> counts_;
   std::uint64_t factor_ = 1, smoothing_ = 1;
-  unsigned shift_ = 0;
 };
 
 }  // namespace agp::backends::seccomp

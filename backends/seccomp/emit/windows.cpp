@@ -1,20 +1,35 @@
 #include "backends/seccomp/emit/windows.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 namespace agp::backends::seccomp {
 namespace {
 
+constexpr unsigned low_bits = 6;  ///< masks are tried where only these differ
+
 /// Masks of one and two of the lowest bits, ascending; wider ones are not tried.
-template <std::size_t count>
-constexpr std::array<std::uint8_t, count> small_masks() {
-  std::array<std::uint8_t, count> out{};
+template <unsigned bits>
+constexpr auto small_masks() {
+  std::array<std::uint8_t, bits*(bits + 1) / 2> out{};
   std::size_t n = 0;
-  for (unsigned mask = 1; n < count; ++mask)
+  for (unsigned mask = 1; n < out.size(); ++mask)
     if (std::popcount(mask) <= 2) out[n++] = static_cast<std::uint8_t>(mask);
   return out;
 }
+
+constexpr auto tried = small_masks<low_bits>();
+
+/// By value of the lowest bits: the masks, as bits, that have one of its bits.
+constexpr auto masks_with = [] {
+  std::array<std::uint32_t, 1 << low_bits> out{};
+  for (unsigned value = 0; value < out.size(); ++value)
+    for (std::size_t m = 0; m < tried.size(); ++m)
+      if ((value & tried[m]) != 0) out[value] |= 1u << m;
+  return out;
+}();
+constexpr std::uint32_t low_values = masks_with.size() - 1;
 
 }  // namespace
 
@@ -25,78 +40,86 @@ std::vector<Windows::Solution>& Windows::kept() {
 }
 
 Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights, Cost instruction)
-    : pieces_(pieces), weights_(weights), instruction_(instruction), known_(kept()), sides_at_(pieces.size(), 0) {
-  known_.assign(pieces.size() << window, {unknown, {}});
-  vary_.reserve(pieces.size());
-  for (const Piece& p : pieces) {
-    const std::uint32_t differ = p.first ^ p.last;
-    vary_.push_back(differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ));
+    : pieces_(pieces), weights_(weights), instruction_(instruction), known_(kept()) {
+  known_.assign(pieces.size() << (window - 1), {unknown, {}});
+  bits_.resize(pieces.size() + 1);
+  for (std::size_t i = pieces.size(); i-- > 0;) {
+    const Piece& p = pieces[i];
+    Bits& b = bits_[i];
+    const bool narrow = p.last - p.first < few_values;
+    b.single = static_cast<std::uint8_t>(bits_[i + 1].single << 1 | (p.first == p.last ? 1 : 0));
+    b.narrow = static_cast<std::uint8_t>(bits_[i + 1].narrow << 1 | (narrow ? 1 : 0));
+    if (!narrow) continue;
+    const std::uint32_t differ = p.first ^ p.last,
+                        vary = differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ);
+    b.some = masks_with[p.first & ~vary & low_values];
+    b.none = ~masks_with[(p.first | vary) & low_values];
   }
 }
 
-Windows::Sides Windows::sides(std::size_t first, std::uint32_t mask) const {
-  Sides out;
-  for (std::size_t p = 0; p < window && first + p < pieces_.size(); ++p) {
-    const std::uint32_t value = pieces_[first + p].first, vary = vary_[first + p];
-    out.yes |= static_cast<std::uint8_t>(((value & mask & ~vary) != 0 ? 1u : 0u) << p);
-    out.no |= static_cast<std::uint8_t>((((value | vary) & mask) == 0 ? 1u : 0u) << p);
-  }
+unsigned Windows::with(const Few& f, std::uint32_t mask) const {
+  unsigned out = 0;
+  for (unsigned rest = f.left; rest != 0; rest &= rest - 1)
+    out |= (pieces_[f.first + static_cast<std::size_t>(std::countr_zero(rest))].first & mask) != 0 ? rest & (~rest + 1)
+                                                                                                   : 0;
   return out;
 }
 
-const std::array<Windows::Sides, Windows::masks>& Windows::all_sides(std::size_t first) {
-  static constexpr auto list = small_masks<masks>();
-  if (sides_at_[first] == 0) {
-    auto& to = sides_.emplace_back();
-    for (std::size_t m = 0; m < masks; ++m) to[m] = sides(first, list[m]);
-    sides_at_[first] = static_cast<std::uint16_t>(sides_.size());
-  }
-  return sides_[sides_at_[first] - 1u];
-}
-
-Windows::Solution Windows::solve(const Few& f) {
-  const std::uint32_t outcome = pieces_[f.first].outcome;
+Windows::Solution Windows::solve(std::size_t first, unsigned left) {
+  const Piece* piece = &pieces_[first];
+  const Cost* of = &weights_[first];
+  const Bits* bits = &bits_[first];
   Cost weight = 0;
-  bool uniform = true, wide = false;
-  for (unsigned left = f.left(); left != 0; left &= left - 1) {
-    const std::size_t p = f.first + static_cast<std::size_t>(std::countr_zero(left));
-    weight += weights_[p];
-    uniform &= pieces_[p].outcome == outcome;
-    wide |= pieces_[p].last - pieces_[p].first >= narrow;
+  unsigned goes_on = 0;  // pieces with the outcome of the one before
+  for (unsigned rest = left, before = 0; rest != 0; rest &= rest - 1) {
+    const auto p = static_cast<unsigned>(std::countr_zero(rest));
+    weight += of[p];
+    goes_on |= (piece[p].outcome == piece[before].outcome ? 1u : 0u) << p;
+    before = p;
   }
-  if (uniform) return {0, {}};
-  Solution best{unknown, {}};
+  if (goes_on == left) return {0, {}};
+  // Where an outcome goes on is no split, since its rest may as well be on the same side, but beside a heavy piece.
+  unsigned splits = left & ~goes_on;
+  for (unsigned rest = goes_on & ~1u; rest != 0; rest &= rest - 1) {
+    const int s = std::countr_zero(rest), before = std::bit_width(left & ((rest & (~rest + 1)) - 1)) - 1;
+    if (of[before] > weight / 3 || of[s] > weight / 3) splits |= 1u << s;
+  }
+  // The least cost, and of equal ones the first choice: one number, so that no branch depends on which it is.
+  std::uint64_t best = ~std::uint64_t{0};
   const auto offer = [&](Cost c, Choice::Kind kind, std::size_t which) {
-    if (c < best.cost) best = {c, {kind, static_cast<std::uint16_t>(which)}};
+    best = std::min(best, std::uint64_t{c} << 32 | static_cast<std::uint64_t>(kind) << 16 | which);
   };
-  const unsigned inner = f.left() & ~1u & ~(1u << (f.width - 1));
-  // Not where an outcome goes on: its rest may as well be on the same side.
-  unsigned before = 0;
-  for (std::size_t s = 1; s < f.width; ++s) {
-    if ((f.gone >> s & 1) != 0) continue;  // the same as a split one piece on
-    const bool goes_on = pieces_[f.first + before].outcome == pieces_[f.first + s].outcome;
-    const bool heavy = weights_[f.first + before] > weight / 3 || weights_[f.first + s] > weight / 3;
-    before = static_cast<unsigned>(s);
-    if (goes_on && !heavy) continue;
-    const auto [below, above] = f.split(s);
-    offer(cost(below) + cost(above), Choice::Kind::Split, s);
+  for (; splits != 0; splits &= splits - 1) {
+    const auto s = static_cast<std::size_t>(std::countr_zero(splits));
+    offer(solved(first, left & ((1u << s) - 1)).cost + solved(first + s, left >> s).cost, Choice::Kind::Split, s);
   }
-  for (unsigned left = inner; left != 0; left &= left - 1) {  // at an end it is a split
-    const auto p = static_cast<std::size_t>(std::countr_zero(left));
-    if (vary_[f.first + p] == 0) offer(cost(f.without(1u << p)), Choice::Kind::Equal, p);
+  const unsigned inner = left & ~1u & ~std::bit_floor(left);
+  for (unsigned rest = inner & bits->single; rest != 0; rest &= rest - 1) {  // at an end it is a split
+    const auto p = static_cast<std::size_t>(std::countr_zero(rest));
+    // Where it joins nothing and is rare, two splits are as good.
+    const auto below = std::bit_floor(left & ((1u << p) - 1)), above = left >> (p + 1) << (p + 1);
+    if (piece[std::countr_zero(below)].outcome != piece[std::countr_zero(above)].outcome && of[p] <= weight / 3)
+      continue;
+    offer(solved(first, left & ~(1u << p)).cost, Choice::Kind::Equal, p);
   }
-  const std::uint32_t differ = pieces_[f.first].first ^ pieces_[f.first + f.width - 1].last;
-  if (!wide && f.width >= 3 && differ >> low_bits == 0) {
-    static constexpr auto list = small_masks<masks>();
-    const auto& of = all_sides(f.first);
-    for (std::size_t m = 0; m < masks && list[m] < std::bit_ceil(differ + 1); ++m) {
-      const unsigned yes = of[m].yes & f.left(), no = of[m].no & f.left();
-      if ((yes | no) == f.left() && yes != 0 && no != 0)
-        offer(cost(f.without(yes)) + cost(f.without(no)), Choice::Kind::Bits, list[m]);
+  const std::uint32_t differ = piece->first ^ piece[std::bit_width(left) - 1].last;
+  if (inner != 0 && (left & ~bits->narrow) == 0 && differ >> low_bits == 0) {
+    std::uint32_t parting = ~0u, some = 0, none = 0;
+    for (unsigned rest = left; rest != 0; rest &= rest - 1) {
+      const int p = std::countr_zero(rest);
+      parting &= bits[p].some | bits[p].none;
+      some |= bits[p].some;
+      none |= bits[p].none;
+    }
+    for (parting &= some & none; parting != 0; parting &= parting - 1) {
+      const std::uint32_t mask = tried[static_cast<std::size_t>(std::countr_zero(parting))];
+      const unsigned yes = with({first, left}, mask);
+      offer(cost({first, yes}) + cost({first, left & ~yes}), Choice::Kind::Bits, mask);
     }
   }
-  best.cost += weight + instruction_;
-  return best;
+  const auto which = static_cast<std::uint32_t>(best);
+  return {static_cast<Cost>(best >> 32) + weight + instruction_,
+          {static_cast<Choice::Kind>(which >> 16), static_cast<std::uint16_t>(which)}};
 }
 
 }  // namespace agp::backends::seccomp

@@ -1,5 +1,5 @@
 #pragma once
-#include <array>
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -19,22 +19,15 @@ struct Choice {
   std::uint16_t at = 0;
 };
 
-/// An interval of at most `window` pieces, some of them taken out; its first and its last are not.
+/// At most `window` neighbouring pieces, some of them taken out: a bit for each that is left, bit 0 for `first`.
 struct Few {
-  std::uint32_t first = 0, width = 0, gone = 0;
+  std::uint32_t first = 0, left = 0;
 
-  Few(std::size_t i, std::size_t w, unsigned g)
-      : first(static_cast<std::uint32_t>(i)), width(static_cast<std::uint32_t>(w)), gone(g) {
-    while ((gone & 1) != 0) ++first, --width, gone >>= 1;
-    while (width > 0 && (gone >> (width - 1) & 1) != 0) gone &= ~(1u << --width);
-  }
-  unsigned all() const { return (1u << width) - 1; }
-  unsigned left() const { return all() & ~gone; }
-
-  Few without(unsigned pieces) const { return {first, width, gone | (pieces & all())}; }
-  std::pair<Few, Few> split(std::size_t s) const {
-    return {{first, s, gone & ((1u << s) - 1)}, {first + s, width - s, gone >> s}};
-  }
+  Few(std::size_t i, unsigned pieces)
+      : first(static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(std::countr_zero(pieces))),
+        left(pieces >> std::countr_zero(pieces)) {}
+  Few only(unsigned pieces) const { return {first, left & pieces}; }
+  std::pair<Few, Few> split(std::size_t s) const { return {only((1u << s) - 1), {first, left >> s << s}}; }
 };
 
 /// Few pieces, with any subset of their narrow ones taken out, solved when they are asked for. (A wide piece is never
@@ -42,44 +35,38 @@ struct Few {
 class Windows {
  public:
   Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights, Cost instruction);
-  Cost cost(const Few& f) { return f.width <= 1 ? 0 : solved(f).cost; }
-  Choice choice(const Few& f) { return f.width <= 1 ? Choice{} : solved(f).choice; }
+  Cost cost(const Few& f) { return solved(f.first, f.left).cost; }
+  Choice choice(const Few& f) { return solved(f.first, f.left).choice; }
 
-  /// Of the pieces from one on: those all of whose values have one of the bits, and those none of whose values has.
-  struct Sides {
-    std::uint8_t yes = 0, no = 0;
-  };
-  Sides sides(std::size_t first, std::uint32_t mask) const;
+  /// The pieces that a test for bits takes: those whose values have one of them. (The others have none.)
+  unsigned with(const Few& f, std::uint32_t mask) const;
 
  private:
-  static constexpr std::uint32_t narrow = 4;    ///< values
-  static constexpr std::uint32_t low_bits = 6;  ///< masks are tried where only these differ
-  static constexpr std::size_t masks = low_bits * (low_bits + 1) / 2;
+  static constexpr std::uint32_t few_values = 4;
   static constexpr Cost unknown = ~Cost{0};
   struct Solution {
     Cost cost;
     Choice choice;
   };
 
-  /// Every window that begins at a piece has its own states: the width is told by the highest piece that is left, which
-  /// stands as a bit above those that are gone.
-  Solution& state(const Few& f) { return known_[(f.first << window) + (f.gone | 1u << (f.width - 1))]; }
-  const Solution& solved(const Few& f) {
-    Solution& s = state(f);
-    if (s.cost == unknown) s = solve(f);
+  /// Every window that begins at a piece has its own states: those with that piece left.
+  const Solution& solved(std::size_t first, unsigned left) {
+    Solution& s = known_[(first << (window - 1)) + (left >> 1)];
+    if (s.cost == unknown) s = solve(first, left);
     return s;
   }
   static std::vector<Solution>& kept();
-  Solution solve(const Few& f);
-  const std::array<Sides, masks>& all_sides(std::size_t first);
+  Solution solve(std::size_t first, unsigned left);
 
   std::span<const Piece> pieces_;
   const std::vector<Cost>& weights_;
   Cost instruction_;
   std::vector<Solution>& known_;
-  std::vector<std::uint32_t> vary_;  ///< by piece: the bits in which its values differ
-  std::vector<std::uint16_t> sides_at_;
-  std::vector<std::array<Sides, masks>> sides_;
+  struct Bits {
+    std::uint32_t some = 0, none = 0;     ///< masks: those with a bit that every value has, those no value has a bit of
+    std::uint8_t single = 0, narrow = 0;  ///< of the pieces from this one on: those of one value, of few
+  };
+  std::vector<Bits> bits_;  ///< by piece
 };
 
 }  // namespace agp::backends::seccomp

@@ -5,6 +5,7 @@
 #include "backends/seccomp/emit/emit.hpp"
 #include "backends/seccomp/emit/program.hpp"
 #include "compiler/linux/syscalls.hpp"
+#include "tests/bench/seccomp/peers.hpp"
 #include "tests/bench/seccomp/policies.hpp"
 #include "tests/support/policies.hpp"
 
@@ -24,27 +25,33 @@ void emit(benchmark::State& state, const model::Policy& policy, const model::Tar
   if (problems > 0) state.SkipWithError("no filter");
 }
 
+void libseccomp(benchmark::State& state, const Policy& policy, unsigned optimize) {
+  std::size_t instructions = 0;
+  for (auto _ : state) instructions = libseccomp_program(policy, optimize).size();
+  state.counters["instructions"] = static_cast<double>(instructions);
+}
+
 /// `n` conditions on calls of several shapes: single values, masks, 64-bit bounds.
-model::Policy conditions(int n) {
-  using Op = model::ArgTest::Op;
-  model::Policy out;
+Policy conditions(std::int64_t n) {
+  Policy out;
   out.name = "growth";
+  out.archs = {"x86_64"};
   const auto calls = linux::syscalls(linux::Arch::x86_64);
-  for (int i = 0; i < n; ++i) {
-    const auto& call = calls[static_cast<std::size_t>(i * 7 % 300)];
+  for (std::int64_t i = 0; i < n; ++i) {
     const auto value = static_cast<std::uint64_t>(i) * 3 + 1;
-    const model::ArgTest test = i % 4 == 0   ? test::masked(0, 0xff, value & 0xff)
-                                : i % 4 == 1 ? test::is(1, Op::Le, value << 20)
-                                             : test::is(0, Op::Eq, value);
-    test::add_rule(out, model::Effect::Allow, {test::call(std::string(call.name), {test})});
+    const Comparison test = i % 4 == 0   ? Comparison{0, "MEQ", 0xff, value & 0xff}
+                            : i % 4 == 1 ? Comparison{1, "LE", value << 20, 0}
+                                         : Comparison{0, "EQ", value, 0};
+    out.lines.push_back({true, 0, std::string(calls[static_cast<std::size_t>(i * 7 % 300)].name), {test}});
   }
   return out;
 }
-void BM_Conditions(benchmark::State& state) {
-  const model::Policy policy = conditions(static_cast<int>(state.range(0)));
-  emit(state, policy, test::debian12());
-}
+void BM_Conditions(benchmark::State& state) { emit(state, as_model(conditions(state.range(0))), test::debian12()); }
 BENCHMARK(BM_Conditions)->Arg(10)->Arg(100)->Arg(1000)->Unit(benchmark::kMicrosecond);
+void BM_ConditionsLibseccomp(benchmark::State& state) {
+  libseccomp(state, conditions(state.range(0)), static_cast<unsigned>(state.range(1)));
+}
+BENCHMARK(BM_ConditionsLibseccomp)->ArgsProduct({{10, 100, 1000}, {1, 2}})->Unit(benchmark::kMicrosecond);
 
 /// One call with `n` values.
 void BM_Values(benchmark::State& state) {
@@ -63,10 +70,14 @@ BENCHMARK(BM_Values)->Arg(10)->Arg(100)->Arg(1000)->Unit(benchmark::kMicrosecond
 int main(int argc, char** argv) {
   using namespace agp::bench;
   for (const char* name : {"docker_x64", "docker_multi", "allow60", "args64"})
-    if (const auto policy = read_policy(name))
+    if (const auto policy = read_policy(name)) {
       benchmark::RegisterBenchmark(name, [policy](benchmark::State& state) {
         emit(state, as_model(*policy), newest(*policy));
       })->Unit(benchmark::kMicrosecond);
+      benchmark::RegisterBenchmark((std::string(name) + "/libseccomp").c_str(), [policy](benchmark::State& state) {
+        libseccomp(state, *policy, 1);
+      })->Unit(benchmark::kMicrosecond);
+    }
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

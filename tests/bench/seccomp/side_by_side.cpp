@@ -8,6 +8,7 @@
 #include <ctime>
 #include <fstream>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "backends/seccomp/emit/decisions.hpp"
@@ -17,6 +18,7 @@
 #include "tests/bench/seccomp/answers.hpp"
 #include "tests/bench/seccomp/measures.hpp"
 #include "tests/bench/seccomp/peers.hpp"
+#include "tests/unit/seccomp/oci.hpp"
 
 namespace agp::bench {
 namespace {
@@ -96,6 +98,18 @@ test::Bpf own_default(const Policy& policy, const model::Policy& model, const mo
   return out;
 }
 
+/// The OCI profile, and what libseccomp makes of it with runc's own prefix.
+void profile(const std::string& name, const model::Policy& model, const model::Target& target) {
+  for (const auto& a : backends::seccomp::emit(model, target).artifacts) {
+    if (a.path != "seccomp/profile.json") continue;
+    const auto json = nlohmann::json::parse(a.bytes);
+    std::size_t conditions = 0;
+    for (const auto& e : json["syscalls"]) conditions += e.contains("args") ? e["args"].size() : 0;
+    fmt::print("{:<13}OCI profile: {} entries, {} conditions, {} instructions by libseccomp\n", name,
+               json["syscalls"].size(), conditions, test::runc_program(a.bytes).size());
+  }
+}
+
 bool compare(const std::string& name, const std::map<std::string, std::uint64_t>& others) {
   const auto policy = read_policy(name);
   if (!policy) return false;
@@ -126,6 +140,7 @@ bool compare(const std::string& name, const std::map<std::string, std::uint64_t>
     row(name, "agp, weighted; other calls", measure(agp_program(model, target), calls, calls), 0);
   }
   target.syscall_counts = {};
+  profile(name, model, target);
   for (const test::Bpf& ours : {by_default, own_default(*policy, model, target)})
     for (const test::Bpf& theirs : peers) {
       const Answers a = compare_answers(*policy, ours, theirs);

@@ -54,17 +54,25 @@ TEST(Profile, NoArgumentIsRepeatedAndNothingEqualsTheDefault) {
       EXPECT_EQ(profile["defaultAction"], "SCMP_ACT_ERRNO");
       EXPECT_EQ(profile["defaultErrnoRet"], 1);
       EXPECT_EQ(profile["architectures"], Json::array({"SCMP_ARCH_X86_64"}));
+      std::map<std::string, std::map<int, int>> compared, bounds;  // by call and argument: entries
       for (const Json& e : profile["syscalls"]) {
         std::set<int> seen;
         for (const Json& arg : e.value("args", Json::array())) {
           EXPECT_TRUE(seen.insert(arg["index"].get<int>()).second) << e.dump();
-          EXPECT_EQ(arg["op"], "SCMP_CMP_MASKED_EQ");
+          for (const std::string name : e["names"]) {
+            ++compared[name][arg["index"]];
+            bounds[name][arg["index"]] += arg["op"] != "SCMP_CMP_MASKED_EQ";
+          }
         }
         // The one entry that equals the default only lifts runc's ENOSYS threshold.
         const bool same = e["action"] == "SCMP_ACT_ERRNO" && e.value("errnoRet", 0) == 1;
         EXPECT_TRUE(!same || e["names"] == Json::array({"set_mempolicy_home_node"})) << e.dump();
         EXPECT_EQ(e["action"] == "SCMP_ACT_ERRNO", e.contains("errnoRet"));
       }
+      for (const auto& [name, of] : bounds)
+        for (const auto& [argument, count] : of)
+          EXPECT_TRUE(count == 0 || compared[name][argument] == 1)
+              << name << ": libseccomp compiles such pairs wrongly";
     }
   }
 }
@@ -124,6 +132,42 @@ TEST(Profile, Clone3IsEnosysWhileCloneHasConditions) {
   EXPECT_EQ(bpf_run(program, CallData(x86_64_arch, 435, {})).result, enosys);
 }
 
+std::vector<Json> entries_of(const model::Policy& policy, const std::string& name) {
+  std::vector<Json> out;
+  const Json profile = Json::parse(profile_of(policy));
+  for (const Json& e : profile["syscalls"])
+    if (std::find(e["names"].begin(), e["names"].end(), name) != e["names"].end()) out.push_back(e);
+  return out;
+}
+
+TEST(Profile, AsFewEntriesAsTheComparisonsAllow) {
+  const auto count = [](std::vector<ArgTest> tests, const char* name = "lseek") {
+    model::Policy p;
+    for (auto& t : tests) add_rule(p, Effect::Allow, {call(name, {std::move(t)})});
+    return entries_of(p, name).size();
+  };
+  // All 64 bits count: one comparison instead of a block for each bit.
+  EXPECT_EQ(count({is(1, Op::Ne, 7)}), 1u);
+  EXPECT_EQ(count({is(1, Op::Le, 1000)}), 1u);
+  EXPECT_EQ(count({is(1, Op::Gt, 1000)}), 1u);
+  // The kernel takes the low word alone, and a comparison of 64 bits would let 40 + 2^32 through.
+  EXPECT_EQ(count({is(0, Op::Ne, 40)}, "socket"), 32u);
+  // Values that differ in one bit are one mask, whether neighbours or not.
+  EXPECT_EQ(count({in(0, {2, 10})}, "socket"), 1u);
+  EXPECT_EQ(count({in(0, {1, 2, 3, 5})}, "socket"), 2u) << "2 and 3, 1 and 5";
+  // Alternatives overlap: neither has to exclude the other.
+  EXPECT_EQ(count({masked(0, 1, 1), masked(0, 2, 2), masked(0, 4, 4)}, "clone"), 3u);
+}
+
+TEST(Profile, AnArgumentWithABoundIsInNoOtherEntry) {
+  model::Policy p;
+  add_rule(p, Effect::Allow, {call("lseek", {is(1, Op::Le, 1000), is(2, Op::Eq, 0)})});
+  add_rule(p, Effect::Allow, {call("lseek", {is(1, Op::Eq, 5), is(2, Op::Eq, 1)})});
+  EXPECT_GT(entries_of(p, "lseek").size(), 2u);
+  for (const Json& e : entries_of(p, "lseek"))
+    for (const Json& a : e["args"]) EXPECT_EQ(a["op"], "SCMP_CMP_MASKED_EQ") << e.dump();
+}
+
 /// What emit counts: one word of three instructions for each new beginning of an entry, one comparison for each name.
 std::size_t counted(const Json& profile) {
   std::size_t cost = 16;
@@ -132,7 +176,11 @@ std::size_t counted(const Json& profile) {
     for (const std::string name : e["names"]) {
       ++cost;
       std::string path;
-      for (const Json& a : e.value("args", Json::array()))
+      for (const Json& a : e.value("args", Json::array())) {
+        if (a["op"] != "SCMP_CMP_MASKED_EQ") {
+          cost += 9;  // three comparisons of words
+          continue;
+        }
         for (const int shift : {32, 0}) {
           const auto word = [&](const char* key) {
             return std::to_string(static_cast<std::uint32_t>(a[key].get<std::uint64_t>() >> shift));
@@ -140,6 +188,7 @@ std::size_t counted(const Json& profile) {
           path += std::to_string(a["index"].get<int>()) + ":" + word("value") + ":" + word("valueTwo") + "/";
           cost += beginnings[name].insert(path).second ? 3 : 0;
         }
+      }
     }
   return cost;
 }
@@ -208,6 +257,24 @@ void same_as_libseccomp(const Json& p, std::mt19937_64& random) {
               bpf_run(program, CallData(arch, number, arguments)).result)
         << std::hex << number << ' ' << arguments[0] << ' ' << arguments[1] << ' ' << arguments[2] << '\n'
         << p.dump(1);
+  }
+}
+
+/// Alternatives that overlap, and begin alike or not: some of them holds, or none.
+TEST(Decode, OverlappingMasksAreAlternatives) {
+  std::mt19937_64 random(8);
+  for (int n = 0; n < 150; ++n) {
+    std::vector<Json> entries;
+    for (int e = 0; e < 2 + n % 5; ++e) {
+      std::vector<Json> args;
+      for (int a = 0; a <= n % 3; ++a) {
+        const std::uint64_t mask = (random() % 7 + 1) | (random() % 4 == 0 ? 1ull << 32 : 0);
+        if (a == 0 || random() % 4 != 0) args.push_back(arg(a, "SCMP_CMP_MASKED_EQ", mask, random() & mask & 7));
+      }
+      entries.push_back(entry({"socket"}, "SCMP_ACT_ALLOW", args));
+    }
+    same_as_libseccomp(profile("SCMP_ACT_ERRNO", entries), random);
+    if (HasFatalFailure()) return;
   }
 }
 
