@@ -1,10 +1,10 @@
-#include "backends/oci/holds/holds.hpp"
+#include "backends/containers/holds/holds.hpp"
 
 #include <algorithm>
 
-#include "backends/oci/holds/context.hpp"
+#include "backends/containers/holds/context.hpp"
 
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 namespace {
 
 Capability hold(const Context& c, const model::Fact& fact) {
@@ -20,10 +20,10 @@ Capability hold(const Context& c, const model::Fact& fact) {
 
 }  // namespace
 
-Capabilities holds(const model::Policy& policy, std::span<const model::Fact> facts, const model::Target& target) {
-  const MountTree tree = mount_tree(policy);
+Capabilities holds(const model::Policy& policy, std::span<const model::Fact> facts, const model::Target& target,
+                   const MountTree& tree, const Runtime& runtime) {
   const Comparison comparison(policy, tree);
-  const Context context{policy, target, tree, comparison};
+  const Context context{policy, target, tree, comparison, runtime};
   Capabilities out;
   bool files = false;
   for (const model::Fact& fact : facts) {
@@ -41,4 +41,4 @@ std::string quoted(const std::string& path) {
   return text.substr(text.find(' ') + 1);
 }
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers

@@ -1,15 +1,17 @@
 #pragma once
 #include "backends/backend.hpp"
-#include "backends/oci/mounts/difference.hpp"
-#include "backends/oci/mounts/mount_tree.hpp"
+#include "backends/containers/holds/holds.hpp"
+#include "backends/containers/mounts/difference.hpp"
+#include "backends/containers/mounts/mount_tree.hpp"
 
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 
 struct Context {
   const model::Policy& policy;
   const model::Target& target;
   const MountTree& tree;
   const Comparison& comparison;
+  const Runtime& runtime;
 };
 
 Capability hold_file(const Context& c, const model::Fact& fact);
@@ -26,4 +28,4 @@ std::vector<DerivedGrant> derived_grants(const Context& c);
 
 std::string quoted(const std::string& path);  ///< as in a policy
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers

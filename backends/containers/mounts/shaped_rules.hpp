@@ -4,12 +4,12 @@
 #include <string_view>
 #include <vector>
 
-#include "backends/oci/mounts/mount_tree.hpp"
+#include "backends/containers/mounts/mount_tree.hpp"
 
 /// The file and unix rules of a policy reduced to the two shapes a mount can have: one node, and everything beneath a
 /// node. Patterns of other shapes are left out, except that an allow can be widened to the directory it stands in;
 /// whoever uses the result compares it with the rules as they are.
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 
 struct Area {
   bool subtree = false;
@@ -48,4 +48,4 @@ class ShapedRules {
 /// The directory of a pattern up to its first wildcard; "/" when the wildcard stands in the first component.
 std::string literal_prefix(const model::PathPattern& pattern);
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers

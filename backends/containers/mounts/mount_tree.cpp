@@ -1,14 +1,14 @@
-#include "backends/oci/mounts/mount_tree.hpp"
+#include "backends/containers/mounts/mount_tree.hpp"
 
 #include <algorithm>
 #include <map>
 
 #include "backends/backend.hpp"
-#include "backends/oci/format.hpp"
-#include "backends/oci/mounts/shaped_rules.hpp"
-#include "backends/oci/mounts/widening.hpp"
+#include "backends/containers/format.hpp"
+#include "backends/containers/mounts/shaped_rules.hpp"
+#include "backends/containers/mounts/widening.hpp"
 
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 namespace {
 
 using model::Verb;
@@ -306,4 +306,4 @@ bool has_name_rule(const model::Policy& policy) {
 
 model::User run_user(const model::Policy& policy) { return agent_user(policy); }
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers

@@ -1,4 +1,4 @@
-#include "backends/oci/mounts/difference.hpp"
+#include "backends/containers/mounts/difference.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,9 +7,9 @@
 #include <memory>
 #include <set>
 
-#include "backends/oci/mounts/shaped_rules.hpp"
+#include "backends/containers/mounts/shaped_rules.hpp"
 
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 namespace {
 
 using model::PathPattern;
@@ -279,4 +279,4 @@ Difference Comparison::search(const PathPattern& region, Verbs verbs, const Ques
   return {model::FileAction{found_verb, *result.witness}, false};
 }
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "backends/oci/holds/context.hpp"
+#include "backends/containers/holds/context.hpp"
 
 // Facts about sockets with a path, mounts, capabilities, the environment, limits and the user.
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 namespace {
 
 using model::PathPattern;
@@ -180,4 +180,4 @@ Capability hold_other(const Context& c, const model::Fact& fact) {
   return {};
 }
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers

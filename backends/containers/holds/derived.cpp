@@ -2,26 +2,23 @@
 
 #include <set>
 
-#include "backends/oci/holds/context.hpp"
+#include "backends/containers/holds/context.hpp"
 
 // What stays permitted because runc or the layer itself needs it. Found by trying each on runc 1.1.5: without /proc the
 // start fails (open /proc/self/fd), without /dev/null too (stat /dev/null), and HOME is set from the root's user.
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 namespace {
 
 using model::Verb;
 
 class Collector {
  public:
-  explicit Collector(const Context& c)
-      : c_(c), runc_(fmt::format("runc {}.{}", c.target.runc.major, c.target.runc.minor)) {}
+  explicit Collector(const Context& c) : c_(c), layer_(c.runtime.layer), runc_(c.runtime.program) {}
 
   std::vector<DerivedGrant> run() {
     scaffold();
     for (const TreeMount& m : c_.tree.mounts) mount(m);
-    file(Verb::List, "/proc", runc_, "runc needs /proc; it is read-only and shows the container's own processes");
-    file(Verb::Read, "/proc/self/mountinfo", runc_,
-         "and what else /proc holds of them: their memory, environment and mounts, which name host paths");
+    processes();
     if (!c_.policy.env_set.contains("HOME")) add("env \"HOME\"", runc_, "set to the user's home directory, or `/`");
     return std::move(out_);
   }
@@ -36,6 +33,20 @@ class Collector {
       add(action_text(action), std::move(layer), std::move(reason));
   }
 
+  void processes() {
+    if (c_.runtime.whole_proc) {
+      std::string grant = "read, list, modify \"/proc/**\"";
+      for (std::size_t i = 0; i < c_.runtime.covered.size(); ++i)
+        grant += fmt::format("{}\"{}\", \"{}/**\"", i == 0 ? " except " : ", ", c_.runtime.covered[i],
+                             c_.runtime.covered[i]);
+      return add(std::move(grant), runc_,
+                 "the runtime mounts /proc as the kernel shows it: processes, which name host paths, and the machine");
+    }
+    file(Verb::List, "/proc", runc_, "runc needs /proc; it is read-only and shows the container's own processes");
+    file(Verb::Read, "/proc/self/mountinfo", runc_,
+         "and what else /proc holds of them: their memory, environment and mounts, which name host paths");
+  }
+
   void scaffold() {
     std::set<std::string> directories;
     for (const TreeMount& m : c_.tree.mounts)
@@ -43,13 +54,13 @@ class Collector {
         d = model::parent_path(d);
         if (governing(c_.tree, d) == Cause::none) directories.insert(d);
       }
-    for (const std::string& d : directories) file(Verb::List, d, "oci", "it leads to a mount");
+    for (const std::string& d : directories) file(Verb::List, d, layer_, "it leads to a mount");
   }
 
   void mount(const TreeMount& m) {
     if (m.needed && m.target != "/proc") {
       const bool resolver = m.target == "/etc/resolv.conf";
-      const std::string layer = resolver ? "dns" : m.target == "/dev" ? "oci" : runc_;
+      const std::string layer = resolver ? "dns" : m.target == "/dev" ? layer_ : runc_;
       const std::string reason = resolver             ? "it names the generated resolver"
                                  : m.target == "/dev" ? "it leads to a mount"
                                                       : "runc opens it before it starts the command";
@@ -58,9 +69,9 @@ class Collector {
       return;
     }
     if (m.masked || !m.directory) return;
-    if (m.writable) file(Verb::Modify, m.target, "oci", "the agent owns the directory that it may write in");
+    if (m.writable) file(Verb::Modify, m.target, layer_, "the agent owns the directory that it may write in");
     if (m.pinned && m.size)
-      add(fmt::format("limit of {} bytes on {} for itself", *m.size, quoted(m.target)), "oci",
+      add(fmt::format("limit of {} bytes on {} for itself", *m.size, quoted(m.target)), layer_,
           "a directory that can't be renamed is a file system of its own, with the same bound");
     if (m.from == TreeMount::From::Bind && may_call(c_.policy, "connect")) socket(m);
   }
@@ -71,12 +82,12 @@ class Collector {
     if (model::decide(c_.policy, model::UnixAction{model::Direction::Connect, sample}).decision ==
         model::Decision::Allow)
       return;
-    add("connect unix " + quoted(m.target + "/**"), "oci",
+    add("connect unix " + quoted(m.target + "/**"), layer_,
         "a mount does not stop connecting to a socket that a host process listens on there");
   }
 
   const Context& c_;
-  std::string runc_;
+  std::string layer_, runc_;
   std::set<std::string> seen_;
   std::vector<DerivedGrant> out_;
 };
@@ -85,4 +96,4 @@ class Collector {
 
 std::vector<DerivedGrant> derived_grants(const Context& c) { return Collector(c).run(); }
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers

@@ -12,7 +12,7 @@
 /// least rights a mount can have that include what the rules permit there; a mount beneath a writable one can't be
 /// renamed away, because each directory between is a mount point too. What a mount can't hold exactly shows as a
 /// difference between `granted` and `model::decide`; nothing here decides whether that is acceptable.
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 
 /// A pattern of a rule (an index into policy.rules and into its patterns), or a mount of `run`.
 struct Cause {
@@ -82,4 +82,4 @@ std::size_t run_mount_of(const model::Policy& policy, std::string_view path);
 bool has_name_rule(const model::Policy& policy);
 model::User run_user(const model::Policy& policy);  ///< 65534:65534 when the policy names none
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
-#include "backends/oci/format.hpp"
-#include "backends/oci/holds/context.hpp"
-#include "backends/oci/mounts/shaped_rules.hpp"
+#include "backends/containers/format.hpp"
+#include "backends/containers/holds/context.hpp"
+#include "backends/containers/mounts/shaped_rules.hpp"
 
 // File facts. For an allow: what its own mounts give beyond the rules (excess), and what it permits that they don't
 // give (loss). For a deny: what slips past it, and what its mounts take away beside it. Each question is put to the
 // comparison.
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 namespace {
 
 using model::Decision;
@@ -129,6 +129,11 @@ std::optional<Capability> allowed_in_proc(const Context& c, const model::Fact& f
   if ((verbs & model::verbs_read) == 0 || (verbs & ~model::verbs_read) != 0) {
     lost.verb = model::has(verbs, Verb::Exec) && (verbs & model::verbs_write) == 0 ? Verb::Exec : Verb::Modify;
     if (pattern.shape() != PathPattern::Shape::Node) lost.path = "/proc/self/comm";
+  } else if (c.runtime.whole_proc) {
+    for (const std::string& covered : c.runtime.covered)
+      if (pattern.matches(covered))
+        return Capability{Holds::Narrower, "the runtime covers it", action_text({Verb::Read, covered}), ""};
+    return Capability{Holds::Exact, "", "", ""};
   } else if (is_process_path(base) || (base == "/proc" && pattern.shape() == PathPattern::Shape::Node)) {
     return Capability{Holds::Exact, "", "", ""};
   }
@@ -136,8 +141,37 @@ std::optional<Capability> allowed_in_proc(const Context& c, const model::Fact& f
                     ""};
 }
 
+bool is_covered(const Context& c, const std::string& path) {
+  return std::any_of(c.runtime.covered.begin(), c.runtime.covered.end(),
+                     [&](const std::string& base) { return path == base || model::is_beneath(path, base); });
+}
+
+/// The same where /proc is the kernel's: any file of it may be there.
+std::optional<model::FileAction> slips_in_whole_proc(const Context& c, const model::Fact& f) {
+  const PathPattern& pattern = pattern_of(c, f);
+  std::vector<std::string> paths{"/proc/self/mem", "/proc/self/environ", "/proc/1/environ", "/proc/meminfo",
+                                 "/proc/self/fd/x"};
+  if (pattern.shape() != PathPattern::Shape::Other) paths.push_back(pattern.base());
+  if (pattern.shape() == PathPattern::Shape::Subtree) paths.push_back(pattern.base() + "/x");
+  if (pattern.shape() == PathPattern::Shape::Other) {
+    const PathPattern proc = model::path_subtree("/proc");
+    const PathPattern* const both[] = {&pattern, &proc};
+    const auto in_both = [](const std::vector<bool>& hits) { return hits[0] && hits[1]; };
+    if (const auto found = model::find_path(both, in_both).witness) paths.push_back(*found);
+  }
+  for (const Verb verb : {Verb::Read, Verb::List, Verb::Modify})
+    for (const std::string& path : paths) {
+      const model::FileAction action{verb, path};
+      if (!model::has(body_of(c, f).verbs, verb) || !model::is_beneath(path, "/proc") || is_covered(c, path)) continue;
+      const bool hit = verb == Verb::List ? pattern.matches_list(path) : pattern.matches(path);
+      if (hit && model::matches(c.policy.rules[f.rule], action)) return action;
+    }
+  return std::nullopt;
+}
+
 /// A file of /proc that a refusal names although runc's need leaves it.
 std::optional<model::FileAction> slips_in_proc(const Context& c, const model::Fact& f) {
+  if (c.runtime.whole_proc) return slips_in_whole_proc(c, f);
   const Verbs verbs = body_of(c, f).verbs & model::verbs_read;
   if (verbs == 0) return std::nullopt;
   for (const char* process : {"/proc/self/", "/proc/1/"})
@@ -184,7 +218,7 @@ Capability slipped(const Context& c, const model::Fact& f, const model::FileActi
   } else if (c.tree.mounts[i].needed) {
     reason = c.tree.mounts[i].from == TreeMount::From::Bundle && c.tree.mounts[i].target != "/dev"
                  ? "the generated resolver's address is mounted there"
-                 : fmt::format("runc {}.{} needs it", c.target.runc.major, c.target.runc.minor);
+                 : fmt::format("{} needs it", c.runtime.program);
   } else if (c.tree.mounts[i].target == slip.path && c.tree.mounts[i].directory) {
     reason = "the agent owns the directory that it may write in";
   } else if (pattern.shape() == PathPattern::Shape::Other) {
@@ -238,4 +272,4 @@ Capability hold_file(const Context& c, const model::Fact& fact) {
   return c.policy.rules[fact.rule].effect == model::Effect::Allow ? hold_allow(c, fact) : hold_refusal(c, fact);
 }
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers

@@ -1,8 +1,8 @@
-#include "backends/oci/mounts/shaped_rules.hpp"
+#include "backends/containers/mounts/shaped_rules.hpp"
 
 #include <algorithm>
 
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 namespace {
 
 using model::Effect;
@@ -140,4 +140,4 @@ std::vector<Cause> ShapedRules::refusing(std::string_view path, Verbs verbs) con
   return out;
 }
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers

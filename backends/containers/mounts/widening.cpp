@@ -1,9 +1,9 @@
-#include "backends/oci/mounts/widening.hpp"
+#include "backends/containers/mounts/widening.hpp"
 
-#include "backends/oci/mounts/difference.hpp"
-#include "backends/oci/mounts/shaped_rules.hpp"
+#include "backends/containers/mounts/difference.hpp"
+#include "backends/containers/mounts/shaped_rules.hpp"
 
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 
 std::vector<Cause> to_widen(const model::Policy& policy, const MountTree& tree) {
   std::vector<Cause> out;
@@ -26,4 +26,4 @@ std::vector<Cause> to_widen(const model::Policy& policy, const MountTree& tree) 
   return out;
 }
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers

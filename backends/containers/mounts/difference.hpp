@@ -5,12 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "backends/oci/mounts/mount_tree.hpp"
+#include "backends/containers/mounts/mount_tree.hpp"
 
 /// Where the mounts and the file rules differ. In: a policy and its mount tree. Out: one concrete action for a question
 /// about both. Exact: paths on which nothing but single nodes and subtrees decide fall into finitely many cells, of
 /// which each has a sample; where other patterns can change the answer, the automata of `model::find_path` decide.
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 
 /// One action on one path, as both sides see it.
 struct Point {
@@ -96,4 +96,4 @@ bool may_intersect(const model::PathPattern& a, const model::PathPattern& b);
 /// `create "/a/b"`, as `agp query` takes it.
 std::string action_text(const model::FileAction& action);
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers

@@ -1,9 +1,9 @@
 #include <algorithm>
 
-#include "backends/oci/holds/context.hpp"
+#include "backends/containers/holds/context.hpp"
 
 // Questions about the mounts that a fact brought into the tree.
-namespace agp::backends::oci {
+namespace agp::backends::containers {
 
 bool contains(const std::vector<Cause>& list, const Cause& cause) {
   return std::find(list.begin(), list.end(), cause) != list.end();
@@ -34,4 +34,4 @@ Difference lost_by(const Context& c, const Cause& cause) {
   return removal.action || removal.undecided ? removal : in_mounts(c, caused, lost(false));
 }
 
-}  // namespace agp::backends::oci
+}  // namespace agp::backends::containers
