@@ -32,9 +32,9 @@ inline constexpr std::array<std::string_view, 8> masked_paths{
 /// Variables that Podman sets when nobody else does.
 inline constexpr std::array<std::string_view, 5> variables{"HOME", "HOSTNAME", "PATH", "TERM", "container"};
 
-/// RLIMIT_NPROC counts the user's processes on the whole host, so it is set high enough not to bound anything: Podman's
-/// own default (1048576) can be above what the starter may set.
-inline constexpr unsigned processes = 65536;
+/// RLIMIT_NPROC counts the user's processes on the whole host, so it is set as high as process numbers go by default
+/// (PID_MAX_DEFAULT, include/linux/threads.h): Podman's own default can be above what the starter may set.
+inline constexpr unsigned processes = 32768;
 /// xargs is told to give up rather than to start two containers; the kernel's bound is far above both.
 inline constexpr unsigned most_arguments = 4096, most_bytes = 100000;
 
