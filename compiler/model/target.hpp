@@ -14,7 +14,7 @@ struct KernelVersion {
 
 /// Does the stack start a container by runc, or by something that starts runc?
 inline bool starts_container(std::string_view stack) {
-  return stack == "oci" || stack == "oci+landlock" || stack == "podman" || stack == "docker" || stack == "kubernetes";
+  return stack == "oci" || stack == "oci+landlock" || stack == "podman";
 }
 /// Does its container join a network namespace that holds the packet rules and the resolver?
 inline bool joins_network(std::string_view stack) {
