@@ -1,12 +1,12 @@
 // Policy × target -> the escape suite. Afterwards: every probe carries the model's decision for its actions, the rules
 // behind it and the layer of the stack that decides facts of the first refused action's kind.
-#include "compiler/model/grant.hpp"
 #include "compiler/analysis/probes.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "compiler/analysis/probe_suite.hpp"
+#include "compiler/model/grant.hpp"
 
 namespace agp::analysis {
 
@@ -28,9 +28,7 @@ bool Suite::permits(const Action& action) const {
   return decide(policy_, action).decision == Decision::Allow;
 }
 
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 const ProbeGrant* Suite::grant_for(const Action& action) const {
   const auto* file = std::get_if<FileAction>(&action);
@@ -43,8 +41,9 @@ const ProbeGrant* Suite::grant_for(const Action& action) const {
 void Suite::holder(const Action& action, Judged& judged) const {
   struct Holder {
     bool launcher;
+    const char* container;
     std::pair<const char*, const char*> operator()(const FileAction&) const {
-      return launcher ? std::pair{"landlock", ""} : std::pair{"oci", "mounts"};
+      return launcher ? std::pair{"landlock", ""} : std::pair{container, "mounts"};
     }
     std::pair<const char*, const char*> operator()(const UnixAction&) const { return (*this)(FileAction{}); }
     std::pair<const char*, const char*> operator()(const NetAction&) const { return {"nftables", ""}; }
@@ -52,14 +51,14 @@ void Suite::holder(const Action& action, Judged& judged) const {
     std::pair<const char*, const char*> operator()(const ResolveAction&) const { return {"dns", ""}; }
     std::pair<const char*, const char*> operator()(const SyscallAction&) const { return {"seccomp", ""}; }
     std::pair<const char*, const char*> operator()(const CapabilityAction&) const {
-      return {launcher ? "launcher" : "oci", "capabilities"};
+      return {launcher ? "launcher" : container, "capabilities"};
     }
     std::pair<const char*, const char*> operator()(const EnvAction&) const {
-      return {launcher ? "launcher" : "oci", "environment"};
+      return {launcher ? "launcher" : container, "environment"};
     }
     std::pair<const char*, const char*> operator()(const ToolAction&) const { return {"", ""}; }
   };
-  const auto [layer, part] = std::visit(Holder{stack_ == "launcher"}, action);
+  const auto [layer, part] = std::visit(Holder{stack_ == "launcher", container_layer()}, action);
   judged.layer = layer;
   judged.part = part;
 }

@@ -12,12 +12,8 @@ struct KernelVersion {
   friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
 };
 
-/// Does the stack start a container by runc, or by something that starts runc?
+/// Does the stack start a container by runc, in a network namespace that holds the packet rules and the resolver?
 inline bool starts_container(std::string_view stack) {
-  return stack == "oci" || stack == "oci+landlock" || stack == "podman";
-}
-/// Does its container join a network namespace that holds the packet rules and the resolver?
-inline bool joins_network(std::string_view stack) {
   return stack == "oci" || stack == "oci+landlock" || stack == "podman";
 }
 

@@ -180,11 +180,14 @@ StackCommands podman_commands(const model::Policy& policy) {
   Command run = in_time(policy);
   append(run, {"env", "-C", "{run}", "xargs", "-x", "-n", std::to_string(own::most_arguments), "-s",
                std::to_string(own::most_bytes + 20000), "-d", "\\n", "-a", "run.args"});
-  append(run, podman({"run", "--name={id}"}));
+  const std::string group = "agp-" + policy.name;
+  append(run, podman({"run", "--name={id}", "--cgroup-parent=/" + group}));
   out.run.push_back(std::move(run));
 
-  out.finally.push_back(podman({"container", "cleanup", "{id}"}));
   out.finally.push_back(podman({"rm", "--force", "--time=0", "{id}"}));
+  // Podman gives up on the control groups of a container that was killed beside it
+  out.finally.push_back({"find", "/sys/fs/cgroup", "-depth", "-type", "d", "(", "-path", "*/" + group, "-o", "-path",
+                         "*/" + group + "/*", ")", "-delete"});
   end_network(policy, tree, out.finally);
   return out;
 }

@@ -133,6 +133,7 @@ class Podman(unittest.TestCase):
             for command in stack["commands"]["finally"]:
                 run(filled(command))
         self.assertFalse((self.home / "run").exists())
+        self.assertEqual(list(pathlib.Path("/sys/fs/cgroup").glob("**/agp-agp-podman-test")), [])
         return done
 
     @staticmethod
