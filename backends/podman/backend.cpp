@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "backends/containers/holds/holds.hpp"
 #include "backends/podman/decode/decode.hpp"
 #include "backends/podman/emit/emit.hpp"
@@ -19,10 +21,14 @@ containers::Runtime runtime() {
 /// What Podman adds by itself and nothing covers.
 void own_grants(const model::Policy& policy, std::vector<DerivedGrant>& out) {
   for (const std::string_view name : format::variables)
-    if (!policy.env_set.contains(std::string(name)) && (name != "HOME"))
+    if (!policy.env_set.contains(std::string(name)) && name != "HOME")
       out.push_back({fmt::format("env \"{}\"", name), "podman", "Podman sets it, to a value that it knows itself"});
+  const auto named = [&](const std::string& grant) {
+    return std::any_of(out.begin(), out.end(), [&](const DerivedGrant& d) { return d.grant == grant; });
+  };
   for (const char* directory : {"/", "/dev", "/etc", "/run", "/sys", "/sys/fs", "/sys/fs/cgroup"})
-    if (model::decide(policy, model::FileAction{model::Verb::List, directory}).decision != model::Decision::Allow)
+    if (model::decide(policy, model::FileAction{model::Verb::List, directory}).decision != model::Decision::Allow &&
+        !named(fmt::format("list \"{}\"", directory)))
       out.push_back({fmt::format("list \"{}\"", directory), "podman",
                      "it leads to what Podman would mount there, and is covered"});
 }
