@@ -6,15 +6,16 @@
 #include "backends/landlock/backend.hpp"
 #include "backends/nftables/backend.hpp"
 #include "backends/oci/backend.hpp"
+#include "backends/podman/backend.hpp"
 #include "backends/seccomp/backend.hpp"
 
 namespace agp::backends {
 namespace {
 
 std::vector<const Backend*>& list() {
-  static std::vector<const Backend*> all = {&seccomp::backend(), &landlock::backend(), &nftables::backend(),
-                                            &dns::backend(),     &oci::backend(),      &approvals::backend(),
-                                            &alerts::backend()};
+  static std::vector<const Backend*> all = {&seccomp::backend(),   &landlock::backend(), &nftables::backend(),
+                                            &dns::backend(),       &oci::backend(),      &podman::backend(),
+                                            &approvals::backend(), &alerts::backend()};
   return all;
 }
 

@@ -7,8 +7,6 @@
 namespace agp::backends::nftables {
 namespace {
 
-bool in_namespace(std::string_view stack) { return stack == "oci" || stack == "oci+landlock"; }
-
 /// Letters that need no escape in nft's strings, JSON or a path.
 bool plain(std::string_view text, std::string_view more) {
   return std::all_of(text.begin(), text.end(), [&](char c) {
@@ -70,10 +68,10 @@ Attach of_user(const model::Policy& policy) {
 
 }  // namespace
 
-bool loaded_by(std::string_view stack) { return in_namespace(stack) || stack == "launcher"; }
+bool loaded_by(std::string_view stack) { return model::starts_container(stack) || stack == "launcher"; }
 
 Attach attach_of(const model::Policy& policy, const model::Target& target) {
-  if (in_namespace(target.stack)) return {};
+  if (model::starts_container(target.stack)) return {};
   if (policy.run.interface && policy.run.cgroup)
     return refused(Form::Interface, "the policy names an interface and a cgroup: a packet would be judged twice",
                    "keep the one that the agent is behind");

@@ -1,8 +1,10 @@
 #include "backends/oci/backend.hpp"
 
+#include <fmt/format.h>
+
+#include "backends/containers/holds/holds.hpp"
 #include "backends/oci/decode/decode.hpp"
 #include "backends/oci/emit/config.hpp"
-#include "backends/oci/holds/holds.hpp"
 
 namespace agp::backends::oci {
 namespace {
@@ -16,7 +18,8 @@ class Oci final : public Backend {
   bool in_stack(std::string_view stack) const override { return stack == "oci" || stack == "oci+landlock"; }
   Capabilities capabilities(const model::Policy& policy, std::span<const model::Fact> facts,
                             const model::Target& target) const override {
-    return holds(policy, facts, target);
+    return containers::holds(policy, facts, target, containers::mount_tree(policy),
+                             {"oci", fmt::format("runc {}.{}", target.runc.major, target.runc.minor), false, {}});
   }
   Emitted emit(const model::Policy& policy, const model::Target& target,
                std::span<const Artifact> earlier) const override {

@@ -205,8 +205,8 @@ class Blocks {
     }
   }
 
-  /// What the stack starts is executed behind its own layers. A policy that permits no `exec` at all is not finished: it
-  /// has no finding here.
+  /// What the stack starts is executed behind its own layers. A policy that permits no `exec` at all is not finished:
+  /// it has no finding here.
   void command() {
     if (policy_.run.command.empty() || policy_.audits("file")) return;
     if (std::none_of(policy_.rules.begin(), policy_.rules.end(), [](const Rule& rule) {
@@ -335,7 +335,7 @@ class Blocks {
 
   /// A deny that matches what runc itself calls behind the filter. Without one, the need is a derived grant.
   void loader() {
-    if (!target_.stack.starts_with("oci")) return;
+    if (!model::starts_container(target_.stack)) return;
     for (const auto& need : linux::runc_needs(
              {static_cast<std::uint8_t>(target_.runc.major), static_cast<std::uint8_t>(target_.runc.minor)})) {
       Rule asked;

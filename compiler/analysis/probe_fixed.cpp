@@ -230,8 +230,8 @@ void add_capabilities(Suite& suite) {
 void add_limits(Suite& suite) {
   const Limits& l = suite.policy().limits;
   const auto bound = [&](std::string id, const char* about, const char* name, Attempt attempt, Expected expected) {
-    suite.add_stated(std::move(id), about, fmt::format("limit {}", name), std::move(attempt), expected, "oci",
-                     "limits");
+    suite.add_stated(std::move(id), about, fmt::format("limit {}", name), std::move(attempt), expected,
+                     suite.container_layer(), "limits");
   };
   if (l.memory_bytes) {
     const std::uint64_t inside = std::min(l.memory_bytes->value / 2, std::uint64_t{256} << 20);

@@ -16,6 +16,8 @@ class Suite {
   Suite(const model::Policy& policy, const model::Target& target, std::span<const ProbeGrant> derived);
 
   const model::Policy& policy() const { return policy_; }
+  /// The backend whose artifact makes the container.
+  const char* container_layer() const { return stack_ == "podman" ? "podman" : "oci"; }
   linux::Arch arch() const { return arch_; }
   std::span<const ProbeGrant> derived() const { return derived_; }
   std::vector<Probe> take() { return std::move(out_); }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compiler/analysis/probe_suite.hpp"
+#include "compiler/model/grant.hpp"
 
 namespace agp::analysis {
 
@@ -27,60 +28,22 @@ bool Suite::permits(const Action& action) const {
   return decide(policy_, action).decision == Decision::Allow;
 }
 
-namespace {
-
-/// `read, write "/proc/**"`: the verbs of a grant's text, and whether its path includes `path`.
-bool covers(const std::string& grant, const FileAction& action) {
-  const auto open = grant.find('"'), close = grant.rfind('"');
-  if (open == grant.npos || close <= open) return false;
-  Verbs verbs = 0;
-  for (std::size_t at = 0; at < open;) {
-    const std::size_t end = std::min(grant.find_first_of(", ", at), open);
-    const std::string_view word = std::string_view(grant).substr(at, end - at);
-    if (word == "read") verbs |= verbs_read;
-    if (word == "write") verbs |= verbs_write;
-    if (word == "open") verbs |= static_cast<Verbs>(Verb::Read);
-    if (word == "list") verbs |= static_cast<Verbs>(Verb::List);
-    if (word == "exec") verbs |= static_cast<Verbs>(Verb::Exec);
-    if (word == "modify") verbs |= static_cast<Verbs>(Verb::Modify);
-    if (word == "create") verbs |= static_cast<Verbs>(Verb::Create);
-    if (word == "delete") verbs |= static_cast<Verbs>(Verb::Delete);
-    at = end + 1;
-  }
-  if (!has(verbs, action.verb)) return false;
-  // The first quoted path is what is granted; those behind `except` are what the loader covers up.
-  bool granted = false;
-  for (std::size_t at = open; at != grant.npos && at < close; at = grant.find('"', at + 1)) {
-    const std::size_t end = grant.find('"', at + 1);
-    const std::string path = grant.substr(at + 1, end - at - 1);
-    const bool beneath = path.size() > 3 && path.ends_with("/**");
-    const std::string base = beneath ? path.substr(0, path.size() - 3) : path;
-    const bool hit = beneath ? is_beneath(action.path, base) || (action.verb == Verb::List && action.path == base)
-                             : action.path == base;
-    if (at == open)
-      granted = hit;
-    else if (hit)
-      return false;
-    at = end;
-  }
-  return granted;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 const ProbeGrant* Suite::grant_for(const Action& action) const {
   const auto* file = std::get_if<FileAction>(&action);
   const std::string text = to_string(action);
   for (const ProbeGrant& g : derived_)
-    if (file != nullptr ? covers(g.grant, *file) : g.grant == text) return &g;
+    if (file != nullptr ? model::covers(g.grant, *file) : g.grant == text) return &g;
   return nullptr;
 }
 
 void Suite::holder(const Action& action, Judged& judged) const {
   struct Holder {
     bool launcher;
+    const char* container;
     std::pair<const char*, const char*> operator()(const FileAction&) const {
-      return launcher ? std::pair{"landlock", ""} : std::pair{"oci", "mounts"};
+      return launcher ? std::pair{"landlock", ""} : std::pair{container, "mounts"};
     }
     std::pair<const char*, const char*> operator()(const UnixAction&) const { return (*this)(FileAction{}); }
     std::pair<const char*, const char*> operator()(const NetAction&) const { return {"nftables", ""}; }
@@ -88,14 +51,14 @@ void Suite::holder(const Action& action, Judged& judged) const {
     std::pair<const char*, const char*> operator()(const ResolveAction&) const { return {"dns", ""}; }
     std::pair<const char*, const char*> operator()(const SyscallAction&) const { return {"seccomp", ""}; }
     std::pair<const char*, const char*> operator()(const CapabilityAction&) const {
-      return {launcher ? "launcher" : "oci", "capabilities"};
+      return {launcher ? "launcher" : container, "capabilities"};
     }
     std::pair<const char*, const char*> operator()(const EnvAction&) const {
-      return {launcher ? "launcher" : "oci", "environment"};
+      return {launcher ? "launcher" : container, "environment"};
     }
     std::pair<const char*, const char*> operator()(const ToolAction&) const { return {"", ""}; }
   };
-  const auto [layer, part] = std::visit(Holder{stack_ == "launcher"}, action);
+  const auto [layer, part] = std::visit(Holder{stack_ == "launcher", container_layer()}, action);
   judged.layer = layer;
   judged.part = part;
 }

@@ -114,7 +114,8 @@ Json stack_record(const Content& content) {
   Json variables = {{"{dir}", "this directory, as an absolute path"},
                     {"{run}", "a fresh directory of this run"},
                     {"{id}", "a name for the container that no other one has"}};
-  if (content.target->stack != "oci") variables["{launcher}"] = "the installed program landlock-launch";
+  if (content.target->stack == "oci+landlock" || content.target->stack == "launcher")
+    variables["{launcher}"] = "the installed program landlock-launch";
   return {{"name", content.target->stack},
           {"commands",
            {{"prepare", list(content.commands.prepare)},

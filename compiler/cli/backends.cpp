@@ -5,7 +5,7 @@
 #include "backends/backend.hpp"
 #include "compiler/cli/commands.hpp"
 #include "compiler/diagnostics/json.hpp"
-#include "compiler/plan/target_record.hpp"
+#include "compiler/plan/plan.hpp"
 
 namespace agp::cli {
 
@@ -17,7 +17,7 @@ int run_backends(Context& context) {
   std::string text;
   for (const backends::Backend* backend : backends::all()) {
     std::vector<std::string> stacks;
-    for (const std::string_view stack : plan::stack_names())
+    for (const std::string_view stack : plan::stacks())
       if (backend->in_stack(stack)) stacks.emplace_back(stack);
     records.push_back({{"name", backend->name()}, {"summary", backend->summary()}, {"stacks", stacks}});
     text += fmt::format(

@@ -36,6 +36,7 @@ int run_probe(Context& context);
 int run_inspect(Context& context);
 int run_logs(Context& context);
 int run_fmt(Context& context);
+int run_new(Context& context);
 int run_explain(Context& context);
 int run_doc(Context& context);
 int run_completion(Context& context);

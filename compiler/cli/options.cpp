@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "backends/backend.hpp"
+#include "compiler/cli/new.hpp"
 #include "compiler/linux/syscalls.hpp"
 #include "compiler/plan/plan.hpp"
 
@@ -200,6 +201,20 @@ std::string add_caps(Settings& s, const std::string& text) {
     return {};                                         \
   }
 
+/// A value of `agp new` that one of the checks of new.hpp accepts.
+#define AGP_NEW(member, wrong)                           \
+  [](Settings& s, const std::string& v) -> std::string { \
+    s.fresh.member = v;                                  \
+    return wrong(v);                                     \
+  }
+/// The same, for one word of a list.
+#define AGP_NEW_WORD(member, list)                                                      \
+  [](Settings& s, const std::string& v) -> std::string {                                \
+    s.fresh.member = v;                                                                 \
+    const Words words = list();                                                         \
+    return std::find(words.begin(), words.end(), v) == words.end() ? it_is(words) : ""; \
+  }
+
 constexpr bool about_run = true;
 
 const OptionRow rows[] = {
@@ -233,6 +248,21 @@ const OptionRow rows[] = {
     {"--allow-widening", "", "exit 0 also when something became permitted", Diff, AGP_FLAG(allow_widening, true)},
 
     {"--patch", "", "print the missing grants as a patch to FILE, and nothing else", Logs, AGP_FLAG(logs_patch, true)},
+
+    {"--name", "NAME", "what the policy is called; default: the kind", New, AGP_NEW(name, wrong_policy_name)},
+    {"--owner", "TEXT", "who answers for the policy", New, AGP_NEW(owner, wrong_owner)},
+    {"--runtime", "NAME", "what the agent itself is written in; default python", New,
+     AGP_NEW_WORD(runtime, new_runtimes), new_runtimes},
+    {"--model", "NAME", "whose model the agent asks; needs --resolver", New, AGP_NEW_WORD(model, new_models),
+     new_models},
+    {"--forge", "NAME", "the public forge that the agent may reach; needs --resolver", New,
+     AGP_NEW_WORD(forge, new_forges), new_forges},
+    {"--resolver", "ADDRESS", "the server that is asked for names", New, AGP_NEW(resolver, wrong_address)},
+    {"--proxy", "ADDRESS", "the proxy through which the web is read, port 3128", New, AGP_NEW(proxy, wrong_address)},
+    {"--mirror", "HOST", "the organisation's mirror of packages; needs --resolver", New, AGP_NEW(mirror, wrong_host)},
+    {"--within", "NETWORK", "what --mirror may resolve to, such as 10.0.0.0/8", New, AGP_NEW(within, wrong_network)},
+    {"--server", "ADDRESS", "the database server", New, AGP_NEW(server, wrong_address)},
+    {"--workspace", "DIR", "the host's directory that the agent works on", New, AGP_NEW(workspace, wrong_directory)},
 
     {"--check", "", "list the files that are not in canonical layout; change nothing", Fmt, AGP_FLAG(fmt_check, true)},
     {"--diff", "", "print what would change; change nothing", Fmt, AGP_FLAG(fmt_diff, true)},

@@ -31,6 +31,7 @@ enum Command : std::uint32_t {
   Backends = 65536,
   Completion = 131072,
   Logs = 1u << 24,
+  New = 1u << 25,
 };
 inline constexpr std::uint32_t reads_policies = Check | Build | Verify | Query | Test | Probe | Diff | Doc | Logs;
 inline constexpr std::uint32_t has_findings = reads_policies | Fmt | Compare | Inspect | Import;

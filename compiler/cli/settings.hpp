@@ -12,6 +12,11 @@ namespace agp::cli {
 
 enum class Color { Auto, Always, Never };
 
+/// What `agp new` was told beside the kind; absent: not said.
+struct NewPolicy {
+  std::optional<std::string> name, owner, runtime, model, forge, proxy, mirror, within, server, resolver, workspace;
+};
+
 /// What the command line said, options of all commands together; `options.cpp` fills it.
 struct Settings {
   std::vector<std::string> arguments;  ///< what is no option, in order
@@ -39,6 +44,7 @@ struct Settings {
   bool allow_widening = false;  ///< diff: a wider policy is no finding
   bool logs_patch = false;      ///< logs --patch: nothing but the patch
   bool fmt_check = false, fmt_diff = false;
+  NewPolicy fresh;             ///< new: the policy to write
   bool probe_machine = false;  ///< targets --probe
 };
 

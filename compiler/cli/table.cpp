@@ -1,4 +1,5 @@
 #include "compiler/cli/commands.hpp"
+#include "compiler/cli/new.hpp"
 #include "compiler/diagnostics/diagnostic.hpp"
 #include "compiler/plan/plan.hpp"
 
@@ -71,6 +72,13 @@ const CommandRow rows[] = {
      "input. Each different attempt is decided by the policy again: denied by a rule, allowed by now, or missing. The\n"
      "patch holds the smallest grants for what is missing, and nothing that an invariant forbids.",
      run_logs},
+    {New, "new", "KIND [FILE]", "write a starting policy for a kind of agent, from the library",
+     "KIND: coding, reviewer, research, data-analysis, browser, ci-runner, package-installer, mcp-fetch,\n"
+     "mcp-filesystem, mcp-git, mcp-postgres, mcp-sqlite. FILE is made and never overwritten; default: the policy's "
+     "name\n"
+     "with `.agp`; `-`: standard output. What is written passes `agp check` and `agp test`; its paths and limits are\n"
+     "yours to edit.",
+     run_new, new_kinds},
     {Fmt, "fmt", "[--check|--diff] [PATH…]", "put policy files into canonical layout",
      "Files are replaced one by one, each as a whole, keeping their mode. `-` formats standard input to standard "
      "output.",

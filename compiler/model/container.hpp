@@ -43,6 +43,7 @@ struct Container {
     std::uint64_t soft = 0, hard = 0;
   };
   std::string artifact;
+  std::string layer = "oci";  ///< the backend's name
   std::vector<ContainerMount> mounts;
   bool empty_root = false;  ///< the root shows nothing but mounts, and is read-only
 

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace agp::model {
@@ -11,13 +12,18 @@ struct KernelVersion {
   friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
 };
 
+/// Does the stack start a container by runc, in a network namespace that holds the packet rules and the resolver?
+inline bool starts_container(std::string_view stack) {
+  return stack == "oci" || stack == "oci+landlock" || stack == "podman";
+}
+
 /// Where artifacts will run (`agp-target/1`). Built-in records are frozen once released.
 struct Target {
   std::string name;  ///< "debian-12"
   KernelVersion kernel;
   int landlock_abi = 0;
   std::vector<std::string> archs;    ///< "x86_64", "aarch64", …; the first is the primary
-  std::string stack;                 ///< "oci", "oci+landlock", "launcher"
+  std::string stack;                 ///< "oci", "oci+landlock", "launcher", "podman", …
   KernelVersion runc;                ///< 1.1
   KernelVersion nft;                 ///< 1.0
   KernelVersion dnsmasq;             ///< 2.90

@@ -42,7 +42,7 @@ struct Plan {
 /// What only other stacks load would be taken for a layer that is not there.
 bool writes_for(const backends::Backend& backend, std::string_view stack);
 
-/// The stacks that VERIFICATION.md names.
+/// The words that `stack` can be.
 std::span<const std::string_view> stacks();
 
 /// Policy × target -> which layer holds each fact. Gaps that no `accept` covers are AGP4xxx errors in `sink`; an

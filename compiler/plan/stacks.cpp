@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
+#include "backends/containers/mounts/mount_tree.hpp"
 #include "backends/oci/format.hpp"
-#include "backends/oci/mounts/mount_tree.hpp"
+#include "backends/podman/format.hpp"
 #include "compiler/plan/stack.hpp"
 
 // The commands of the stacks `oci` and `oci+landlock`. In: a policy. Out: argument arrays, run one after the other by
@@ -14,8 +15,8 @@ namespace agp::plan {
 namespace {
 
 namespace format = backends::oci::format;
-using backends::oci::MountTree;
-using backends::oci::TreeMount;
+using backends::containers::MountTree;
+using backends::containers::TreeMount;
 using Command = std::vector<std::string>;
 
 /// There when this run made the namespace: a second start of the policy fails, and must not take away the first one's.
@@ -33,7 +34,7 @@ void append(Command& command, const std::vector<std::string>& words) {
 void make_root(const MountTree& tree, std::vector<Command>& out) {
   std::vector<std::string> directories{in_run(format::root), in_run(format::dev), in_run("state")}, own, files;
   for (const TreeMount& m : tree.mounts) {
-    const TreeMount* around = m.around == backends::oci::Cause::none ? nullptr : &tree.mounts[m.around];
+    const TreeMount* around = m.around == backends::containers::Cause::none ? nullptr : &tree.mounts[m.around];
     if (around && around->from != TreeMount::From::Bundle) continue;  // its mount point lies in what is mounted
     const std::string point =
         around ? in_run(around->source) + m.target.substr(around->target.size()) : in_run(format::root) + m.target;
@@ -73,9 +74,9 @@ void copy_files(const MountTree& tree, std::vector<Command>& out) {
 /// Directories of the host that are mounted over themselves beneath a writable mount must exist, belong to the agent,
 /// and not be a link that an earlier run left there: mount(2) would follow it out of the workspace.
 void make_targets(const model::Policy& policy, const MountTree& tree, std::vector<Command>& out) {
-  const model::User user = backends::oci::run_user(policy);
+  const model::User user = backends::containers::run_user(policy);
   for (const TreeMount& m : tree.mounts) {
-    if (!m.in_writable || m.around == backends::oci::Cause::none) continue;
+    if (!m.in_writable || m.around == backends::containers::Cause::none) continue;
     const TreeMount& around = tree.mounts[m.around];
     if (around.from != TreeMount::From::Bind) continue;
     const std::string point = around.source + m.target.substr(around.target.size());  // where the mount point lies
@@ -111,13 +112,94 @@ void copy_launcher(std::vector<Command>& out) {
   out.push_back({"touch", "--", root + std::string(format::launcher_point), root + std::string(format::ruleset_point)});
 }
 
+/// What the container leaves behind outside of the run directory.
+void end_network(const model::Policy& policy, const MountTree& tree, std::vector<Command>& out) {
+  if (tree.resolver) out.push_back({"pkill", "-KILL", "-F", "{run}/dnsmasq.pid", "dnsmasq"});
+  out.push_back({"find", in_run(owns_namespace), "-maxdepth", "0", "-exec", "ip", "netns", "del",
+                 backends::netns_name(policy), ";"});
+  out.push_back({"rm", "-rf", "--one-file-system", "--", "{run}"});
+}
+
+/// Podman with nothing of the host's configuration (podman(1), CONTAINERS_CONF), on storage of this run's own.
+Command podman(std::initializer_list<std::string> words) {
+  Command out{"env",
+              "CONTAINERS_CONF=/dev/null",
+              "podman",
+              "--runtime=runc",
+              "--cgroup-manager=cgroupfs",
+              "--events-backend=none",
+              "--storage-driver=vfs",
+              "--root={run}/storage",
+              "--runroot={run}/state",
+              "--tmpdir={run}/tmp"};
+  append(out, words);
+  return out;
+}
+
+/// The image has no file, so that runc makes the mount points to fit their sources: that each source is what the rules
+/// take it for is looked at here.
+void check_sources(const MountTree& tree, std::vector<Command>& out) {
+  for (const TreeMount& m : tree.mounts) {
+    if (m.from != TreeMount::From::Bind) continue;
+    out.push_back(m.directory ? Command{"test", "-d", m.source} : Command{"test", "!", "-d", m.source});
+  }
+}
+
+StackCommands podman_commands(const model::Policy& policy) {
+  namespace own = backends::podman::format;
+  StackCommands out;
+  const MountTree tree = backends::containers::mount_tree(policy);
+  out.prepare.push_back({"install", "-d", "-m", "0700", "--", "{run}"});
+  std::vector<std::string> directories{in_run(own::dev)}, files;
+  for (const std::string_view path : own::denied_directories)
+    directories.push_back(in_run(own::dev) + std::string(path.substr(std::string_view("/dev").size())));
+  for (const TreeMount& m : tree.mounts) {
+    if (m.around == backends::containers::Cause::none || tree.mounts[m.around].target != "/dev") continue;
+    (m.directory ? directories : files).push_back(in_run(own::dev) + m.target.substr(std::string_view("/dev").size()));
+  }
+  Command make{"install", "-d", "-m", "0755", "--"}, touch{"touch", "--"};
+  append(make, directories);
+  append(touch, files);
+  out.prepare.push_back(std::move(make));
+  if (!files.empty()) out.prepare.push_back(std::move(touch));
+  out.prepare.push_back({"cp", "--", fmt::format("{{dir}}/{}", own::artifact), in_run("run.args")});
+  out.prepare.push_back({"cp", "--", fmt::format("{{dir}}/{}", format::profile_artifact), in_run(own::profile)});
+  if (tree.resolver)
+    out.prepare.push_back({"install", "-m", "0444", "--", "{dir}/dns/resolv.conf", in_run(own::resolv_conf)});
+  out.prepare.push_back({"install", "-d", "-m", "0000", "--", in_run(own::denied_directory)});
+  out.prepare.push_back({"install", "-m", "0000", "--", "/dev/null", in_run(own::denied_file)});
+  out.prepare.push_back({"install", "-m", "0444", "--", "/dev/null", in_run(own::empty_file)});
+  check_sources(tree, out.prepare);
+  make_targets(policy, tree, out.prepare);
+  out.prepare.push_back({"tar", "-cf", in_run("root.tar"), "--files-from=/dev/null"});
+  out.prepare.push_back(podman({"import", "--quiet", in_run("root.tar"), std::string(own::image)}));
+  make_network(policy, tree, out.prepare);
+
+  // xargs reads the arguments from the file that was proved, or gives up: never two containers (xargs(1), -x, -n).
+  // conmon stays behind when podman is killed: the pid namespace around both takes it down.
+  Command run = in_time(policy);
+  append(run, {"env", "-C", "{run}", "xargs", "-x", "-n", std::to_string(own::most_arguments), "-s",
+               std::to_string(own::most_bytes + 20000), "-d", "\\n", "-a", "run.args"});
+  const std::string group = "agp-" + policy.name;
+  append(run, podman({"run", "--name={id}", "--cgroup-parent=/" + group}));
+  out.run.push_back(std::move(run));
+
+  out.finally.push_back(podman({"rm", "--force", "--time=0", "{id}"}));
+  // Podman gives up on the control groups of a container that was killed beside it
+  out.finally.push_back({"find", "/sys/fs/cgroup", "-depth", "-type", "d", "(", "-path", "*/" + group, "-o", "-path",
+                         "*/" + group + "/*", ")", "-delete"});
+  end_network(policy, tree, out.finally);
+  return out;
+}
+
 }  // namespace
 
 StackCommands stack_commands(const model::Policy& policy, const model::Target& target) {
   StackCommands out;
+  if (target.stack == "podman") return podman_commands(policy);
   if (target.stack == "launcher") return launcher_commands(policy, target);
   if (target.stack != "oci" && target.stack != "oci+landlock") return out;
-  const MountTree tree = backends::oci::mount_tree(policy);
+  const MountTree tree = backends::containers::mount_tree(policy);
   out.prepare.push_back({"install", "-d", "-m", "0700", "--", "{run}"});
   make_root(tree, out.prepare);
   copy_files(tree, out.prepare);
@@ -131,10 +213,7 @@ StackCommands stack_commands(const model::Policy& policy, const model::Target& t
   out.run.push_back(std::move(run));
 
   out.finally.push_back({"runc", "--root", in_run("state"), "delete", "--force", "{id}"});
-  if (tree.resolver) out.finally.push_back({"pkill", "-KILL", "-F", "{run}/dnsmasq.pid", "dnsmasq"});
-  out.finally.push_back({"find", in_run(owns_namespace), "-maxdepth", "0", "-exec", "ip", "netns", "del",
-                         backends::netns_name(policy), ";"});
-  out.finally.push_back({"rm", "-rf", "--one-file-system", "--", "{run}"});
+  end_network(policy, tree, out.finally);
   return out;
 }
 

@@ -7,13 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "compiler/plan/plan.hpp"
+
 namespace agp::plan {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view schema = "agp-target/1";
-constexpr std::string_view stacks[] = {"oci", "oci+landlock", "launcher"};
 
 std::string version_text(const model::KernelVersion& version) {
   return fmt::format("{}.{}", version.major, version.minor);
@@ -45,8 +46,9 @@ class Reader {
       out.archs.push_back(arch.get<std::string>());
     }
     out.stack = text(record, "", "stack");
-    if (std::find(std::begin(stacks), std::end(stacks), out.stack) == std::end(stacks))
-      throw Wrong{fmt::format("`stack` is \"{}\"; stacks are {}", out.stack, fmt::join(stacks, ", "))};
+    const auto known = stacks();
+    if (std::find(known.begin(), known.end(), out.stack) == known.end())
+      throw Wrong{fmt::format("`stack` is \"{}\"; stacks are {}", out.stack, fmt::join(known, ", "))};
     object(record["loaders"], "loaders.", {"runc"});
     out.runc = version(record["loaders"], "loaders.", "runc");
     out.nft = version(record, "", "nft");
@@ -89,8 +91,6 @@ class Reader {
 
 }  // namespace
 
-std::span<const std::string_view> stack_names() { return stacks; }
-
 Json target_record(const model::Target& target) {
   return {{"schema", schema},
           {"name", target.name},
@@ -131,14 +131,14 @@ std::variant<model::Target, std::string> read_target(std::string_view text) {
 }
 
 std::optional<model::KernelVersion> libseccomp_names(int major, int minor, int patch) {
-  struct Row {
+  struct Release {
     int major, minor, patch;
     model::KernelVersion kernel;
   };
-  constexpr Row rows[] = {{2, 5, 0, {5, 8}}, {2, 5, 2, {5, 14}}, {2, 5, 3, {5, 15}}, {2, 5, 4, {5, 17}},
+  constexpr Release rows[] = {{2, 5, 0, {5, 8}}, {2, 5, 2, {5, 14}}, {2, 5, 3, {5, 15}}, {2, 5, 4, {5, 17}},
                           {2, 5, 5, {6, 7}}, {2, 5, 6, {6, 13}}, {2, 6, 0, {6, 13}}, {2, 6, 1, {7, 1}}};
   std::optional<model::KernelVersion> out;
-  for (const Row& row : rows)
+  for (const Release& row : rows)
     if (std::tuple{row.major, row.minor, row.patch} <= std::tuple{major, minor, patch}) out = row.kernel;
   return out;
 }

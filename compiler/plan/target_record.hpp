@@ -16,9 +16,6 @@ namespace agp::plan {
 /// one is taken to have this one, and that is said.
 inline constexpr int highest_landlock_abi = 10;
 
-/// The words that `stack` can be.
-std::span<const std::string_view> stack_names();
-
 nlohmann::ordered_json target_record(const model::Target& target);
 
 /// A record's text -> the target, or what is wrong with it: one clause, lower case. Every key is needed and no other is

@@ -55,12 +55,18 @@ class ContainerCheck {
       if (statement.empty()) return;
       Verdict verdict = solver::Proved{"evaluation"};
       if (witness) verdict = solver::Refuted<Witness>{std::move(*witness)};
-      out_.push_back({container_.artifact + "#" + pointer_, "oci", "", direction, statement, std::move(verdict),
+      out_.push_back({where(), container_.layer, "", direction, statement, std::move(verdict),
                       pointer_.starts_with("/mounts") ? "file access" : "setting"});
     };
     state(Direction::Excess, no_excess_, excess_);
     state(Direction::Loss, no_loss_, loss_);
     pointer_.clear();
+  }
+
+  /// The section, as a JSON pointer where the artifact is JSON.
+  std::string where(const std::string& at = "") const {
+    if (container_.layer == "oci") return container_.artifact + "#" + pointer_ + at;
+    return fmt::format("{} ({})", container_.artifact, pointer_.substr(pointer_.rfind('/') + 1));
   }
 
   void differs(std::optional<Witness>& slot, std::string action, std::string observed, const std::string& at = "",
@@ -70,7 +76,7 @@ class ContainerCheck {
     w.action = std::move(action);
     w.decision = decided.decision;
     w.rules = std::move(decided.rules);
-    w.place = container_.artifact + "#" + pointer_ + at;
+    w.place = where(at);
     w.observed = std::move(observed);
     slot = std::move(w);
   }
@@ -85,6 +91,10 @@ class ContainerCheck {
   bool accepted(const std::string& fact) const {
     return std::any_of(plan_.rows.begin(), plan_.rows.end(),
                        [&](const plan::Row& r) { return r.accept && r.fact.text == fact; });
+  }
+
+  bool derived(const std::string& grant) const {
+    return std::any_of(plan_.derived.begin(), plan_.derived.end(), [&](const auto& d) { return d.grant == grant; });
   }
 
   void capabilities() {
@@ -122,7 +132,7 @@ class ContainerCheck {
         continue;
       }
       auto decided = model::decide(policy_, action);
-      if (decided.decision != Decision::Allow)
+      if (decided.decision != Decision::Allow && !derived(fmt::format("env \"{}\"", name)))
         differs(excess_, model::to_string(action), "set", at, std::move(decided));
     }
     for (const auto& [name, value] : policy_.env_set) {

@@ -31,8 +31,8 @@ class Builder {
   Builder(const model::Policy& policy, const Container& container) : policy_(policy), container_(container) {}
 
   ContainerTree run() {
-    out_.layer.artifact = container_.artifact + "#/mounts";
-    out_.layer.layer = "oci";
+    out_.layer.artifact = container_.artifact + (container_.layer == "oci" ? "#/mounts" : "");
+    out_.layer.layer = container_.layer;
     for (const ContainerMount& m : container_.mounts) {
       bases_.insert(m.target);
       for (std::string d = m.target; d != "/"; d = model::parent_path(d)) leads_.insert(model::parent_path(d));
@@ -253,7 +253,7 @@ std::vector<Obligation> verify_sources(const ContainerTree& tree) {
       verdict = solver::Refuted<Witness>{std::move(w)};
     }
     return {tree.layer.artifact + " (sources)",
-            "oci",
+            tree.layer.layer,
             "",
             direction,
             std::move(statement),

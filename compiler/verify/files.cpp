@@ -7,6 +7,7 @@
 
 #include "compiler/linux/footprints.hpp"
 #include "compiler/linux/landlock.hpp"
+#include "compiler/model/grant.hpp"
 #include "compiler/model/inode_layer.hpp"
 #include "compiler/model/path_classes.hpp"
 
@@ -249,7 +250,8 @@ class Files {
 
   /// Is the difference within a gap that was accepted? Wider, for a refusal: what it names; for an allow: what stands
   /// beneath the directory before its first wildcard, which is all that a rule on a directory can tell apart. Narrower,
-  /// for a refusal of one node: also what would stand beneath it, since the read-only mount that holds it is the node's.
+  /// for a refusal of one node: also what would stand beneath it, since the read-only mount that holds it is the
+  /// node's.
   bool subtracted(const Place& p, Verb v, bool excess) const {
     return std::any_of(accepted_.begin(), accepted_.end(), [&](const Accepted& a) {
       const model::Rule& rule = policy_.rules[a.rule];
@@ -272,7 +274,7 @@ class Files {
   /// it, to be one, that loss is the gap that was accepted for it (VERIFICATION.md, known traps).
   bool pinned(std::size_t layer, const Place& p, Verb v) const {
     const auto [own, at] = cell(layer, *p.path);
-    if (!own || !at || layers_[layer]->layer != "oci") return false;
+    if (!own || !at || layers_[layer]->layer == "landlock") return false;
     const bool entry = v == Verb::Create || v == Verb::Delete;  // and the refused directory's own attributes
     return std::any_of(pins_.begin(), pins_.end(), [&](const std::string& pin) {
       return (pin == p.path->path && (entry || v == Verb::Modify)) || (entry && model::is_beneath(pin, p.path->path));
@@ -283,8 +285,9 @@ class Files {
     const std::string text = model::to_string(model::Action{model::FileAction{v, path}});
     // `read` of a file is what the policy's word for opening it is
     const std::string read = v == Verb::Read ? "read" + text.substr(text.find(' ')) : text;
-    return std::any_of(plan_.derived.begin(), plan_.derived.end(),
-                       [&](const auto& d) { return d.grant == text || d.grant == read; });
+    return std::any_of(plan_.derived.begin(), plan_.derived.end(), [&](const auto& d) {
+      return d.grant == text || d.grant == read || model::covers(d.grant, {v, path});
+    });
   }
 
   const model::Policy& policy_;
@@ -311,7 +314,7 @@ std::vector<Obligation> verify_files(const model::Policy& policy, const model::T
   if (layers.empty()) return {};
   std::vector<const model::InodeLayer*> all;
   for (const auto& l : layers) all.push_back(l.get());
-  const bool mounts = std::any_of(all.begin(), all.end(), [](const auto* l) { return l->layer == "oci"; });
+  const bool mounts = std::any_of(all.begin(), all.end(), [](const auto* l) { return l->layer != "landlock"; });
   return Files(policy, target, plan, std::move(all)).run(mounts || target.stack != "oci+landlock");
 }
 

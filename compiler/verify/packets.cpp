@@ -35,7 +35,7 @@ using Way = PacketTerms::Way;
 enum class Form { Namespace, Cgroup, User, Interface };
 
 Form form_of(const model::Policy& policy, const model::Target& target) {
-  if (target.stack.rfind("oci", 0) == 0) return Form::Namespace;
+  if (model::starts_container(target.stack)) return Form::Namespace;
   return policy.run.interface ? Form::Interface : policy.run.cgroup ? Form::Cgroup : Form::User;
 }
 

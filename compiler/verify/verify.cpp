@@ -24,7 +24,7 @@ using solver::Term;
 /// Does a stack's loader of this form make calls of its own after the filter is on? The raw filter's do not: whoever
 /// loads it (seccomp(2), bwrap) starts the command by a call that the policy has to allow.
 bool loaded_by_runc(const std::string& artifact, const model::Target& target) {
-  return target.stack.rfind("oci", 0) == 0 && artifact.rfind("seccomp/filter", 0) != 0;
+  return model::starts_container(target.stack) && artifact.rfind("seccomp/filter", 0) != 0;
 }
 
 class FilterCheck {

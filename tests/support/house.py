@@ -28,6 +28,9 @@ USES_BACKENDS = {"cli", "driver", "bundle", "verify", "plan"}
 # What stands above the folders of backends/, for all of them.
 FOR_BACKENDS = {"backends/backend.hpp", "backends/registry.hpp"}
 
+# The folder of backends/ that several backends use; no decoder does.
+SHARED = "containers"
+
 STANDARD = set("""algorithm array atomic bit bitset cctype cerrno charconv chrono cmath compare concepts condition_variable csignal cstddef
 cstdint cstdio cstdlib cstring ctime deque exception filesystem fstream functional initializer_list iomanip iostream
 istream iterator limits list map memory mutex new numeric optional ostream queue random set span sstream stack stdexcept string
@@ -77,6 +80,8 @@ def arrow_fault(path, to):
     if there[0] == "compiler":
         return "" if there[1] in ("model", "linux", "source") else "is not for backends"
     if to in FOR_BACKENDS or str(path) == "backends/registry.cpp":
+        return ""
+    if there[1] == SHARED and here[1] != SHARED and (len(here) < 4 or here[2] != "decode"):
         return ""
     if len(here) < 3 or here[1] != there[1]:
         return "is another backend's"

@@ -6,14 +6,16 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "backends/containers/mounts/mount_tree.hpp"
 #include "backends/oci/emit/checks.hpp"
 #include "backends/oci/format.hpp"
-#include "backends/oci/mounts/mount_tree.hpp"
 
 // In: a policy and the seccomp profile that was emitted before. Out: the configuration of one container in the order
 // of the specification, and where each rule went. Afterwards: the bytes are a function of the two inputs.
 namespace agp::backends::oci {
 namespace {
+
+using namespace containers;
 
 using Json = nlohmann::ordered_json;
 

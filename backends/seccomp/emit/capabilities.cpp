@@ -18,7 +18,7 @@ model::KernelVersion named_since(const linux::Syscall& call) {
   const linux::Version first = linux::name_since(call);
   return {first.major, first.minor};
 }
-bool oci(const model::Target& target) { return target.stack.rfind("oci", 0) == 0; }
+bool oci(const model::Target& target) { return model::starts_container(target.stack); }
 
 /// The first argument tested whose width in the kernel is not known for sure.
 const linux::Argument* unclassified(const model::SyscallPattern& pattern, const linux::Syscall& call) {

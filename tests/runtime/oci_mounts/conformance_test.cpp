@@ -7,7 +7,7 @@
 #include <random>
 #include <sstream>
 
-#include "backends/oci/mounts/mount_tree.hpp"
+#include "backends/containers/mounts/mount_tree.hpp"
 #include "tests/support/container.hpp"
 #include "tests/support/file_policy.hpp"
 
@@ -17,8 +17,8 @@
 namespace agp::test {
 namespace {
 
-using backends::oci::Cause;
-using backends::oci::Grant;
+using backends::containers::Cause;
+using backends::containers::Grant;
 using model::Effect;
 using model::Verb;
 
@@ -68,7 +68,7 @@ TEST(OciConformance, TheTreeIsWhatTheKernelDoes) {
     p.mount(host.path("r"), "/r", true);
     p.allow("read exec", {"/bin/probe"}).mount(AGP_OCI_PROBE, "/bin/probe");
     p.policy.run.command = {"/bin/probe", "walk", "/r"};
-    const auto tree = backends::oci::mount_tree(p.policy);
+    const auto tree = backends::containers::mount_tree(p.policy);
     const Outcome got = run_container(p.policy);
     ASSERT_EQ(got.status, 0) << got.failed << got.err << about;
     std::istringstream lines(got.out);
@@ -82,11 +82,11 @@ TEST(OciConformance, TheTreeIsWhatTheKernelDoes) {
       int done = 0;
       lines >> path >> done;
       const Verb verb = word == "read" ? Verb::Read : static_cast<Verb>(verbs(word));
-      const std::size_t i = backends::oci::governing(tree, path);
+      const std::size_t i = backends::containers::governing(tree, path);
       Grant expected = Grant::No;
       if (i != Cause::none)
-        expected = backends::oci::granted(tree.mounts[i], tree.mounts[i].target == path, verb);
-      else if (verb == Verb::List && backends::oci::is_scaffold(tree, path))
+        expected = backends::containers::granted(tree.mounts[i], tree.mounts[i].target == path, verb);
+      else if (verb == Verb::List && backends::containers::is_scaffold(tree, path))
         expected = Grant::Yes;
       if (expected == Grant::Any) continue;
       const std::string what = word + " " + path + (replaced ? " after replacing\n" : "\n") + about;

@@ -1,11 +1,11 @@
-#include "backends/oci/mounts/difference.hpp"
+#include "backends/containers/mounts/difference.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <random>
 
-#include "backends/oci/mounts/mount_tree.hpp"
+#include "backends/containers/mounts/mount_tree.hpp"
 #include "tests/support/file_policy.hpp"
 
 // Random policies over a small universe, every action of it enumerated: what the mounts do and what the rules say may
@@ -14,8 +14,8 @@ namespace agp::test {
 namespace {
 
 using backends::Holds;
-using backends::oci::Cause;
-using backends::oci::Grant;
+using backends::containers::Cause;
+using backends::containers::Grant;
 using model::Effect;
 using model::Verb;
 
@@ -114,7 +114,7 @@ TEST(OciDifference, NothingDiffersInSilence) {
   int exact = 0, gaps = 0;
   for (int n = 0; n < rounds(); ++n) {
     const FilePolicy p = random_policy(random);
-    const auto tree = backends::oci::mount_tree(p.policy);
+    const auto tree = backends::containers::mount_tree(p.policy);
     const Answers answers(p);
     for (const auto& c : answers.capabilities()) ++(c.holds == Holds::Exact ? exact : gaps);
     bool wider = false, narrower = false;
@@ -124,14 +124,14 @@ TEST(OciDifference, NothingDiffersInSilence) {
       for (const Verb verb : verbs_list) {
         const model::FileAction action{verb, path};
         const auto verdict = model::decide(p.policy, action);
-        const std::size_t i = backends::oci::governing(tree, path);
+        const std::size_t i = backends::containers::governing(tree, path);
         Grant grant = Grant::No;
         if (i != Cause::none)
-          grant = backends::oci::granted(tree.mounts[i], tree.mounts[i].target == path, verb);
-        else if (backends::oci::is_scaffold(tree, path))
+          grant = backends::containers::granted(tree.mounts[i], tree.mounts[i].target == path, verb);
+        else if (backends::containers::is_scaffold(tree, path))
           grant = verb == Verb::List ? Grant::Yes : Grant::Any;
         const bool allowed = verdict.decision == model::Decision::Allow;
-        const std::string text = backends::oci::action_text(action);
+        const std::string text = backends::containers::action_text(action);
         if (grant == Grant::Yes && !allowed && !answers.derived(text)) {
           // An explicit refusal must answer for itself; otherwise one of the patterns that the mount serves.
           bool said = false;
@@ -174,7 +174,7 @@ TEST(OciDifference, EveryExampleIsOne) {
   std::mt19937 random(seed);
   for (int n = 0; n < rounds(); ++n) {
     const FilePolicy p = random_policy(random);
-    const auto tree = backends::oci::mount_tree(p.policy);
+    const auto tree = backends::containers::mount_tree(p.policy);
     const Answers answers(p);
     for (std::size_t k = 0; k < answers.facts().size(); ++k) {
       const auto& c = answers.capabilities()[k];
@@ -185,10 +185,11 @@ TEST(OciDifference, EveryExampleIsOne) {
       ASSERT_NE(quote, std::string::npos) << c.slips;
       const std::string word = c.slips.substr(0, quote), path = c.slips.substr(quote + 2, c.slips.size() - quote - 3);
       const model::FileAction action{word == "read" ? Verb::Read : static_cast<Verb>(verbs(word)), path};
-      const std::size_t i = backends::oci::governing(tree, path);
-      Grant grant = i == Cause::none
-                        ? backends::oci::is_scaffold(tree, path) && action.verb == Verb::List ? Grant::Yes : Grant::No
-                        : backends::oci::granted(tree.mounts[i], tree.mounts[i].target == path, action.verb);
+      const std::size_t i = backends::containers::governing(tree, path);
+      Grant grant =
+          i == Cause::none
+              ? backends::containers::is_scaffold(tree, path) && action.verb == Verb::List ? Grant::Yes : Grant::No
+              : backends::containers::granted(tree.mounts[i], tree.mounts[i].target == path, action.verb);
       const auto decision = model::decide(p.policy, action).decision;
       const std::string about =
           answers.facts()[k].text + ": " + c.slips + "; seed " + std::to_string(seed) + "\n" + answers.text();

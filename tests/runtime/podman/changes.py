@@ -1,0 +1,131 @@
+"""Arguments of `podman run` that somebody changed: each change that permits or takes away something is refuted or refused by
+`agp verify`, and what means the same is not. Needs no Podman."""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+AGP = sys.argv[1]
+
+POLICY = """agp 1
+
+policy changed {
+  isolation container ephemeral
+  file {
+    allow read, exec "/usr/bin/**"
+    allow read, write "/work/**"
+    allow read "/input/**"
+  }
+  syscall { allow @default }
+  env { set "PATH" = "/usr/bin" }
+  limit {
+    cpu 1
+    memory 128 MiB
+    pids 32
+    time 1 min
+    files 256
+  }
+  run {
+    command "/usr/bin/true", "--user=0:0"
+    user 65534:65534
+    mount "/srv/input" at "/input" readonly
+    mount tmpfs at "/work" writable size 16 MiB
+  }
+}
+"""
+# Without these lines the container is the same, or another one that the policy permits as well.
+WITHOUT = {"--hostname=changed", "--ulimit=core=0:0", "--workdir=/", "--ulimit=nproc=32768:32768", "--cpu-period=100000",
+           "--mount=type=bind,src=/dev/null,dst=/dev/null,bind-nonrecursive,nosuid,noexec"}
+# (old, new): one value or word that makes another container.
+CHANGES = [
+    ("--network=ns:/run/netns/agp-changed", "--network=host"),
+    ("--network=ns:/run/netns/agp-changed", "--network=none"),
+    ("--network=ns:/run/netns/agp-changed", "--network=ns:/run/netns/other"),
+    ("--user=65534:65534", "--user=0:0"),
+    ("--user=65534:65534", "--user=65534:0"),
+    ("--cap-drop=ALL", "--cap-drop=ALL\n--cap-add=CAP_SYS_ADMIN"),
+    ("--cap-drop=ALL", "--cap-drop=CAP_CHOWN"),
+    ("--cap-drop=ALL", "--cap-drop=ALL\n--privileged"),
+    ("--cap-drop=ALL", "--cap-drop=ALL\n--pid=host"),
+    ("--security-opt=seccomp=profile.json", "--security-opt=seccomp=unconfined"),
+    ("--security-opt=no-new-privileges", "--security-opt=label=disable"),
+    ("--memory=134217728b", "--memory=134217729b"),
+    ("--memory-swap=134217728b", "--memory-swap=134217727b"),
+    ("--memory=134217728b", "--memory=134217728b\n--memory=0b"),
+    ("--cpu-quota=100000", "--cpu-quota=100001"),
+    ("--pids-limit=32", "--pids-limit=-1"),
+    ("--pids-limit=32", "--pids-limit=31"),
+    ("--ulimit=nofile=256:256", "--ulimit=nofile=256:257"),
+    ("--ulimit=nproc=32768:32768", "--ulimit=nproc=16:16"),
+    ("--env=PATH=/usr/bin", "--env=PATH=/work"),
+    ("--env=PATH=/usr/bin", "--env=PATH"),
+    ("--env=PATH=/usr/bin", "--env=PATH=/usr/bin\n--env=LD_PRELOAD=/work/x"),
+    ("dst=/input,bind-nonrecursive,readonly,", "dst=/input,bind-nonrecursive,"),
+    ("dst=/input,bind-nonrecursive,", "dst=/input,"),
+    ("src=/srv/input,", "src=/srv,"),
+    ("src=/srv/input,", "src=/srv/../etc,"),
+    ("dst=/usr/bin,bind-nonrecursive,readonly,nosuid,nodev", "dst=/usr/bin,bind-nonrecursive,readonly,nosuid,nodev,noexec"),
+    ("--tmpfs=/work:rw,nosuid,nodev,noexec,", "--tmpfs=/work:rw,nosuid,nodev,"),
+    ("--tmpfs=/work:rw,", "--tmpfs=/work:ro,"),
+    ("size=16777216", "size=16777217"),
+    ("mode=0777", "mode=0755"),
+    ("localhost/agp-root:latest", "docker.io/library/debian:12"),
+    ("localhost/agp-root:latest\n/usr/bin/true", "localhost/agp-root:latest\n/usr/bin/false"),
+    ("--read-only\n", "--read-only=false\n"),
+    ("--pull=never", "--pull=always"),
+    ("/usr/bin/true\n--user=0:0\n", "/usr/bin/true\n--user=0:0"),
+    ("--mount=type=bind,src=./denied-file,dst=/etc/hosts", "--mount=type=bind,src=/etc/hosts,dst=/etc/hosts"),
+]
+
+
+class Changes(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.home = pathlib.Path(tempfile.mkdtemp(prefix="agp-changes-"))
+        record = json.loads(subprocess.run([AGP, "targets", "linux-6.18"], capture_output=True, check=True).stdout)
+        (cls.home / "target.json").write_text(json.dumps({**record, "name": "here", "stack": "podman"}))
+        (cls.home / "agp.toml").write_text("")
+        (cls.home / "changed.agp").write_text(POLICY)
+        cls.out = cls.home / "out"
+        done = cls.agp("build", "changed.agp", "-o", "out")
+        assert done.returncode == 0, done.stdout + done.stderr
+        cls.args = (cls.out / "podman/run.args").read_text()
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.home)
+
+    @classmethod
+    def agp(cls, *words):
+        return subprocess.run([AGP, *words, "--target", "target.json"], cwd=cls.home, capture_output=True, text=True, timeout=60, check=False)
+
+    def found(self, text):
+        """Codes of what was refuted or refused; that the file is no longer the manifest's is not counted."""
+        (self.out / "podman/run.args").write_text(text)
+        done = self.agp("verify", "changed.agp", "out", "--format", "concise")
+        return set(re.findall(r"AGP500[124]", done.stdout + done.stderr)), done.stdout + done.stderr
+
+    def test_unchanged(self):
+        self.assertEqual(self.found(self.args)[0], set())
+
+    def test_each_line_is_needed(self):
+        lines = self.args.splitlines(keepends=True)
+        for i, line in enumerate(lines):
+            codes, text = self.found("".join(lines[:i] + lines[i + 1:]))
+            with self.subTest(line.strip()):
+                self.assertEqual(bool(codes), line.strip() not in WITHOUT, text)
+
+    def test_changes(self):
+        for old, new in CHANGES:
+            with self.subTest(new):
+                self.assertEqual(self.args.count(old), 1, old)
+                codes, text = self.found(self.args.replace(old, new))
+                self.assertTrue(codes, text)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

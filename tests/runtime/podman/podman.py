@@ -1,0 +1,197 @@
+"""The stack `podman` by the commands of its manifest. Each attempt that the policy refuses is made in a container with all
+capabilities first, with the same programs and files, where it must succeed: a refusal is then the layer's."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+AGP = sys.argv[1]
+
+POLICY = """agp 1
+
+policy agp-podman-test {{
+  isolation container ephemeral
+  file {{
+    allow read, exec "/tools/**"
+    allow read, write "/work/**"
+    allow read "/input/**"
+    deny write "/work/keep/**"
+  }}
+  syscall {{ allow @default }}
+  env {{ set "PATH" = "/tools" }}
+  limit {{
+    cpu 1
+    memory 128 MiB
+    pids 32
+    time {time}
+    files 256
+  }}
+  run {{
+    command "/tools/busybox", "sh", "/input/{script}"
+    user 65534:65534
+    mount "{home}/tools" at "/tools" readonly
+    mount "{home}/input" at "/input" readonly
+    mount tmpfs at "/work" writable size 16 MiB
+  }}
+  accept narrower write "/work/keep/**" because "it is a mount point"
+}}
+"""
+
+# id -> (shell text that succeeds or fails, does it succeed under the policy?). All succeed without it.
+ATTEMPTS = {
+    "read input": ("cat /input/file", True),
+    "write work": ("echo x > /work/file && cat /work/file", True),
+    "run a tool": ("/tools/busybox true", True),
+    "null device": ("echo x > /dev/null", True),
+    "write input": ("echo x > /input/new", False),
+    "run from work": ("cp /tools/busybox /work/true && chmod 755 /work/true && /work/true", False),
+    "write a refused directory": ("mkdir -p /work/keep && echo x > /work/keep/x", False),
+    "put another directory there": ("mkdir -p /work/keep && mv /work/keep /work/other", False),
+    "write the root": ("echo x > /new", False),
+    "write below /run": ("echo x > /run/new", False),
+    "read the hosts file": ("cat /etc/hosts", False),
+    "read the passwd file": ("cat /etc/passwd", False),
+    "list terminals": ("ls /dev/pts", False),
+    "read the files of /sys": ("cat /sys/kernel/mm/transparent_hugepage/enabled || cat /sys/kernel/uevent_seqnum", False),
+    "open a random device": ("head -c 1 /dev/urandom", False),
+    "mount": ("mkdir -p /work/m && mount -t tmpfs none /work/m", False),
+    "own namespaces": ("unshare -U true", False),
+    "300 open files": ("ulimit -n 300", False),
+    "200 MiB": ("dd if=/input/large of=/dev/null bs=200M count=1", False),
+    "other networks": ("test $(ls /proc/sys/net/ipv4/conf | grep -cvE '^(all|default|lo)$') != 0", False),
+    "many processes": ("for i in $(seq 64); do sleep 60 & p=\"$p $!\"; done; kill $p; set -- $p; test $# = 64", False),
+}
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(77)
+
+
+def run(words, **more):
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, **more)
+
+
+class Podman(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.home = pathlib.Path(tempfile.mkdtemp(prefix="agp-podman-"))
+        cls.home.chmod(0o755)
+        for name in ("tools", "input"):
+            (cls.home / name).mkdir(mode=0o755)
+        busybox = cls.home / "tools/busybox"
+        shutil.copy(shutil.which("busybox"), busybox)
+        for applet in run([busybox, "--list"]).stdout.split():
+            if applet != "busybox":
+                (cls.home / "tools" / applet).symlink_to("busybox")
+        (cls.home / "input/file").write_text("x")
+        with open(cls.home / "input/large", "wb") as large:
+            large.truncate(300 << 20)
+        lines = [f"( {text} ) >/dev/null 2>&1 && echo '{name}=yes' || echo '{name}=no'" for name, (text, _) in ATTEMPTS.items()]
+        (cls.home / "input/attempts").write_text("\n".join(["echo user=$(id -u):$(id -g)", "echo files=$(ulimit -n)",
+                                                           "echo set=$(env | cut -d= -f1 | sort | tr '\\n' ' ')",
+                                                           "grep -E '^(CapBnd|NoNewPrivs|Seccomp):' /proc/self/status", *lines]) + "\n")
+        (cls.home / "input/wait").write_text("exec sleep 1000.125\n")
+        record = json.loads(run([AGP, "targets", "linux-6.18"]).stdout)
+        record.update(name="podman-here", stack="podman")
+        (cls.home / "target.json").write_text(json.dumps(record))
+        (cls.home / "agp.toml").write_text("")
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.home)
+
+    def build(self, script, time):
+        policy = self.home / f"{script}.agp"
+        policy.write_text(POLICY.format(time=time, script=script, home=self.home))
+        out = self.home / f"{script}.out"
+        done = run([AGP, "build", policy, "--target", self.home / "target.json", "-o", out])
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return out
+
+    def start(self, out):
+        """The stack's commands in their order: what `run` gave, and what stands where afterwards."""
+        stack = json.loads((out / "manifest.json").read_text())["stack"]
+        self.assertEqual(stack["name"], "podman")
+        values = {"{dir}": str(out), "{run}": str(self.home / "run"), "{id}": f"agp-{os.getpid()}"}
+
+        def filled(command):
+            for mark, value in values.items():
+                command = [word.replace(mark, value) for word in command]
+            return command
+
+        try:
+            for command in stack["commands"]["prepare"]:
+                done = run(filled(command))
+                self.assertEqual(done.returncode, 0, f"{command}\n{done.stderr}")
+            done = run(filled(stack["commands"]["run"][0]))
+        finally:
+            for command in stack["commands"]["finally"]:
+                run(filled(command))
+        self.assertFalse((self.home / "run").exists())
+        self.assertEqual(list(pathlib.Path("/sys/fs/cgroup").glob("**/agp-agp-podman-test")), [])
+        return done
+
+    @staticmethod
+    def results(text):
+        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+    def without(self):
+        """The same attempts by a root with all capabilities, whose directories are writable and executable."""
+        storage = self.home / "loose"
+        podman = ["env", "CONTAINERS_CONF=/dev/null", "podman", "--runtime=runc", "--cgroup-manager=cgroupfs", "--events-backend=none",
+                  "--storage-driver=vfs", f"--root={storage}/storage", f"--runroot={storage}/state", f"--tmpdir={storage}/tmp"]
+        root = self.home / "root"
+        root.mkdir()
+        (self.home / "work").mkdir()
+        try:
+            return run([*podman, "run", "--rm", "--cap-add=ALL",
+                        "--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL", "--network=host", "--ulimit=nproc=32768:32768",
+                        "--ulimit=nofile=4096:4096", "--env=PATH=/tools", f"--volume={self.home}/tools:/tools",
+                        f"--volume={self.home}/input:/input", f"--volume={self.home}/work:/work", "--user=0:0", "--rootfs", root,
+                        "/tools/busybox", "sh", "/input/attempts"])
+        finally:
+            shutil.rmtree(storage, ignore_errors=True)
+            (self.home / "input/new").unlink(missing_ok=True)
+
+    def test_attempts(self):
+        loose = self.without()
+        if not loose.stdout:
+            self.skipTest(f"Podman starts no container here: {loose.stderr.strip()}")
+        before = self.results(loose.stdout)
+        impossible = [name for name in ATTEMPTS if before.get(name) != "yes"]
+        for name in impossible:
+            print(f"skipped `{name}`: this kernel refuses it without the layer too")
+        self.assertLessEqual(len(impossible), 3, loose.stdout + loose.stderr)
+        done = self.start(self.build("attempts", "60 s"))
+        after = self.results(done.stdout)
+        for name, (_, permitted) in ATTEMPTS.items():
+            if name not in impossible:
+                with self.subTest(name):
+                    self.assertEqual(after.get(name), "yes" if permitted else "no", done.stdout + done.stderr)
+        self.assertEqual((after["user"], after["files"]), ("65534:65534", "256"))
+        self.assertLessEqual(set(after["set"].split()), {"HOME", "HOSTNAME", "PATH", "PWD", "SHLVL", "TERM", "container"})
+        status = dict(line.split(":\t") for line in done.stdout.splitlines() if ":\t" in line)
+        self.assertEqual((int(status["CapBnd"], 16), status["NoNewPrivs"], status["Seccomp"]), (0, "1", "2"))
+
+    def test_the_time_ends_every_process(self):
+        done = self.start(self.build("wait", "5 s"))
+        self.assertIn(done.returncode, (137, -9), done.stderr)
+        alive = [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if b"1000.125" in (p.read_bytes() if p.exists() else b"")]
+        self.assertEqual(alive, [])
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        skip("needs root, for a network namespace and a container")
+    for program in ("podman", "runc", "busybox", "nft", "ip"):
+        if not shutil.which(program):
+            skip(f"{program} is not installed")
+    outcome = unittest.main(argv=sys.argv[:1], exit=False).result
+    for _, reason in outcome.skipped:
+        print(f"skipped: {reason}")
+    sys.exit(1 if not outcome.wasSuccessful() else 77 if outcome.skipped else 0)
