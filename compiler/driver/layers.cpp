@@ -146,7 +146,7 @@ class Answers {
               const std::optional<std::string>& name, std::vector<Ref> parts) {
     model::PacketSpace& space = *layer.space;
     auto& d = space.diagrams();
-    const bool sends = direction == Direction::Connect, own = stack_.target.stack.starts_with("oci");
+    const bool sends = direction == Direction::Connect, own = model::starts_container(stack_.target.stack);
     const bool forwards = !own && policy_.run.interface;
     if (!own && !forwards && !policy_.run.cgroup && !sends) return;  // by user: what comes in is left open
     const Hook hook = forwards ? Hook::Forward : sends ? Hook::Output : Hook::Input;
@@ -232,7 +232,7 @@ class Answers {
       if (!r.decoded.container) continue;
       const auto& sets = r.decoded.container->capabilities;
       const bool permits = std::all_of(sets.begin(), sets.end(), [&](const auto& s) { return s.contains(a.name); });
-      add("oci", r.decoded.container->artifact, permits, permits ? "given" : "not given", "/process/capabilities");
+      add(r.decoded.container->layer, r.decoded.container->artifact, permits, permits ? "given" : "not given", "/process/capabilities");
     }
   }
   /// A variable that the configuration does not set may still be added by whoever starts it.
@@ -240,7 +240,7 @@ class Answers {
     for (const auto& r : stack_.readings) {
       if (!r.decoded.container) continue;
       for (const auto& [name, value] : r.decoded.container->environment)
-        if (name == a.name) return add("oci", r.decoded.container->artifact, true, "set", "/process/env");
+        if (name == a.name) return add(r.decoded.container->layer, r.decoded.container->artifact, true, "set", "/process/env");
     }
   }
   void on(const model::ToolAction& a) {

@@ -10,7 +10,9 @@ import tempfile
 import unittest
 
 AGP, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
-EXPECTED = {"AGP4005"}  # as for the examples: mounts refuse without a report
+# As for the examples: mounts refuse without a report; and questions that only the author can answer: who reads a
+# checkout before tools outside run what stands in it, whether a job runs what it built, and which addresses a forge or an interface may resolve to.
+EXPECTED = {"AGP4005", "AGP3012", "AGP3013", "AGP3014", "AGP3017", "AGP3093", "AGP3109"}
 VALUES = {"runtime": "node", "model": "mistral", "forge": "codeberg", "resolver": "fd00::53", "proxy": "fd00::10",
           "mirror": "packages.example.com", "within": "10.0.0.0/8", "server": "fd00::20", "workspace": "/srv/work"}
 
