@@ -205,8 +205,8 @@ class Blocks {
     }
   }
 
-  /// What the stack starts is executed behind its own layers. A policy that permits no `exec` at all is not finished: it
-  /// has no finding here.
+  /// What the stack starts is executed behind its own layers. A policy that permits no `exec` at all is not finished:
+  /// it has no finding here.
   void command() {
     if (policy_.run.command.empty() || policy_.audits("file")) return;
     if (std::none_of(policy_.rules.begin(), policy_.rules.end(), [](const Rule& rule) {

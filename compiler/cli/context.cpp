@@ -27,9 +27,8 @@ constexpr std::array unusable_kinds = {&kind::unreadable_file,   &kind::invalid_
                                        &kind::nothing_to_do,     &kind::policy_not_named, &kind::unknown_target,
                                        &kind::invalid_parameter, &kind::cache_unusable,   &kind::invalid_budget};
 /// Findings that mean "a stated limit was reached" or "not decided": exit 3.
-constexpr std::array undecided_kinds = {&kind::file_too_large, &kind::nesting_too_deep, &kind::too_many_files,
-                                        &kind::artifact_unknown, &kind::undecided_check,
-                                        &kind::second_solver_unknown};
+constexpr std::array undecided_kinds = {&kind::file_too_large,   &kind::nesting_too_deep, &kind::too_many_files,
+                                        &kind::artifact_unknown, &kind::undecided_check,  &kind::second_solver_unknown};
 
 bool set_and_not_zero(const char* name) {
   const char* value = std::getenv(name);

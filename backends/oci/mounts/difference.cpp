@@ -98,7 +98,8 @@ Comparison::Comparison(const model::Policy& policy, const MountTree& tree) : pol
     for (const auto* list : {&file->patterns, &file->except})
       for (const auto& p : *list) {
         const bool except = list == &file->except, other = p.pattern.shape() == PathPattern::Shape::Other;
-        patterns_.push_back({&p.pattern, i, except, other, literal_prefix(p.pattern), except || policy.rules[i].effect == model::Effect::Allow});
+        patterns_.push_back({&p.pattern, i, except, other, literal_prefix(p.pattern),
+                             except || policy.rules[i].effect == model::Effect::Allow});
       }
   }
   collect_places();
@@ -260,7 +261,8 @@ Difference Comparison::search(const PathPattern& region, Verbs verbs, const Ques
   std::vector<const Pattern*> rules;
   const std::string prefix = literal_prefix(region);
   for (const Pattern& p : patterns_)
-    if (!apart(p.prefix, prefix) && may_intersect(*p.pattern, region) && (!place || may_intersect(*p.pattern, place->subtree))) {
+    if (!apart(p.prefix, prefix) && may_intersect(*p.pattern, region) &&
+        (!place || may_intersect(*p.pattern, place->subtree))) {
       rules.push_back(&p);
       asked.push_back(p.pattern);
     }
