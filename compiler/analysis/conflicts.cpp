@@ -219,7 +219,8 @@ class Conflicts {
       // a rule's patterns are neighbours, its exceptions the last of them
       const auto list = space_.over(c);
       auto p = std::lower_bound(list.begin(), list.end(), space_.first_pattern(units_[u].rule + 1));
-      for (; p != list.begin() && space_.patterns()[p[-1]].rule == units_[u].rule && space_.patterns()[p[-1]].except; --p)
+      for (; p != list.begin() && space_.patterns()[p[-1]].rule == units_[u].rule && space_.patterns()[p[-1]].except;
+           --p)
         excepts.insert(units_.of_pattern(p[-1]));
     }
     for (const std::uint32_t e : excepts) d.relate(units_[e].span, "this exception takes it away");
@@ -340,10 +341,9 @@ class Conflicts {
       return;
     auto& d = sink_.emit(kind::partly_denied, units_[u].span,
                          fmt::format("`{}` takes a part of {}, and reaches beyond it", text(u),
-                                     grants.size() == 1 ? fmt::format("`{}`", text(*grants.begin()))
-                                     : grants.size() > most
-                                         ? fmt::format("more than {} grants", most)
-                                         : fmt::format("{} grants", grants.size())));
+                                     grants.size() == 1     ? fmt::format("`{}`", text(*grants.begin()))
+                                     : grants.size() > most ? fmt::format("more than {} grants", most)
+                                                            : fmt::format("{} grants", grants.size())));
     d.about(policy_.name).witnessed(space_.witness_text(witness));
     std::size_t shown = 0;
     for (const std::uint32_t g : grants)
@@ -368,10 +368,11 @@ class Conflicts {
       if (kept.empty()) continue;
       removed_[u] = true;
       report(u,
-             cover(kept, [&](std::uint32_t c, const auto& visit) { others(u, c, visit); },
-                   [&](std::uint32_t c, std::uint32_t o) {
-                     return stands_for(o, u) && says_enough(o, u, c) && matching_.has(c, rule(o).effect, o);
-                   }),
+             cover(
+                 kept, [&](std::uint32_t c, const auto& visit) { others(u, c, visit); },
+                 [&](std::uint32_t c, std::uint32_t o) {
+                   return stands_for(o, u) && says_enough(o, u, c) && matching_.has(c, rule(o).effect, o);
+                 }),
              kept.front());
     }
   }
@@ -388,8 +389,8 @@ class Conflicts {
     return out;
   }
 
-  /// What decides on the cell without `u`: the strictest of the others that are at least as strict. A cell that something
-  /// stricter decides is covered as well by what says the same as `u`, and that explains more.
+  /// What decides on the cell without `u`: the strictest of the others that are at least as strict. A cell that
+  /// something stricter decides is covered as well by what says the same as `u`, and that explains more.
   Effect decides(std::uint32_t u, std::uint32_t c) const {
     const Effect effect = rule(u).effect;
     return effect != Effect::Deny && (flags_[c] & Denied) != 0   ? Effect::Deny
@@ -411,7 +412,8 @@ class Conflicts {
     return lasts(rule(o), rule(u));
   }
 
-  /// Calls `visit(unit)` for those that keep the cell's decision without `u`, until it returns true; says whether it did.
+  /// Calls `visit(unit)` for those that keep the cell's decision without `u`, until it returns true; says whether it
+  /// did.
   template <class Visit>
   bool others(std::uint32_t u, std::uint32_t c, const Visit& visit) const {
     const Effect by = decides(u, c);

@@ -94,9 +94,8 @@ class CallCutter {
     if (testing.empty()) {
       // arguments that no use tests are many: one product for all of them
       unsigned free = bits(index++);
-      for (; index < 6 && std::none_of(uses.begin(), uses.end(), [&](std::uint32_t u) {
-               return tests_[u][static_cast<std::size_t>(index)];
-             });
+      for (; index < 6 && std::none_of(uses.begin(), uses.end(),
+                                       [&](std::uint32_t u) { return tests_[u][static_cast<std::size_t>(index)]; });
            ++index)
         free += bits(index);
       return cut(index, uses, size * Count::power_of_two(free));
@@ -124,8 +123,8 @@ class CallCutter {
   }
 
   Space& space_;
-  std::vector<const Use*> all_;               ///< of the call on one architecture
-  std::vector<std::array<bool, 6>> tests_;    ///< by use: which arguments it states conditions on
+  std::vector<const Use*> all_;             ///< of the call on one architecture
+  std::vector<std::array<bool, 6>> tests_;  ///< by use: which arguments it states conditions on
   std::map<std::pair<int, std::vector<std::uint32_t>>, std::vector<ArgumentCell>> cells_;
   const linux::Syscall* call_ = nullptr;
   std::string name_;

@@ -51,9 +51,9 @@ struct Session {
   std::optional<model::Target> target;
   bool unusable = false;
   bool undecided = false;
-  Progress* progress = nullptr;      ///< where a run says how far it is; may be null
-  /// Files on disk that the findings depend on beside the policies (agp.toml, a target record, counts, invariants): path
-  /// and SHA-256.
+  Progress* progress = nullptr;  ///< where a run says how far it is; may be null
+  /// Files on disk that the findings depend on beside the policies (agp.toml, a target record, counts, invariants):
+  /// path and SHA-256.
   std::vector<std::pair<std::string, std::string>> inputs;
 };
 

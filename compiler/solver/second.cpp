@@ -95,7 +95,8 @@ void define(const Terms& terms, std::uint32_t id, std::string& out) {
     return;
   }
   out += fmt::format("(define-fun t{} () {} (", id, sort(n.width));
-  out += n.op == Op::Extract ? fmt::format("(_ extract {} {})", n.value + n.width - 1, n.value) : std::string(word(n.op));
+  out +=
+      n.op == Op::Extract ? fmt::format("(_ extract {} {})", n.value + n.width - 1, n.value) : std::string(word(n.op));
   const std::uint32_t all[] = {n.a, n.b, n.c};
   for (std::size_t i = 0; i < operands(n.op); ++i) out += ' ' + name(terms, all[i]);
   out += "))\n";
@@ -231,8 +232,7 @@ std::string smt_lib(const Terms& terms, std::span<const Term> questions) {
   std::string out = "(set-logic QF_BV)\n";
   for (std::uint32_t id = 0; id < terms.size(); ++id)
     if (used[id]) define(terms, id, out);
-  for (const Term q : questions)
-    out += fmt::format("(push 1)\n(assert {})\n(check-sat)\n(pop 1)\n", name(terms, q.id));
+  for (const Term q : questions) out += fmt::format("(push 1)\n(assert {})\n(check-sat)\n(pop 1)\n", name(terms, q.id));
   return out;
 }
 
@@ -250,9 +250,10 @@ Opinions second_opinion(const Terms& terms, std::span<const Term> questions, con
     if (!answer) {
       // an error shifts what comes behind it: nothing of it is about a question any more
       std::fill(out.said.begin(), out.said.end(), Said::Unknown);
-      if (out.fault.empty()) out.fault = count == questions.size()
-                                        ? "it says more than was asked"
-                                        : fmt::format("it says `{}`", rest.substr(0, std::min<std::size_t>(end, 200)));
+      if (out.fault.empty())
+        out.fault = count == questions.size()
+                        ? "it says more than was asked"
+                        : fmt::format("it says `{}`", rest.substr(0, std::min<std::size_t>(end, 200)));
       return out;
     }
     out.said[count++] = *answer;

@@ -12,9 +12,9 @@
 namespace agp::solver {
 
 struct SecondSolver {
-  std::string program;  ///< its path, executed as it is: "/usr/bin/cvc5"
-  std::chrono::milliseconds timeout{10000};  ///< for each question
-  std::chrono::milliseconds startup{10000};  ///< once, for reading all of them
+  std::string program;                            ///< its path, executed as it is: "/usr/bin/cvc5"
+  std::chrono::milliseconds timeout{10000};       ///< for each question
+  std::chrono::milliseconds startup{10000};       ///< once, for reading all of them
   std::uint64_t memory = std::uint64_t{2} << 30;  ///< bytes of address space
 };
 

@@ -39,8 +39,7 @@ constexpr std::size_t largest = 200'000;
 
 class Redecide {
  public:
-  Redecide(const model::Policy& policy, const Space& space, const solver::SecondSolver& solver,
-           diagnostics::Sink& sink)
+  Redecide(const model::Policy& policy, const Space& space, const solver::SecondSolver& solver, diagnostics::Sink& sink)
       : policy_(policy),
         space_(space),
         solver_(solver),
@@ -72,8 +71,9 @@ class Redecide {
 
   void unknown(const std::string& why) {
     sink_
-        .emit(kind::second_solver_unknown, policy_.name_span,
-              fmt::format("what is said of `{}` was not all decided again: `{}`: {}", policy_.name, solver_.program, why))
+        .emit(
+            kind::second_solver_unknown, policy_.name_span,
+            fmt::format("what is said of `{}` was not all decided again: `{}`: {}", policy_.name, solver_.program, why))
         .about(policy_.name);
   }
 
@@ -120,7 +120,8 @@ class Redecide {
   }
 
   Term address_term(const char* which, const model::AddressSet& set) {
-    const Term high = terms_.variable(std::string(which) + "_high", 64), low = terms_.variable(std::string(which) + "_low", 64);
+    const Term high = terms_.variable(std::string(which) + "_high", 64),
+               low = terms_.variable(std::string(which) + "_low", 64);
     const auto at_least = [&](Term h, Term l, Term x, Term y) {  // (x, y) <= (h, l)
       return terms_.either(terms_.less(x, h), terms_.both(terms_.equal(x, h), terms_.less_equal(y, l)));
     };
@@ -129,9 +130,8 @@ class Redecide {
       const auto half = [&](model::Bits128 bits, int shift) {
         return terms_.constant(64, static_cast<std::uint64_t>(bits >> shift));
       };
-      any = terms_.either(
-          any, terms_.both(at_least(high, low, half(r.first.bits, 64), half(r.first.bits, 0)),
-                           at_least(half(r.last.bits, 64), half(r.last.bits, 0), high, low)));
+      any = terms_.either(any, terms_.both(at_least(high, low, half(r.first.bits, 64), half(r.first.bits, 0)),
+                                           at_least(half(r.last.bits, 64), half(r.last.bits, 0), high, low)));
     }
     return any;
   }
@@ -172,7 +172,8 @@ class Redecide {
     const auto over = space_.over(c);
     Term out = terms_.boolean(true);
     for (const Member& m : group.members)
-      out = terms_.both(out, std::binary_search(over.begin(), over.end(), m.pattern) ? m.holds : terms_.negate(m.holds));
+      out =
+          terms_.both(out, std::binary_search(over.begin(), over.end(), m.pattern) ? m.holds : terms_.negate(m.holds));
     return out;
   }
 

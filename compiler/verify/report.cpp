@@ -91,7 +91,8 @@ void report(const model::Policy& policy, std::span<const Obligation> obligations
   for (const Obligation& o : obligations) {
     if (!o.open.empty())
       sink.emit(kind::second_solver_unknown, policy.name_span,
-                fmt::format("what is proved of `{}` was not all decided again: the second solver: {}", o.artifact, o.open))
+                fmt::format("what is proved of `{}` was not all decided again: the second solver: {}", o.artifact,
+                            o.open))
           .about(policy.name)
           .labelled(fmt::format("decided once: {}", o.statement));
     o.verdict.match([](const solver::Proved&) {}, [&](const Witness& w) { refuted(policy, o, w, sink); },

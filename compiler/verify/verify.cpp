@@ -303,9 +303,9 @@ class FilterCheck {
       } else if ((opinions.said[q] == solver::Said::Sat) != satisfied) {
         finding->disputed = true;
         finding->refuted.reset();
-        finding->unknown = fmt::format("{}: {} finds {}, `{}` {}", about, session_->version(),
-                                       satisfied ? "a difference" : "none", options_.second->program,
-                                       satisfied ? "none" : "one");
+        finding->unknown =
+            fmt::format("{}: {} finds {}, `{}` {}", about, session_->version(), satisfied ? "a difference" : "none",
+                        options_.second->program, satisfied ? "none" : "one");
       }
     }
   }

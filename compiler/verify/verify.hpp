@@ -61,7 +61,7 @@ struct Obligation {
   std::string statement;  ///< one sentence for reports, lower case
   Verdict verdict;
   std::string_view thing = "system call";  ///< what the layer decides about, as a sentence names one of it
-  bool disputed = false;  ///< two solvers contradict each other: a bug, and the verdict is unknown
+  bool disputed = false;                   ///< two solvers contradict each other: a bug, and the verdict is unknown
   std::string open = {};  ///< why the second solver left a question of it open; empty: it did not, or was not asked
 };
 

@@ -46,6 +46,11 @@ bool is_star_at_end(const PathPattern& p, std::size_t i) {
   return tokens.size() == 1 && tokens[0].kind == model::PathToken::Kind::AnyRun;
 }
 
+/// No path is, or lies beneath, both: most pairs of patterns, and cheaper to see than anything else about them.
+bool apart(std::string_view a, std::string_view b) {
+  return a != b && a != "/" && b != "/" && !model::is_beneath(a, b) && !model::is_beneath(b, a);
+}
+
 bool meet(const PathPattern& a, std::size_t i, const PathPattern& b, std::size_t j, std::vector<char>& failed) {
   const std::size_t n = a.components.size(), m = b.components.size();
   if (i == n && j == m) return true;
@@ -93,7 +98,8 @@ Comparison::Comparison(const model::Policy& policy, const MountTree& tree) : pol
     for (const auto* list : {&file->patterns, &file->except})
       for (const auto& p : *list) {
         const bool except = list == &file->except, other = p.pattern.shape() == PathPattern::Shape::Other;
-        patterns_.push_back({&p.pattern, i, except, other, except || policy.rules[i].effect == model::Effect::Allow});
+        patterns_.push_back({&p.pattern, i, except, other, literal_prefix(p.pattern),
+                             except || policy.rules[i].effect == model::Effect::Allow});
       }
   }
   collect_places();
@@ -113,6 +119,7 @@ void Comparison::collect_places() {
   for (auto& [path, place] : places) {
     place.node = model::path_node(path);
     place.subtree = model::path_subtree(path);
+    place.base = path;
     places_.push_back(std::move(place));
   }
 }
@@ -197,8 +204,10 @@ Point Comparison::point(Verb verb, const std::vector<std::size_t>& rules, const 
 
 Difference Comparison::find(const PathPattern& region, Verbs verbs, const Question& question, Within within) const {
   Difference found = find_sample(region, verbs, question, within);
+  const std::string prefix = literal_prefix(region);
   for (const Place& p : places_) {
     if (found.action || found.undecided) return found;
+    if (apart(p.base, prefix)) continue;
     const bool here = within.mount == Cause::none || within.mount == p.mount;
     if (!p.scaffold && here && is_cut(region, &p)) found = search(region, verbs, question, &p);
   }
@@ -225,8 +234,9 @@ Difference Comparison::find_sample(const PathPattern& region, Verbs verbs, const
 bool Comparison::is_cut(const PathPattern& region, const Place* place) const {
   if (place && !may_intersect(region, place->subtree)) return false;
   if (region.shape() == PathPattern::Shape::Other) return true;
+  const std::string prefix = literal_prefix(region);
   for (const Pattern& p : patterns_)
-    if (p.other && p.opens && may_intersect(*p.pattern, region) &&
+    if (p.other && p.opens && !apart(p.prefix, prefix) && may_intersect(*p.pattern, region) &&
         (!place || may_intersect(*p.pattern, place->subtree)))
       return true;
   const auto [first, last] = range(region);
@@ -249,15 +259,17 @@ Difference Comparison::search(const PathPattern& region, Verbs verbs, const Ques
                               bool list) const {
   std::vector<const PathPattern*> asked{&region};
   std::vector<const Pattern*> rules;
+  const std::string prefix = literal_prefix(region);
   for (const Pattern& p : patterns_)
-    if (may_intersect(*p.pattern, region) && (!place || may_intersect(*p.pattern, place->subtree))) {
+    if (!apart(p.prefix, prefix) && may_intersect(*p.pattern, region) &&
+        (!place || may_intersect(*p.pattern, place->subtree))) {
       rules.push_back(&p);
       asked.push_back(p.pattern);
     }
   const std::size_t excluded = asked.size() + (place ? 1 : 0);
   if (place) asked.push_back(&place->subtree);
   for (const Place& p : places_) {
-    if (place && !model::is_beneath(p.node.base(), place->node.base())) continue;
+    if (apart(p.base, prefix) || (place && !model::is_beneath(p.base, place->base))) continue;
     if (may_intersect(p.node, region)) asked.push_back(&p.node);
     if (!p.scaffold && may_intersect(p.subtree, region)) asked.push_back(&p.subtree);
   }

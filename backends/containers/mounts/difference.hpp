@@ -51,13 +51,15 @@ class Comparison {
     const model::PathPattern* pattern;
     std::size_t rule;
     bool except;
-    bool other;  ///< neither one node nor one subtree
-    bool opens;  ///< can turn a refused path into a permitted one, or the other way round, within a cell
+    bool other;          ///< neither one node nor one subtree
+    std::string prefix;  ///< literal_prefix: every path that matches is this one or lies beneath it
+    bool opens;          ///< can turn a refused path into a permitted one, or the other way round, within a cell
   };
   struct Place {
     std::size_t mount = Cause::none;
     bool scaffold = false;
     model::PathPattern node, subtree;
+    std::string base;  ///< of both
   };
   struct Sample {
     std::string path;

@@ -25,7 +25,8 @@ TEST(Second, MeansTheSameByEveryOperator) {
     const Term a = t.constant(width, va), b = t.constant(width, vb);
     const Term x = t.variable("a" + std::to_string(n), width), y = t.variable("b" + std::to_string(n), width);
     const auto op = static_cast<Op>(static_cast<std::size_t>(Op::BvAnd) + n % 9);
-    const unsigned low = static_cast<unsigned>(random() % width), part = 1 + static_cast<unsigned>(random() % (width - low));
+    const unsigned low = static_cast<unsigned>(random() % width),
+                   part = 1 + static_cast<unsigned>(random() % (width - low));
     const unsigned half = width / 2 + 1;
     const Term same[] = {t.equal(t.binary(op, x, y), t.binary(op, a, b)),
                          t.equal(t.less(x, y), t.less(a, b)),
