@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "compiler/source/strict_json.hpp"
+
 namespace agp::imported {
 namespace {
 
@@ -194,20 +196,11 @@ class Engine {
 
 std::variant<EngineProfile, std::string> resolve_engine_profile(std::string_view json, const Machine& machine) {
   // The decoder of the result refuses a key that stands twice; here the source would already have lost one of them.
-  std::vector<std::set<std::string>> open;
-  std::string twice;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) open.emplace_back();
-    if (event == Json::parse_event_t::object_end) open.pop_back();
-    if (event == Json::parse_event_t::key && !open.back().insert(value.get<std::string>()).second)
-      twice = value.get<std::string>();
-    return depth <= 16;
-  };
-  const Json source = Json::parse(json.begin(), json.end(), watch, false);
-  if (source.is_discarded()) return "it is not JSON";
-  if (!twice.empty()) return fmt::format("the key `{}` stands twice in one object", twice);
+  std::string why;
+  const auto document = source::parse_strict_json(json, 16, why);
+  if (!document) return why;
   try {
-    return Engine(machine).run(source);
+    return Engine(machine).run(*document);
   } catch (const Refused& refused) {
     return refused.why;
   } catch (const Json::exception& e) {

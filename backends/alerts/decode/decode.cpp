@@ -6,10 +6,10 @@
 #include <initializer_list>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "backends/alerts/format.hpp"
 #include "compiler/model/advisory_layer.hpp"
+#include "compiler/source/strict_json.hpp"
 
 // Bytes -> the lines of each alert, as docs/reference/network.md describes the format.
 namespace agp::backends::alerts {
@@ -123,18 +123,10 @@ model::AlertEntry alert(const Value& v) {
 }
 
 model::AlertLayer read(const Artifact& artifact) {
-  std::vector<std::set<std::string>> open;
-  std::string twice;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) open.emplace_back();
-    if (event == Json::parse_event_t::object_end) open.pop_back();
-    if (event == Json::parse_event_t::key && !open.back().insert(value.get<std::string>()).second)
-      twice = value.get<std::string>();
-    return depth <= 8;  // the format has five; what lies deeper is dropped here and refused by its type below
-  };
-  const Json json = Json::parse(artifact.bytes.begin(), artifact.bytes.end(), watch, false);
-  if (json.is_discarded()) throw Refused{"it is not JSON"};
-  if (!twice.empty()) throw Refused{fmt::format("the key `{}` stands twice in one object", twice)};
+  std::string why;
+  const auto parsed = source::parse_strict_json(artifact.bytes, 8, why);  // the format has five levels
+  if (!parsed) throw Refused{why};
+  const Json& json = *parsed;
   const Value root(json, "");
   root.keys({"schema", "policy", "alerts"}, {"log"});
   root["schema"].must_be(format::schema);

@@ -8,10 +8,10 @@
 #include <initializer_list>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "backends/approvals/format.hpp"
 #include "compiler/model/advisory_layer.hpp"
+#include "compiler/source/strict_json.hpp"
 
 // Bytes -> rules on tools, as docs/reference/network.md describes the format.
 namespace agp::backends::approvals {
@@ -28,19 +28,10 @@ struct Refused {
 }
 
 Json parse(std::string_view bytes) {
-  std::vector<std::set<std::string>> open;
-  std::string twice;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) open.emplace_back();
-    if (event == Json::parse_event_t::object_end) open.pop_back();
-    if (event == Json::parse_event_t::key && !open.back().insert(value.get<std::string>()).second)
-      twice = value.get<std::string>();
-    return depth <= 8;  // the format has four; what lies deeper is dropped here and refused by its type below
-  };
-  Json json = Json::parse(bytes.begin(), bytes.end(), watch, false);
-  if (json.is_discarded()) throw Refused{"it is not JSON"};
-  if (!twice.empty()) throw Refused{fmt::format("the key `{}` stands twice in one object", twice)};
-  return json;
+  std::string why;
+  auto json = source::parse_strict_json(bytes, 8, why);  // the format has four levels
+  if (!json) throw Refused{why};
+  return std::move(*json);
 }
 
 void keys(const Json& object, const std::string& at, std::initializer_list<std::string_view> needed,

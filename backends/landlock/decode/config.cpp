@@ -8,6 +8,7 @@
 
 #include "backends/landlock/format.hpp"
 #include "compiler/linux/landlock.hpp"
+#include "compiler/source/strict_json.hpp"
 
 namespace agp::backends::landlock {
 namespace {
@@ -25,19 +26,10 @@ struct Refused {
 [[noreturn]] void refuse(std::string why) { throw Refused{std::move(why)}; }
 
 Json parse(std::string_view bytes) {
-  std::vector<std::set<std::string>> open;
-  std::string twice;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) open.emplace_back();
-    if (event == Json::parse_event_t::object_end) open.pop_back();
-    if (event == Json::parse_event_t::key && !open.back().insert(value.get<std::string>()).second)
-      twice = value.get<std::string>();
-    return depth <= 8;  // the format has five; what lies deeper is dropped here and refused by its type below
-  };
-  Json json = Json::parse(bytes.begin(), bytes.end(), watch, false);
-  if (json.is_discarded()) refuse("it is not JSON");
-  if (!twice.empty()) refuse(fmt::format("the key `{}` stands twice in one object", twice));
-  return json;
+  std::string why;
+  auto json = source::parse_strict_json(bytes, 8, why);  // the format has five levels
+  if (!json) refuse(why);
+  return std::move(*json);
 }
 
 class Reader {

@@ -4,10 +4,10 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "backends/oci/decode/mounts.hpp"
 #include "backends/oci/format.hpp"
+#include "compiler/source/strict_json.hpp"
 
 namespace agp::backends::oci {
 namespace {
@@ -127,19 +127,11 @@ void read_linux(const Section& linux, model::Container& out) {
     for (const auto& [key, value] : sysctls->members()) out.sysctls[key] = value.text();
 }
 
-/// Two members of one name: readers differ in which of them counts.
 Json parse(const std::string& bytes) {
-  std::vector<std::set<std::string>> open;
-  const auto watch = [&](int, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) open.emplace_back();
-    if (event == Json::parse_event_t::object_end) open.pop_back();
-    if (event == Json::parse_event_t::key && !open.back().insert(value.get<std::string>()).second)
-      throw Refusal{fmt::format("it has two members `{}` in one object", value.get<std::string>())};
-    return true;
-  };
-  Json out = Json::parse(bytes, watch, false);
-  if (out.is_discarded()) throw Refusal{"it is not JSON"};
-  return out;
+  std::string why;
+  auto out = source::parse_strict_json(bytes, 64, why);  // what is read here has less than ten levels
+  if (!out) throw Refusal{why};
+  return std::move(*out);
 }
 
 model::Container read(const std::string& bytes) {

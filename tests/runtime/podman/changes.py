@@ -17,7 +17,7 @@ policy changed {
   isolation container ephemeral
   file {
     allow read, exec "/usr/bin/**"
-    allow read, write "/work/**"
+    allow read, write "/workspace/**"
     allow read "/input/**"
   }
   syscall { allow @default }
@@ -33,7 +33,7 @@ policy changed {
     command "/usr/bin/true", "--user=0:0"
     user 65534:65534
     mount "/srv/input" at "/input" readonly
-    mount tmpfs at "/work" writable size 16 MiB
+    mount tmpfs at "/workspace" writable size 16 MiB
   }
 }
 """
@@ -61,16 +61,16 @@ CHANGES = [
     ("--pids-limit=32", "--pids-limit=31"),
     ("--ulimit=nofile=256:256", "--ulimit=nofile=256:257"),
     ("--ulimit=nproc=32768:32768", "--ulimit=nproc=16:16"),
-    ("--env=PATH=/usr/bin", "--env=PATH=/work"),
+    ("--env=PATH=/usr/bin", "--env=PATH=/workspace"),
     ("--env=PATH=/usr/bin", "--env=PATH"),
-    ("--env=PATH=/usr/bin", "--env=PATH=/usr/bin\n--env=LD_PRELOAD=/work/x"),
+    ("--env=PATH=/usr/bin", "--env=PATH=/usr/bin\n--env=LD_PRELOAD=/workspace/x"),
     ("dst=/input,bind-nonrecursive,readonly,", "dst=/input,bind-nonrecursive,"),
     ("dst=/input,bind-nonrecursive,", "dst=/input,"),
     ("src=/srv/input,", "src=/srv,"),
     ("src=/srv/input,", "src=/srv/../etc,"),
     ("dst=/usr/bin,bind-nonrecursive,readonly,nosuid,nodev", "dst=/usr/bin,bind-nonrecursive,readonly,nosuid,nodev,noexec"),
-    ("--tmpfs=/work:rw,nosuid,nodev,noexec,", "--tmpfs=/work:rw,nosuid,nodev,"),
-    ("--tmpfs=/work:rw,", "--tmpfs=/work:ro,"),
+    ("--tmpfs=/workspace:rw,nosuid,nodev,noexec,", "--tmpfs=/workspace:rw,nosuid,nodev,"),
+    ("--tmpfs=/workspace:rw,", "--tmpfs=/workspace:ro,"),
     ("size=16777216", "size=16777217"),
     ("mode=0777", "mode=0755"),
     ("localhost/agp-root:latest", "docker.io/library/debian:12"),

@@ -17,9 +17,9 @@ policy agp-podman-test {{
   isolation container ephemeral
   file {{
     allow read, exec "/tools/**"
-    allow read, write "/work/**"
+    allow read, write "/workspace/**"
     allow read "/input/**"
-    deny write "/work/keep/**"
+    deny write "/workspace/keep/**"
   }}
   syscall {{ allow @default }}
   env {{ set "PATH" = "/tools" }}
@@ -35,22 +35,22 @@ policy agp-podman-test {{
     user 65534:65534
     mount "{home}/tools" at "/tools" readonly
     mount "{home}/input" at "/input" readonly
-    mount tmpfs at "/work" writable size 16 MiB
+    mount tmpfs at "/workspace" writable size 16 MiB
   }}
-  accept narrower write "/work/keep/**" because "it is a mount point"
+  accept narrower write "/workspace/keep/**" because "it is a mount point"
 }}
 """
 
 # id -> (shell text that succeeds or fails, does it succeed under the policy?). All succeed without it.
 ATTEMPTS = {
     "read input": ("cat /input/file", True),
-    "write work": ("echo x > /work/file && cat /work/file", True),
+    "write work": ("echo x > /workspace/file && cat /workspace/file", True),
     "run a tool": ("/tools/busybox true", True),
     "null device": ("echo x > /dev/null", True),
     "write input": ("echo x > /input/new", False),
-    "run from work": ("cp /tools/busybox /work/true && chmod 755 /work/true && /work/true", False),
-    "write a refused directory": ("mkdir -p /work/keep && echo x > /work/keep/x", False),
-    "put another directory there": ("mkdir -p /work/keep && mv /work/keep /work/other", False),
+    "run from work": ("cp /tools/busybox /workspace/true && chmod 755 /workspace/true && /workspace/true", False),
+    "write a refused directory": ("mkdir -p /workspace/keep && echo x > /workspace/keep/x", False),
+    "put another directory there": ("mkdir -p /workspace/keep && mv /workspace/keep /workspace/other", False),
     "write the root": ("echo x > /new", False),
     "write below /run": ("echo x > /run/new", False),
     "read the hosts file": ("cat /etc/hosts", False),
@@ -58,7 +58,7 @@ ATTEMPTS = {
     "list terminals": ("ls /dev/pts", False),
     "read the files of /sys": ("cat /sys/kernel/mm/transparent_hugepage/enabled || cat /sys/kernel/uevent_seqnum", False),
     "open a random device": ("head -c 1 /dev/urandom", False),
-    "mount": ("mkdir -p /work/m && mount -t tmpfs none /work/m", False),
+    "mount": ("mkdir -p /workspace/m && mount -t tmpfs none /workspace/m", False),
     "own namespaces": ("unshare -U true", False),
     "300 open files": ("ulimit -n 300", False),
     "200 MiB": ("dd if=/input/large of=/dev/null bs=200M count=1", False),
@@ -152,7 +152,7 @@ class Podman(unittest.TestCase):
             return run([*podman, "run", "--rm", "--cap-add=ALL",
                         "--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL", "--network=host", "--ulimit=nproc=32768:32768",
                         "--ulimit=nofile=4096:4096", "--env=PATH=/tools", f"--volume={self.home}/tools:/tools",
-                        f"--volume={self.home}/input:/input", f"--volume={self.home}/work:/work", "--user=0:0", "--rootfs", root,
+                        f"--volume={self.home}/input:/input", f"--volume={self.home}/workspace:/work", "--user=0:0", "--rootfs", root,
                         "/tools/busybox", "sh", "/input/attempts"])
         finally:
             shutil.rmtree(storage, ignore_errors=True)

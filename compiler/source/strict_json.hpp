@@ -1,0 +1,14 @@
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace agp::source {
+
+/// JSON in which no name stands twice in one object: readers differ in which of the two counts (RFC 8259, section 4).
+/// Nothing when it is refused, and `why` says so: "it is not JSON", "the key `x` stands twice in one object". What lies
+/// deeper than `depth` is dropped, for the caller's checks of types to refuse. O(bytes × log of an object's members).
+std::optional<nlohmann::json> parse_strict_json(std::string_view bytes, int depth, std::string& why);
+
+}  // namespace agp::source
