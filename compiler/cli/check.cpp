@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "compiler/bundle/replace.hpp"
@@ -16,6 +17,7 @@
 #include "compiler/driver/fix.hpp"
 #include "compiler/driver/tree.hpp"
 #include "compiler/driver/workers.hpp"
+#include "compiler/source/disk.hpp"
 
 namespace agp::cli {
 namespace {
@@ -109,12 +111,43 @@ void fix(Context& context, driver::Options& options, std::string& diff) {
                           kept));
 }
 
+/// Nothing is written over what an earlier run had found when this one did not find all.
+void write_baseline(Context& context, const driver::Session& session, const std::string& text) {
+  const std::string& path = *context.settings.write_baseline;
+  const source::Resolved real = source::resolve(path);
+  const auto is_read = [&] {
+    for (source::FileId id = 0; real.path && session.project && id < session.files.size(); ++id)
+      if (session.project->disk_path(id) == *real.path) return true;
+    return false;
+  };
+  if (session.unusable || text.empty())
+    context.err(fmt::format("agp check: `{}` is not written, since not everything could be checked\n",
+                            diagnostics::visible(path)));
+  else if (is_read())
+    context.usage({fmt::format("`{}` is one of the files that are checked", path), {}});
+  else if (!write_whole(path, text))
+    context.usage({fmt::format("`{}` can't be written", path), {}});
+}
+
+/// A path that leads through a symbolic link, and where to; else nothing. What is changed is the file that was named.
+std::optional<UsageError> through_link(const std::string& path) {
+  std::error_code error;
+  const std::string named = std::filesystem::absolute(path, error).lexically_normal().string();
+  const source::Resolved real = source::resolve(path);
+  if (error || !real.path || *real.path == named || *real.path + "/" == named) return std::nullopt;
+  return UsageError{fmt::format("`{}` leads through a symbolic link, and `--fix` changes no file behind one", path),
+                    fmt::format("name `{}`", *real.path)};
+}
+
 int run_check(Context& context) {
   const Settings& settings = context.settings;
   if (settings.dry_run && !settings.fix) return context.usage({"`--dry-run` goes with `--fix`", {}});
   const auto& words = settings.arguments;
   if (settings.fix && std::find(words.begin(), words.end(), "-") != words.end())
     return context.usage({"`--fix` changes files, and standard input is none", {}});
+  if (settings.fix)
+    for (const std::string& word : words)
+      if (const auto wrong = through_link(word)) return context.usage(*wrong);
   driver::Options from = settings.driver;
   std::string diff;
   if (settings.fix) fix(context, from, diff);
@@ -136,8 +169,7 @@ int run_check(Context& context) {
       context.out(one.text + (settings.verbose ? counts_text(one) : "") + '\n');
   if (settings.write_budget && !write_whole(*settings.write_budget, driver::budget_text(report.policies)))
     context.usage({fmt::format("`{}` can't be written", *settings.write_budget), {}});
-  if (settings.write_baseline && !session.unusable && !write_whole(*settings.write_baseline, report.baseline))
-    context.usage({fmt::format("`{}` can't be written", *settings.write_baseline), {}});
+  if (settings.write_baseline) write_baseline(context, session, report.baseline);
   write_depfile(context, session);
   if (settings.verbose && settings.cache)
     context.err(

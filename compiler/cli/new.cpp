@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <map>
 #include <set>
@@ -21,6 +20,7 @@
 #include "compiler/diagnostics/text.hpp"
 #include "compiler/model/address.hpp"
 #include "compiler/model/path_pattern.hpp"
+#include "compiler/sema/values.hpp"
 #include "compiler/syntax/format.hpp"
 
 namespace agp::cli {
@@ -202,21 +202,15 @@ std::string wrong_address(std::string_view text) {
   return model::parse_v4(text) || model::parse_v6(text) ? "" : "it is not an address such as 10.0.0.53";
 }
 std::string wrong_network(std::string_view text) {
-  const std::size_t slash = std::min(text.find('/'), text.size());
-  const std::string_view digits = text.substr(std::min(slash + 1, text.size()));
-  const auto v4 = model::parse_v4(text.substr(0, slash)), v6 = model::parse_v6(text.substr(0, slash));
-  unsigned length = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-  if ((!v4 && !v6) || error != std::errc() || end != digits.data() + digits.size() || length > (v4 ? 32u : 128u))
-    return "it is not a network such as 10.0.0.0/8";
+  const bool prefix = text.find('/') != text.npos && text.find_first_of("[]-") == text.npos;
+  if (!prefix || !sema::parse_value(text, sema::Value::Type::Address, false))
+    return "it is not a network such as 10.0.0.0/8, without host bits";
   return {};
 }
 std::string wrong_host(std::string_view text) {
-  const bool ends = text.empty() || text.size() > 253 || text.front() == '.' || text.back() == '.';
-  if (ends || !plain(text, "-.") || text.find('.') == text.npos || text.find("..") != text.npos ||
-      model::parse_v4(text))
-    return "it is not a host's name such as packages.example.com";
-  return {};
+  if (text.find('.') == text.npos || text.starts_with('*')) return "it is not a host's name such as packages.example.com";
+  const std::string fault = sema::host_fault(text);
+  return fault.empty() ? "" : "it " + fault;
 }
 std::string wrong_directory(std::string_view text) {
   if (!model::is_canonical_path(text) || text == "/" || !plain(text, "/-_.+@,:="))
@@ -249,7 +243,7 @@ int run_new(Context& context) {
     return context.finish();
   }
   if (const auto wrong = make_file(path, *text)) return context.usage(*wrong);
-  context.out(path + "\n");
+  context.out(diagnostics::visible(path) + "\n");
   context.err(fmt::format("agp new: a policy of the kind `{}`; edit its paths, then `agp check {}`\n", kind->name,
                           diagnostics::visible(path)));
   return context.finish();

@@ -76,8 +76,8 @@ const CommandRow rows[] = {
      "KIND: coding, reviewer, research, data-analysis, browser, ci-runner, package-installer, mcp-fetch,\n"
      "mcp-filesystem, mcp-git, mcp-postgres, mcp-sqlite. FILE is made and never overwritten; default: the policy's "
      "name\n"
-     "with `.agp`; `-`: standard output. What is written passes `agp check` and `agp test`; its paths and limits are\n"
-     "yours to edit.",
+     "with `.agp`; `-`: standard output. What is written compiles, and has tests; findings that `agp check` has of it\n"
+     "are about what you know best. Its paths and limits are yours to edit.",
      run_new, new_kinds},
     {Fmt, "fmt", "[--check|--diff] [PATH…]", "put policy files into canonical layout",
      "Files are replaced one by one, each as a whole, keeping their mode. `-` formats standard input to standard "

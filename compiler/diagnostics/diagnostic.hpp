@@ -51,6 +51,8 @@ struct Diagnostic {
   std::string help;  ///< what to type
   std::vector<Edit> edits;
   std::string policy;  ///< the policy concerned; empty for a whole file
+  /// Findings at the same place that this one says already: who accepts it, accepts these.
+  std::vector<const Kind*> stands_for;
 
   Diagnostic() = default;
   Diagnostic(const Kind& k, source::Span span, std::string text)

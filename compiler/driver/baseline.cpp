@@ -9,6 +9,7 @@
 #include "compiler/diagnostics/text.hpp"
 #include "compiler/source/digest.hpp"
 #include "compiler/source/disk.hpp"
+#include "compiler/source/strict_json.hpp"
 
 namespace agp::driver {
 namespace {
@@ -18,31 +19,42 @@ using diagnostics::Diagnostic;
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view schema = "agp-baseline/1";
-constexpr std::size_t largest = 64u << 20, most_named = 8;
+constexpr std::size_t largest = 64u << 20, most_named = 8, most_alike = 1'000'000;
 
-KnownFinding key(const source::Files& files, const Diagnostic& d) {
+/// The finding, and each that it stands for: a wide grant that is known does not make known what a line that is gone
+/// took out of it.
+std::set<KnownFinding> keys(const source::Files& files, const Diagnostic& d) {
   using diagnostics::valid_utf8;
-  return {d.primary.known() ? valid_utf8(files.get(d.primary.file).path) : std::string(), valid_utf8(d.policy),
-          diagnostics::code_text(*d.kind), valid_utf8(diagnostics::line_text(files, d.primary))};
+  KnownFinding one{d.primary.known() ? valid_utf8(files.get(d.primary.file).path) : std::string(), valid_utf8(d.policy),
+                   diagnostics::code_text(*d.kind), valid_utf8(diagnostics::line_text(files, d.primary))};
+  std::set<KnownFinding> out{one};
+  for (const diagnostics::Kind* k : d.stands_for) {
+    one.code = diagnostics::code_text(*k);
+    out.insert(one);
+  }
+  return out;
 }
 
 std::optional<Baseline> parse(const std::string& text, std::string& fault) {
-  const Json value = Json::parse(text, nullptr, false);
-  if (!value.is_object() || value.value("schema", Json()) != schema || !value.contains("findings") ||
+  const auto document = source::parse_strict_json(text, 8, fault);
+  if (!document) return std::nullopt;
+  const nlohmann::json& value = *document;
+  if (!value.is_object() || value.value("schema", nlohmann::json()) != schema || !value.contains("findings") ||
       !value["findings"].is_array()) {
     fault = fmt::format("it is no object with `\"schema\": \"{}\"` and `\"findings\"`", schema);
     return std::nullopt;
   }
   Baseline out;
-  for (const Json& one : value["findings"]) {
+  for (const nlohmann::json& one : value["findings"]) {
     const auto word = [&](const char* name) {
-      const Json found = one.is_object() ? one.value(name, Json()) : Json();
+      const nlohmann::json found = one.is_object() ? one.value(name, nlohmann::json()) : nlohmann::json();
       return found.is_string() ? std::optional(found.get<std::string>()) : std::nullopt;
     };
     const auto path = word("path"), policy = word("policy"), code = word("code"), rule = word("rule");
-    const Json count = one.is_object() ? one.value("count", Json(1)) : Json();
-    if (!path || !policy || !code || !rule || !count.is_number_unsigned() || count.get<std::uint64_t>() == 0) {
-      fault = "a finding has no `path`, `policy`, `code` or `rule`, or its `count` is not a number from 1";
+    const nlohmann::json count = one.is_object() ? one.value("count", nlohmann::json(1u)) : nlohmann::json();
+    if (!path || !policy || !code || !rule || !count.is_number_unsigned() || count.get<std::uint64_t>() == 0 ||
+        count.get<std::uint64_t>() > most_alike) {
+      fault = fmt::format("a finding has no `path`, `policy`, `code` or `rule`, or its `count` is not 1 to {}", most_alike);
       return std::nullopt;
     }
     const diagnostics::Kind* k = diagnostics::find_kind(*code);
@@ -81,8 +93,14 @@ std::optional<Baseline> read_baseline(Session& session) {
 void leave_out(const source::Files& files, std::vector<Diagnostic>& findings, Baseline& left) {
   std::erase_if(findings, [&](const Diagnostic& d) {
     if (!diagnostics::is_lint(*d.kind)) return false;
-    const auto at = left.find(key(files, d));
-    return at != left.end() && at->second > 0 && at->second-- > 0;
+    const std::set<KnownFinding> all = keys(files, d);
+    const bool known = std::all_of(all.begin(), all.end(), [&](const KnownFinding& one) {
+      const auto at = left.find(one);
+      return at != left.end() && at->second > 0;
+    });
+    if (known)
+      for (const KnownFinding& one : all) --left[one];
+    return known;
   });
 }
 
@@ -111,7 +129,7 @@ std::string take_baseline(Session& session) {
   Baseline known;
   std::erase_if(session.sink.all(), [&](const Diagnostic& d) {
     if (!diagnostics::is_lint(*d.kind)) return false;
-    ++known[key(session.files, d)];
+    for (const KnownFinding& one : keys(session.files, d)) ++known[one];
     return true;
   });
   session.sink.drop_repeated();

@@ -149,7 +149,8 @@ struct TestResult {
   model::Decision expected = model::Decision::Allow, observed = model::Decision::Allow;
   std::vector<source::Span> rules;  ///< behind the observed decision
   std::vector<LayerAnswer> layers;  ///< with artifacts: what decides
-  bool passed() const { return expected == observed; }
+  bool undecided = false;           ///< with artifacts: they could not be read, or no layer decides
+  bool passed() const { return !undecided && expected == observed; }
 };
 struct TestReport {
   std::vector<TestResult> results;

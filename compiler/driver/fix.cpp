@@ -137,6 +137,7 @@ FixReport fix(Session& session, std::span<const std::string> paths) {
   const auto input = check_input(session, paths);
   if (!input || session.sink.errors() > 0) return report;
   Fixer fixer(session, *input);
+  if (session.unusable) return report;  // of a baseline that can't be read nobody knows what it would leave out
   for (const FileId file : input->files) fixer.fix(file, report);
   return report;
 }

@@ -14,6 +14,7 @@
 #include "compiler/driver/session.hpp"
 #include "compiler/import/engine_profile.hpp"
 #include "compiler/import/policy_text.hpp"
+#include "compiler/source/strict_json.hpp"
 #include "compiler/syntax/format.hpp"
 
 // The text is proved, not what it was made from: it goes through the same parser as any policy, and its meaning is
@@ -95,13 +96,15 @@ class Import {
     std::string bytes = std::move(one[0].bytes);
     const auto known = kind_of(bytes);
     if (const auto* k = std::get_if<ArtifactKind>(&known); k && *k == ArtifactKind::Oci) {
-      const auto json = nlohmann::json::parse(bytes, nullptr, false);
+      std::string why;
+      const auto json = source::parse_strict_json(bytes, 32, why);
       const nlohmann::json::json_pointer section("/linux/seccomp");
-      if (!json.is_object() || !json.contains(section)) {
-        refuse(kind::unknown_artifact, fmt::format("`{}` has no `/linux/seccomp`", file_));
+      if (!json || !json->is_object() || !json->contains(section)) {
+        refuse(kind::unknown_artifact,
+               fmt::format("`{}`: {}", file_, json ? "it has no `/linux/seccomp`" : why));
         return false;
       }
-      bytes = json.at(section).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      bytes = json->at(section).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     }
     auto resolved = imported::resolve_engine_profile(bytes, machine_);
     if (const auto* why = std::get_if<std::string>(&resolved)) {

@@ -116,6 +116,7 @@ class ArtifactTests {
       const bool all = source::node_kind(own, true) == source::NodeKind::Directory;
       at->second = decode_stack(session_, test.policy, all ? own : directory_);
     }
+    out.undecided = !at->second;
     if (!at->second) return;
     out.rules.clear();
     model::Decision by_policy = out.observed;
@@ -123,11 +124,14 @@ class ArtifactTests {
     for (const auto& action : line.actions) {
       auto answers = layer_answers(*at->second, test.policy, action);
       const auto decision = decision_of(answers);
-      if (!decision) undecided_by_layers(session_, test.policy, action);
-      out.observed = strictest(out.observed, decision.value_or(out.expected));
+      if (decision)
+        out.observed = strictest(out.observed, *decision);
+      else
+        undecided_by_layers(session_, test.policy, action);
+      out.undecided = out.undecided || !decision;
       out.layers.insert(out.layers.end(), answers.begin(), answers.end());
     }
-    if (out.observed != by_policy) disagree(session_, test.policy, line.text, by_policy, out.observed);
+    if (!out.undecided && out.observed != by_policy) disagree(session_, test.policy, line.text, by_policy, out.observed);
   }
 
  private:
@@ -202,7 +206,7 @@ TestReport test(Session& session, std::span<const std::string> paths, const std:
     }
   }
   for (const TestResult& r : report.results) {
-    if (r.passed()) continue;
+    if (r.passed() || r.undecided) continue;
     auto& d =
         session.sink.emit(kind::test_failed, r.span,
                           fmt::format("`{}` is {}, expected {}", r.action, decided(r.observed), to_string(r.expected)));

@@ -123,6 +123,7 @@ void pass(Io& io, Diagnostic& d) {
   pass(io, d.help);
   pass(io, d.edits);
   pass(io, d.policy);
+  pass(io, d.stands_for);
 }
 
 template <class Io>

@@ -64,6 +64,14 @@ class Look {
     return policy_.run.rootfs == "/" ? path : policy_.run.rootfs + (path == "/" ? "" : path);
   }
 
+  /// What is beneath it was not looked at: nothing is said to hold.
+  void unseen(const std::string& host) {
+    permitted_ = there_ = false;
+    session_.sink.emit(kind::unreadable_file, {}, fmt::format("`{}` of the root file system can't be looked into", host))
+        .about(policy_.name);
+    session_.undecided = true;
+  }
+
   void lacks(source::Span span, std::string message) {
     there_ = false;
     session_.sink.emit(kind::rootfs_lacks, span, std::move(message)).about(policy_.name);
@@ -127,7 +135,12 @@ class Look {
       }
       check(p, h, verbs);
       const auto names = root_.names(h);
-      for (const std::string& name : names.value_or(std::vector<std::string>{})) {
+      if (!names) {
+        const auto look = root_.look(h);
+        if (look.node && look.node->kind == NodeKind::Directory) unseen(h);
+        continue;
+      }
+      for (const std::string& name : *names) {
         const std::string child = (p == "/" ? "" : p) + "/" + name;
         const std::string child_host = (h == "/" ? "" : h) + "/" + name;
         // A link is a path of its own target; a mount shows something else here.
@@ -144,6 +157,7 @@ class Look {
   /// Every verb of the rule that the policy allows here.
   void check(const std::string& path, const std::string& host, Verbs verbs) {
     const Root::Look found = root_.look(host);
+    if (!found.node || found.node->kind == NodeKind::Directory) entries(path, host, verbs);
     if (!found.node) return;
     ++refused_.looked;
     for (const Verb verb : {Verb::Read, Verb::List, Verb::Exec, Verb::Modify}) {
@@ -164,6 +178,28 @@ class Look {
         refused_.why = why;
       }
       return;
+    }
+  }
+
+  /// Making and removing need the directory: of one, any name in it; of what is not there yet, the one above.
+  void entries(const std::string& path, const std::string& host, Verbs verbs) {
+    const Root::Look here = root_.look(host);
+    const std::string directory = here.node ? host : model::parent_path(host);
+    const std::string entry = here.node ? (path == "/" ? "" : path) + "/agp-other" : path;
+    const Root::Look found = here.node ? here : root_.look(directory);
+    if (!found.node || found.node->kind != NodeKind::Directory) return;
+    for (const Verb verb : {Verb::Create, Verb::Delete}) {
+      if ((verbs & static_cast<Verbs>(verb)) == 0) continue;
+      if (model::decide(policy_, model::FileAction{verb, entry}).decision != model::Decision::Allow) continue;
+      ++refused_.looked;
+      bool way = may(*found.node, Write) && may(*found.node, Search);
+      for (const Root::Node& d : found.way) way = way && may(d, Search);
+      if (way) continue;
+      if (refused_.count++ == 0) {
+        refused_.path = entry;
+        refused_.verb = verb;
+        refused_.why = fmt::format("the mode of `{}` gives this user `{}`", directory, bits_text(bits_of(*found.node)));
+      }
     }
   }
 

@@ -28,7 +28,7 @@ struct TreeReport {
   std::size_t files = 0;
   std::size_t kept = 0;  ///< of them, those that an earlier run had checked
   std::vector<CheckedPolicy> policies;
-  std::string baseline;  ///< of `take_baseline`
+  std::string baseline;  ///< of `take_baseline`; empty when a file could not be checked
 };
 /// Findings go to the session's sink, the texts that they are about to its files. Neither depends on `jobs`, on the
 /// cache, or on the order in which processes come to an end.

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "compiler/linux/syscalls.hpp"
 #include "compiler/source/strict_json.hpp"
 
 namespace agp::imported {
@@ -60,8 +61,9 @@ linux::Version version(const std::string& text, const std::string& at) {
   const auto dot = text.find('.');
   const char *first = text.data(), *last = first + text.size();
   const auto major = std::from_chars(first, dot == std::string::npos ? last : first + dot, out.major);
-  if (dot == std::string::npos || major.ec != std::errc() ||
-      std::from_chars(first + dot + 1, last, out.minor).ec != std::errc())
+  const auto minor = std::from_chars(dot == std::string::npos ? last : first + dot + 1, last, out.minor);
+  if (dot == std::string::npos || major.ec != std::errc() || major.ptr != first + dot || minor.ec != std::errc() ||
+      minor.ptr != last)
     throw Refused{fmt::format("`{}` is no kernel version", at)};
   return out;
 }
@@ -110,7 +112,10 @@ class Engine {
 
   EngineProfile run(const Json& source) {
     if (!source.is_object()) throw Refused{"it is not a JSON object"};
+    spelt(source, "", {"archMap", "defaultErrno"});
+    errno_of(source, "", "defaultErrno", "defaultErrnoRet");
     Json plain = source;
+    plain.erase("defaultErrno");
     architectures(source, plain);
     plain.erase("archMap");
     if (plain.contains("syscalls") && !plain["syscalls"].is_null()) {
@@ -124,6 +129,22 @@ class Engine {
   }
 
  private:
+  static void spelt(const Json& object, const std::string& at, std::initializer_list<std::string_view> known) {
+    if (const auto key = source::misspelt(object, known))
+      throw Refused{fmt::format("`{}/{}` is a field in another spelling", at, *key)};
+  }
+  /// Podman reads the name of an errno where Docker reads the number alone: they must say the same.
+  static void errno_of(const Json& object, const std::string& at, const char* name, const char* number) {
+    const auto text = object.find(name);
+    if (text == object.end() || text->is_null() || *text == "") return;
+    const auto value = text->is_string() ? linux::find_errno(text->get<std::string>()) : std::nullopt;
+    if (!value) throw Refused{fmt::format("`{}/{}` is no errno", at, name)};
+    const auto other = object.find(number);
+    if (other == object.end() || !other->is_number_integer() || other->get<std::int64_t>() != *value)
+      throw Refused{fmt::format("`{0}/{1}` says {2}, and `{0}/{3}` does not: engines differ in which they read", at, name,
+                                text->get<std::string>(), number)};
+  }
+
   void architectures(const Json& source, Json& plain) {
     const auto map = source.find("archMap");
     if (map != source.end() && map->is_array() && !map->empty()) {
@@ -150,6 +171,9 @@ class Engine {
   void entry(Json entry, std::size_t index, Json& kept) {
     const std::string at = fmt::format("/syscalls/{}", index);
     if (!entry.is_object()) throw Refused{fmt::format("`{}` is not an object", at)};
+    spelt(entry, at, {"name", "includes", "excludes", "comment", "errno"});
+    errno_of(entry, at, "errno", "errnoRet");
+    entry.erase("errno");
     if (const auto name = entry.find("name"); name != entry.end() && name->is_string() && *name != "") {
       if (entry.contains("names") && !entry["names"].empty())
         throw Refused{fmt::format("`{}` has both `name` and `names`", at)};

@@ -36,8 +36,16 @@ std::set<std::string> directories(const Policy& policy) {
     if (const auto* body = std::get_if<FileBody>(&rule.body))
       for (const auto& p : body->patterns)
         if (const auto& c = p.pattern.components;
-            c.size() > 1 && c[0].literal() && c[0].literal_text() == "home" && c[1].literal())
-          out.insert("/home/" + c[1].literal_text());
+            c.size() > 1 && c[0].literal() && c[0].literal_text() == "home" && !c[1].any_depth)
+          for (const auto& alternative : c[1].alternatives) {
+            std::string name;  // one that the alternative matches
+            for (const PathToken& t : alternative)
+              if (t.kind == PathToken::Kind::Literal)
+                name += static_cast<char>(t.byte);
+              else
+                name += t.kind == PathToken::Kind::AnyRun ? any_entry : "q";
+            out.insert("/home/" + name);
+          }
   return out;
 }
 

@@ -46,7 +46,14 @@ void write_and_exec(Context& context) {
     if (cell.exec == ~std::size_t{0} || cell.write == ~std::size_t{0}) continue;
     const auto runs = files.granting(cell.exec), writes = files.granting(cell.write);
     if (runs.empty() || writes.empty()) continue;
-    const Context::Place run = place(runs.front()), write = place(writes.front());
+    const Context::Place write = place(writes.front());
+    // Of the rules that execute it, the first that nobody accepts: an `agp-allow` is about its own rule.
+    Context::Place run;
+    const bool open = std::any_of(runs.begin(), runs.end(), [&](const analysis::PatternRef& ref) {
+      run = place(ref);
+      return !context.suppressed(kind::write_and_exec, run.span, run.statement);
+    });
+    if (!open) continue;
     if (std::find(told.begin(), told.end(), run.span) != told.end()) continue;
     told.push_back(run.span);
     auto& d = context.report(kind::write_and_exec, run,
@@ -90,7 +97,11 @@ void secret_and_exit(Context& context) {
   ask("std.guard.credentials.project", Sort::File, false);
   ask("std.guard.environment.secrets", Sort::Env, false);
   if (secrets.empty()) return;
-  const Exit& out = exits.front();
+  const auto open = std::find_if(exits.begin(), exits.end(), [&](const Exit& e) {
+    return !context.suppressed(kind::secret_and_exit, e.place.span, e.place.statement);
+  });
+  if (open == exits.end()) return;
+  const Exit& out = *open;
   const bool grave = std::any_of(secrets.begin(), secrets.end(), [](const Secret& s) { return s.grave; });
   auto& d = context.report(
       kind::secret_and_exit, out.place,

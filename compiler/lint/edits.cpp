@@ -16,7 +16,8 @@ bool blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 std::optional<std::size_t> rest_of_line(std::string_view text, std::size_t at) {
   while (at < text.size() && blank(text[at])) ++at;
   if (at == text.size() || text[at] == '\n') return at;
-  if (text.substr(at, 2) != "//") return std::nullopt;
+  // A comment that documents what follows is not this line's.
+  if (text.substr(at, 2) != "//" || text.substr(at, 3) == "///") return std::nullopt;
   return std::min(text.find('\n', at), text.size());
 }
 
@@ -75,12 +76,14 @@ void Layout::put(source::FileId file, const Place& place, const std::string& lin
   const auto at = [&](std::size_t offset) {
     return source::Span{file, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(offset)};
   };
+  const bool carriage = end && *end > 0 && text[*end - 1] == '\r';
+  const std::string stop = carriage ? "\r\n" : "\n";
   if (!end)
     d.edit(at(place.after), place.indent.empty() ? "\n" + line + "\n" : " " + line);
   else if (*end == text.size())
-    d.edit(at(*end), (place.apart ? "\n\n" : "\n") + place.indent + line);
+    d.edit(at(*end), (place.apart ? stop + stop : stop) + place.indent + line);
   else
-    d.edit(at(*end + 1), (place.apart ? "\n" : "") + place.indent + line + "\n");
+    d.edit(at(*end + 1), (place.apart ? stop : "") + place.indent + line + stop);
 }
 
 void Layout::include_guard(const model::Policy& policy, std::string_view guard, std::string_view argument,

@@ -66,6 +66,7 @@ void absorb(std::vector<Finding>& findings) {
           continue;
         gone[f] = true;
         names.insert(d.kind->name);
+        whole.stands_for.push_back(d.kind);
         whole.severity = std::max(whole.severity, d.severity);
       }
     }

@@ -100,6 +100,8 @@ bool takes_in(const model::NamePattern& n, std::string_view host) {
 NameRisk risk_of(const model::NamePattern& n) {
   if (n.beneath && (n.name.find('.') == std::string::npos || in(n.name, suffixes))) return NameRisk::PublicSuffix;
   if (n.beneath && in(n.name, tenants)) return NameRisk::Shared;
+  // Each service and region of this provider has a domain of its own with names for everybody.
+  if (n.beneath && n.name.ends_with(".amazonaws.com")) return NameRisk::Shared;
   const auto has = [&](auto&& list) {
     return std::any_of(std::begin(list), std::end(list), [&](std::string_view host) { return takes_in(n, host); });
   };

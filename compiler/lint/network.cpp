@@ -20,6 +20,8 @@ namespace kind = diagnostics::kind;
 namespace {
 
 constexpr Bits128 one = 1;
+/// More ports than these are all of them, whatever the few that are left out.
+constexpr std::uint32_t most_ports = 60000;
 
 Bits128 v4_size(const Numbers& numbers) {
   Bits128 sum = 0;
@@ -50,6 +52,19 @@ const AddressSet& inside() {
     return out;
   }();
   return all;
+}
+
+std::uint32_t count_of(const PortSet& ports) {
+  std::uint32_t out = 0;
+  for (const PortRange& r : ports.ranges()) out += r.last - r.first + 1u;
+  return out;
+}
+
+/// Half of the addresses of IPv4 or of global IPv6, or more.
+bool everybody(const AddressSet& set) {
+  Numbers numbers;
+  for (const AddressRange& r : set.ranges()) numbers.push_back({r.first.bits, r.last.bits});
+  return v4_size(numbers) >= one << 31 || v6_size(numbers) >= one << 124;
 }
 
 bool meets(const Numbers& numbers, const AddressSet& set) {
@@ -133,15 +148,15 @@ void endpoint(Context& context, const Rule& rule, const NetBody& body, const Pla
   const Context::Place place = context.place(rule, e.span, e.text);
   const bool ports = has(body.protocols, Protocol::Tcp) || has(body.protocols, Protocol::Udp);
   if (body.direction == Direction::Listen) {
-    const bool everybody = e.pattern.addresses.contains(Address::v4(0)) || e.pattern.addresses.contains(Address{0});
-    if (everybody && !body.from && ports)
+    const bool everywhere = e.pattern.addresses.contains(Address::v4(0)) || e.pattern.addresses.contains(Address{0});
+    if (everywhere && ports && (!body.from || everybody(*body.from)))
       context
           .report(kind::open_listener, place,
                   fmt::format("`{}` takes connections on every interface from everybody", place.text))
           .helped("name an address to listen on, or say `from ADDRESSES`");
     return;
   }
-  if (ports && e.pattern.ports.is_all())
+  if (ports && count_of(e.pattern.ports) > most_ports)
     context.report(kind::any_port, place, fmt::format("`{}` permits every port", place.text))
         .helped("name the ports: `:443`, `:[80, 443]`, `:8000-8999`");
   if (!e.pattern.name) return;
@@ -216,14 +231,19 @@ std::vector<Exit> wide_exits(Context& context, Reach& net) {
     sum.ports = size_of(n->ports);
     sum.cells.push_back(c);
   });
+  const auto wide = [](const Sum& sum) { return sum.v4 >= one << 31 || sum.v6 >= one << 124; };
+  // Of all ranges of ports together: two rules that share them out are as wide as one.
+  std::map<Protocol, Bits128> ports;
+  for (const auto& [key, sum] : sums)
+    if (wide(sum)) ports[key.first] += sum.ports;
   std::vector<Exit> out;
   for (const auto& [key, sum] : sums) {
-    if (sum.v4 < one << 31 && sum.v6 < one << 124) continue;
+    if (!wide(sum)) continue;
     for (const std::size_t c : sum.cells) {
       // what is permitted of the inside is no way to everybody
       if (within(where->net(c)->addresses, inside())) continue;
       for (const auto& ref : net.granting(c)) {
-        Exit exit{place_of(context, net, ref), where->witness_text(c), sum.ports > 60000};
+        Exit exit{place_of(context, net, ref), where->witness_text(c), ports[key.first] > most_ports};
         const auto same = std::find_if(out.begin(), out.end(), [&](const Exit& e) { return e.place == exit.place; });
         if (same == out.end())
           out.push_back(std::move(exit));

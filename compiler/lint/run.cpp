@@ -71,23 +71,25 @@ std::vector<std::string> shown(const Policy& policy, const std::string& host) {
   return out;
 }
 
+void source_of(Context& context, const Mount& m) {
+  for (std::string host = *m.source; host != "/"; host = parent_path(host))
+    for (const std::string& path : shown(context.policy, host)) {
+      if (!replaceable(context.policy, path)) continue;
+      auto& d = context.report(kind::mount_source_writable, m.span, m.span,
+                               fmt::format("the agent may replace `{}`, and `{}` is mounted at `{}` the next time",
+                                           path, *m.source, m.target));
+      d.witnessed(fmt::format("create \"{}\"", path));
+      d.note("a symbolic link put there leads the next mount wherever the agent likes");
+      d.helped("mount from a directory that no policy of the agent may write");
+      for (const std::size_t r : decide(context.policy, FileAction{Verb::Create, path}).rules)
+        d.relate(context.place(context.policy.rules[r], context.policy.rules[r].span, "").span, "permitted here");
+      return;
+    }
+}
+
 void sources(Context& context) {
-  for (const Mount& m : context.policy.run.mounts) {
-    if (!m.source) continue;
-    for (std::string host = *m.source; host != "/"; host = parent_path(host))
-      for (const std::string& path : shown(context.policy, host)) {
-        if (!replaceable(context.policy, path)) continue;
-        auto& d = context.report(kind::mount_source_writable, m.span, m.span,
-                                 fmt::format("the agent may replace `{}`, and `{}` is mounted at `{}` the next time",
-                                             path, *m.source, m.target));
-        d.witnessed(fmt::format("create \"{}\"", path));
-        d.note("a symbolic link put there leads the next mount wherever the agent likes");
-        d.helped("mount from a directory that no policy of the agent may write");
-        for (const std::size_t r : decide(context.policy, FileAction{Verb::Create, path}).rules)
-          d.relate(context.place(context.policy.rules[r], context.policy.rules[r].span, "").span, "permitted here");
-        return;
-      }
-  }
+  for (const Mount& m : context.policy.run.mounts)
+    if (m.source) source_of(context, m);
 }
 
 void image(Context& context) {
@@ -98,18 +100,20 @@ void image(Context& context) {
     if (told || (space.verbs(c) & verbs_write) == 0) return;
     const auto action = std::get<FileAction>(space.witness(c));
     if (mount_of(context.policy, action.path)) return;
-    const auto refs = files.granting(c);
-    if (refs.empty()) return;
-    const Rule& rule = files.rule(refs.front().rule);
-    const auto& p = std::get<FileBody>(rule.body).patterns[refs.front().pattern];
-    const Context::Place place = context.place(rule, p.span, p.text);
-    context
-        .report(kind::image_writable, place,
-                fmt::format("`{}` permits writing in the root file system `{}`, beside every mount", place.text,
-                            context.policy.run.rootfs))
-        .witnessed(space.witness_text(c))
-        .helped("mount what may be written: `mount tmpfs at \"DIR\" writable size 64 MiB`");
-    told = true;
+    for (const auto& ref : files.granting(c)) {
+      const Rule& rule = files.rule(ref.rule);
+      const auto& p = std::get<FileBody>(rule.body).patterns[ref.pattern];
+      const Context::Place place = context.place(rule, p.span, p.text);
+      if (context.suppressed(kind::image_writable, place.span, place.statement)) continue;
+      context
+          .report(kind::image_writable, place,
+                  fmt::format("`{}` permits writing in the root file system `{}`, beside every mount", place.text,
+                              context.policy.run.rootfs))
+          .witnessed(space.witness_text(c))
+          .helped("mount what may be written: `mount tmpfs at \"DIR\" writable size 64 MiB`");
+      told = true;
+      return;
+    }
   });
 }
 

@@ -22,6 +22,7 @@ inline constexpr std::uint64_t fs_execute = 1, fs_write_file = 2, fs_read_file =
 inline constexpr std::uint64_t net_bind_tcp = 1, net_connect_tcp = 2, net_bind_udp = 4, net_connect_send_udp = 8;
 // LANDLOCK_SCOPE_*: what reaches out of the domain; no exceptions
 inline constexpr std::uint64_t scope_abstract_unix_socket = 1, scope_signal = 2;
+inline constexpr int abi_of_scopes = 6;
 
 enum class Sort : std::uint8_t { Fs, Net, Scope };
 

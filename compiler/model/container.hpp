@@ -51,6 +51,8 @@ struct Container {
   std::string workdir, hostname;
   std::uint32_t uid = 0, gid = 0;
   std::vector<std::uint32_t> groups;
+  std::optional<std::uint32_t> umask;  ///< the runtime's own where there is none
+  std::string cgroup;                  ///< its path, as the runtime takes it
   std::vector<std::pair<std::string, std::string>> environment;
   std::array<std::set<std::string>, 5> capabilities;
   bool no_new_privileges = false;

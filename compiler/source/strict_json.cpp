@@ -23,4 +23,25 @@ std::optional<nlohmann::json> parse_strict_json(std::string_view bytes, int dept
   return json;
 }
 
+namespace {
+
+/// Also with the two letters outside ASCII that fold to `s` and `k`.
+std::string folded(std::string key) {
+  for (const auto& [from, to] : {std::pair{"\xc5\xbf", "s"}, std::pair{"\xe2\x84\xaa", "k"}})
+    for (std::size_t at; (at = key.find(from)) != std::string::npos;)
+      key.replace(at, std::string_view(from).size(), to);
+  for (char& c : key)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return key;
+}
+
+}  // namespace
+
+std::optional<std::string> misspelt(const nlohmann::json& object, std::initializer_list<std::string_view> known) {
+  for (const auto& item : object.items())
+    for (const std::string_view name : known)
+      if (item.key() != name && folded(item.key()) == folded(std::string(name))) return item.key();
+  return std::nullopt;
+}
+
 }  // namespace agp::source

@@ -38,6 +38,9 @@ class ContainerComparison {
     bounds();
     section("linux");
     namespaces();
+    value("the file mode creation mask", a_.umask ? fmt::format("{:04o}", *a_.umask) : "the runtime's",
+          b_.umask ? fmt::format("{:04o}", *b_.umask) : "the runtime's", "/process/user/umask");
+    value("the control group", a_.cgroup, b_.cgroup, "/linux/cgroupsPath");
     value("the host name", a_.hostname, b_.hostname, "/hostname");
     value("sysctls", fmt::format("{}", a_.sysctls), fmt::format("{}", b_.sysctls), "/linux/sysctl");
     members("open the device", a_.devices, b_.devices, "/linux/resources/devices");

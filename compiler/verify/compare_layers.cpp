@@ -73,6 +73,14 @@ class PacketComparison {
     return std::nullopt;
   }
 
+  /// Has the other side a set with this name?
+  bool named(const model::FilledSet& set, std::size_t side) const {
+    const auto& others = layers_[1 - side]->filled;
+    return std::any_of(others.begin(), others.end(), [&](const model::FilledSet& o) {
+      return o.table == set.table && o.name == set.name && o.family == set.family && o.source == set.source;
+    });
+  }
+
   /// What passes, with membership by common numbers beyond those of either layer.
   std::array<Ref, model::hooks> contents(std::size_t side) {
     auto out = layers_[side]->accepted;
@@ -80,7 +88,8 @@ class PacketComparison {
     for (std::size_t i = 0; i < filled.size(); ++i) {
       const auto& set = filled[i];
       Ref in = DecisionDiagrams::no;
-      if (same_set(set, side) || set.elements.empty()) {
+      // Something else fills it, so that it may hold anything; but a live listing has what it holds at that time.
+      if (same_set(set, side) || set.elements.empty() || !named(set, side)) {
         in = space_.member(common(set));
       } else {
         const bool v4 = set.family == PacketFamily::V4;
@@ -237,6 +246,13 @@ std::vector<Comparison> compare_ports(const model::PortLayer& first, const model
   compare_ports_of(found, "listen tcp", first.listen_tcp, second.listen_tcp);
   compare_ports_of(found, "connect udp", first.connect_udp, second.connect_udp);
   compare_ports_of(found, "listen udp", first.listen_udp, second.listen_udp);
+  const auto scope = [&](const char* action, bool a, bool b) {
+    auto& slot = found.slot(a);
+    if (a != b && !slot)
+      slot = Difference{action, a ? "permitted" : "refused", "its scopes", b ? "permitted" : "refused", "its scopes"};
+  };
+  scope("connect to an abstract socket of a process outside", first.outside_sockets, second.outside_sockets);
+  scope("a signal to a process outside", first.outside_signals, second.outside_signals);
   return found.both("landlock", "connection", "evaluation");
 }
 

@@ -132,7 +132,8 @@ class ContainerCheck {
         continue;
       }
       auto decided = model::decide(policy_, action);
-      if (decided.decision != Decision::Allow && !derived(fmt::format("env \"{}\"", name)))
+      // What a runtime sets has a value of the runtime's own, which no artifact states: a stated one is the artifact's.
+      if (decided.decision != Decision::Allow && !(value.empty() && derived(fmt::format("env \"{}\"", name))))
         differs(excess_, model::to_string(action), "set", at, std::move(decided));
     }
     for (const auto& [name, value] : policy_.env_set) {

@@ -384,20 +384,61 @@ Verdict refused_port(const model::Policy& policy, const model::PortLayer& layer)
   return solver::Proved{"evaluation"};
 }
 
+/// Does the layer answer for abstract sockets?
+bool holds_abstract(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
+                    const std::string& layer) {
+  if (target.stack == "launcher" && target.landlock_abi >= linux::landlock::abi_of_scopes) return true;
+  return std::any_of(plan.rows.begin(), plan.rows.end(), [&](const plan::Row& row) {
+    if (row.layer != layer || row.holds != backends::Holds::Exact || row.fact.kind != model::Fact::Kind::Pattern)
+      return false;
+    const auto* body = std::get_if<model::UnixBody>(&policy.rules[row.fact.rule].body);
+    return body && body->direction == model::Direction::Connect && row.fact.pattern >= body->paths.size();
+  });
+}
+
+/// Connecting to an abstract socket of a process outside.
+void verify_abstract(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
+                     const model::PortLayer& layer, std::vector<Obligation>& out) {
+  const model::Action action = model::UnixAction{model::Direction::Connect, std::nullopt};
+  const model::Verdict decided = model::decide(policy, action);
+  const bool permitted = decided.decision != model::Decision::Deny;
+  const auto answer = [&](bool good) -> Verdict {
+    if (good) return solver::Proved{"evaluation"};
+    Witness w;
+    w.action = model::to_string(action);
+    w.decision = decided.decision;
+    w.rules = decided.rules;
+    w.place = "/ruleset/scoped";
+    w.observed = layer.outside_sockets ? "permitted" : "refused";
+    return solver::Refuted<Witness>{w};
+  };
+  if (policy.audits("net"))
+    out.push_back({layer.artifact, layer.layer, "", Direction::Permits, "every abstract socket is permitted",
+                   answer(layer.outside_sockets), "connection"});
+  else if (permitted)
+    out.push_back({layer.artifact, layer.layer, "", Direction::Loss, "abstract sockets that the policy allows are permitted",
+                   answer(layer.outside_sockets), "connection"});
+  else if (holds_abstract(policy, target, plan, layer.layer))
+    out.push_back({layer.artifact, layer.layer, "", Direction::Excess, "no abstract socket of a process outside",
+                   answer(!layer.outside_sockets), "connection"});
+}
+
 }  // namespace
 
-std::vector<Obligation> verify_ports(const model::Policy& policy, std::span<const Reading> readings) {
+std::vector<Obligation> verify_ports(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
+                                     std::span<const Reading> readings) {
   std::vector<Obligation> out;
   for (const Reading& r : readings)
-    for (const auto& l : r.decoded.ports)
-      if (!l->connect_tcp && !l->listen_tcp && !l->connect_udp && !l->listen_udp)
-        continue;
-      else if (policy.audits("net"))
+    for (const auto& l : r.decoded.ports) {
+      verify_abstract(policy, target, plan, *l, out);
+      if (!l->connect_tcp && !l->listen_tcp && !l->connect_udp && !l->listen_udp) continue;
+      if (policy.audits("net"))
         out.push_back({l->artifact, l->layer, "", Direction::Permits, "every port is permitted",
                        refused_port(policy, *l), "connection"});
       else
         out.push_back({l->artifact, l->layer, "", Direction::Loss, "every port that the policy allows is permitted",
                        lost_port(policy, *l), "connection"});
+    }
   return out;
 }
 

@@ -15,7 +15,9 @@ std::vector<Obligation> verify_files(const model::Policy& policy, const model::T
                                      std::span<const std::shared_ptr<const model::InodeLayer>> layers);
 
 /// The ports of rules on addresses and names against the layers that know ports alone: no loss. Excess is not theirs to
-/// answer for, since they can't know addresses.
-std::vector<Obligation> verify_ports(const model::Policy& policy, std::span<const Reading> readings);
+/// answer for, since they can't know addresses. Abstract sockets both ways, where the plan says that the layer holds
+/// them, or nothing else of the stack can: `launcher`, from Landlock ABI 6 on.
+std::vector<Obligation> verify_ports(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
+                                     std::span<const Reading> readings);
 
 }  // namespace agp::verify

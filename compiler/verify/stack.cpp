@@ -55,7 +55,7 @@ std::vector<Obligation> verify_stack(const model::Policy& policy, const model::T
     files.push_back(std::make_shared<model::InodeLayer>(std::move(tree.layer)));
   }
   take(verify_files(policy, target, plan, files));
-  take(verify_ports(policy, readings));
+  take(verify_ports(policy, target, plan, readings));
   for (const Reading& r : readings) {
     for (const auto& layer : r.decoded.tools) take(verify_tools(policy, *layer, options.today));
     for (const auto& layer : r.decoded.alerts) take(verify_alerts(policy, target, *layer));

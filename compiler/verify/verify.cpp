@@ -71,7 +71,9 @@ class FilterCheck {
     }
     out.push_back(obligation(Direction::Excess, excess_));
     out.push_back(obligation(Direction::Loss, loss_));
-    if (clone_has_conditions_) out.push_back(obligation(Direction::Errno, errno_));
+    // Also where the second solver has something to say about the question whether `clone` has conditions.
+    if (clone_has_conditions_ || errno_.disputed || !errno_.open.empty())
+      out.push_back(obligation(Direction::Errno, errno_));
     return out;
   }
 

@@ -64,7 +64,7 @@ def main():
             print(f"< {old}\n> {new}\nis no refactoring: {status} {found}")
         same += 1
     print(f"{count} edits, each of one region a direction; {same} refactorings proved; {wrong} wrong")
-    sys.exit(1 if wrong or count < 50 else 0)
+    sys.exit(1 if wrong or count < 50 or same < 10 else 0)
 
 
 if __name__ == "__main__":

@@ -75,6 +75,18 @@ class New(unittest.TestCase):
                        "std.egress.forges.codeberg", "resolver [fd00::53]", "10.0.0.0/8", 'mount "/srv/work"'):
             self.assertIn(wanted, text)
 
+    def test_a_value_that_is_none(self):
+        good = {"--resolver": "10.0.0.53", "--mirror": "packages.example.com", "--within": "10.0.0.0/8"}
+        for option, value in (("--mirror", "a.1"), ("--mirror", "Packages.Example.COM"), ("--mirror", "a" * 70 + ".com"),
+                              ("--mirror", "*.example.com"), ("--mirror", "10.0.0.1"), ("--within", "10.1.2.3/8"),
+                              ("--within", "::ffff:1.2.3.4/100"), ("--within", "10.0.0.1"), ("--within", "[fd00::]/8"),
+                              ("--resolver", "10.0.0.0/8"), ("--resolver", "x")):
+            with self.subTest(option, value=value):
+                words = [w for pair in {**good, option: value}.items() for w in pair]
+                run = agp("new", "ci-runner", "bad.agp", *words, cwd=self.dir)
+                self.assertEqual((run.returncode, run.stdout), (2, ""), run.stderr)
+                self.assertFalse((self.dir / "bad.agp").exists())
+
     def test_nothing_is_overwritten(self):
         kept, link = self.dir / "coding.agp", self.dir / "link.agp"
         kept.write_text("kept")

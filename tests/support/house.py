@@ -77,6 +77,8 @@ def arrow_fault(path, to):
             return "is in a folder that the drawing does not have"
         return "" if DRAWING.index(there[1]) >= DRAWING.index(here[1]) else "stands above in the drawing"
     # A backend knows the model and the facts of Linux, and never another backend.
+    if path.name == "format.hpp" and there[-1] != "format.hpp":
+        return "is code: a format.hpp has constants, and may include another format.hpp alone"
     if there[0] == "compiler":
         return "" if there[1] in ("model", "linux", "source") else "is not for backends"
     if to in FOR_BACKENDS or str(path) == "backends/registry.cpp":

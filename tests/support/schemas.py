@@ -3,6 +3,7 @@
 schema, where the folder `shared/data` beside the checkout has it; JUnit, which has no schema, by another reader's eyes."""
 import json
 import pathlib
+import re
 import sys
 import tempfile
 
@@ -54,6 +55,12 @@ def main():
         counts["passed" if good else "failed"] += 1
         if not good:
             print(f"FAILED {what}: {names}")
+
+    told = json.loads(run(agp, ["version", "--format", "json"], ROOT)[1])["schemas"]
+    written = sorted(set(re.findall(r"`(agp-[a-z]+/\d+)`", (ROOT / "docs/reference/schemas.md").read_text(encoding="utf-8"))))
+    counts["passed" if sorted(told) == written else "failed"] += 1
+    if sorted(told) != written:
+        print(f"FAILED `agp version` has {told}, schemas.md {written}")
 
     for path in sorted((TESTS / "language").rglob("*.agp")):
         words = [str(path), "--no-config", "--at", DAY]

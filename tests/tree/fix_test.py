@@ -142,6 +142,56 @@ class Fix(unittest.TestCase):
         for _ in range(2):
             self.assertIn("AGP3004", self.codes("--baseline", "base.json", "--cache", self.dir / "cache"))
 
+    def test_a_baseline_of_a_wide_grant(self):
+        text = """agp 1
+use std.guard.metadata
+policy open {{
+  isolation process
+{}  net {{
+    allow connect tcp 0.0.0.0/0:*
+  }}
+}}
+"""
+        deny = "  include std.guard.metadata\n"
+        (self.root / "one.agp").write_text(text.format(deny))
+        self.assertIn("AGP3090", self.codes())
+        self.agp("check", "--write-baseline", "base.json")
+        self.assertNotIn("AGP3090", self.codes("--baseline", "base.json"))
+        # the grant as wide as before, without the line that took the worst out of it
+        (self.root / "one.agp").write_text(text.format(""))
+        for _ in range(2):
+            self.assertIn("AGP3090", self.codes("--baseline", "base.json", "--cache", self.dir / "cache"))
+        self.agp("check", "--write-baseline", "base.json")
+        self.assertNotIn("AGP3090", self.codes("--baseline", "base.json"))
+
+    def test_an_unusable_baseline_changes_no_file(self):
+        self.write("one")
+        text = (self.root / "one.agp").read_text()
+        (self.root / "base.json").write_text('{"schema": "agp-baseline/1", "schema": "agp-baseline/1", "findings": []}')
+        self.agp("check", "--fix", "--baseline", "base.json", status=2)
+        self.assertEqual(text, (self.root / "one.agp").read_text())
+
+    def test_a_baseline_is_written_whole_or_not(self):
+        self.write("one")
+        self.agp("check", "--write-baseline", "base.json")
+        before = (self.root / "base.json").read_text()
+        policy = (self.root / "one.agp").read_text()
+        self.agp("check", "--write-baseline", "one.agp", status=2)
+        self.assertEqual(policy, (self.root / "one.agp").read_text())
+        self.write("broken", "policy {\n")
+        self.agp("check", "--write-baseline", "base.json", status=1)
+        self.assertEqual(before, (self.root / "base.json").read_text())
+        self.agp("check", "nowhere.agp", "--write-baseline", "base.json", status=2)
+        self.assertEqual(before, (self.root / "base.json").read_text())
+
+    def test_no_file_behind_a_link(self):
+        self.write("one")
+        (self.root / "one.agp").rename(self.dir / "outside.agp")
+        (self.root / "link.agp").symlink_to(self.dir / "outside.agp")
+        text = (self.dir / "outside.agp").read_text()
+        self.agp("check", "--fix", "link.agp", status=2)
+        self.assertEqual(text, (self.dir / "outside.agp").read_text())
+
     def test_a_baseline_that_is_none(self):
         self.write("one")
         for text in ("", "[]", '{"schema": "agp-baseline/2", "findings": []}', '{"schema": "agp-baseline/1", "findings": [1]}',

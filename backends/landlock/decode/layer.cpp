@@ -129,6 +129,8 @@ class Maker {
     set(ll::net_bind_tcp, out->listen_tcp);
     set(ll::net_connect_send_udp, out->connect_udp);
     set(ll::net_bind_udp, out->listen_udp);
+    out->outside_sockets = (config_.scoped & ll::scope_abstract_unix_socket) == 0;
+    out->outside_signals = (config_.scoped & ll::scope_signal) == 0;
     return out;
   }
 

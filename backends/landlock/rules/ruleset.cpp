@@ -40,6 +40,7 @@ class Builder {
     out_.abi = std::clamp(target_.landlock_abi, 1, ll::highest_abi);
     out_.handled_fs = ll::all_rights(ll::Sort::Fs, out_.abi);
     out_.scoped = ll::all_rights(ll::Sort::Scope, out_.abi);
+    if (policy_.audits("net")) out_.scoped &= ~ll::scope_abstract_unix_socket;  // it would refuse without a report
     find_directories();
     const std::map<Cause, Verbs> alive = permitted_verbs();
     for (const auto& [cause, verbs] : alive) add_pattern(pattern(cause), verbs, cause);

@@ -24,6 +24,11 @@ void read_user(const Section& user, model::Container& out) {
   user.only({"uid", "gid", "umask", "additionalGids"});
   out.uid = id(user.need("uid"));
   out.gid = id(user.need("gid"));
+  if (const auto mask = user.find("umask")) {
+    const std::uint64_t bits = mask->number();
+    if (bits > 0777) mask->refuse("is no file mode creation mask");
+    out.umask = static_cast<std::uint32_t>(bits);
+  }
   if (const auto groups = user.find("additionalGids"))
     for (const Section& g : groups->list()) out.groups.push_back(id(g));
 }
@@ -115,6 +120,7 @@ void read_resources(const Section& resources, model::Container& out) {
 void read_linux(const Section& linux, model::Container& out) {
   linux.only({"namespaces", "cgroupsPath", "resources", "maskedPaths", "readonlyPaths", "seccomp", "sysctl"});
   out.devices.insert("*");
+  if (const auto path = linux.find("cgroupsPath")) out.cgroup = path->text();
   if (const auto list = linux.find("namespaces"))
     for (const Section& n : list->list()) {
       n.only({"type", "path"});

@@ -7,6 +7,7 @@
 #include "backends/seccomp/format.hpp"
 #include "compiler/linux/multiplexed.hpp"
 #include "compiler/linux/syscalls.hpp"
+#include "compiler/source/strict_json.hpp"
 
 // Comes in: the text of a profile or of a config.json. Goes out: rules, as runc 1.1 hands them to libseccomp
 // (libcontainer/specconv/spec_linux.go, libcontainer/seccomp/seccomp_linux.go and patchbpf/enosys_linux.go).
@@ -19,24 +20,7 @@ struct Failure {
   std::string text;
 };
 
-/// Go's JSON reader takes a key for a field whatever its case, also with the two letters outside ASCII that fold to `s`
-/// and `k` (encoding/json, fold.go): such a key means something to runc and nothing to other readers.
-std::string folded(std::string key) {
-  for (const auto& [from, to] : {std::pair{"\xc5\xbf", "s"}, std::pair{"\xe2\x84\xaa", "k"}})
-    for (std::size_t at; (at = key.find(from)) != std::string::npos;)
-      key.replace(at, std::string_view(from).size(), to);
-  for (char& c : key)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return key;
-}
-
-/// A key of the object that runc would take for `known`, in another spelling.
-std::optional<std::string> misspelt(const Json& object, std::initializer_list<std::string_view> known) {
-  for (const auto& item : object.items())
-    for (const std::string_view name : known)
-      if (item.key() != name && folded(item.key()) == folded(std::string(name))) return item.key();
-  return std::nullopt;
-}
+using source::misspelt;
 
 constexpr std::pair<std::string_view, linux::Arch> arch_names[] = {{"SCMP_ARCH_X86_64", linux::Arch::x86_64},
                                                                    {"SCMP_ARCH_X86", linux::Arch::i386},
@@ -262,22 +246,11 @@ class Reader {
 
 std::variant<Profile, Rejected> read_profile(std::string_view json, std::string_view at, const model::Target& target,
                                              linux::Arch machine) {
-  // Parsed without exceptions; a key that stands twice would be read differently by different programs.
-  std::vector<std::vector<std::string>> keys;
-  std::string twice;
-  const auto callback = [&](int, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key) {
-      const std::string key = parsed.get<std::string>();
-      if (std::find(keys.back().begin(), keys.back().end(), key) != keys.back().end()) twice = key;
-      keys.back().push_back(key);
-    }
-    return true;
-  };
-  const Json document = Json::parse(json, callback, false);
-  if (document.is_discarded() || !document.is_object()) return Rejected{"is not a JSON object"};
-  if (!twice.empty()) return Rejected{fmt::format("has the key `{}` twice in one object", twice)};
+  std::string why;
+  const auto parsed = source::parse_strict_json(json, 64, why);  // what is read here has less than ten levels
+  if (!parsed) return Rejected{why};
+  const Json& document = *parsed;
+  if (!document.is_object()) return Rejected{"is not a JSON object"};
   try {
     const Json::json_pointer pointer{std::string(at)};
     if (!at.empty()) {

@@ -1,11 +1,13 @@
 #include "compiler/solver/second.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <random>
 
 #include "compiler/solver/solver.hpp"
+#include "tests/support/scratch.hpp"
 
 namespace agp::solver {
 namespace {
@@ -49,7 +51,8 @@ TEST(Second, MeansTheSameByEveryOperator) {
   EXPECT_EQ(said.said, expected);
 }
 
-/// What can't be executed, says something else, too little, too much or nothing leaves every question open.
+/// What can't be executed, says something else, too much or nothing leaves every question open; what says too little, the
+/// rest of them.
 TEST(Second, LeavesOpenWhatIsNoAnswer) {
   Terms t;
   const Term x = t.variable("x", 8);
@@ -66,6 +69,15 @@ TEST(Second, LeavesOpenWhatIsNoAnswer) {
   EXPECT_EQ(fault("/nonexistent/solver"), "it can't be executed");
   EXPECT_EQ(fault("/etc/passwd"), "it can't be executed");
   EXPECT_EQ(fault("/usr/bin/true"), "it answers 0 of 2 questions");
+  const test::Scratch scripts;
+  const auto says = [&](const char* lines) {
+    const std::string path = scripts.write("solver", std::string("#!/bin/sh\ncat >/dev/null\n") + lines);
+    ::chmod(path.c_str(), 0700);
+    return fault(path.c_str());
+  };
+  EXPECT_NE(says("echo sat\necho sat\necho sat\n"), "");
+  EXPECT_NE(says("echo sat\necho '(error \"no\")'\n"), "");
+  EXPECT_NE(says("echo sat\necho maybe\n"), "");
   EXPECT_TRUE(second_opinion(t, {}, solver).fault.empty());
 }
 

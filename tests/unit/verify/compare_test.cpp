@@ -136,6 +136,11 @@ TEST(ComparePorts, WhatIsNotDecidedIsPermitted) {
   EXPECT_EQ(different(compare_ports(a, b)), Found{"covers: connect tcp port 444"});
   b.connect_tcp = test::port(443);
   EXPECT_EQ(different(compare_ports(a, b)), Found{});
+  b.outside_sockets = false;
+  EXPECT_EQ(different(compare_ports(a, b)), Found{"within: connect to an abstract socket of a process outside"});
+  b = a;
+  a.outside_signals = false;
+  EXPECT_EQ(different(compare_ports(a, b)), Found{"covers: a signal to a process outside"});
 }
 
 // containers
@@ -155,6 +160,12 @@ TEST(CompareContainers, SettingsInTheirOrder) {
   b = a;
   b.memory_bytes.reset();
   EXPECT_EQ(different(compare_containers(a, b)), Found{"covers: memory"});
+  b = a;
+  b.umask = 0;
+  EXPECT_EQ(different(compare_containers(a, b)).size(), 2u);
+  b = a;
+  b.cgroup = "/";
+  EXPECT_EQ(different(compare_containers(a, b)).size(), 2u);
   b = a;
   b.no_new_privileges = false;
   EXPECT_EQ(different(compare_containers(b, a)), Found{"within: privileges of a setuid program"});

@@ -30,7 +30,7 @@ struct Case {
     const auto readings =
         std::vector<Reading>{{"landlock", backends::landlock::backend().decode(std::span(&file, 1), target)}};
     auto out = verify_files(p.policy, target, plan, readings[0].decoded.inodes);
-    for (auto& o : verify_ports(p.policy, readings)) out.push_back(o);
+    for (auto& o : verify_ports(p.policy, target, plan, readings)) out.push_back(o);
     return out;
   }
   /// `proved`, or what refutes it.
@@ -160,6 +160,32 @@ TEST(VerifyFiles, APortThatIsMissingIsALoss) {
   Json file = c.emitted();
   file["netPort"][0]["port"] = {53};
   EXPECT_EQ(Case::verdict(c.check(file), Direction::Loss), "connect tcp registry.internal:443");
+}
+
+TEST(VerifyPorts, AbstractSocketsOutside) {
+  Case c;
+  const Json right = c.emitted();
+  ASSERT_TRUE(right["ruleset"][0].contains("scoped")) << right.dump();
+  Json without = right;
+  without["ruleset"][0].erase("scoped");
+  EXPECT_EQ(Case::verdict(c.check(right), Direction::Excess), "proved");
+  EXPECT_EQ(Case::verdict(c.check(without), Direction::Excess), "connect unix @abstract");
+  // a policy that allows them loses them by the scope
+  model::Rule rule;
+  rule.effect = model::Effect::Allow;
+  model::UnixBody body;
+  body.abstract = true;
+  rule.body = body;
+  c.p.policy.rules.push_back(rule);
+  EXPECT_FALSE(c.emitted()["ruleset"][0].dump().find("abstract") != std::string::npos);
+  EXPECT_EQ(Case::verdict(c.check(right), Direction::Loss), "connect unix @abstract");
+  EXPECT_EQ(Case::verdict(c.check(without), Direction::Loss), "proved");
+  // kernels before the scopes: nothing of this stack decides, and nothing says that it does
+  Case old;
+  old.target.landlock_abi = 5;
+  const Json before = old.emitted();
+  EXPECT_FALSE(before["ruleset"][0].contains("scoped"));
+  EXPECT_EQ(Case::verdict(old.check(before), Direction::Excess), "proved");
 }
 
 }  // namespace
