@@ -130,11 +130,14 @@ std::vector<Artifact> read_artifacts(Session& session, const std::string& direct
       session.unusable = true;
       return {};
     }
-    if (!read_artifact(session, at->path().string(), fs::relative(at->path(), directory, error).generic_string(), out))
+    if (!read_artifact(session, at->path().string(), fs::relative(at->path(), directory, error).generic_string(), out)) {
+      session.unusable = true;
       return {};
+    }
   }
   if (error) {
     session.sink.emit(kind::unreadable_file, {}, fmt::format("the directory `{}` can't be read", directory));
+    session.unusable = true;
     return {};
   }
   std::sort(out.begin(), out.end(), [](const Artifact& a, const Artifact& b) { return a.path < b.path; });

@@ -13,6 +13,7 @@
 #include "compiler/driver/session.hpp"
 #include "compiler/source/digest.hpp"
 #include "compiler/source/disk.hpp"
+#include "compiler/source/strict_json.hpp"
 
 namespace agp::driver {
 namespace {
@@ -28,7 +29,9 @@ constexpr std::size_t largest = 16u << 20, most_digits = 400;  ///< all argument
 
 /// The budget, or what is wrong with the text: one clause.
 std::optional<Budget> parse(const std::string& text, std::string& fault) {
-  const Json value = Json::parse(text, nullptr, false);
+  const auto parsed = source::parse_strict_json(text, 8, fault);
+  if (!parsed) return std::nullopt;
+  const nlohmann::json& value = *parsed;
   if (!value.is_object() || !value.contains("schema") || value["schema"] != schema || !value.contains("policies") ||
       !value["policies"].is_object()) {
     fault = fmt::format("it is no object with `\"schema\": \"{}\"` and `\"policies\"`", schema);

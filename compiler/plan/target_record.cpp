@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "compiler/plan/plan.hpp"
+#include "compiler/source/strict_json.hpp"
 
 namespace agp::plan {
 namespace {
@@ -121,10 +122,11 @@ std::optional<model::KernelVersion> read_version(std::string_view text) {
 }
 
 std::variant<model::Target, std::string> read_target(std::string_view text) {
-  const Json record = Json::parse(text, nullptr, false);
-  if (record.is_discarded()) return "the text is not JSON";
+  std::string why;
+  const auto record = source::parse_strict_json(text, 16, why);
+  if (!record) return why;
   try {
-    return Reader().read(record);
+    return Reader().read(*record);
   } catch (const Wrong& wrong) {
     return wrong.text;
   }

@@ -124,4 +124,42 @@ BpfRun bpf_run(const Bpf& program, const CallData& data) {
   return run;
 }
 
+bool constant_allow(const Bpf& program, std::uint32_t arch, std::uint32_t number) {
+  std::uint32_t a = 0;
+  for (std::size_t pc = 0; pc < program.size(); ++pc) {
+    const Insn& i = program[pc];
+    bool taken = false;
+    switch (i.code) {
+      case 0x20:
+        if (i.k != 0 && i.k != 4) return false;
+        a = i.k == 0 ? number : arch;
+        continue;
+      case 0x06:
+        return i.k == 0x7fff0000;
+      case 0x05:
+        pc += i.k;
+        continue;
+      case 0x54:
+        a &= i.k;
+        continue;
+      case 0x15:
+        taken = a == i.k;
+        break;
+      case 0x25:
+        taken = a > i.k;
+        break;
+      case 0x35:
+        taken = a >= i.k;
+        break;
+      case 0x45:
+        taken = (a & i.k) != 0;
+        break;
+      default:
+        return false;
+    }
+    pc += taken ? i.jt : i.jf;
+  }
+  return false;
+}
+
 }  // namespace agp::test

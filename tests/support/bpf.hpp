@@ -35,6 +35,9 @@ struct BpfRun {
 /// Precondition: a program that the kernel would take.
 BpfRun bpf_run(const Bpf& program, const CallData& data);
 
+/// seccomp_is_const_allow of kernel/seccomp.c: does the program permit a number without looking further?
+bool constant_allow(const Bpf& program, std::uint32_t arch, std::uint32_t number);
+
 inline constexpr std::uint32_t x86_64_arch = 0xc000003e;
 
 }  // namespace agp::test

@@ -4,6 +4,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "compiler/source/strict_json.hpp"
+
 #include "backends/nftables/decode/ruleset.hpp"
 
 // In: libnftables JSON (libnftables-json(5)): commands for `nft -j -f`, or what `nft -j list ruleset` prints. Out: the
@@ -47,8 +49,10 @@ class Reader {
 
   Ruleset run() {
     out_.document = true;
-    const Json document = Json::parse(bytes_, nullptr, false);
-    if (document.is_discarded()) refuse("it is no JSON");
+    std::string why;
+    const auto parsed = source::parse_strict_json(bytes_, 256, why);
+    if (!parsed) refuse(why);
+    const Json& document = *parsed;
     known(document, "the document", {"nftables"});
     const Json& commands = member(document, "nftables");
     if (!commands.is_array()) refuse("`nftables` is no array");

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <memory>
 #include <set>
+#include <utility>
 
 #include "backends/podman/format.hpp"
 #include "compiler/model/container.hpp"
@@ -208,6 +209,7 @@ class Reader {
     if (values.size() != 2) o.refuse("is not NAME=SOFT:HARD");
     const Container::Bound bound{number(o, values[0]), number(o, values[1])};
     if (parts[0] == "nproc") {
+      if (std::exchange(processes_said_, true)) o.refuse("is a second limit of one kind");
       processes_ = std::min(bound.soft, bound.hard);
       return;
     }
@@ -239,12 +241,28 @@ class Reader {
     out_.mounts.push_back(std::move(m));
   }
 
+  /// The parts, none of which says again what another has said.
+  static std::vector<std::string> once(const Option& o, std::vector<std::string> parts) {
+    std::set<std::string> seen;
+    for (const std::string& part : parts) {
+      const std::string name = part == "rw" ? "ro" : part.substr(0, part.find('='));
+      if (!seen.insert(name).second) o.refuse(fmt::format("says `{}` twice", name));
+    }
+    if (!seen.contains("nosuid")) o.refuse("has no `nosuid`");
+    return parts;
+  }
+  std::uint32_t mode(const Option& o, const std::string& text) const {
+    const std::uint64_t bits = number(o, text, 8);
+    if (bits > 01777) o.refuse("makes a directory with set-id bits");
+    return static_cast<std::uint32_t>(bits);
+  }
+
   void mount(const Option& o) {
     ContainerMount m;
     m.writable = m.exec = true;
     bool nodev = false, alone = false, bind = false;
     std::string source;
-    for (const std::string& part : split(o.value, ',')) {
+    for (const std::string& part : once(o, split(o.value, ','))) {
       if (part == "type=bind")
         bind = true;
       else if (part.starts_with("src="))
@@ -287,7 +305,7 @@ class Reader {
     m.uid = m.gid = 0;
     m.mode = 01777;
     bool nodev = false;
-    for (const std::string& part : split(o.value.substr(colon + 1), ',')) {
+    for (const std::string& part : once(o, split(o.value.substr(colon + 1), ','))) {
       if (part == "ro" || part == "rw")
         m.writable = part == "rw";
       else if (part == "noexec")
@@ -297,7 +315,7 @@ class Reader {
       else if (part.starts_with("size="))
         m.size = number(o, part.substr(5));
       else if (part.starts_with("mode="))
-        m.mode = static_cast<std::uint32_t>(number(o, part.substr(5), 8));
+        m.mode = mode(o, part.substr(5));
       else if (part != "nosuid")
         o.refuse(fmt::format("has `{}`, which agp has no model of", part));
     }
@@ -375,6 +393,7 @@ class Reader {
   std::set<std::string> seen_, capabilities_, added_;
   bool read_only_ = false, scratch_ = true, user_said_ = false, filtered_ = false, dropped_ = false, pids_said_ = false;
   std::uint64_t period_ = 0, quota_ = 0, processes_ = 1048576;
+  bool processes_said_ = false;
   Container out_;
 };
 

@@ -3,9 +3,6 @@
 
 namespace agp::bench {
 
-/// Would the kernel cache an allow for this number? kernel/seccomp.c, seccomp_is_const_allow.
-bool constant_allow(const test::Bpf& program, std::uint32_t arch, std::uint32_t number);
-
 struct Measures {
   std::size_t instructions = 0;
   double uniform = 0;  ///< mean of instructions over the calls of `.uni`

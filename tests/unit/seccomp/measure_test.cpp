@@ -17,45 +17,6 @@ using backends::seccomp::CheckedProgram;
 
 constexpr std::uint32_t allow = 0x7fff0000;
 
-/// seccomp_is_const_allow of kernel/seccomp.c: 1 where the program answers a number without looking further.
-bool constant_allow(const Bpf& program, std::uint32_t arch, std::uint32_t number) {
-  std::uint32_t a = 0;
-  for (std::size_t pc = 0; pc < program.size(); ++pc) {
-    const Insn& i = program[pc];
-    bool taken = false;
-    switch (i.code) {
-      case 0x20:
-        if (i.k != 0 && i.k != 4) return false;
-        a = i.k == 0 ? number : arch;
-        continue;
-      case 0x06:
-        return i.k == allow;
-      case 0x05:
-        pc += i.k;
-        continue;
-      case 0x54:
-        a &= i.k;
-        continue;
-      case 0x15:
-        taken = a == i.k;
-        break;
-      case 0x25:
-        taken = a > i.k;
-        break;
-      case 0x35:
-        taken = a >= i.k;
-        break;
-      case 0x45:
-        taken = (a & i.k) != 0;
-        break;
-      default:
-        return false;
-    }
-    pc += taken ? i.jt : i.jf;
-  }
-  return false;
-}
-
 /// Every run lies between the shortest and the longest path of its call, with the answer that was said to be the same.
 void same_as_running(const Bpf& program, std::mt19937_64& random) {
   const auto checked = backends::seccomp::check_program(bpf_to_bytes(program));
