@@ -159,8 +159,7 @@ class Case:
             self.expect(good, f"traced, the workload fails: {text}")
             own = [m["destination"] for m in box.config["mounts"] if not m.get("source", "").startswith(str(self.root))
                    or m["type"] == "tmpfs" or m.get("source", "").startswith(str(top))]
-            program = box.config["process"]["args"][0]
-            found = trace.denials((top / "trace").read_text(errors="replace"), program, self.root, own)
+            found = trace.denials((top / "trace").read_text(errors="replace"), box.config["process"], self.root, own)
         self.expect_only("call", found, self.get("refused", {}), LOADER)
 
     def expect_only(self, what, found, named, always):
