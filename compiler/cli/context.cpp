@@ -27,12 +27,11 @@ constexpr std::array unusable_kinds = {&kind::unreadable_file,   &kind::invalid_
                                        &kind::outside_project,   &kind::output_refused,   &kind::output_failed,
                                        &kind::nothing_to_do,     &kind::policy_not_named, &kind::unknown_target,
                                        &kind::invalid_parameter, &kind::cache_unusable,   &kind::invalid_budget,
-                                       &kind::unknown_artifact,  &kind::unlike_artifacts,
-                                       &kind::invalid_baseline};
+                                       &kind::unknown_artifact,  &kind::unlike_artifacts, &kind::invalid_baseline};
 /// Findings that mean "a stated limit was reached" or "not decided": exit 3.
-constexpr std::array undecided_kinds = {&kind::file_too_large, &kind::nesting_too_deep, &kind::too_many_files,
-                                        &kind::artifact_unknown, &kind::undecided_check,
-                                        &kind::second_solver_unknown, &kind::comparison_undecided};
+constexpr std::array undecided_kinds = {
+    &kind::file_too_large,  &kind::nesting_too_deep,      &kind::too_many_files,      &kind::artifact_unknown,
+    &kind::undecided_check, &kind::second_solver_unknown, &kind::comparison_undecided};
 
 bool set_and_not_zero(const char* name) {
   const char* value = std::getenv(name);

@@ -208,7 +208,8 @@ std::string wrong_network(std::string_view text) {
   return {};
 }
 std::string wrong_host(std::string_view text) {
-  if (text.find('.') == text.npos || text.starts_with('*')) return "it is not a host's name such as packages.example.com";
+  if (text.find('.') == text.npos || text.starts_with('*'))
+    return "it is not a host's name such as packages.example.com";
   const std::string fault = sema::host_fault(text);
   return fault.empty() ? "" : "it " + fault;
 }

@@ -41,8 +41,8 @@ struct Settings {
   bool subset = false;                   ///< compare: only whether the first is within the second
   std::string from;                      ///< import: the kind of the source
   std::vector<std::string> caps;         ///< import: capabilities that conditions of the source are decided by
-  bool allow_widening = false;  ///< diff: a wider policy is no finding
-  bool logs_patch = false;      ///< logs --patch: nothing but the patch
+  bool allow_widening = false;           ///< diff: a wider policy is no finding
+  bool logs_patch = false;               ///< logs --patch: nothing but the patch
   bool fmt_check = false, fmt_diff = false;
   NewPolicy fresh;             ///< new: the policy to write
   bool probe_machine = false;  ///< targets --probe

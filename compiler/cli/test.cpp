@@ -28,8 +28,11 @@ int run_test(Context& context) {
                        {"location", diagnostics::json_location(session.files, one.span)}});
     cases.push_back(
         {one.span, fmt::format("{}: {} {}", one.policy, model::to_string(one.expected), one.action), one.passed()});
-    lines += fmt::format("{}  {}: {} {}\n", one.passed() ? "ok    " : one.undecided ? "open  " : "FAILED", visible(one.policy),
-                         model::to_string(one.expected), visible(one.action));
+    lines += fmt::format("{}  {}: {} {}\n",
+                         one.passed()    ? "ok    "
+                         : one.undecided ? "open  "
+                                         : "FAILED",
+                         visible(one.policy), model::to_string(one.expected), visible(one.action));
   }
   if (context.text_format()) context.out(lines + (lines.empty() ? "" : "\n"));
   context.findings(session.files, session.sink, stdout, {{"tests", results}}, cases);

@@ -130,7 +130,8 @@ std::vector<Artifact> read_artifacts(Session& session, const std::string& direct
       session.unusable = true;
       return {};
     }
-    if (!read_artifact(session, at->path().string(), fs::relative(at->path(), directory, error).generic_string(), out)) {
+    if (!read_artifact(session, at->path().string(), fs::relative(at->path(), directory, error).generic_string(),
+                       out)) {
       session.unusable = true;
       return {};
     }

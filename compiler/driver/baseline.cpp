@@ -54,7 +54,8 @@ std::optional<Baseline> parse(const std::string& text, std::string& fault) {
     const nlohmann::json count = one.is_object() ? one.value("count", nlohmann::json(1u)) : nlohmann::json();
     if (!path || !policy || !code || !rule || !count.is_number_unsigned() || count.get<std::uint64_t>() == 0 ||
         count.get<std::uint64_t>() > most_alike) {
-      fault = fmt::format("a finding has no `path`, `policy`, `code` or `rule`, or its `count` is not 1 to {}", most_alike);
+      fault =
+          fmt::format("a finding has no `path`, `policy`, `code` or `rule`, or its `count` is not 1 to {}", most_alike);
       return std::nullopt;
     }
     const diagnostics::Kind* k = diagnostics::find_kind(*code);

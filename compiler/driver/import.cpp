@@ -100,8 +100,7 @@ class Import {
       const auto json = source::parse_strict_json(bytes, 32, why);
       const nlohmann::json::json_pointer section("/linux/seccomp");
       if (!json || !json->is_object() || !json->contains(section)) {
-        refuse(kind::unknown_artifact,
-               fmt::format("`{}`: {}", file_, json ? "it has no `/linux/seccomp`" : why));
+        refuse(kind::unknown_artifact, fmt::format("`{}`: {}", file_, json ? "it has no `/linux/seccomp`" : why));
         return false;
       }
       bytes = json->at(section).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

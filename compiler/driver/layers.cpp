@@ -232,7 +232,8 @@ class Answers {
       if (!r.decoded.container) continue;
       const auto& sets = r.decoded.container->capabilities;
       const bool permits = std::all_of(sets.begin(), sets.end(), [&](const auto& s) { return s.contains(a.name); });
-      add(r.decoded.container->layer, r.decoded.container->artifact, permits, permits ? "given" : "not given", "/process/capabilities");
+      add(r.decoded.container->layer, r.decoded.container->artifact, permits, permits ? "given" : "not given",
+          "/process/capabilities");
     }
   }
   /// A variable that the configuration does not set may still be added by whoever starts it.
@@ -240,7 +241,8 @@ class Answers {
     for (const auto& r : stack_.readings) {
       if (!r.decoded.container) continue;
       for (const auto& [name, value] : r.decoded.container->environment)
-        if (name == a.name) return add(r.decoded.container->layer, r.decoded.container->artifact, true, "set", "/process/env");
+        if (name == a.name)
+          return add(r.decoded.container->layer, r.decoded.container->artifact, true, "set", "/process/env");
     }
   }
   void on(const model::ToolAction& a) {

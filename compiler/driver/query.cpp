@@ -131,7 +131,8 @@ class ArtifactTests {
       out.undecided = out.undecided || !decision;
       out.layers.insert(out.layers.end(), answers.begin(), answers.end());
     }
-    if (!out.undecided && out.observed != by_policy) disagree(session_, test.policy, line.text, by_policy, out.observed);
+    if (!out.undecided && out.observed != by_policy)
+      disagree(session_, test.policy, line.text, by_policy, out.observed);
   }
 
  private:

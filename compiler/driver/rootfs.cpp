@@ -67,7 +67,8 @@ class Look {
   /// What is beneath it was not looked at: nothing is said to hold.
   void unseen(const std::string& host) {
     permitted_ = there_ = false;
-    session_.sink.emit(kind::unreadable_file, {}, fmt::format("`{}` of the root file system can't be looked into", host))
+    session_.sink
+        .emit(kind::unreadable_file, {}, fmt::format("`{}` of the root file system can't be looked into", host))
         .about(policy_.name);
     session_.undecided = true;
   }

@@ -87,8 +87,7 @@ class Tree {
     std::set<std::string> looked_at(names.begin(), names.end());
     for (std::size_t i = 0; i < records.size(); ++i)
       if (resolved[i]) looked_at.insert(session_.files.get(input_.files[i]).path);
-    const bool whole = !resolved.empty() &&
-                       std::find(resolved.begin(), resolved.end(), false) == resolved.end();
+    const bool whole = !resolved.empty() && std::find(resolved.begin(), resolved.end(), false) == resolved.end();
     if (options_.take_baseline && whole)
       report.baseline = take_baseline(session_);
     else if (!options_.take_baseline)

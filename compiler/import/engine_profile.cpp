@@ -141,8 +141,8 @@ class Engine {
     if (!value) throw Refused{fmt::format("`{}/{}` is no errno", at, name)};
     const auto other = object.find(number);
     if (other == object.end() || !other->is_number_integer() || other->get<std::int64_t>() != *value)
-      throw Refused{fmt::format("`{0}/{1}` says {2}, and `{0}/{3}` does not: engines differ in which they read", at, name,
-                                text->get<std::string>(), number)};
+      throw Refused{fmt::format("`{0}/{1}` says {2}, and `{0}/{3}` does not: engines differ in which they read", at,
+                                name, text->get<std::string>(), number)};
   }
 
   void architectures(const Json& source, Json& plain) {

@@ -207,7 +207,7 @@ bool only_a_tree(const ReachRow& row, const Reach::Grant& grant) {
 /// data, beneath nobody's home; no rule spells out a hidden name in it; git does not run there.
 bool may_be_project(const Policy& policy, const std::string& tree) {
   // no project lies in what a distribution installs or a kernel shows
-  static constexpr std::string_view system[] = {"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64",
+  static constexpr std::string_view system[] = {"/bin",    "/boot", "/dev", "/etc",  "/lib", "/lib32", "/lib64",
                                                 "/libx32", "/proc", "/run", "/sbin", "/sys", "/usr"};
   const auto host = host_path(policy, tree);
   if (host && *host != "/usr/src" && !is_beneath(*host, "/usr/src") && !is_beneath(*host, "/usr/local") &&

@@ -78,13 +78,14 @@ struct InodeAnswer {
 InodeAnswer rights_at(const InodeLayer& layer, std::string_view path, bool beneath);
 std::string_view right_name(InodeRights right);  ///< of the lowest bit: "read", "open for writing", …
 
-/// The ports that a layer without addresses lets TCP and UDP use (no value: not decided), and what it lets a process do to
-/// those outside of it.
+/// The ports that a layer without addresses lets TCP and UDP use (no value: not decided), and what it lets a process do
+/// to those outside of it.
 struct PortLayer {
   std::string artifact;
   std::string layer;
   std::optional<PortSet> connect_tcp, listen_tcp, connect_udp, listen_udp;
-  /// Of processes outside the layer: their abstract sockets may be connected to, they may be sent signals (landlock(7)).
+  /// Of processes outside the layer: their abstract sockets may be connected to, they may be sent signals
+  /// (landlock(7)).
   bool outside_sockets = true, outside_signals = true;
 };
 

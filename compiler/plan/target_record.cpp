@@ -138,7 +138,7 @@ std::optional<model::KernelVersion> libseccomp_names(int major, int minor, int p
     model::KernelVersion kernel;
   };
   constexpr Release rows[] = {{2, 5, 0, {5, 8}}, {2, 5, 2, {5, 14}}, {2, 5, 3, {5, 15}}, {2, 5, 4, {5, 17}},
-                          {2, 5, 5, {6, 7}}, {2, 5, 6, {6, 13}}, {2, 6, 0, {6, 13}}, {2, 6, 1, {7, 1}}};
+                              {2, 5, 5, {6, 7}}, {2, 5, 6, {6, 13}}, {2, 6, 0, {6, 13}}, {2, 6, 1, {7, 1}}};
   std::optional<model::KernelVersion> out;
   for (const Release& row : rows)
     if (std::tuple{row.major, row.minor, row.patch} <= std::tuple{major, minor, patch}) out = row.kernel;

@@ -61,8 +61,8 @@ class Modules {
   std::deque<Module> modules_;
   std::map<std::string, Module*> by_path_;
   mutable std::map<source::FileId, std::string> digests_;  ///< every policy of a file lists all modules
-  std::vector<std::string> loading_;  ///< for cycles, outermost first
-  std::vector<Span> using_;           ///< the `use` items at hand, outermost first
+  std::vector<std::string> loading_;                       ///< for cycles, outermost first
+  std::vector<Span> using_;                                ///< the `use` items at hand, outermost first
 };
 
 /// `a.b.item` in a module: the fragment or policy it names, and where it stands.

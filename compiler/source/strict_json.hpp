@@ -1,6 +1,6 @@
 #pragma once
-#include <nlohmann/json_fwd.hpp>
 #include <initializer_list>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,8 +12,9 @@ namespace agp::source {
 /// deeper than `depth` is dropped, for the caller's checks of types to refuse. O(bytes × log of an object's members).
 std::optional<nlohmann::json> parse_strict_json(std::string_view bytes, int depth, std::string& why);
 
-/// A key of the object that Go's reader takes for one of `known`, in another spelling: it takes a key for a field whatever
-/// its case (encoding/json, fold.go), so that it means something to a container engine and nothing to other readers.
+/// A key of the object that Go's reader takes for one of `known`, in another spelling: it takes a key for a field
+/// whatever its case (encoding/json, fold.go), so that it means something to a container engine and nothing to other
+/// readers.
 std::optional<std::string> misspelt(const nlohmann::json& object, std::initializer_list<std::string_view> known);
 
 }  // namespace agp::source

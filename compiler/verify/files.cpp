@@ -416,8 +416,9 @@ void verify_abstract(const model::Policy& policy, const model::Target& target, c
     out.push_back({layer.artifact, layer.layer, "", Direction::Permits, "every abstract socket is permitted",
                    answer(layer.outside_sockets), "connection"});
   else if (permitted)
-    out.push_back({layer.artifact, layer.layer, "", Direction::Loss, "abstract sockets that the policy allows are permitted",
-                   answer(layer.outside_sockets), "connection"});
+    out.push_back({layer.artifact, layer.layer, "", Direction::Loss,
+                   "abstract sockets that the policy allows are permitted", answer(layer.outside_sockets),
+                   "connection"});
   else if (holds_abstract(policy, target, plan, layer.layer))
     out.push_back({layer.artifact, layer.layer, "", Direction::Excess, "no abstract socket of a process outside",
                    answer(!layer.outside_sockets), "connection"});

@@ -68,7 +68,7 @@ struct Obligation {
 struct Options {
   solver::Limits solver;
   std::optional<solver::SecondSolver> second;  ///< decides every question again
-  model::Day today = 0;  ///< artifacts are compared for this day and all later ones
+  model::Day today = 0;                        ///< artifacts are compared for this day and all later ones
   /// Filters: only calls whose registers have no bit that the kernel ignores, and no loader that makes calls of its
   /// own. For a source that was read as if its comparisons were what the kernel compares.
   bool as_written = false;

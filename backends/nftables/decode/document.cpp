@@ -4,9 +4,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "compiler/source/strict_json.hpp"
-
 #include "backends/nftables/decode/ruleset.hpp"
+#include "compiler/source/strict_json.hpp"
 
 // In: libnftables JSON (libnftables-json(5)): commands for `nft -j -f`, or what `nft -j list ruleset` prints. Out: the
 // rules that are loaded then. Members that are not known are refused by name, with the index of the command.

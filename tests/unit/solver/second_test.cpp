@@ -51,8 +51,8 @@ TEST(Second, MeansTheSameByEveryOperator) {
   EXPECT_EQ(said.said, expected);
 }
 
-/// What can't be executed, says something else, too much or nothing leaves every question open; what says too little, the
-/// rest of them.
+/// What can't be executed, says something else, too much or nothing leaves every question open; what says too little,
+/// the rest of them.
 TEST(Second, LeavesOpenWhatIsNoAnswer) {
   Terms t;
   const Term x = t.variable("x", 8);
