@@ -59,13 +59,14 @@ bool begins_script(std::string_view text) {
 }  // namespace
 
 std::string_view to_string(ArtifactKind k) {
-  constexpr std::string_view names[] = {"a seccomp filter",     "a seccomp profile",  "an nftables script",
-                                        "an nftables document", "a Landlock ruleset", "an OCI configuration"};
+  constexpr std::string_view names[] = {"a seccomp filter",       "a seccomp profile",  "an nftables script",
+                                        "an nftables document",   "a Landlock ruleset", "an OCI configuration",
+                                        "arguments of podman run"};
   return names[static_cast<std::size_t>(k)];
 }
 
 std::string_view family(ArtifactKind k) {
-  constexpr std::string_view names[] = {"seccomp", "seccomp", "nftables", "nftables", "landlock", "oci"};
+  constexpr std::string_view names[] = {"seccomp", "seccomp", "nftables", "nftables", "landlock", "oci", "podman"};
   return names[static_cast<std::size_t>(k)];
 }
 
@@ -81,6 +82,8 @@ std::string artifact_path(ArtifactKind k, std::string_view arch) {
       return "nftables/egress.json";
     case ArtifactKind::Landlock:
       return "landlock/ruleset.json";
+    case ArtifactKind::Podman:
+      return "podman/run.args";
     case ArtifactKind::Oci:
       break;
   }
@@ -96,8 +99,9 @@ std::variant<ArtifactKind, std::string> kind_of(std::string_view bytes) {
     return fmt::format("its {} bytes are neither text nor a whole number of 8-byte instructions", bytes.size());
   }
   if (bytes[first] == '{') return kind_of_json(bytes);
+  if (bytes.starts_with("--")) return ArtifactKind::Podman;  // an option for each line
   if (begins_script(bytes)) return ArtifactKind::NftScript;
-  return "it is neither JSON, an nftables script nor a filter's instructions";
+  return "it is neither JSON, an nftables script, arguments of podman run nor a filter's instructions";
 }
 
 bool read_artifact(Session& session, const std::string& path, const std::string& shown, std::vector<Artifact>& out) {

@@ -31,8 +31,8 @@ std::optional<Input> read(Session& session, const std::string& path) {
   if (const auto* why = std::get_if<std::string>(&known)) {
     session.sink.emit(kind::unknown_artifact, {}, fmt::format("`{}` is no artifact that agp reads: {}", path, *why))
         .helped(
-            "compared are seccomp filters and profiles, nftables scripts and JSON, Landlock rulesets, and "
-            "config.json");
+            "compared are seccomp filters and profiles, nftables scripts and JSON, Landlock rulesets, config.json, and "
+            "podman/run.args");
     return std::nullopt;
   }
   return Input{path, std::move(one[0].bytes), std::get<ArtifactKind>(known)};

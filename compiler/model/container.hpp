@@ -35,6 +35,7 @@ struct ContainerMount {
   std::optional<std::uint64_t> size;
   std::optional<std::uint32_t> uid, gid, mode;  ///< Tmpfs
   std::string place;                            ///< JSON pointer of what makes it
+  bool setuid = false;  ///< set-user-ID bits and file capabilities count, unless no_new_privileges is set
 };
 
 struct Container {

@@ -43,7 +43,7 @@ class ContainerComparison {
     value("the control group", a_.cgroup, b_.cgroup, "/linux/cgroupsPath");
     value("the host name", a_.hostname, b_.hostname, "/hostname");
     value("sysctls", fmt::format("{}", a_.sysctls), fmt::format("{}", b_.sysctls), "/linux/sysctl");
-    members("open the device", a_.devices, b_.devices, "/linux/resources/devices");
+    devices();
     close();
     return std::move(out_);
   }
@@ -58,8 +58,8 @@ class ContainerComparison {
     const auto state = [&](Relation relation, std::optional<Difference>& refuted, const char* from, const char* to) {
       solver::Verdict<Difference> verdict = solver::Proved{"evaluation"};
       if (refuted) verdict = solver::Refuted<Difference>{std::move(*refuted)};
-      out_.push_back({"oci/" + name_, "", relation, fmt::format("what the {} permits, the {} permits", from, to),
-                      std::move(verdict)});
+      out_.push_back({a_.layer + "/" + name_, "", relation,
+                      fmt::format("what the {} permits, the {} permits", from, to), std::move(verdict)});
       refuted.reset();
     };
     state(Relation::Within, within_, "first", "second");
@@ -69,8 +69,13 @@ class ContainerComparison {
   void differ(bool first_permits, std::string what, std::string first, std::string second, const std::string& at,
               const std::string& second_at = "") {
     auto& slot = first_permits ? within_ : covers_;
-    if (!slot)
-      slot = Difference{std::move(what), std::move(first), at, std::move(second), second_at.empty() ? at : second_at};
+    if (slot) return;
+    slot = Difference{std::move(what), std::move(first), place(at), std::move(second),
+                      place(second_at.empty() ? at : second_at)};
+  }
+  /// JSON pointers are places of a config.json; another format's settings are named by what they are.
+  std::string place(const std::string& at) const {
+    return at.starts_with('/') && a_.layer != "oci" ? "its options" : at;
   }
   /// Without an order: neither is within the other.
   void value(const std::string& what, const std::string& first, const std::string& second, const std::string& at,
@@ -89,6 +94,16 @@ class ContainerComparison {
       if (!second.contains(one)) differ(true, fmt::format("{} {}", what, one), "permitted", "refused", at);
     for (const auto& one : second)
       if (!first.contains(one)) differ(false, fmt::format("{} {}", what, one), "refused", "permitted", at);
+  }
+
+  /// `*` stands for every device.
+  void devices() {
+    const std::string what = "open the device", at = "/linux/resources/devices";
+    const bool first_all = a_.devices.contains("*"), second_all = b_.devices.contains("*");
+    if (first_all != second_all)
+      return ordered(what + " *", first_all, second_all, first_all ? "permitted" : "refused",
+                     second_all ? "permitted" : "refused", at);
+    if (!first_all) members(what, a_.devices, b_.devices, at);
   }
 
   static std::string root(const Container& c) { return c.empty_root ? "nothing, read-only" : "a file tree"; }
@@ -143,6 +158,12 @@ class ContainerComparison {
             can(a->writable), can(b->writable), first_at, second_at);
     ordered(fmt::format("exec \"{}\"", path), a->exec && !b->exec, b->exec && !a->exec, can(a->exec), can(b->exec),
             first_at, second_at);
+    // Without no_new_privileges a program's set-user-ID bit counts unless the mount says otherwise (mount(2),
+    // MS_NOSUID).
+    const bool counts = a->exec && b->exec && !a_.no_new_privileges && !b_.no_new_privileges;
+    const bool first_gives = counts && a->setuid, second_gives = counts && b->setuid;
+    ordered(fmt::format("gain privileges by exec of \"{}\"", path), first_gives && !second_gives,
+            second_gives && !first_gives, can(first_gives), can(second_gives), first_at, second_at);
   }
 
   void environment() {

@@ -14,7 +14,7 @@ using model::ContainerMount;
 using Content = ContainerMount::Content;
 
 struct Options {
-  bool bind = false, readonly = false, noexec = false, nodev = false, subset_pid = false;
+  bool bind = false, readonly = false, noexec = false, nodev = false, nosuid = false, subset_pid = false;
   std::optional<std::uint64_t> size, mode, uid, gid;
 };
 
@@ -51,7 +51,11 @@ Options read_options(const Section& mount) {
       out.nodev = true;
     else if (o == "dev")
       out.nodev = false;
-    else if (o == "nosuid" || o == "suid" || o == "rprivate" || o == "private")
+    else if (o == "nosuid")
+      out.nosuid = true;
+    else if (o == "suid")
+      out.nosuid = false;
+    else if (o == "rprivate" || o == "private")
       continue;
     else if (o == "subset=pid")
       out.subset_pid = true;
@@ -101,6 +105,7 @@ ContainerMount read_mount(const Section& mount) {
   out.target = canonical(mount.need("destination"));
   out.writable = !options.readonly;
   out.exec = !options.noexec;
+  out.setuid = !options.nosuid;
   const std::string type = mount.need("type").text();
   if (options.bind) {
     const Section source = mount.need("source");

@@ -38,6 +38,7 @@ struct ProfileRule {
 /// A profile after runc 1.1's own steps: entries equal to the default and unknown names are gone, an entry that repeats
 /// an argument has become one rule for each comparison.
 struct Profile {
+  bool loads_none = false;  ///< a config.json without the section: every call is permitted
   std::uint32_t default_word = 0;
   std::vector<ProfileRule> rules;  ///< in the profile's order
   std::vector<linux::Arch> archs;  ///< that the filter is for: the machine's own, then those listed

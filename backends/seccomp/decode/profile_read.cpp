@@ -256,12 +256,17 @@ std::variant<Profile, Rejected> read_profile(std::string_view json, std::string_
     if (!at.empty()) {
       if (const auto key = misspelt(document, {"linux"}))
         return Rejected{fmt::format("has the field `{}` in another spelling", *key)};
-      if (const auto l = document.find("linux"); l != document.end() && l->is_object())
+      if (const auto l = document.find("linux"); l != document.end()) {
+        if (!l->is_object()) return Rejected{"has a `/linux` that is not an object"};
         if (const auto key = misspelt(*l, {"seccomp"}))
           return Rejected{fmt::format("has the field `{}` in another spelling", *key)};
+      }
     }
-    if (!document.contains(pointer))
-      return Rejected{fmt::format("has no `{}`: the process would run without a filter", at)};
+    if (!document.contains(pointer)) {
+      Profile none;
+      none.loads_none = true;
+      return none;
+    }
     return Reader(at, target, machine).read(document.at(pointer));
   } catch (const Failure& f) {
     return Rejected{f.text};

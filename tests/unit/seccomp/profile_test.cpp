@@ -440,9 +440,16 @@ TEST(Decode, TheSectionOfAConfig) {
   EXPECT_EQ(answer(decoded.filters[0].graph, x86_64_arch, 41, {2}), allow);
   EXPECT_EQ(answer(decoded.filters[0].graph, x86_64_arch, 41, {3}), eperm);
   for (const char* text :
-       {"{}", R"({"linux":{}})", R"({"linux":{"Seccomp":{}}})", R"({"Linux":{"seccomp":{}},"linux":{"seccomp":{}}})",
+       {R"({"linux":[]})", R"({"linux":{"Seccomp":{}}})", R"({"Linux":{"seccomp":{}},"linux":{"seccomp":{}}})",
         R"({"linux":{"seccomp":null}})", R"({"linux":{"seccomp":{}}})"})
     EXPECT_FALSE(decode_config(text).problems.empty()) << text;
+  for (const char* text : {"{}", R"({"linux":{}})"}) {  // no filter is loaded: everything passes, on every architecture
+    const auto none = decode_config(text);
+    EXPECT_TRUE(none.problems.empty()) << text;
+    ASSERT_EQ(none.filters.size(), 1u) << text;
+    EXPECT_EQ(answer(none.filters[0].graph, x86_64_arch, 175, {0}), allow);
+    EXPECT_EQ(answer(none.filters[0].graph, 0x40000003, 128, {0}), allow);
+  }
 }
 
 }  // namespace

@@ -174,5 +174,29 @@ TEST(CompareContainers, SettingsInTheirOrder) {
   EXPECT_EQ(different(compare_containers(a, b)).size(), 2u) << "neither is within the other";
 }
 
+TEST(CompareContainers, SetuidBitsCountOnlyWithoutNoNewPrivileges) {
+  model::Container a;
+  a.no_new_privileges = true;
+  a.mounts.push_back(
+      {"/usr", model::ContainerMount::Content::Host, "/usr", false, true, false, {}, {}, {}, {}, "/mounts/0"});
+  model::Container b = a;
+  b.mounts[0].setuid = true;
+  EXPECT_EQ(different(compare_containers(a, b)), Found{});
+  a.no_new_privileges = b.no_new_privileges = false;
+  EXPECT_EQ(different(compare_containers(a, b)), Found{"covers: gain privileges by exec of \"/usr\""});
+  a.mounts[0].exec = b.mounts[0].exec = false;
+  EXPECT_EQ(different(compare_containers(a, b)), Found{});
+}
+
+TEST(CompareContainers, EveryDeviceCoversOne) {
+  model::Container a, b;
+  a.devices = {"*"};
+  b.devices = {"/dev/null", "/dev/fuse"};
+  EXPECT_EQ(different(compare_containers(a, b)), Found{"within: open the device *"});
+  EXPECT_EQ(different(compare_containers(b, a)), Found{"covers: open the device *"});
+  a.devices = {"/dev/null"};
+  EXPECT_EQ(different(compare_containers(a, b)), Found{"covers: open the device /dev/fuse"});
+}
+
 }  // namespace
 }  // namespace agp::verify
