@@ -17,6 +17,9 @@ import tempfile
 import junitparser
 import yaml
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from cases import Skip, expect, run_all
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 EXAMPLE = (ROOT / "docs/examples/code-execution.agp").read_text()
@@ -25,15 +28,6 @@ WRONG = EXAMPLE.replace(READ, READ + '    deny read "/task/**"\n    allow read "
 LAYOUT = EXAMPLE.replace("  limit {", "  limit   {")
 TESTS = len(re.findall(r"^  (?:allow|ask|deny) ", EXAMPLE[EXAMPLE.index("\ntest "):], re.M))
 WIDER = EXAMPLE.replace("api_gateway:443 ", "api_gateway:[443, 8443] ")
-
-
-class Skip(Exception):
-    pass
-
-
-def expect(condition, text):
-    if not condition:
-        raise AssertionError(text)
 
 
 def run(*words, **more):
@@ -221,23 +215,12 @@ class Suite:
 
 def main():
     expect(EXAMPLE not in (WRONG, WIDER, LAYOUT), "the example has changed: mend the edits above")
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
     with tempfile.TemporaryDirectory(prefix="agp-ci-") as scratch:
         suite = Suite(scratch)
-        for case in (suite.action_on_a_clean_repository, suite.action_on_a_wrong_policy, suite.action_on_a_file_of_another_layout,
-                     suite.action_on_a_wider_policy, suite.action_reads_no_input_as_shell, suite.gitlab_on_a_clean_repository,
-                     suite.gitlab_on_a_wrong_policy, suite.gitlab_on_a_failed_test, suite.hooks):
-            try:
-                case()
-                counts["passed"] += 1
-            except Skip as reason:
-                counts["skipped"] += 1
-                print(f"skipped {case.__name__}: {reason}", flush=True)
-            except (AssertionError, subprocess.TimeoutExpired) as fault:
-                counts["failed"] += 1
-                print(f"FAILED {case.__name__}: {fault}", flush=True)
-    print(f"ci: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    sys.exit(1 if counts["failed"] else 0)
+        run_all("ci", (suite.action_on_a_clean_repository, suite.action_on_a_wrong_policy,
+                       suite.action_on_a_file_of_another_layout, suite.action_on_a_wider_policy,
+                       suite.action_reads_no_input_as_shell, suite.gitlab_on_a_clean_repository,
+                       suite.gitlab_on_a_wrong_policy, suite.gitlab_on_a_failed_test, suite.hooks))
 
 
 if __name__ == "__main__":

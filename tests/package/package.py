@@ -12,19 +12,13 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from cases import Skip, expect, run_all
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 MIRROR = os.environ.get("AGP_MIRROR")  # else the one that this machine's own packages come from
 EXAMPLE = ROOT / "docs/examples/code-execution.agp"
-
-
-class Skip(Exception):
-    pass
-
-
-def expect(condition, text):
-    if not condition:
-        raise AssertionError(text)
 
 
 def run(*words, **more):
@@ -159,22 +153,10 @@ def antlr_versions():
 
 
 def main():
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
     with tempfile.TemporaryDirectory(prefix="agp-package-") as scratch:
         suite = Suite(scratch)
-        for case in (antlr_versions, suite.twice_the_same_bytes, suite.archive_in_a_bare_root, suite.package_in_a_bare_root,
-                     suite.image_from_the_package):
-            try:
-                case()
-                counts["passed"] += 1
-            except Skip as reason:
-                counts["skipped"] += 1
-                print(f"skipped {case.__name__}: {reason}", flush=True)
-            except (AssertionError, subprocess.TimeoutExpired) as fault:
-                counts["failed"] += 1
-                print(f"FAILED {case.__name__}: {fault}", flush=True)
-    print(f"package: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    sys.exit(1 if counts["failed"] else 0)
+        run_all("package", (antlr_versions, suite.twice_the_same_bytes, suite.archive_in_a_bare_root,
+                            suite.package_in_a_bare_root, suite.image_from_the_package))
 
 
 if __name__ == "__main__":

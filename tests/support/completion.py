@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 
+from cases import Skip, expect, run_all
+
 AGP = os.path.abspath(sys.argv[1])
 LIMIT = 30  # seconds without a character: the shell hangs
 
@@ -35,15 +37,6 @@ CASES = [
 ]
 # Completion that is another shell's habit.
 EXCEPT = {"fish": {"agp check --report sarif=rep", "agp check --report sar", "agp build --emit nftables,sec"}, "zsh": set(), "bash": set()}
-
-
-class Skip(Exception):
-    pass
-
-
-def expect(condition, text):
-    if not condition:
-        raise AssertionError(text)
 
 
 def lay_out(home):
@@ -151,19 +144,7 @@ def in_fish():
 
 
 def main():
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
-    for case in (in_bash, in_zsh, in_fish):
-        try:
-            case()
-            counts["passed"] += 1
-        except Skip as reason:
-            counts["skipped"] += 1
-            print(f"skipped {case.__name__}: {reason}")
-        except (AssertionError, subprocess.TimeoutExpired) as fault:
-            counts["failed"] += 1
-            print(f"FAILED {case.__name__}: {fault}")
-    print(f"completion: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    sys.exit(1 if counts["failed"] else 0)
+    run_all("completion", (in_bash, in_zsh, in_fish))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """agp as a process: pipes that close, disks that are full, files that are no files, modes and links. What needs root or
 a private mount is skipped, counted, and says why."""
+import functools
 import os
 import pathlib
 import select
@@ -9,6 +10,8 @@ import stat
 import subprocess
 import sys
 import tempfile
+
+from cases import Skip, expect, run_all
 
 AGP = os.path.abspath(sys.argv[1])
 LIMIT = 60
@@ -27,18 +30,9 @@ LOOSE = GOOD.replace("  file { allow", "  file {   allow")
 WRONG = GOOD.replace('"/task/**"', '"${task}/**"')
 
 
-class Skip(Exception):
-    pass
-
-
 def agp(*words, cwd, **more):
     more.setdefault("capture_output", "stdout" not in more)
     return subprocess.run([AGP, *words], cwd=cwd, timeout=LIMIT, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, **more)
-
-
-def expect(condition, text):
-    if not condition:
-        raise AssertionError(text)
 
 
 def a_closed_pipe_ends_the_run_without_a_message(home):
@@ -189,25 +183,21 @@ def a_terminal_sees_how_far_a_run_is(home):
     expect(b"\x1b[K" not in out, "progress on standard output")
 
 
-def main():
-    cases = [f for f in globals().values() if callable(f) and getattr(f, "__code__", None) and f.__code__.co_varnames[:1] == ("home",)]
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
-    for case in cases:
+def at_home(case):
+    """The case with a fresh directory, which every user may enter."""
+    @functools.wraps(case)
+    def run():
         with tempfile.TemporaryDirectory() as scratch:
             home = pathlib.Path(scratch).resolve() / "home"
             home.mkdir()
             os.chmod(scratch, 0o755)
-            try:
-                case(home)
-                counts["passed"] += 1
-            except Skip as reason:
-                counts["skipped"] += 1
-                print(f"skipped {case.__name__}: {reason}")
-            except (AssertionError, subprocess.TimeoutExpired) as fault:
-                counts["failed"] += 1
-                print(f"FAILED {case.__name__}: {fault}")
-    print(f"process: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    sys.exit(1 if counts["failed"] else 0)
+            case(home)
+    return run
+
+
+def main():
+    cases = [f for f in globals().values() if callable(f) and getattr(f, "__code__", None) and f.__code__.co_varnames[:1] == ("home",)]
+    run_all("process", [at_home(case) for case in cases])
 
 
 if __name__ == "__main__":
