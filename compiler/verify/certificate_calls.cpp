@@ -310,7 +310,8 @@ std::string state_program(smt::Script& script, std::string_view bytes, bool runs
 void state_graph(smt::Script& script, const model::FilterGraph& graph, bool runs) {
   using Op = model::FilterGraph::Expr::Op;
   using Kind = model::FilterGraph::Node::Kind;
-  std::vector<Formula> values, nodes;
+  std::vector<Formula> values, permitting;
+  std::vector<std::vector<Formula>> into(graph.nodes.size());
   for (const auto& e : graph.exprs) {
     if (e.op == Op::Const)
       values.push_back(smt::bits(e.value, 32));
@@ -319,22 +320,31 @@ void state_graph(smt::Script& script, const model::FilterGraph& graph, bool runs
     else  // a profile's comparisons have no other
       values.push_back(fmt::format("(bvand {} {})", values[e.a], values[e.b]));
   }
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+  // From the root down: nodes refer to smaller ones. Written the other way round, as choices, it takes z3 40 times
+  // longer.
+  into[graph.root].push_back("true");
+  for (std::size_t i = graph.nodes.size(); i-- > 0;) {
     const auto& n = graph.nodes[i];
+    if (into[i].empty()) continue;
+    if (n.place != model::FilterGraph::default_place) script.remark(fmt::format("{} {}", graph.place_name, n.place));
+    const Formula here = script.define(fmt::format("at{}", i), 0, smt::any(into[i]));
     if (n.kind == Kind::Leaf) {
       const auto& word = graph.exprs[n.lhs];
-      nodes.push_back(lets(values[n.lhs], word.op == Op::Const ? std::optional(word.value) : std::nullopt, runs));
+      permitting.push_back(
+          smt::all({here, lets(values[n.lhs], word.op == Op::Const ? std::optional(word.value) : std::nullopt, runs)}));
       continue;
     }
     const Formula &lhs = values[n.lhs], &rhs = values[n.rhs];
-    const Formula test = n.kind == Kind::Eq   ? smt::equal(lhs, rhs)
-                         : n.kind == Kind::Gt ? fmt::format("(bvugt {} {})", lhs, rhs)
-                         : n.kind == Kind::Ge ? fmt::format("(bvuge {} {})", lhs, rhs)
-                                              : fmt::format("(not (= (bvand {} {}) #x00000000))", lhs, rhs);
-    if (n.place != model::FilterGraph::default_place) script.remark(fmt::format("{} {}", graph.place_name, n.place));
-    nodes.push_back(script.define(fmt::format("node{}", i), 0, smt::choose(test, nodes[n.yes], nodes[n.no])));
+    const Formula test =
+        script.define(fmt::format("test{}", i), 0,
+                      n.kind == Kind::Eq   ? smt::equal(lhs, rhs)
+                      : n.kind == Kind::Gt ? fmt::format("(bvugt {} {})", lhs, rhs)
+                      : n.kind == Kind::Ge ? fmt::format("(bvuge {} {})", lhs, rhs)
+                                           : fmt::format("(not (= (bvand {} {}) #x00000000))", lhs, rhs));
+    into[n.yes].push_back(smt::all({here, test}));
+    into[n.no].push_back(smt::all({here, smt::negate(test)}));
   }
-  script.state("artifact", nodes[graph.root]);
+  script.state("artifact", smt::any(permitting));
 }
 
 void state_calls(smt::Script& script, const CallStatement& s, bool demanded) {
