@@ -9,10 +9,13 @@
 
 #include "compiler/diagnostics/text.hpp"
 #include "compiler/linux/loader_needs.hpp"
+#include "compiler/model/inode_layer.hpp"
+#include "compiler/model/path_states.hpp"
 #include "compiler/source/digest.hpp"
 #include "compiler/source/version.hpp"
 #include "compiler/verify/certificate_calls.hpp"
 #include "compiler/verify/certificate_packets.hpp"
+#include "compiler/verify/files.hpp"
 
 // In: what was proved, and the bytes. Out: the directory of a certificate. A control is found by trying: a policy with
 // one rule less, or one more, for which the verifier refutes the same obligation.
@@ -33,6 +36,7 @@ struct Control {
 using Refute = std::function<std::optional<std::string>(const model::Policy&)>;
 
 std::size_t patterns_of(const model::Rule& rule) {
+  if (const auto* file = std::get_if<model::FileBody>(&rule.body)) return file->patterns.size();
   if (const auto* calls = std::get_if<model::SyscallBody>(&rule.body)) return calls->patterns.size();
   if (const auto* net = std::get_if<model::NetBody>(&rule.body)) return net->endpoints.size();
   return 0;
@@ -47,10 +51,17 @@ model::Rule added_rule(model::RuleBody body, std::string what) {
   return out;
 }
 
-/// Rules that few policies have: of calls that no rule mentions, of addresses for documentation (RFC 5737, RFC 3849).
-std::vector<model::Rule> rules_to_add(const model::Policy& policy, const model::Target& target, bool calls) {
+/// Rules that few policies have: of calls that no rule mentions, of addresses for documentation (RFC 5737), of a file.
+std::vector<model::Rule> rules_to_add(const model::Policy& policy, const model::Target& target,
+                                      std::string_view block) {
   std::vector<model::Rule> out;
-  if (!calls) {
+  if (block == "file") {
+    model::FileBody body;
+    body.verbs = static_cast<model::Verbs>(model::Verb::Read);
+    body.patterns.push_back({model::path_node("/control"), {}, ""});
+    return {added_rule(std::move(body), "read \"/control\"")};
+  }
+  if (block == "net") {
     for (const char* address : {"192.0.2.1", "198.51.100.1", "203.0.113.1"}) {
       const model::Address a = *model::parse_v4(address);
       model::NetBody body;
@@ -75,14 +86,13 @@ std::vector<model::Rule> rules_to_add(const model::Policy& policy, const model::
 }
 
 /// The rule that says least first, so that a control is as close to the obligation as it can be.
-std::optional<Control> find_control(const model::Policy& policy, const model::Target& target, bool calls, bool excess,
-                                    const Refute& refute) {
+std::optional<Control> find_control(const model::Policy& policy, const model::Target& target, std::string_view block,
+                                    bool excess, const Refute& refute) {
   std::vector<std::size_t> candidates;
   for (std::size_t r = 0; r < policy.rules.size(); ++r) {
     const model::Rule& rule = policy.rules[r];
-    const bool ours = calls ? std::holds_alternative<model::SyscallBody>(rule.body)
-                            : std::holds_alternative<model::NetBody>(rule.body);
-    if (ours && !rule.expired && (rule.effect == Effect::Allow) == excess) candidates.push_back(r);
+    if (model::fact_block(rule.body) == block && !rule.expired && (rule.effect == Effect::Allow) == excess)
+      candidates.push_back(r);
   }
   std::stable_sort(candidates.begin(), candidates.end(), [&](std::size_t a, std::size_t b) {
     return patterns_of(policy.rules[a]) < patterns_of(policy.rules[b]);
@@ -94,7 +104,7 @@ std::optional<Control> find_control(const model::Policy& policy, const model::Ta
     if (const auto witness = refute(out.policy)) return (out.witness = *witness, out);
   }
   if (excess) return std::nullopt;
-  for (model::Rule& rule : rules_to_add(policy, target, calls)) {
+  for (model::Rule& rule : rules_to_add(policy, target, block)) {
     Control out{policy, std::nullopt, {}};
     out.policy.rules.push_back(std::move(rule));
     if (const auto witness = refute(out.policy)) return (out.witness = *witness, out);
@@ -135,6 +145,7 @@ class Writer {
       for (const auto& layer : reading.decoded.packets)
         if (o.layer == "nftables" && layer->artifact == o.artifact) return packets(o, *layer);
     }
+    if (o.layer == "landlock" && (o.thing == "file access")) return paths(o);
     return fmt::format("the layer `{}` has no form as a certificate yet", o.layer);
   }
 
@@ -166,7 +177,7 @@ class Writer {
       return refuted(verify_filters(policy, in_.target, in_.plan, one, options_), o.direction);
     };
     return add(o, raw ? "seccomp-program" : "seccomp-profile", script,
-               find_control(in_.policy, in_.target, true, !demanded, refute));
+               find_control(in_.policy, in_.target, "syscall", !demanded, refute));
   }
 
   std::string packets(const Obligation& o, const model::PacketLayer& layer) {
@@ -182,7 +193,49 @@ class Writer {
     };
     smt::Script probe;  // before rules are tried for nothing
     if (std::string why = script(probe, in_.policy); !why.empty()) return why;
-    return add(o, "nftables", script, find_control(in_.policy, in_.target, false, !demanded, refute));
+    return add(o, "nftables", script, find_control(in_.policy, in_.target, "net", !demanded, refute));
+  }
+
+  /// Rights on paths: an inductive set of states of the automaton over all patterns of both sides.
+  std::string paths(const Obligation& o) {
+    std::vector<std::shared_ptr<const model::InodeLayer>> layers;
+    for (const Reading& r : in_.readings) {
+      layers.insert(layers.end(), r.decoded.inodes.begin(), r.decoded.inodes.end());
+      if (r.decoded.container) return "files that several layers decide have no form as a certificate yet";
+    }
+    if (layers.size() != 1 || !bytes_of(o.artifact)) return "files that several layers decide have no form yet";
+    plan::Plan bare = in_.plan;  // what loaders need on files is left out of the form
+    bare.derived.clear();
+    const auto check = [&](const model::Policy& policy) { return verify_files(policy, in_.target, bare, layers); };
+    for (const Obligation& one : check(in_.policy))
+      if (one.direction == o.direction && !one.verdict.proved())
+        return "it rests on what a loader needs, which has no form as a certificate yet";
+    const auto control = find_control(in_.policy, in_.target, "file", o.direction == Direction::Excess,
+                                      [&](const model::Policy& p) { return refuted(check(p), o.direction); });
+    if (!control) return no_control;
+    std::vector<model::PathPattern> cells;
+    std::vector<const model::PathPattern*> patterns;
+    for (const model::Rule& rule : in_.policy.rules)
+      if (const auto* body = std::get_if<model::FileBody>(&rule.body); body && !rule.expired)
+        for (const auto* list : {&body->patterns, &body->except})
+          for (const auto& p : *list) patterns.push_back(&p.pattern);
+    for (const model::InodeCell& cell : layers[0]->cells) {
+      cells.push_back(model::path_node(cell.base));
+      cells.push_back(model::path_subtree(cell.base));
+    }
+    for (const model::PathPattern& cell : cells) patterns.push_back(&cell);
+    const auto states = model::path_states(patterns);
+    if (!states) return "its patterns have more states than the limit of this form";
+    Json list = Json::array();
+    for (const std::string& one : *states) {
+      if (diagnostics::valid_utf8(one) != one) return "paths that are not UTF-8 have no form as a certificate yet";
+      list.push_back(one);
+    }
+    const std::string file = fmt::format("{:02}.json", ++count_);
+    const Json document = {{"statement", o.statement + ", changing attributes apart"}, {"states", std::move(list)}};
+    out_.files.push_back({file, document.dump(1) + "\n"});
+    state(o, "paths", file, "inductive", changed(*control, "violated"));
+    return {};
   }
 
   static std::optional<std::string> refuted(const std::vector<Obligation>& obligations, Direction direction) {
@@ -196,28 +249,51 @@ class Writer {
 
   using Fill = std::function<std::string(smt::Script&, const model::Policy&)>;
 
+  static constexpr const char* no_control =
+      "no rule was found whose absence, or presence, would refute it: it has no control";
+
+  /// What a control changes, for the index.
+  Json changed(const Control& control, std::string_view expected) const {
+    Json out = {{"expected", expected}, {"witness", text(control.witness)}};
+    if (!control.removed) {
+      out["added"] = Json::parse(certified_rule(control.policy.rules.back()));
+      return out;
+    }
+    const model::Rule& rule = in_.policy.rules[*control.removed];
+    out["removed"] = {
+        {"rule", rule_numbers(in_.policy).at(*control.removed)}, {"id", text(rule.id)}, {"text", text(rule.text)}};
+    return out;
+  }
+
+  /// A row of the index about the file that was made last.
+  void state(const Obligation& o, std::string_view kind, const std::string& file, std::string_view expected,
+             Json control) {
+    const auto at = std::find_if(out_.files.begin(), out_.files.end(), [&](const auto& f) { return f.path == file; });
+    obligations_.push_back({{"artifact", o.artifact},
+                            {"kind", kind},
+                            {"arch", o.arch.empty() ? Json(nullptr) : Json(o.arch)},
+                            {"direction", to_string(o.direction)},
+                            {"statement", o.statement},
+                            {"file", file},
+                            {"sha256", source::sha256(at->bytes)},
+                            {"expected", expected},
+                            {"control", std::move(control)}});
+  }
+
   std::string add(const Obligation& o, std::string_view kind, const Fill& fill, std::optional<Control> control) {
-    if (!control) return "no rule was found whose absence, or presence, would refute it: it has no control";
+    if (!control) return no_control;
     const bool demanded = o.direction == Direction::Loss;
     const std::string head = fmt::format("{}{}: {}: {}", name(o.artifact), o.arch.empty() ? "" : " (" + o.arch + ")",
                                          to_string(o.direction), o.statement);
-    Json control_json = {{"expected", "sat"}, {"witness", text(control->witness)}};
-    std::string change;
-    if (control->removed) {
-      const model::Rule& rule = in_.policy.rules[*control->removed];
-      control_json["removed"] = {
-          {"rule", rule_numbers(in_.policy).at(*control->removed)}, {"id", text(rule.id)}, {"text", text(rule.text)}};
-      change = fmt::format("without the rule {}: {}", rule.id, rule.text);
-    } else {
-      control_json["added"] = Json::parse(certified_rule(control->policy.rules.back()));
-      change = fmt::format("with a rule that the policy does not have: {}", control->policy.rules.back().text);
-    }
+    const model::Rule& rule = control->removed ? in_.policy.rules[*control->removed] : control->policy.rules.back();
+    const std::string change =
+        fmt::format("Control, {} {}: {}", control->removed ? "without the rule" : "with a rule", rule.id, rule.text);
     const std::string number = fmt::format("{:02}", ++count_);
     const auto write = [&](const std::string& path, const model::Policy& policy, std::string_view expected,
                            const std::string& remark) -> std::string {
       smt::Script script;
       script.remark(head);
-      if (!remark.empty()) script.remark("Control, " + remark);
+      if (!remark.empty()) script.remark(remark);
       script.remark(fmt::format("Expected: {}.", expected));
       if (std::string why = fill(script, policy); !why.empty()) return why;
       out_.files.push_back(
@@ -226,19 +302,11 @@ class Writer {
     };
     const std::string file = number + ".smt2", control_file = number + ".control.smt2";
     if (std::string why = write(file, in_.policy, "unsat", ""); !why.empty()) return why;
-    const std::string digest = source::sha256(out_.files.back().bytes);
     if (std::string why = write(control_file, control->policy, "sat", change); !why.empty()) return why;
-    control_json["file"] = control_file;
-    control_json["sha256"] = source::sha256(out_.files.back().bytes);
-    obligations_.push_back({{"artifact", o.artifact},
-                            {"kind", kind},
-                            {"arch", o.arch.empty() ? Json(nullptr) : Json(o.arch)},
-                            {"direction", to_string(o.direction)},
-                            {"statement", o.statement},
-                            {"file", file},
-                            {"sha256", digest},
-                            {"expected", "unsat"},
-                            {"control", std::move(control_json)}});
+    Json row = changed(*control, "sat");
+    row["file"] = control_file;
+    row["sha256"] = source::sha256(out_.files.back().bytes);
+    state(o, kind, file, "unsat", std::move(row));
     return {};
   }
 

@@ -1,6 +1,7 @@
 // In: a policy, its target and plan. Out: `policy.json`, the policy's side of a certificate in plain form.
 #include <fmt/format.h>
 
+#include <bit>
 #include <nlohmann/json.hpp>
 
 #include "compiler/diagnostics/text.hpp"
@@ -64,7 +65,10 @@ Json texts_json(const auto& patterns) {
   return out;
 }
 
+std::size_t index_of(model::Verb v) { return static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(v))); }
+
 void body_json(const model::Rule& rule, Json& out) {
+  constexpr std::string_view words[] = {"read", "list", "exec", "modify", "create", "delete"};
   out["block"] = model::fact_block(rule.body);
   if (const auto* calls = std::get_if<model::SyscallBody>(&rule.body)) {
     out["patterns"] = Json::array();
@@ -84,7 +88,10 @@ void body_json(const model::Rule& rule, Json& out) {
     for (std::size_t i = 0; i < net->except.size(); ++i) out["except"].push_back(endpoint_json(rule, *net, i, true));
     if (net->from) out["from"] = addresses_json(*net->from);
   } else if (const auto* file = std::get_if<model::FileBody>(&rule.body)) {
-    out["verbs"] = model::verbs_text(file->verbs);
+    out["verbs"] = Json::array();
+    for (const model::Verb v : {model::Verb::Read, model::Verb::List, model::Verb::Exec, model::Verb::Modify,
+                                model::Verb::Create, model::Verb::Delete})
+      if (has(file->verbs, v)) out["verbs"].push_back(words[index_of(v)]);
     out["patterns"] = texts_json(file->patterns);
     out["except"] = texts_json(file->except);
   }
@@ -132,6 +139,14 @@ Json gaps_json(const model::Policy& policy, const plan::Plan& plan) {
                      {"endpoint", gap.endpoint},
                      {"exceed", gap.exceeds},
                      {"lack", gap.lacks}});
+  for (const FileGap& gap : file_gaps(policy, plan))
+    if (const auto at = number.find(gap.rule); at != number.end())
+      out.push_back({{"block", "file"},
+                     {"rule", at->second},
+                     {"pattern", gap.pattern},
+                     {"exceed", gap.wider},
+                     {"lack", gap.narrower},
+                     {"attributes", gap.attributes}});
   return out;
 }
 
@@ -175,6 +190,7 @@ std::string certified_policy(const model::Policy& policy, const model::Target& t
                       {"kernel", {target.kernel.major, target.kernel.minor}},
                       {"stack", target.stack},
                       {"arch", target.archs},
+                      {"landlock_abi", target.landlock_abi},
                       {"libseccomp_names", {target.libseccomp_names.major, target.libseccomp_names.minor}},
                       {"dns_user", target.dns_user}}},
                     {"user", backends::agent_user(policy).uid},

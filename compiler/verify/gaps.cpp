@@ -42,4 +42,18 @@ std::vector<EndpointGap> endpoint_gaps(const model::Policy& policy, const plan::
   return out;
 }
 
+std::vector<FileGap> file_gaps(const model::Policy& policy, const plan::Plan& plan) {
+  std::vector<FileGap> out;
+  for (const plan::Row& row : plan.rows) {
+    if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "file") continue;
+    if (!std::holds_alternative<model::FileBody>(policy.rules[row.fact.rule].body)) continue;
+    const bool wider = row.holds == plan::Holds::Wider || row.holds == plan::Holds::Not;
+    bool attributes = false;
+    for (const plan::Answer& a : row.answers)
+      attributes = attributes || (wider && a.layer == "landlock" && a.capability.slips.rfind("modify ", 0) == 0);
+    out.push_back({row.fact.rule, row.fact.pattern, wider, row.holds == plan::Holds::Narrower, attributes});
+  }
+  return out;
+}
+
 }  // namespace agp::verify
