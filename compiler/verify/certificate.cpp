@@ -145,7 +145,7 @@ class Writer {
       for (const auto& layer : reading.decoded.packets)
         if (o.layer == "nftables" && layer->artifact == o.artifact) return packets(o, *layer);
     }
-    if (o.layer == "landlock" && (o.thing == "file access")) return paths(o);
+    if (o.layer == "landlock" && o.thing == "file access") return paths(o);
     return fmt::format("the layer `{}` has no form as a certificate yet", o.layer);
   }
 
