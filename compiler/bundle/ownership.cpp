@@ -17,14 +17,17 @@ namespace fs = std::filesystem;
 
 constexpr std::uintmax_t largest_manifest = 256u << 20;
 
-/// The files that a manifest lists, or nothing when it is not one of ours.
+constexpr std::string_view manifest_name = "manifest.json", certificate_name = "certificate.json";
+
+/// The files that a manifest or the index of a certificate lists, or nothing when it is not one of ours.
 std::optional<std::set<std::string>> listed_files(const fs::path& manifest) {
   std::error_code error;
   if (!fs::is_regular_file(fs::symlink_status(manifest, error)) || fs::file_size(manifest, error) > largest_manifest)
     return std::nullopt;
   std::ifstream stream(manifest, std::ios::binary);
   const auto value = nlohmann::json::parse(stream, nullptr, false);
-  if (!value.is_object() || value.value("schema", nlohmann::json()) != "agp-manifest/1") return std::nullopt;
+  const std::string_view schema = manifest.filename() == certificate_name ? "agp-certificate/1" : "agp-manifest/1";
+  if (!value.is_object() || value.value("schema", nlohmann::json()) != schema) return std::nullopt;
   const auto files = value.find("files");
   if (files == value.end() || !files->is_array()) return std::nullopt;
   std::set<std::string> names;
@@ -37,10 +40,10 @@ std::optional<std::set<std::string>> listed_files(const fs::path& manifest) {
 
 Place foreign(std::string reason) { return {Place::State::Foreign, std::move(reason)}; }
 
-/// A policy's directory: manifest.json and exactly the files it lists.
-Place policy_directory(const fs::path& directory, const std::string& shown) {
-  const auto listed = listed_files(directory / "manifest.json");
-  if (!listed) return foreign(fmt::format("`{}manifest.json` is not a manifest of agp", shown));
+/// A policy's directory, or a certificate: its index and exactly the files that it lists.
+Place policy_directory(const fs::path& directory, const std::string& shown, std::string_view index = manifest_name) {
+  const auto listed = listed_files(directory / index);
+  if (!listed) return foreign(fmt::format("`{}{}` is not a manifest of agp", shown, index));
   std::error_code error;
   std::size_t seen = 0;
   for (fs::recursive_directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
@@ -58,7 +61,7 @@ Place policy_directory(const fs::path& directory, const std::string& shown) {
     }
   }
   if (error) return foreign(fmt::format("it can't be read: {}", error.message()));
-  if (seen != listed->size()) return foreign(fmt::format("files of `{}manifest.json` are missing", shown));
+  if (seen != listed->size()) return foreign(fmt::format("files of `{}{}` are missing", shown, index));
   return {Place::State::Ours, {}};
 }
 
@@ -72,8 +75,9 @@ Place look_at(const std::string& directory) {
   fs::directory_iterator entries(directory, error);
   if (error) return foreign(fmt::format("it can't be read: {}", error.message()));
   if (entries == fs::directory_iterator()) return {Place::State::Empty, {}};
-  if (fs::exists(fs::symlink_status(fs::path(directory) / "manifest.json", error)))
-    return policy_directory(directory, "");
+  for (const std::string_view index : {manifest_name, certificate_name})
+    if (fs::exists(fs::symlink_status(fs::path(directory) / index, error)))
+      return policy_directory(directory, "", index);
   // `build --all`: one directory for each policy, and nothing else.
   for (const fs::directory_entry& entry : entries) {
     const std::string name = entry.path().filename().string();

@@ -10,8 +10,8 @@ struct Place {
   std::string reason;  ///< Foreign: the first thing found that agp did not write
 };
 
-/// Looks at `directory` (absolute, links resolved). Ours: a directory whose `manifest.json` lists exactly the files in
-/// it, or one whose every entry is such a directory. Stops at the first entry that is not.
+/// Looks at `directory` (absolute, links resolved). Ours: a directory whose `manifest.json` or `certificate.json` lists
+/// exactly the files in it, or one whose every entry has such a manifest. Stops at the first entry that is not.
 Place look_at(const std::string& directory);
 
 }  // namespace agp::bundle

@@ -234,6 +234,10 @@ const OptionRow rows[] = {
     {"--rootfs", "DIR", "look here whether the files that the policy names exist and permit what it allows", Verify,
      AGP_STORE(verify.rootfs)},
 
+    {"--certificate", "DIR",
+     "write what was proved to DIR, as files that other solvers and tools/check-certificate decide", Verify,
+     AGP_STORE(verify.certificate), nullptr, about_run},
+
     {"--artifacts", "DIR", "answer from what the layers of a built directory do, read back from their bytes",
      Query | Test, AGP_STORE(artifacts)},
     {"--expect", "DECISION", "allow, ask or deny: exit 1 when the decision is another", Query, set_expect, decisions},

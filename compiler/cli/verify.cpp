@@ -4,8 +4,21 @@
 
 #include "compiler/cli/commands.hpp"
 #include "compiler/cli/session.hpp"
+#include "compiler/diagnostics/text.hpp"
 
 namespace agp::cli {
+
+namespace {
+
+/// What is in the certificate is its own to say; what is not must not be missed.
+void say_certificate(Context& context, const std::string& directory, const driver::VerifyReport& report) {
+  using diagnostics::visible;
+  if (!report.certified) return context.err("no certificate is written: not everything is proved\n");
+  context.err(fmt::format("wrote {}\n", visible(directory)));
+  for (const std::string& line : report.not_certified) context.err(fmt::format("not certified  {}\n", visible(line)));
+}
+
+}  // namespace
 
 int run_verify(Context& context) {
   driver::VerifyInput input = context.settings.verify;
@@ -28,12 +41,15 @@ int run_verify(Context& context) {
     for (const std::string& assumption : report.discharged)
       if (text) context.out(fmt::format("{:<12}  {}, by looking\n", "holds", assumption));
   }
+  if (input.certificate)
+    extra["certificate"] = {{"written", report.certified}, {"not_certified", report.not_certified}};
   context.findings(session.files, session.sink, stdout, extra);
   // A verdict is three-valued: only "proved" lets the run succeed, whatever the driver made of it.
   for (const verify::Obligation& one : report.obligations)
     one.verdict.match([](const solver::Proved&) {}, [&](const verify::Witness&) { context.outcome.finding(); },
                       [&](const solver::Unknown&) { context.outcome.undecided(); });
   if (!report.not_verified.empty()) context.outcome.undecided();
+  if (input.certificate) say_certificate(context, *input.certificate, report);
   const std::string audited = report.policy ? plan::audited_blocks(report.policy->policy) : "";
   context.closing((audited.empty() ? "" : "audit for " + audited + ", ") +
                   obligations_summary(report.obligations, report.not_verified));

@@ -102,13 +102,16 @@ struct VerifyInput {
   std::optional<std::string> seccomp, oci_seccomp, oci, podman;  ///< single artifacts; `arch` goes with `seccomp`
   std::optional<std::string> nft, nft_json, landlock;
   std::string arch = "x86_64";
-  std::optional<std::string> rootfs;  ///< where assumptions about files are looked at
+  std::optional<std::string> rootfs;       ///< where assumptions about files are looked at
+  std::optional<std::string> certificate;  ///< a directory to write, where everything is proved
 };
 struct VerifyReport {
   std::optional<PolicyReport> policy;
   std::vector<verify::Obligation> obligations;
-  std::vector<std::string> not_verified;  ///< artifacts without a decoder: never "proved"; makes the run undecided
-  std::vector<std::string> discharged;    ///< assumptions that `rootfs` was looked at for, and that hold there
+  std::vector<std::string> not_verified;   ///< artifacts without a decoder: never "proved"; makes the run undecided
+  std::vector<std::string> discharged;     ///< assumptions that `rootfs` was looked at for, and that hold there
+  bool certified = false;                  ///< the certificate is written
+  std::vector<std::string> not_certified;  ///< which proofs it does not have, and why
 };
 VerifyReport verify(Session& session, const std::string& file, const VerifyInput& input);
 

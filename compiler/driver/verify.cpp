@@ -9,6 +9,7 @@
 #include "compiler/driver/session.hpp"
 #include "compiler/plan/stack.hpp"
 #include "compiler/source/digest.hpp"
+#include "compiler/verify/certificate.hpp"
 #include "compiler/verify/stack.hpp"
 
 // Artifacts as files, whoever wrote them, against the policy: read -> decode -> compare. The manifest is output: its
@@ -72,12 +73,30 @@ void show_names(std::span<const Shown> shown, std::string& artifact) {
     }
 }
 
+/// Of proofs alone: nothing where one is missing.
+std::vector<Artifact> certify(const Session& session, const PolicyReport& checked, const model::Target& target,
+                              std::span<const Artifact> artifacts, std::span<const verify::Reading> readings,
+                              std::span<const Shown> shown, VerifyReport& report) {
+  const auto proved = [](const verify::Obligation& o) { return o.verdict.proved(); };
+  if (session.sink.errors() > 0 || !std::all_of(report.obligations.begin(), report.obligations.end(), proved))
+    return {};
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const Shown& one : shown) names.emplace_back(one.place, one.name);
+  const verify::Options options = verify_options(session);
+  verify::Certificate made =
+      verify::certify({checked.policy, target, checked.plan, artifacts, readings, report.obligations, names, options});
+  report.not_certified = std::move(made.not_certified);
+  return std::move(made.files);
+}
+
 void decide(Session& session, const PolicyReport& checked, const model::Target& target,
-            std::span<const Artifact> artifacts, std::span<const Shown> shown, VerifyReport& report) {
+            std::span<const Artifact> artifacts, std::span<const Shown> shown, VerifyReport& report,
+            std::vector<Artifact>* certificate) {
   const auto readings = verify::read_back(artifacts, target);
   for (const auto& r : readings) verify::report_refused(checked.policy, r.layer, r.decoded, session.sink);
   report.not_verified = verify::not_verified(readings);
   report.obligations = verify::verify_stack(checked.policy, target, checked.plan, readings, verify_options(session));
+  if (certificate) *certificate = certify(session, checked, target, artifacts, readings, shown, report);
   for (std::string& artifact : report.not_verified) show_names(shown, artifact);
   for (auto& o : report.obligations) show_names(shown, o.artifact);
   verify::report(checked.policy, report.obligations, session.sink);
@@ -90,6 +109,10 @@ void decide(Session& session, const PolicyReport& checked, const model::Target& 
 
 VerifyReport verify(Session& session, const std::string& file, const VerifyInput& input) {
   VerifyReport report;
+  if (input.certificate && !bundle::may_replace(*input.certificate, session.sink)) {
+    session.unusable = true;
+    return report;
+  }
   auto policy = one_policy(session, file);
   if (!policy) return report;
   std::vector<Artifact> artifacts;
@@ -117,11 +140,16 @@ VerifyReport verify(Session& session, const std::string& file, const VerifyInput
     check_present(session, report.policy->policy, target, artifacts);
     check_digests(session, report.policy->policy, artifacts);
   }
-  decide(session, *report.policy, target, artifacts, shown, report);
+  std::vector<Artifact> certificate;
+  decide(session, *report.policy, target, artifacts, shown, report, input.certificate ? &certificate : nullptr);
   if (input.rootfs) report.discharged = look_at_rootfs(session, report.policy->policy, *input.rootfs);
   if (report.obligations.empty() && report.not_verified.empty() && session.sink.errors() == 0) {
     session.sink.emit(kind::nothing_to_do, {}, "there is no artifact to verify");
     session.unusable = true;
+  }
+  if (session.sink.errors() == 0 && !session.unusable && !session.undecided && !certificate.empty()) {
+    report.certified = bundle::write(*input.certificate, certificate, session.sink);
+    if (!report.certified) session.unusable = true;
   }
   return report;
 }

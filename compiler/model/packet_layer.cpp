@@ -310,6 +310,20 @@ bool PacketSpace::holds(Ref r, const Packet& p) const {
   return r == DecisionDiagrams::yes;
 }
 
+std::pair<std::string_view, unsigned> variable_of(PacketField field) {
+  constexpr std::pair<std::string_view, unsigned> all[] = {
+      {"state", 4},    {"v6", 0},       {"user", 36},  {"cgroup", 8},    {"in", 8},        {"out", 8},
+      {"protocol", 8}, {"kind", 4},     {"hops", 8},   {"icmp_type", 8}, {"icmp_code", 8}, {"tcp_flags", 8},
+      {"daddr4", 32},  {"daddr6", 128}, {"dport", 16}, {"saddr4", 32},   {"saddr6", 128},  {"sport", 16}};
+  return all[static_cast<std::size_t>(field)];
+}
+
+smt::Formula between(PacketField field, Bits128 first, Bits128 last) {
+  const auto [name, width] = variable_of(field);
+  if (field != PacketField::Family) return smt::between(std::string(name), first, last, width);
+  return smt::any({first == 0 ? smt::negate("v6") : "false", first <= 1 && last >= 1 ? "v6" : "false"});
+}
+
 bool equal(const PacketLayer& a, const PacketLayer& b) {
   const auto same_set = [](const FilledSet& x, const FilledSet& y) {
     return x.name == y.name && x.family == y.family && x.source == y.source && x.forgets == y.forgets;

@@ -4,11 +4,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compiler/model/address.hpp"
 #include "compiler/model/decision_diagram.hpp"
+#include "compiler/model/smt_text.hpp"
 
 /// What a packet layer permits, neutral of its format: for each hook the set of packets that pass, as a decision
 /// diagram over everything the layer looks at. The paths of a diagram are disjoint cells.
@@ -139,7 +143,15 @@ struct PacketLayer {
   /// `accepted`, and made only when it is asked for: what is enforced needs no reports to be proved.
   std::function<std::array<DecisionDiagrams::Ref, hooks>(const std::function<bool(const std::string&)>& counts)>
       reported;
+  /// For each hook what passes, as a formula that is folded from the rules one by one, without diagrams; `members` says
+  /// what being in each filled set means. Defines each rule in the script.
+  std::function<std::array<smt::Formula, hooks>(smt::Script& script, std::span<const smt::Formula> members)> state;
 };
+
+/// The name of a field as a variable of formulas, and its width there; `Family` is the Boolean `v6`.
+std::pair<std::string_view, unsigned> variable_of(PacketField field);
+/// first <= field <= last, as a formula.
+smt::Formula between(PacketField field, Bits128 first, Bits128 last);
 
 /// Do two layers let the same packets pass, at every hook? Only layers whose names and sets came in the same order can
 /// be equal. Linear in the smaller of the two.

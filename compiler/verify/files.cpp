@@ -10,6 +10,7 @@
 #include "compiler/model/grant.hpp"
 #include "compiler/model/inode_layer.hpp"
 #include "compiler/model/path_classes.hpp"
+#include "compiler/verify/gaps.hpp"
 
 // Comes in: file rules as patterns, layers as cells of paths with rights. Goes out: a path and a verb on which they
 // differ, or the proof that there is none: every combination of patterns and cells that some path matches is looked at.
@@ -25,12 +26,6 @@ using model::Verbs;
 namespace inode = model::inode;
 
 constexpr Verb every_verb[] = {Verb::Read, Verb::List, Verb::Exec, Verb::Modify, Verb::Create, Verb::Delete};
-
-/// A pattern of a file rule whose gap was accepted, by what it is permitted to differ in.
-struct Accepted {
-  std::size_t rule, pattern;
-  bool wider, narrower;
-};
 
 /// One combination, from both sides.
 struct Place {
@@ -230,13 +225,11 @@ class Files {
   }
 
   void collect_accepted() {
-    for (const plan::Row& row : plan_.rows) {
+    for (const plan::Row& row : plan_.rows)
       if (row.accept && row.holds == plan::Holds::Narrower) collect_pin(row.fact);
-      if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "file") continue;
-      const bool wider = row.holds == plan::Holds::Wider || row.holds == plan::Holds::Not;
-      accepted_.push_back({row.fact.rule, row.fact.pattern, wider, row.holds == plan::Holds::Narrower});
-      for (const plan::Answer& a : row.answers)
-        if (wider && a.layer == "landlock" && a.capability.slips.rfind("modify ", 0) == 0) accepted_attributes_ = true;
+    for (const FileGap& gap : file_gaps(policy_, plan_)) {
+      accepted_.push_back(gap);
+      accepted_attributes_ = accepted_attributes_ || gap.attributes;
     }
   }
 
@@ -253,7 +246,7 @@ class Files {
   /// for a refusal of one node: also what would stand beneath it, since the read-only mount that holds it is the
   /// node's.
   bool subtracted(const Place& p, Verb v, bool excess) const {
-    return std::any_of(accepted_.begin(), accepted_.end(), [&](const Accepted& a) {
+    return std::any_of(accepted_.begin(), accepted_.end(), [&](const FileGap& a) {
       const model::Rule& rule = policy_.rules[a.rule];
       const FileBody& body = std::get<FileBody>(rule.body);
       if (!has(body.verbs, v) || !(excess ? a.wider : a.narrower)) return false;
@@ -298,7 +291,7 @@ class Files {
   std::vector<const PathPattern*> patterns_;
   std::vector<PathPattern> cells_;
   std::size_t of_rules_ = 0;
-  std::vector<Accepted> accepted_;
+  std::vector<FileGap> accepted_;
   std::vector<std::string> pins_;  ///< where mount points are accepted, and on the way there
   bool accepted_attributes_ = false;
   std::optional<bool> attributes_;

@@ -28,4 +28,32 @@ std::vector<CallGap> call_gaps(const model::Policy& policy, const plan::Plan& pl
   return out;
 }
 
+std::vector<EndpointGap> endpoint_gaps(const model::Policy& policy, const plan::Plan& plan) {
+  std::vector<EndpointGap> out;
+  for (const plan::Row& row : plan.rows) {
+    if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "net") continue;
+    const model::Rule& rule = policy.rules[row.fact.rule];
+    const auto* body = std::get_if<model::NetBody>(&rule.body);
+    if (!body || row.fact.pattern >= body->endpoints.size()) continue;
+    if (body->endpoints[row.fact.pattern].pattern.name && rule.effect != model::Effect::Allow) continue;
+    const bool open = row.holds == plan::Holds::Not, narrower = row.holds == plan::Holds::Narrower;
+    out.push_back({row.fact.rule, row.fact.pattern, open || !narrower, open || narrower});
+  }
+  return out;
+}
+
+std::vector<FileGap> file_gaps(const model::Policy& policy, const plan::Plan& plan) {
+  std::vector<FileGap> out;
+  for (const plan::Row& row : plan.rows) {
+    if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "file") continue;
+    if (!std::holds_alternative<model::FileBody>(policy.rules[row.fact.rule].body)) continue;
+    const bool wider = row.holds == plan::Holds::Wider || row.holds == plan::Holds::Not;
+    bool attributes = false;
+    for (const plan::Answer& a : row.answers)
+      attributes = attributes || (wider && a.layer == "landlock" && a.capability.slips.rfind("modify ", 0) == 0);
+    out.push_back({row.fact.rule, row.fact.pattern, wider, row.holds == plan::Holds::Narrower, attributes});
+  }
+  return out;
+}
+
 }  // namespace agp::verify

@@ -16,4 +16,21 @@ struct CallGap {
 /// Of every accepted gap of a rule on system calls. O(rows of the plan).
 std::vector<CallGap> call_gaps(const model::Policy& policy, const plan::Plan& plan);
 
+/// An endpoint of a rule on connections or listeners that an accepted gap takes out.
+struct EndpointGap {
+  std::size_t rule, endpoint;  ///< of policy.rules, of its endpoints
+  bool exceeds, lacks;         ///< out of what may be permitted too much, out of what may be lost
+};
+
+/// Of every accepted gap of such a rule. A refusal by name is none: packets do not show it. O(rows of the plan).
+std::vector<EndpointGap> endpoint_gaps(const model::Policy& policy, const plan::Plan& plan);
+
+/// A pattern of a file rule whose gap was accepted, by what it is permitted to differ in; and whether that is because
+/// the layer knows no right to change attributes.
+struct FileGap {
+  std::size_t rule, pattern;
+  bool wider, narrower, attributes;
+};
+std::vector<FileGap> file_gaps(const model::Policy& policy, const plan::Plan& plan);
+
 }  // namespace agp::verify

@@ -1,6 +1,7 @@
 #include "compiler/verify/packet_terms.hpp"
 
 #include "backends/backend.hpp"
+#include "compiler/verify/gaps.hpp"
 
 namespace agp::verify {
 namespace {
@@ -98,14 +99,10 @@ PacketTerms::Ref PacketTerms::may_lack(Direction direction) { return gaps(direct
 
 PacketTerms::Ref PacketTerms::gaps(Direction direction, bool exceeds) {
   std::vector<Ref> out;
-  for (const plan::Row& row : plan_.rows) {
-    if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "net") continue;
-    const auto* body = std::get_if<model::NetBody>(&policy_.rules[row.fact.rule].body);
-    if (!body || body->direction != direction || row.fact.pattern >= body->endpoints.size()) continue;
-    const bool may = row.holds == plan::Holds::Not || (row.holds == plan::Holds::Narrower) != exceeds;
-    const bool named = body->endpoints[row.fact.pattern].pattern.name.has_value();
-    const bool allows = policy_.rules[row.fact.rule].effect == Effect::Allow;
-    if (may && !(named && !allows)) out.push_back(region(*body, row.fact.rule, row.fact.pattern, Way::There));
+  for (const EndpointGap& gap : endpoint_gaps(policy_, plan_)) {
+    const auto& body = std::get<model::NetBody>(policy_.rules[gap.rule].body);
+    if (body.direction == direction && (exceeds ? gap.exceeds : gap.lacks))
+      out.push_back(region(body, gap.rule, gap.endpoint, Way::There));
   }
   return d_.any(std::move(out));
 }

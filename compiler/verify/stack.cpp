@@ -29,6 +29,15 @@ std::vector<std::string> not_verified(std::span<const Reading> readings) {
   return out;
 }
 
+std::set<std::pair<std::string, std::string>> resolver_fills(std::span<const Reading> readings) {
+  std::set<std::pair<std::string, std::string>> fills;
+  for (const Reading& r : readings)
+    for (const auto& layer : r.decoded.names)
+      for (const auto& fill : layer->fills)
+        for (const auto& into : fill.into) fills.emplace(into.table, into.set);
+  return fills;
+}
+
 std::vector<Obligation> verify_stack(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
                                      std::span<const Reading> readings, const Options& options) {
   std::vector<Obligation> out;
@@ -36,11 +45,7 @@ std::vector<Obligation> verify_stack(const model::Policy& policy, const model::T
     out.insert(out.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
   };
   for (const Reading& r : readings) take(verify_filters(policy, target, plan, r.decoded, options));
-  std::set<std::pair<std::string, std::string>> fills;
-  for (const Reading& r : readings)
-    for (const auto& layer : r.decoded.names)
-      for (const auto& fill : layer->fills)
-        for (const auto& into : fill.into) fills.emplace(into.table, into.set);
+  const auto fills = resolver_fills(readings);
   for (const Reading& r : readings)
     for (const auto& layer : r.decoded.packets) take(verify_packets(policy, target, plan, *layer, fills));
   for (const Reading& r : readings)

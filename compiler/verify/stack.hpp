@@ -1,6 +1,8 @@
 #pragma once
+#include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "compiler/verify/verify.hpp"
@@ -20,6 +22,9 @@ std::vector<Reading> read_back(std::span<const backends::Artifact> artifacts, co
 
 /// Paths of the artifacts that no decoder reads, sorted: never "proved".
 std::vector<std::string> not_verified(std::span<const Reading> readings);
+
+/// The sets (table, set) that the stack's resolver fills.
+std::set<std::pair<std::string, std::string>> resolver_fills(std::span<const Reading> readings);
 
 /// Policy against all readings, every sort and both directions. Accepted gaps are subtracted. What a decoder refused is
 /// no obligation: see `report_refused`.

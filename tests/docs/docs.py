@@ -163,6 +163,7 @@ class Page:
         self.home = home
         shutil.copytree(ROOT / "docs/examples", home / "docs/examples")
         (home / "build").symlink_to(pathlib.Path(self.agp).parent)
+        (home / "tools").symlink_to(ROOT / "tools")
         (home / "agp").symlink_to(".")  # where a page says that the checkout is
         for block in self.blocks:
             if "root" in block.marks and not self.root:

@@ -269,6 +269,9 @@ model::PacketLayer evaluate(std::string artifact, Ruleset ruleset, std::shared_p
   layer.decide = [rules, filled, named = space.get()](const model::Packet& p) {
     return walk(*rules, *named, *filled, p);
   };
+  layer.state = [rules, filled](smt::Script& script, std::span<const smt::Formula> members) {
+    return formulas(*rules, *filled, script, members);
+  };
   layer.reported = [rules, filled, named = space.get()](const std::function<bool(const std::string&)>& counts) {
     model::PacketLayer known;  // every set has its number
     return Evaluator(*rules, *named, *filled, known).reported(counts);

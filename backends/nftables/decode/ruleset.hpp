@@ -1,6 +1,8 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -151,6 +153,9 @@ Ruleset read_document(std::string_view text, model::PacketSpace& space);
 
 /// What passes.
 model::PacketLayer evaluate(std::string artifact, Ruleset ruleset, std::shared_ptr<model::PacketSpace> space);
+/// What passes each hook, as formulas; `filled` numbers the sets whose content is not stated, table by table.
+std::array<smt::Formula, model::hooks> formulas(const Ruleset& ruleset, const std::vector<std::vector<int>>& filled,
+                                                smt::Script& script, std::span<const smt::Formula> members);
 /// One packet, rule by rule, by comparing numbers.
 model::PacketAnswer walk(const Ruleset& ruleset, const model::PacketSpace& space,
                          const std::vector<std::vector<int>>& filled, const model::Packet& packet);

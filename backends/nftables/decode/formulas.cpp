@@ -1,0 +1,154 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "backends/nftables/decode/ruleset.hpp"
+
+// In: a ruleset that evaluate() took. Out: what passes each hook, as text of SMT-LIB 2 for whoever wants to decide it
+// by other means. Rules and elements one by one, as they stand: nothing is cut into cells.
+namespace agp::backends::nftables::reading {
+namespace {
+
+using model::Hook;
+using model::PacketField;
+using smt::Formula;
+
+/// Names of nft are names of formulas but for a character or two.
+std::string plain(std::string name) {
+  for (char& c : name)
+    if (!(('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z') || ('0' <= c && c <= '9'))) c = '_';
+  return name;
+}
+
+class Writer {
+ public:
+  Writer(const Ruleset& ruleset, const std::vector<std::vector<int>>& filled, smt::Script& script,
+         std::span<const Formula> members)
+      : ruleset_(ruleset), filled_(filled), script_(script), members_(members) {}
+
+  std::array<Formula, model::hooks> run() {
+    std::array<Formula, model::hooks> out;
+    out.fill("true");
+    for (number_ = 0; number_ < ruleset_.tables.size(); ++number_) {
+      table_ = &ruleset_.tables[number_];
+      known_.clear();
+      for (const Chain& chain : table_->chains) {
+        if (!chain.base) continue;
+        Formula passes = chain_of(chain, chain.base->accepts ? "true" : "false");
+        if (table_->family)
+          passes = smt::any({passes, smt::negate(model::between(PacketField::Family, static_cast<int>(*table_->family),
+                                                                static_cast<int>(*table_->family)))});
+        Formula& hook = out[static_cast<std::size_t>(chain.base->hook)];
+        hook = smt::all({hook, passes});
+      }
+    }
+    return out;
+  }
+
+ private:
+  /// What passes when the chain is entered and `end` is what passes behind its last rule.
+  Formula chain_of(const Chain& chain, const Formula& end) {
+    const auto [at, fresh] = known_.try_emplace({chain.name, end}, "");
+    if (!fresh) return at->second;
+    const std::string name = fmt::format("t{}.{}.{}", number_, plain(chain.name), known_.size());
+    Formula next = end;
+    for (std::size_t r = chain.rules.size(); r-- > 0;) {
+      const Formula here = rule_of(chain.rules[r], 0, next, end);
+      script_.remark(fmt::format("chain {}, {}", chain.name, ruleset_.where(chain.rules[r].place)));
+      next = script_.define(fmt::format("{}.{}", name, r + 1), 0, here);
+    }
+    return known_[{chain.name, end}] = next;
+  }
+
+  Formula rule_of(const Rule& rule, std::size_t statement, const Formula& next, const Formula& end) {
+    if (statement == rule.statements.size()) return next;
+    const Statement& s = rule.statements[statement];
+    const auto rest = [&] { return rule_of(rule, statement + 1, next, end); };
+    if (const auto* v = std::get_if<Verdict>(&s)) return verdict(*v, rule, statement, next, end);
+    if (const auto* l = std::get_if<Lookup>(&s)) return smt::choose(lookup(*l), rest(), next);
+    if (const auto* m = std::get_if<Masked>(&s)) return smt::choose(masked(*m), rest(), next);
+    if (const auto* d = std::get_if<Dispatch>(&s)) {
+      Formula out = next;  // elements do not overlap where they differ: evaluate() has seen to it
+      const auto& elements = table_->sets[d->set].elements;
+      for (std::size_t e = elements.size(); e-- > 0;)
+        out = smt::choose(smt::all({there(d->keys), element(d->keys, elements[e])}),
+                          verdict(*elements[e].verdict, rule, statement, next, end), out);
+      return out;
+    }
+    return rest();
+  }
+
+  Formula verdict(const Verdict& v, const Rule& rule, std::size_t statement, const Formula& next, const Formula& end) {
+    switch (v.kind) {
+      case Verdict::Kind::Accept:
+        return "true";
+      case Verdict::Kind::Drop:
+      case Verdict::Kind::Reject:
+        return "false";
+      case Verdict::Kind::Continue:
+        return rule_of(rule, statement + 1, next, end);
+      case Verdict::Kind::Return:
+        return end;
+      case Verdict::Kind::Jump:
+      case Verdict::Kind::Goto:
+        break;
+    }
+    for (const Chain& chain : table_->chains)
+      if (chain.name == v.target) return chain_of(chain, v.kind == Verdict::Kind::Jump ? next : end);
+    return "false";
+  }
+
+  Formula lookup(const Lookup& l) {
+    const int number = filled_[number_][l.set];
+    std::vector<Formula> some;
+    if (number >= 0)
+      some.push_back(members_[static_cast<std::size_t>(number)]);
+    else
+      for (const Element& e : table_->sets[l.set].elements) some.push_back(element(l.keys, e));
+    return smt::all({there(l.keys), l.negated ? smt::negate(smt::any(some)) : smt::any(some)});
+  }
+
+  Formula masked(const Masked& m) {
+    const auto [name, width] = model::variable_of(m.key.field);
+    const Formula value =
+        smt::equal(fmt::format("(bvand {} {})", name, smt::bits(m.mask, width)), smt::bits(m.value, width));
+    return smt::all({there({m.key}), m.negated ? smt::negate(value) : value});
+  }
+
+  static Formula element(const Keys& keys, const Element& e) {
+    std::vector<Formula> parts;
+    for (std::size_t i = 0; i < keys.size(); ++i)
+      parts.push_back(model::between(keys[i].field, e.key[i].first, e.key[i].last));
+    return smt::all(parts);
+  }
+
+  static Formula there(const Keys& keys) {
+    std::vector<Formula> parts;
+    for (const Key& k : keys) {
+      if (k.protocol) parts.push_back(model::between(PacketField::Protocol, *k.protocol, *k.protocol));
+      if (k.family)
+        parts.push_back(model::between(PacketField::Family, static_cast<int>(*k.family), static_cast<int>(*k.family)));
+      if (k.field == PacketField::User)
+        parts.push_back(smt::negate(model::between(PacketField::User, model::no_user, model::no_user)));
+    }
+    return smt::all(parts);
+  }
+
+  const Ruleset& ruleset_;
+  const std::vector<std::vector<int>>& filled_;
+  smt::Script& script_;
+  std::span<const Formula> members_;
+  const Table* table_ = nullptr;
+  std::size_t number_ = 0;
+  std::map<std::pair<std::string, Formula>, Formula> known_;
+};
+
+}  // namespace
+
+std::array<Formula, model::hooks> formulas(const Ruleset& ruleset, const std::vector<std::vector<int>>& filled,
+                                           smt::Script& script, std::span<const Formula> members) {
+  return Writer(ruleset, filled, script, members).run();
+}
+
+}  // namespace agp::backends::nftables::reading

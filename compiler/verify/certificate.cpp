@@ -1,0 +1,364 @@
+#include "compiler/verify/certificate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "compiler/diagnostics/text.hpp"
+#include "compiler/linux/loader_needs.hpp"
+#include "compiler/model/inode_layer.hpp"
+#include "compiler/model/path_states.hpp"
+#include "compiler/source/digest.hpp"
+#include "compiler/source/version.hpp"
+#include "compiler/verify/certificate_calls.hpp"
+#include "compiler/verify/certificate_packets.hpp"
+#include "compiler/verify/files.hpp"
+
+// In: what was proved, and the bytes. Out: the directory of a certificate. A control is found by trying: a policy with
+// one rule less, or one more, for which the verifier refutes the same obligation.
+namespace agp::verify {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using model::Effect;
+
+std::string text(std::string_view raw) { return diagnostics::valid_utf8(raw); }
+
+/// The policy with one rule less or one more, and the action on which the artifact then differs from it.
+struct Control {
+  model::Policy policy;
+  std::optional<std::size_t> removed;  ///< index into policy.rules; else the last of them is new
+  std::string witness;
+};
+using Refute = std::function<std::optional<std::string>(const model::Policy&)>;
+
+std::size_t patterns_of(const model::Rule& rule) {
+  if (const auto* file = std::get_if<model::FileBody>(&rule.body)) return file->patterns.size();
+  if (const auto* calls = std::get_if<model::SyscallBody>(&rule.body)) return calls->patterns.size();
+  if (const auto* net = std::get_if<model::NetBody>(&rule.body)) return net->endpoints.size();
+  return 0;
+}
+
+model::Rule added_rule(model::RuleBody body, std::string what) {
+  model::Rule out;
+  out.id = "control";
+  out.effect = Effect::Allow;
+  out.body = std::move(body);
+  out.text = "allow " + std::move(what);
+  return out;
+}
+
+/// Rules that few policies have: of calls that no rule mentions, of addresses for documentation (RFC 5737), of a file.
+std::vector<model::Rule> rules_to_add(const model::Policy& policy, const model::Target& target,
+                                      std::string_view block) {
+  std::vector<model::Rule> out;
+  if (block == "file") {
+    model::FileBody body;
+    body.verbs = static_cast<model::Verbs>(model::Verb::Read);
+    body.patterns.push_back({model::path_node("/control"), {}, ""});
+    return {added_rule(std::move(body), "read \"/control\"")};
+  }
+  if (block == "net") {
+    for (const char* address : {"192.0.2.1", "198.51.100.1", "203.0.113.1"}) {
+      const model::Address a = *model::parse_v4(address);
+      model::NetBody body;
+      body.protocols = static_cast<model::Protocols>(model::Protocol::Tcp);
+      body.endpoints.push_back(
+          {{model::AddressSet::range(a, a), std::nullopt, model::PortSet::range(9, 9), false}, {}, ""});
+      out.push_back(added_rule(std::move(body), fmt::format("connect tcp {}:9", address)));
+    }
+    return out;
+  }
+  const auto arch = target.archs.empty() ? std::nullopt : linux::find_arch(target.archs.front());
+  for (const linux::Syscall& call : arch ? linux::syscalls(*arch) : std::span<const linux::Syscall>{}) {
+    if (out.size() == 8) break;
+    if (model::KernelVersion{call.since.major, call.since.minor} > target.kernel ||
+        backends::may_call(policy, call.name))
+      continue;
+    model::SyscallBody body;
+    body.patterns.push_back({{std::string(call.name), {}, linux::ArchSet::all()}, {}, ""});
+    out.push_back(added_rule(std::move(body), std::string(call.name)));
+  }
+  return out;
+}
+
+/// The rule that says least first, so that a control is as close to the obligation as it can be.
+std::optional<Control> find_control(const model::Policy& policy, const model::Target& target, std::string_view block,
+                                    bool excess, const Refute& refute) {
+  std::vector<std::size_t> candidates;
+  for (std::size_t r = 0; r < policy.rules.size(); ++r) {
+    const model::Rule& rule = policy.rules[r];
+    if (model::fact_block(rule.body) == block && !rule.expired && (rule.effect == Effect::Allow) == excess)
+      candidates.push_back(r);
+  }
+  std::stable_sort(candidates.begin(), candidates.end(), [&](std::size_t a, std::size_t b) {
+    return patterns_of(policy.rules[a]) < patterns_of(policy.rules[b]);
+  });
+  constexpr std::size_t most_tries = 16;
+  for (std::size_t i = 0; i < std::min(candidates.size(), most_tries); ++i) {
+    Control out{policy, candidates[i], {}};
+    out.policy.rules[candidates[i]].expired = true;
+    if (const auto witness = refute(out.policy)) return (out.witness = *witness, out);
+  }
+  if (excess) return std::nullopt;
+  for (model::Rule& rule : rules_to_add(policy, target, block)) {
+    Control out{policy, std::nullopt, {}};
+    out.policy.rules.push_back(std::move(rule));
+    if (const auto witness = refute(out.policy)) return (out.witness = *witness, out);
+  }
+  return std::nullopt;
+}
+
+class Writer {
+ public:
+  explicit Writer(const CertificateInput& input) : in_(input), options_(input.options) { options_.second.reset(); }
+
+  Certificate run() {
+    for (const Obligation& o : in_.obligations) {
+      const std::string why = certify_one(o);
+      if (why.empty()) continue;
+      missing_.push_back(
+          {{"artifact", text(name(o.artifact))}, {"direction", to_string(o.direction)}, {"reason", why}});
+      if (!o.arch.empty()) missing_.back()["arch"] = o.arch;
+      out_.not_certified.push_back(fmt::format("{}{}: {}: {}", text(name(o.artifact)),
+                                               o.arch.empty() ? "" : " (" + o.arch + ")", to_string(o.direction), why));
+    }
+    for (const std::string& path : not_verified(in_.readings)) {
+      missing_.push_back({{"artifact", text(name(path))}, {"direction", nullptr}, {"reason", "it is not verified"}});
+      out_.not_certified.push_back(fmt::format("{}: it is not verified", text(name(path))));
+    }
+    finish();
+    return std::move(out_);
+  }
+
+ private:
+  std::string certify_one(const Obligation& o) {
+    if (o.direction == Direction::Permits || o.direction == Direction::Reports || o.direction == Direction::Quiet)
+      return "the statement of an audited block has no form as a certificate yet";
+    if (o.direction == Direction::Errno) return "which error is returned has no form as a certificate yet";
+    for (const Reading& reading : in_.readings) {
+      for (const backends::DecodedFilter& filter : reading.decoded.filters)
+        if (o.layer == "seccomp" && filter.artifact == o.artifact && filter.arch == o.arch) return calls(o, filter);
+      for (const auto& layer : reading.decoded.packets)
+        if (o.layer == "nftables" && layer->artifact == o.artifact) return packets(o, *layer);
+    }
+    if (o.layer == "landlock" && o.thing == "file access") return paths(o);
+    return fmt::format("the layer `{}` has no form as a certificate yet", o.layer);
+  }
+
+  std::string calls(const Obligation& o, const backends::DecodedFilter& filter) {
+    const bool demanded = o.direction == Direction::Loss, raw = filter.artifact.starts_with("seccomp/filter");
+    const auto bytes = bytes_of(o.artifact);
+    const auto machine = linux::find_arch(filter.arch);
+    if (!bytes || !machine) return "its bytes are not there";
+    for (const std::string& arch : in_.target.archs)
+      if (!raw && (arch == "i386" || arch == "x32"))
+        return fmt::format("what libseccomp makes of a profile for {} has no form as a certificate yet", arch);
+    std::vector<linux::LoaderNeed> needs;
+    if (!raw && model::starts_container(in_.target.stack))
+      needs = linux::profile_needs(in_.target.stack, {static_cast<std::uint8_t>(in_.target.runc.major),
+                                                      static_cast<std::uint8_t>(in_.target.runc.minor)});
+    const auto gaps = call_gaps(in_.policy, in_.plan);
+    const auto script = [&](smt::Script& s, const model::Policy& policy) -> std::string {
+      declare_call(s);
+      s.remark(raw ? "the program, from its bytes" : "the profile, as runc and libseccomp load it");
+      if (!raw) state_graph(s, filter.graph, demanded);
+      if (std::string why = raw ? state_program(s, *bytes, demanded) : std::string(); !why.empty()) return why;
+      s.remark("the policy, call by call, under the bits that the kernel looks at");
+      state_calls(s, {policy, in_.target, gaps, needs, *machine}, demanded);
+      return {};
+    };
+    backends::Decoded one;
+    one.filters.push_back(filter);
+    const auto refute = [&](const model::Policy& policy) {
+      return refuted(verify_filters(policy, in_.target, in_.plan, one, options_), o.direction);
+    };
+    return add(o, raw ? "seccomp-program" : "seccomp-profile", script,
+               find_control(in_.policy, in_.target, "syscall", !demanded, refute));
+  }
+
+  std::string packets(const Obligation& o, const model::PacketLayer& layer) {
+    const bool demanded = o.direction == Direction::Loss;
+    if (!bytes_of(o.artifact)) return "its bytes are not there";
+    const auto fills = resolver_fills(in_.readings);
+    const auto script = [&](smt::Script& s, const model::Policy& policy) {
+      return state_packets(
+          s, {in_.policy, policy, in_.target, in_.plan, layer, fills, packet_needs(in_.policy, in_.plan)}, demanded);
+    };
+    const auto refute = [&](const model::Policy& policy) {
+      return refuted(verify_packets(policy, in_.target, in_.plan, layer, fills), o.direction);
+    };
+    smt::Script probe;  // before rules are tried for nothing
+    if (std::string why = script(probe, in_.policy); !why.empty()) return why;
+    return add(o, "nftables", script, find_control(in_.policy, in_.target, "net", !demanded, refute));
+  }
+
+  /// Rights on paths: an inductive set of states of the automaton over all patterns of both sides.
+  std::string paths(const Obligation& o) {
+    std::vector<std::shared_ptr<const model::InodeLayer>> layers;
+    for (const Reading& r : in_.readings) {
+      layers.insert(layers.end(), r.decoded.inodes.begin(), r.decoded.inodes.end());
+      if (r.decoded.container) return "files that several layers decide have no form as a certificate yet";
+    }
+    if (layers.size() != 1 || !bytes_of(o.artifact)) return "files that several layers decide have no form yet";
+    plan::Plan bare = in_.plan;  // what loaders need on files is left out of the form
+    bare.derived.clear();
+    const auto check = [&](const model::Policy& policy) { return verify_files(policy, in_.target, bare, layers); };
+    for (const Obligation& one : check(in_.policy))
+      if (one.direction == o.direction && !one.verdict.proved())
+        return "it rests on what a loader needs, which has no form as a certificate yet";
+    const auto control = find_control(in_.policy, in_.target, "file", o.direction == Direction::Excess,
+                                      [&](const model::Policy& p) { return refuted(check(p), o.direction); });
+    if (!control) return no_control;
+    std::vector<model::PathPattern> cells;
+    std::vector<const model::PathPattern*> patterns;
+    for (const model::Rule& rule : in_.policy.rules)
+      if (const auto* body = std::get_if<model::FileBody>(&rule.body); body && !rule.expired)
+        for (const auto* list : {&body->patterns, &body->except})
+          for (const auto& p : *list) patterns.push_back(&p.pattern);
+    for (const model::InodeCell& cell : layers[0]->cells) {
+      cells.push_back(model::path_node(cell.base));
+      cells.push_back(model::path_subtree(cell.base));
+    }
+    for (const model::PathPattern& cell : cells) patterns.push_back(&cell);
+    const auto states = model::path_states(patterns);
+    if (!states) return "its patterns have more states than the limit of this form";
+    Json list = Json::array();
+    for (const std::string& one : *states) {
+      if (diagnostics::valid_utf8(one) != one) return "paths that are not UTF-8 have no form as a certificate yet";
+      list.push_back(one);
+    }
+    const std::string file = fmt::format("{:02}.json", ++count_);
+    const Json document = {{"statement", o.statement + ", changing attributes apart"}, {"states", std::move(list)}};
+    out_.files.push_back({file, document.dump(1) + "\n"});
+    state(o, "paths", file, "inductive", changed(*control, "violated"));
+    return {};
+  }
+
+  static std::optional<std::string> refuted(const std::vector<Obligation>& obligations, Direction direction) {
+    for (const Obligation& o : obligations)
+      if (o.direction == direction)
+        return o.verdict.match([](const solver::Proved&) { return std::optional<std::string>(); },
+                               [](const Witness& w) { return std::optional(w.action); },
+                               [](const solver::Unknown&) { return std::optional<std::string>(); });
+    return std::nullopt;
+  }
+
+  using Fill = std::function<std::string(smt::Script&, const model::Policy&)>;
+
+  static constexpr const char* no_control =
+      "no rule was found whose absence, or presence, would refute it: it has no control";
+
+  /// What a control changes, for the index.
+  Json changed(const Control& control, std::string_view expected) const {
+    Json out = {{"expected", expected}, {"witness", text(control.witness)}};
+    if (!control.removed) {
+      out["added"] = Json::parse(certified_rule(control.policy.rules.back()));
+      return out;
+    }
+    const model::Rule& rule = in_.policy.rules[*control.removed];
+    out["removed"] = {
+        {"rule", rule_numbers(in_.policy).at(*control.removed)}, {"id", text(rule.id)}, {"text", text(rule.text)}};
+    return out;
+  }
+
+  /// A row of the index about the file that was made last.
+  void state(const Obligation& o, std::string_view kind, const std::string& file, std::string_view expected,
+             Json control) {
+    const auto at = std::find_if(out_.files.begin(), out_.files.end(), [&](const auto& f) { return f.path == file; });
+    obligations_.push_back({{"artifact", o.artifact},
+                            {"kind", kind},
+                            {"arch", o.arch.empty() ? Json(nullptr) : Json(o.arch)},
+                            {"direction", to_string(o.direction)},
+                            {"statement", o.statement},
+                            {"file", file},
+                            {"sha256", source::sha256(at->bytes)},
+                            {"expected", expected},
+                            {"control", std::move(control)}});
+  }
+
+  std::string add(const Obligation& o, std::string_view kind, const Fill& fill, std::optional<Control> control) {
+    if (!control) return no_control;
+    const bool demanded = o.direction == Direction::Loss;
+    const std::string head = fmt::format("{}{}: {}: {}", name(o.artifact), o.arch.empty() ? "" : " (" + o.arch + ")",
+                                         to_string(o.direction), o.statement);
+    const model::Rule& rule = control->removed ? in_.policy.rules[*control->removed] : control->policy.rules.back();
+    const std::string change =
+        fmt::format("Control, {} {}: {}", control->removed ? "without the rule" : "with a rule", rule.id, rule.text);
+    const std::string number = fmt::format("{:02}", ++count_);
+    const auto write = [&](const std::string& path, const model::Policy& policy, std::string_view expected,
+                           const std::string& remark) -> std::string {
+      smt::Script script;
+      script.remark(head);
+      if (!remark.empty()) script.remark(remark);
+      script.remark(fmt::format("Expected: {}.", expected));
+      if (std::string why = fill(script, policy); !why.empty()) return why;
+      out_.files.push_back(
+          {path, std::move(script).violation(demanded ? "policy" : "artifact", demanded ? "artifact" : "policy")});
+      return {};
+    };
+    const std::string file = number + ".smt2", control_file = number + ".control.smt2";
+    if (std::string why = write(file, in_.policy, "unsat", ""); !why.empty()) return why;
+    if (std::string why = write(control_file, control->policy, "sat", change); !why.empty()) return why;
+    Json row = changed(*control, "sat");
+    row["file"] = control_file;
+    row["sha256"] = source::sha256(out_.files.back().bytes);
+    state(o, kind, file, "unsat", std::move(row));
+    return {};
+  }
+
+  const std::string* bytes_of(std::string_view artifact) {
+    const std::string_view path = artifact.substr(0, artifact.find('#'));
+    const auto at = std::find_if(in_.artifacts.begin(), in_.artifacts.end(),
+                                 [&](const backends::Artifact& a) { return a.path == path; });
+    if (at == in_.artifacts.end()) return nullptr;
+    used_.insert(at->path);
+    return &at->bytes;
+  }
+
+  std::string name(const std::string& artifact) const {
+    for (const auto& [place, shown] : in_.shown)
+      if (artifact.starts_with(place)) return shown + artifact.substr(place.size());
+    return artifact;
+  }
+
+  void finish() {
+    out_.files.push_back({"policy.json", certified_policy(in_.policy, in_.target, in_.plan)});
+    Json modules = Json::array(), artifacts = Json::array(), files = Json::array({"certificate.json"});
+    for (const model::ModuleRead& m : in_.policy.modules)
+      modules.push_back({{"name", text(m.name)}, {"sha256", m.sha256}});
+    for (const backends::Artifact& a : in_.artifacts)
+      if (used_.contains(a.path))
+        artifacts.push_back({{"artifact", a.path}, {"path", text(name(a.path))}, {"sha256", source::sha256(a.bytes)}});
+    for (const backends::Artifact& a : out_.files) files.push_back(a.path);
+    const Json index = {{"schema", "agp-certificate/1"},
+                        {"agp", version},
+                        {"policy",
+                         {{"name", in_.policy.name},
+                          {"file", "policy.json"},
+                          {"sha256", source::sha256(out_.files.back().bytes)},
+                          {"modules", std::move(modules)}}},
+                        {"artifacts", std::move(artifacts)},
+                        {"obligations", std::move(obligations_)},
+                        {"not_certified", std::move(missing_)},
+                        {"files", std::move(files)}};
+    out_.files.push_back({"certificate.json", index.dump(2) + "\n"});
+    std::sort(out_.files.begin(), out_.files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  }
+
+  const CertificateInput& in_;
+  Options options_;
+  Certificate out_;
+  Json obligations_ = Json::array(), missing_ = Json::array();
+  std::set<std::string> used_;
+  int count_ = 0;
+};
+
+}  // namespace
+
+Certificate certify(const CertificateInput& input) { return Writer(input).run(); }
+
+}  // namespace agp::verify

@@ -1,0 +1,231 @@
+// In: a policy, its target and plan. Out: `policy.json`, the policy's side of a certificate in plain form.
+#include <fmt/format.h>
+
+#include <bit>
+#include <nlohmann/json.hpp>
+
+#include "compiler/diagnostics/text.hpp"
+#include "compiler/linux/loader_needs.hpp"
+#include "compiler/linux/syscalls.hpp"
+#include "compiler/verify/certificate.hpp"
+#include "compiler/verify/certificate_packets.hpp"
+#include "compiler/verify/gaps.hpp"
+
+namespace agp::verify {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string hex(std::uint64_t v) { return fmt::format("{:#x}", v); }
+
+Json archs_json(linux::ArchSet archs) {
+  Json out = Json::array();
+  for (const linux::Arch arch : linux::all_archs)
+    if (archs.has(arch)) out.push_back(linux::to_string(arch));
+  return out;
+}
+
+Json pattern_json(const model::SyscallPattern& p) {
+  constexpr std::string_view words[] = {"==", "!=", "<", "<=", ">", ">=", "in", "&"};
+  Json tests = Json::array();
+  for (const model::ArgTest& t : p.tests) {
+    Json values = Json::array();
+    for (const std::uint64_t v : t.values) values.push_back(hex(v));
+    Json one = {{"argument", t.index}, {"op", words[static_cast<std::size_t>(t.op)]}, {"values", std::move(values)}};
+    if (t.op == model::ArgTest::Op::Masked) one["mask"] = hex(t.mask);
+    tests.push_back(std::move(one));
+  }
+  return {{"call", p.name}, {"arch", archs_json(p.archs)}, {"tests", std::move(tests)}};
+}
+
+Json addresses_json(const model::AddressSet& set) {
+  Json out = Json::array();
+  for (const auto& r : set.ranges()) out.push_back({model::to_string(r.first), model::to_string(r.last)});
+  return out;
+}
+
+Json endpoint_json(const model::Rule& rule, const model::NetBody& body, std::size_t index, bool except) {
+  const model::EndpointPattern& e = (except ? body.except : body.endpoints)[index].pattern;
+  Json ports = Json::array();
+  for (const auto& r : e.ports.ranges()) ports.push_back({r.first, r.last});
+  Json out = {{"ports", std::move(ports)}, {"icmp", e.icmp}};
+  if (e.name) out["name"] = e.name->to_string();
+  if (e.name && !except)
+    out["sets"] = {{"4", backends::name_set(rule, index, 4)}, {"6", backends::name_set(rule, index, 6)}};
+  if (!e.name || !except)
+    out["addresses"] = addresses_json(!e.name       ? e.addresses
+                                      : body.within ? *body.within
+                                                    : model::AddressSet::all() - model::never_by_name());
+  return out;
+}
+
+Json texts_json(const auto& patterns) {
+  Json out = Json::array();
+  for (const auto& p : patterns) out.push_back(p.pattern.text);
+  return out;
+}
+
+std::size_t index_of(model::Verb v) { return static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(v))); }
+
+void body_json(const model::Rule& rule, Json& out) {
+  constexpr std::string_view words[] = {"read", "list", "exec", "modify", "create", "delete"};
+  out["block"] = model::fact_block(rule.body);
+  if (const auto* calls = std::get_if<model::SyscallBody>(&rule.body)) {
+    out["patterns"] = Json::array();
+    out["except"] = Json::array();
+    for (const auto& p : calls->patterns) out["patterns"].push_back(pattern_json(p.pattern));
+    for (const auto& p : calls->except) out["except"].push_back(pattern_json(p.pattern));
+  } else if (const auto* net = std::get_if<model::NetBody>(&rule.body)) {
+    out["direction"] = net->direction == model::Direction::Connect ? "connect" : "listen";
+    out["protocols"] = Json::array();
+    for (const auto& [protocol, word] :
+         {std::pair{model::Protocol::Tcp, "tcp"}, {model::Protocol::Udp, "udp"}, {model::Protocol::Icmp, "icmp"}})
+      if (has(net->protocols, protocol)) out["protocols"].push_back(word);
+    out["endpoints"] = Json::array();
+    out["except"] = Json::array();
+    for (std::size_t i = 0; i < net->endpoints.size(); ++i)
+      out["endpoints"].push_back(endpoint_json(rule, *net, i, false));
+    for (std::size_t i = 0; i < net->except.size(); ++i) out["except"].push_back(endpoint_json(rule, *net, i, true));
+    if (net->from) out["from"] = addresses_json(*net->from);
+  } else if (const auto* file = std::get_if<model::FileBody>(&rule.body)) {
+    out["verbs"] = Json::array();
+    for (const model::Verb v : {model::Verb::Read, model::Verb::List, model::Verb::Exec, model::Verb::Modify,
+                                model::Verb::Create, model::Verb::Delete})
+      if (has(file->verbs, v)) out["verbs"].push_back(words[index_of(v)]);
+    out["patterns"] = texts_json(file->patterns);
+    out["except"] = texts_json(file->except);
+  }
+}
+
+Json tables_json(const model::Target& target) {
+  Json out = Json::object();
+  for (const std::string& name : target.archs) {
+    const auto arch = linux::find_arch(name);
+    if (!arch) continue;
+    Json calls = Json::array();
+    for (const linux::Syscall& call : linux::syscalls(*arch)) {
+      Json masks = Json::array(), unknown = Json::array();
+      for (std::size_t i = 0; i < 6; ++i) {
+        masks.push_back(hex(call.arguments[i].effective_mask));
+        if (!call.arguments[i].classified) unknown.push_back(i);
+      }
+      Json one = {{"name", call.name},
+                  {"number", call.number},
+                  {"since", {call.since.major, call.since.minor}},
+                  {"named", {linux::name_since(call).major, linux::name_since(call).minor}},
+                  {"masks", std::move(masks)}};
+      if (!unknown.empty()) one["unclassified"] = std::move(unknown);
+      calls.push_back(std::move(one));
+    }
+    out[name] = {{"audit", linux::audit_arch(*arch)},
+                 {"machine", linux::to_string(linux::machine_of(*arch))},
+                 {"calls", std::move(calls)}};
+  }
+  return out;
+}
+
+Json gaps_json(const model::Policy& policy, const plan::Plan& plan) {
+  Json out = Json::array();
+  for (const CallGap& gap : call_gaps(policy, plan))
+    out.push_back({{"block", "syscall"},
+                   {"pattern", pattern_json(gap.calls)},
+                   {"refuses", gap.refuses},
+                   {"may", gap.narrower ? "lack" : "exceed"}});
+  const auto number = rule_numbers(policy);
+  for (const EndpointGap& gap : endpoint_gaps(policy, plan))
+    if (const auto at = number.find(gap.rule); at != number.end())
+      out.push_back({{"block", "net"},
+                     {"rule", at->second},
+                     {"endpoint", gap.endpoint},
+                     {"exceed", gap.exceeds},
+                     {"lack", gap.lacks}});
+  for (const FileGap& gap : file_gaps(policy, plan))
+    if (const auto at = number.find(gap.rule); at != number.end())
+      out.push_back({{"block", "file"},
+                     {"rule", at->second},
+                     {"pattern", gap.pattern},
+                     {"exceed", gap.wider},
+                     {"lack", gap.narrower},
+                     {"attributes", gap.attributes}});
+  return out;
+}
+
+Json rule_json(const model::Rule& rule) {
+  Json out = {{"id", diagnostics::valid_utf8(rule.id)},
+              {"effect", model::to_string(rule.effect)},
+              {"text", diagnostics::valid_utf8(rule.text)}};
+  body_json(rule, out);
+  return out;
+}
+
+}  // namespace
+
+std::map<std::size_t, std::size_t> rule_numbers(const model::Policy& policy) {
+  std::map<std::size_t, std::size_t> out;
+  for (std::size_t r = 0; r < policy.rules.size(); ++r)
+    if (!policy.rules[r].expired) out.emplace(r, out.size());
+  return out;
+}
+
+std::string certified_rule(const model::Rule& rule) { return rule_json(rule).dump(); }
+
+std::string certified_policy(const model::Policy& policy, const model::Target& target, const plan::Plan& plan) {
+  Json rules = Json::array(), needs = Json::array(), resolvers = Json::array();
+  for (const model::Rule& rule : policy.rules)
+    if (!rule.expired) rules.push_back(rule_json(rule));
+  if (model::starts_container(target.stack))
+    for (const linux::LoaderNeed& need : linux::profile_needs(
+             target.stack,
+             {static_cast<std::uint8_t>(target.runc.major), static_cast<std::uint8_t>(target.runc.minor)})) {
+      Json one = {{"call", need.call}, {"reason", need.reason}};
+      if (need.argument >= 0) one.update({{"argument", need.argument}, {"zero_under", hex(need.mask)}});
+      needs.push_back(std::move(one));
+    }
+  const PacketNeeds packets = packet_needs(policy, plan);
+  for (const model::Address a : policy.resolvers) resolvers.push_back(model::to_string(a));
+  const Json out = {{"schema", "agp-certified/1"},
+                    {"policy", policy.name},
+                    {"target",
+                     {{"name", target.name},
+                      {"kernel", {target.kernel.major, target.kernel.minor}},
+                      {"stack", target.stack},
+                      {"arch", target.archs},
+                      {"landlock_abi", target.landlock_abi},
+                      {"libseccomp_names", {target.libseccomp_names.major, target.libseccomp_names.minor}},
+                      {"dns_user", target.dns_user}}},
+                    {"user", backends::agent_user(policy).uid},
+                    {"rules", std::move(rules)},
+                    {"resolvers", std::move(resolvers)},
+                    {"packet_needs", {{"any", packets.any}, {"ipv6", packets.ipv6}, {"resolver", packets.resolver}}},
+                    {"loader_needs", std::move(needs)},
+                    {"gaps", gaps_json(policy, plan)},
+                    {"calls", tables_json(target)}};
+  // One line for each rule, gap and call: it is read by people too.
+  std::string text = "{\n";
+  for (auto at = out.begin(); at != out.end(); ++at) {
+    text += fmt::format("{}: ", Json(at.key()).dump());
+    if (at.key() == "rules" || at.key() == "gaps" || at.key() == "loader_needs") {
+      text += "[";
+      for (std::size_t i = 0; i < at->size(); ++i) text += (i > 0 ? ",\n  " : "\n  ") + (*at)[i].dump();
+      text += at->empty() ? "]" : "\n]";
+    } else if (at.key() == "calls") {
+      text += "{";
+      bool first_table = true;
+      for (auto table = at->begin(); table != at->end(); ++table) {
+        text += fmt::format("{}\n  {}: {{\"audit\": {}, \"machine\": {}, \"calls\": [", first_table ? "" : ",",
+                            Json(table.key()).dump(), (*table)["audit"].dump(), (*table)["machine"].dump());
+        first_table = false;
+        const Json& calls = (*table)["calls"];
+        for (std::size_t i = 0; i < calls.size(); ++i) text += (i > 0 ? ",\n    " : "\n    ") + calls[i].dump();
+        text += "\n  ]}";
+      }
+      text += "\n}";
+    } else {
+      text += at->dump();
+    }
+    text += std::next(at) == out.end() ? "\n" : ",\n";
+  }
+  return text + "}\n";
+}
+
+}  // namespace agp::verify

@@ -1,0 +1,547 @@
+"""Packets: what an nftables ruleset lets pass at the hooks of a network namespace, and what the policy says about it."""
+import ipaddress
+import re
+
+from .formulas import Unusable, bits, both, either, no, within
+
+PACKET = {"output": 0, "state": 4, "v6": 0, "user": 36, "in": 8, "out": 8, "protocol": 8, "kind": 4, "hops": 8, "icmp_type": 8,
+          "icmp_code": 8, "tcp_flags": 8, "daddr4": 32, "daddr6": 128, "dport": 16, "saddr4": 32, "saddr6": 128, "sport": 16}
+NO_USER, DNS_USER = 2 ** 32, 2 ** 32 + 1  # packets of the kernel; the user that the target calls by its name
+
+# nft(8) and `nft describe`: the variable that a key looks at, the type of its constants, and what has to hold for it to
+# be there at all.
+V4, V6 = "(not v6)", "v6"
+TCP, UDP, ICMP, ICMP6 = (f"(= protocol (_ bv{n} 8))" for n in (6, 17, 1, 58))
+KEYS = {"ip saddr": ("saddr4", "ipv4_addr", V4), "ip daddr": ("daddr4", "ipv4_addr", V4), "ip protocol": ("protocol", "inet_proto", V4),
+        "ip ttl": ("hops", "", V4), "ip6 saddr": ("saddr6", "ipv6_addr", V6), "ip6 daddr": ("daddr6", "ipv6_addr", V6),
+        "ip6 hoplimit": ("hops", "", V6), "th sport": ("sport", "inet_service"), "th dport": ("dport", "inet_service"),
+        "tcp sport": ("sport", "inet_service", TCP), "tcp dport": ("dport", "inet_service", TCP), "tcp flags": ("tcp_flags", "flags", TCP),
+        "udp sport": ("sport", "inet_service", UDP), "udp dport": ("dport", "inet_service", UDP),
+        "icmp type": ("icmp_type", "icmp_type", V4, ICMP), "icmp code": ("icmp_code", "", V4, ICMP),
+        "icmpv6 type": ("icmp_type", "icmpv6_type", V6, ICMP6), "icmpv6 code": ("icmp_code", "", V6, ICMP6),
+        "ct state": ("state", "ct_state"), "meta l4proto": ("protocol", "inet_proto"), "meta skuid": ("user", "uid", f"(distinct user {bits(NO_USER, 36)})"),
+        "meta pkttype": ("kind", "pkt_type"), "meta nfproto": ("v6", "nf_proto"), "meta iifname": ("in", "ifname"), "meta oifname": ("out", "ifname")}
+WORDS = {"inet_proto": {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "icmpv6": 58, "ipv6-icmp": 58, "sctp": 132, "udplite": 136},
+         "ct_state": {"new": 0, "established": 1, "related": 2, "invalid": 3, "untracked": 4},
+         "pkt_type": {"host": 0, "unicast": 0, "broadcast": 1, "multicast": 2, "other": 3},
+         "nf_proto": {"ipv4": 0, "ipv6": 1}, "ifname": {"lo": 1}, "flags": {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ecn": 64, "cwr": 128},
+         "icmp_type": {"echo-reply": 0, "destination-unreachable": 3, "echo-request": 8, "time-exceeded": 11, "parameter-problem": 12},
+         "icmpv6_type": {"destination-unreachable": 1, "packet-too-big": 2, "time-exceeded": 3, "parameter-problem": 4, "echo-request": 128,
+                         "echo-reply": 129, "mld-listener-query": 130, "mld-listener-report": 131, "mld-listener-done": 132, "nd-router-solicit": 133,
+                         "nd-router-advert": 134, "nd-neighbor-solicit": 135, "nd-neighbor-advert": 136, "nd-redirect": 137, "mld2-listener-report": 143}}
+
+
+def constant(kind, word, policy):
+    """A value, prefix or range of a type, as its first and its last number."""
+    if kind in ("ipv4_addr", "ipv6_addr"):
+        form = ipaddress.IPv4Address if kind == "ipv4_addr" else ipaddress.IPv6Address
+        if "/" in word:
+            net = (ipaddress.IPv4Network if kind == "ipv4_addr" else ipaddress.IPv6Network)(word)
+            return int(net[0]), int(net[-1])
+        first, _, last = word.partition("-")
+        return int(form(first)), int(form(last or first))
+    if kind == "uid" and word == policy["target"]["dns_user"]:
+        return DNS_USER, DNS_USER
+    if word in WORDS.get(kind, {}):
+        return WORDS[kind][word], WORDS[kind][word]
+    first, _, last = word.partition("-")
+    if not re.fullmatch(r"\d+(-\d+)?", word) or kind in ("ct_state", "pkt_type", "nf_proto", "ifname", "flags"):
+        raise Unusable(f"`{word}` is no constant of the type {kind or 'integer'}")
+    return int(first), int(last or first)
+
+
+class Ruleset:
+    """Chains as lists of rules, rules as lists of statements: ("match", keys, elements or a set's name, negated),
+    ("mask", key, mask, value), ("map", keys, elements or a map's name), ("verdict", word, chain). An element is a list of
+    words, one for each key, and a verdict or None."""
+
+    def __init__(self):
+        self.chains, self.bases, self.sets, self.tables = {}, [], {}, set()
+
+    def base(self, table, chain, spec):
+        if spec["type"] != "filter" or spec["hook"] not in ("input", "forward", "output"):
+            raise Unusable(f"the chain {chain} is not a filter of packets in, out or through")
+        self.bases.append((table, chain, spec["hook"], spec.get("policy", "accept") == "accept"))
+
+
+def key(base, field):
+    if f"{base} {field}" not in KEYS:
+        raise Unusable(f"`{base} {field}` is not understood")
+    return KEYS[f"{base} {field}"]
+
+
+# ---- the form of `nft -j -f` -----------------------------------------------------------------------------------------
+
+def json_keys(e):
+    if "concat" in e:
+        return [k for one in e["concat"] for k in json_keys(one)]
+    (form, body), = e.items()
+    return [key(body["protocol"], body["field"])] if form == "payload" else [key(form, body["key"])]
+
+
+def json_words(e):
+    """An element or a value, as one word for each part."""
+    if isinstance(e, dict):
+        (form, body), = e.items()
+        if form == "elem":
+            return json_words(body["val"])
+        if form == "concat":
+            return [w for one in body for w in json_words(one)]
+        if form == "prefix":
+            return [f"{body['addr']}/{body['len']}"]
+        if form == "range":
+            return [f"{body[0]}-{body[1]}"]
+        raise Unusable(f"`{form}` in a set is not understood")
+    return [str(e)]
+
+
+def json_elements(data):
+    if isinstance(data, str) and data.startswith("@"):
+        return data[1:]
+    data = data["set"] if isinstance(data, dict) and "set" in data else data if isinstance(data, list) else [data]
+    data = data if isinstance(data, list) else [data]
+    return [(json_words(e[0]), json_verdict(e[1])) if isinstance(e, list) else (json_words(e), None) for e in data]
+
+
+def json_verdict(v):
+    (word, target), = v.items()
+    if word not in ("accept", "drop", "reject", "continue", "return", "goto", "jump"):
+        raise Unusable(f"`{word}` is no verdict")
+    return word, target["target"] if word in ("goto", "jump") else None
+
+
+def json_statement(e):
+    (form, body), = e.items()
+    if form in ("counter", "log", "comment"):
+        return None
+    if form == "match":
+        left, right = body["left"], body["right"]
+        if body["op"] not in ("==", "!="):
+            raise Unusable(f"the operator `{body['op']}` is not understood")
+        if "&" in left:
+            names = lambda x: [x] if isinstance(x, str) else x
+            return ("mask", json_keys(left["&"][0])[0], names(left["&"][1]), names(right), body["op"] == "!=")
+        return ("match", json_keys(left), json_elements(right), body["op"] == "!=")
+    if form == "vmap":
+        return ("map", json_keys(body["key"]), json_elements(body["data"]))
+    if form == "reject":
+        return ("reject", (body or {}).get("type", ""))
+    return ("verdict", *json_verdict(e))
+
+
+def read_json(document):
+    out = Ruleset()
+    for command in document["nftables"]:
+        (verb, thing), = command.items()
+        if verb == "metainfo":
+            continue
+        (what, body), = thing.items() if verb in ("add", "delete") else [(verb, thing)]
+        table = body.get("table", body["name"] if what == "table" else None)
+        if verb == "delete":
+            if what != "table" or out.chains or out.sets:
+                raise Unusable("something is deleted that this ruleset made")
+        elif what == "table":
+            out.tables.add((body["family"], table))
+        elif what == "chain":
+            out.chains[table, body["name"]] = []
+            if "hook" in body:
+                out.base(table, body["name"], body)
+        elif what in ("set", "map"):
+            kinds = [body["type"]] if isinstance(body["type"], str) else body["type"]
+            out.sets[table, body["name"]] = (kinds, json_elements(body.get("elem", [])), body.get("flags", []) + [what])
+        elif what == "rule":
+            out.chains[table, body["chain"]].append([s for s in map(json_statement, body["expr"]) if s])
+        elif what != "counter":
+            raise Unusable(f"`{what}` is not understood")
+    return out
+
+
+# ---- the form of `nft -f` --------------------------------------------------------------------------------------------
+
+class Script:
+    """Tokens; what is written in quotes keeps one quote in front."""
+
+    def __init__(self, text):
+        text = re.sub(r"(?m)^\s*#.*$", "", text)
+        self.words = [w if w[0] != '"' else w[:-1] for w in re.findall(r'"[^"\n]*"|[{}(),;\n]|[^\s{}(),;"]+', text)]
+        self.at = 0
+
+    def peek(self):
+        return self.words[self.at] if self.at < len(self.words) else None
+
+    def next(self, expected=None):
+        word = self.peek()
+        if word is None or (expected and word != expected):
+            raise Unusable(f"`{expected or 'something'}` is missing before `{word}`")
+        self.at += 1
+        return word
+
+    def ends(self):
+        return self.peek() in ("\n", ";", "}", None)
+
+    def skip(self):
+        while self.peek() in ("\n", ";"):
+            self.at += 1
+
+    def verdict(self):
+        word = self.next()
+        if word not in ("accept", "drop", "reject", "continue", "return", "goto", "jump"):
+            raise Unusable(f"`{word}` is no verdict")
+        return word, self.next() if word in ("goto", "jump") else None
+
+    def elements(self):
+        self.next("{")
+        out = []
+        while self.skip() or self.peek() != "}":
+            words, verdict = [self.next().lstrip('"')], None
+            while self.peek() == ".":
+                self.next()
+                words.append(self.next().lstrip('"'))
+            if self.peek() == "comment":
+                self.next(), self.next()
+            if self.peek() == ":":
+                self.next()
+                verdict = self.verdict()
+            out.append((words, verdict))
+            self.skip()
+            if self.peek() != "}":
+                self.next(",")
+        self.next("}")
+        return out
+
+    def data(self):
+        if self.peek() == "{":
+            return self.elements()
+        word = self.next()
+        return word[1:] if word.startswith("@") else [([word.lstrip('"')], None)]
+
+    def statement(self):
+        word = self.next()
+        if word == "counter":
+            if self.peek() == "name":
+                self.next(), self.next()
+            return None
+        if word == "log":
+            while self.peek() in ("prefix", "level"):
+                self.next(), self.next()
+            return None
+        if word == "comment":
+            return self.next() and None
+        if word == "reject":
+            kind = []
+            while not self.ends() and self.peek() != "comment":
+                kind.append(self.next())
+            return ("reject", " ".join(kind[1:] if kind[:1] == ["with"] else kind).replace(" admin-prohibited", ""))
+        if word in ("accept", "drop", "continue", "return", "goto", "jump"):
+            self.at -= 1
+            return ("verdict", *self.verdict())
+        keys = [key(word, self.next())]
+        while self.peek() == ".":
+            self.next()
+            keys.append(key(self.next(), self.next()))
+        if self.peek() == "vmap":
+            self.next()
+            return ("map", keys, self.data())
+        mask = None
+        if self.peek() == "&":
+            self.next(), self.next("(")
+            mask = [self.next()]
+            while self.peek() != ")":
+                self.next("|")
+                mask.append(self.next())
+            self.next(")")
+        negated = self.peek() == "!="
+        if self.peek() in ("==", "!="):
+            self.next()
+        return ("mask", keys[0], mask, [self.next()], negated) if mask else ("match", keys, self.data(), negated)
+
+
+def read_script(text):
+    script, out = Script(text), Ruleset()
+    while script.skip() or script.peek():
+        verb = script.next()
+        if verb == "delete":
+            script.next("table"), script.next(), script.next()
+            if out.chains or out.sets:
+                raise Unusable("something is deleted that this ruleset made")
+            continue
+        if verb != "table":
+            raise Unusable(f"`{verb}` is not understood")
+        family, table = script.next(), script.next()
+        out.tables.add((family, table))
+        script.next("{")
+        while script.skip() or script.peek() != "}":
+            what, name = script.next(), script.next()
+            script.next("{")
+            if what == "chain":
+                rules = out.chains[table, name] = []
+                while script.skip() or script.peek() != "}":
+                    if script.peek() == "type":
+                        words = []
+                        while not script.ends():
+                            words.append(script.next())
+                        script.next(";"), script.next("policy")
+                        out.base(table, name, {"type": words[1], "hook": words[3], "policy": script.next()})
+                        continue
+                    rule = []
+                    while not script.ends():
+                        rule.append(script.statement())
+                    rules.append([s for s in rule if s])
+            elif what in ("set", "map"):
+                kinds, flags, elements = [], [what], []
+                while script.skip() or script.peek() != "}":
+                    word = script.next()
+                    if word == "elements":
+                        script.next("=")
+                        elements = script.elements()
+                        continue
+                    rest = []
+                    while not script.ends():
+                        rest.append(script.next())
+                    if word == "type":
+                        kinds = [w for w in (rest[:rest.index(":")] if ":" in rest else rest) if w != "."]
+                    elif word == "flags":
+                        flags += [w for w in rest if w != ","]
+                    else:
+                        flags.append(word)
+                out.sets[table, name] = (kinds, elements, flags)
+            elif what != "counter" or (script.skip() or script.peek() != "}"):
+                raise Unusable(f"`{what}` is not understood")
+            script.next("}")
+        script.next("}")
+    return out
+
+
+# ---- what passes -----------------------------------------------------------------------------------------------------
+
+class Passing:
+    def __init__(self, s, ruleset, policy, sets, demanded):
+        self.s, self.rules, self.policy, self.sets, self.demanded = s, ruleset, policy, sets, demanded
+        self.known = {}
+
+    def hook(self, name):
+        for family, _ in self.rules.tables:
+            if family != "inet":
+                raise Unusable(f"tables of the family {family} are not understood")
+        return both(*(self.chain(table, chain, "true" if accepts else "false", 0)
+                      for table, chain, hook, accepts in self.rules.bases if hook == name))
+
+    def chain(self, table, name, end, depth):
+        """What passes when the chain is entered and `end` is what passes behind its last rule."""
+        if depth > 16:
+            raise Unusable("chains go to one another more than 16 deep")
+        if (table, name, end) not in self.known:
+            after = end
+            for number, rule in reversed(list(enumerate(self.rules.chains[table, name]))):
+                after = self.s.define(f"{re.sub('[^a-z0-9]', '_', name)}.{number}.{len(self.known)}.{len(self.s.lines)}",
+                                      self.rule(table, rule, after, end, depth))
+            self.known[table, name, end] = after
+        return self.known[table, name, end]
+
+    def rule(self, table, rule, after, end, depth):
+        if not rule:
+            return after
+        form, *rest = rule[0]
+        go_on = lambda: self.rule(table, rule[1:], after, end, depth)
+
+        def verdict(word, chain):
+            if word in ("goto", "jump"):
+                if any((table, chain) == base[:2] for base in self.rules.bases):
+                    raise Unusable(f"a rule goes to the base chain {chain}")
+                return self.chain(table, chain, after if word == "jump" else end, depth + 1)
+            return {"accept": "true", "drop": "false", "return": end}[word] if word != "continue" else go_on()
+
+        def choose(when, then, otherwise):
+            return either(both(when, then), both(no(when), otherwise)) if then != otherwise else then
+
+        if form == "verdict":
+            return verdict(*rest)
+        if form == "reject":
+            needs = {"tcp reset": TCP, "icmpx": "true", "icmp": V4, "icmpv6": V6, "": "true"}
+            return choose(needs[rest[0]], "false", after)
+        if form == "mask":
+            one, mask, value, negated = rest
+            number = lambda words: sum(constant(one[1], w, self.policy)[0] for w in words)
+            test = f"(= (bvand {one[0]} {bits(number(mask), PACKET[one[0]])}) {bits(number(value), PACKET[one[0]])})"
+            return choose(both(*one[2:], no(test) if negated else test), go_on(), after)
+        keys, data = rest[:2]
+        there = both(*(n for k in keys for n in k[2:]))
+        if form == "match":
+            inside = self.inside(table, keys, data)
+            return choose(both(there, no(inside) if rest[2] else inside), go_on(), after)
+        elements = self.rules.sets[table, data][1] if isinstance(data, str) else data
+        ways = [(self.element(keys, words), verdict(*v)) for words, v in elements]
+        out = after
+        for when, then in reversed(ways):
+            out = choose(both(there, when), then, out)
+        return out
+
+    def inside(self, table, keys, data):
+        if isinstance(data, str):
+            kinds, elements, flags = self.rules.sets[table, data]
+            if kinds != [k[1] for k in keys]:
+                raise Unusable(f"the set {data} is of another type than what is looked up in it")
+            fillable = len(keys) == 1 and not {"map", "interval", "constant"} & set(flags)
+            if fillable and data in self.sets and keys[0][0].startswith("daddr"):    # the resolver fills it
+                return "false" if self.demanded and "timeout" in flags else f"in.{data}"
+            data = elements
+        return either(*(self.element(keys, words) for words, _ in data))
+
+    def element(self, keys, words):
+        if len(words) != len(keys):
+            raise Unusable("an element has more or fewer parts than what is looked up")
+        parts = []
+        for (name, kind, *_), word in zip(keys, words):
+            first, last = constant(kind, word, self.policy)
+            parts.append(within(name, first, last, PACKET[name]) if name != "v6" else {0: V4, 1: V6}[first])
+        return both(*parts)
+
+
+# ---- the policy ------------------------------------------------------------------------------------------------------
+
+def addresses(ranges, source=False):
+    """`ranges` is a list of first and last addresses; of either family."""
+    side, out = "saddr" if source else "daddr", []
+    for first, last in ranges:
+        first, last = ipaddress.ip_address(first), ipaddress.ip_address(last)
+        out.append(both(V4 if first.version == 4 else V6,
+                        within(f"{side}{first.version}", int(first), int(last), 32 if first.version == 4 else 128)))
+    return either(*out)
+
+
+def to(*texts):
+    return addresses([(str(n[0]), str(n[-1])) for n in map(ipaddress.ip_network, texts)])
+
+
+def coming(*texts):
+    return addresses([(str(n[0]), str(n[-1])) for n in map(ipaddress.ip_network, texts)], source=True)
+
+
+def transport(number):
+    return f"(= protocol {bits(number, 8)})"
+
+
+def icmp(six, *types):
+    return both(V6 if six else V4, transport(58 if six else 1), either(*(f"(= icmp_type {bits(t, 8)})" for t in types)))
+
+
+def at(name, value):
+    return f"(= {name} {bits(value, PACKET[name])})"
+
+
+def state_is(word):
+    return at("state", WORDS["ct_state"][word])
+
+
+def endpoint(rule, e, back):
+    """Packets to an endpoint of a rule; `back`: the answers that come from there."""
+    ports = either(*(within("sport" if back else "dport", first, last, 16) for first, last in e["ports"]))
+    ways = [both(transport({"tcp": 6, "udp": 17}[p]), ports) for p in rule["protocols"] if p != "icmp"]
+    if "icmp" in rule["protocols"] and e["icmp"]:
+        ways += [both(V4, transport(1)), both(V6, transport(58))]
+    return both(addresses(e["addresses"], back), either(*ways))
+
+
+def region(rule, e, back):
+    out = both(endpoint(rule, e, back), *(no(endpoint(rule, x, back)) for x in rule["except"] if "name" not in x))
+    if "sets" in e and not back:
+        out = both(out, f"(ite v6 in.{e['sets']['6']} in.{e['sets']['4']})")
+    if rule["direction"] == "listen" and "from" in rule:
+        out = both(out, addresses(rule["from"], not back))
+    return out
+
+
+def permitted(s, policy, direction, back=False):
+    sides = {True: [], False: []}
+    for i, rule in enumerate(policy["rules"]):
+        if rule["block"] != "net" or rule["direction"] != direction:
+            continue
+        allows = rule["effect"] == "allow"
+        for n, e in enumerate(rule["endpoints"]):
+            if "name" not in e or (allows and direction == "connect"):               # a packet bears no name
+                sides[allows].append(s.define(f"rule{i}.{n}.{direction}{'.back' if back else ''}", region(rule, e, back)))
+    return both(either(*sides[True]), no(either(*sides[False])))
+
+
+def gaps(policy, direction, may):
+    return either(*(region(policy["rules"][g["rule"]], policy["rules"][g["rule"]]["endpoints"][g["endpoint"]], False)
+                    for g in policy["gaps"] if g["block"] == "net" and g[may] and policy["rules"][g["rule"]]["direction"] == direction))
+
+
+def set_names(policy):
+    """The sets that the answers for a name fill: what they hold is arbitrary."""
+    return sorted({name for rule in policy["rules"] if "endpoints" in rule and rule.get("was", rule["effect"]) == "allow"
+                   for e in rule["endpoints"] for name in e.get("sets", {}).values()})
+
+
+def dns(*servers):
+    return both(to(*servers) if servers else "false", either(transport(6), transport(17)), at("dport", 53))
+
+
+def exists(output):
+    """Packets that can be at the hook: none to `::` or 0.0.0.0, which is loopback; none with a mapped address."""
+    loop = either(to("127.0.0.0/8", "::1"), "false" if output else coming("127.0.0.0/8", "::1"))
+    lo = at("out" if output else "in", 1)
+    mapped = lambda side: both(V6, within(f"{side}6", 0xffff << 32, (0xffff << 32) + 2 ** 32 - 1, 128))
+    return both(within("state", 0, 4, 4), within("user", 0, DNS_USER, 36), within("kind", 0, 3, 4),
+                within("in", 0, 0 if output else 1, 8), within("out", 0, 1 if output else 0, 8),
+                no(to("0.0.0.0", "::")), no(mapped("daddr")), no(mapped("saddr")), either(no(loop), lo))
+
+
+def policy_side(s, policy, demanded, sent, received):
+    agent, needs = at("user", policy["user"]), policy["packet_needs"]
+    errors = either(icmp(False, 3, 11, 12), icmp(True, 1, 2, 3, 4))
+    neighbours = both(icmp(True, 135, 136), at("hops", 255))
+    if not demanded:
+        may_send = [permitted(s, policy, "connect"), gaps(policy, "connect", "exceed")]
+        may_come = [permitted(s, policy, "listen"), gaps(policy, "listen", "exceed")]
+        if needs["resolver"]:
+            asked = dns("127.0.0.53")
+            may_come.append(asked)
+            may_send += [asked, both(no(agent), no(at("user", NO_USER)), dns(*policy["resolvers"]))]
+        reset = both(transport(6), "(= (bvand tcp_flags (_ bv6 8)) (_ bv4 8))")
+        return either(both("output", either(*may_send)), both("(not output)", either(*may_come)), state_is("established"),
+                      both(state_is("related"), either(errors, reset)), both(state_is("untracked"), neighbours))
+    echo = both(either(icmp(False, 8), icmp(True, 128)), at("icmp_code", 0), at("dport", 0))
+    usual = both(at("kind", 0), within("hops", 63, 64, 8), within("sport", 1024, 65535, 16),
+                 either(both(transport(6), at("tcp_flags", 2)), transport(17), echo),
+                 no(coming("0.0.0.0", "::", "224.0.0.0/3", "ff00::/8")))
+    lo, local = at("out", 1), to("127.0.0.0/8", "::1")
+    answer = both(at("kind", 0), state_is("established"), within("dport", 1024, 65535, 16), no(at("user", NO_USER)))
+    opens = either(state_is("new"), state_is("established"))
+    listens, connects = (both(permitted(s, policy, d), no(gaps(policy, d, "lack"))) for d in ("listen", "connect"))
+    out = [both("output", sent, usual, agent, either(both(local, lo), both(no(local), no(lo))), opens, connects),
+           both("(not output)", received, usual, opens, listens),
+           both("(not output)", received, answer, permitted(s, policy, "connect", True)),
+           both("output", sent, answer, agent, permitted(s, policy, "listen", True))]
+    if needs["any"]:
+        here = either(both("output", sent), both("(not output)", received))
+        if needs["ipv6"]:
+            groups = either(to("ff02::1", "ff02::1:ff00:0/104"), both(V6, no(to("ff00::/8", "::", "::1"))))
+            out.append(both(here, state_is("untracked"), neighbours, groups, at("icmp_code", 0)))
+        path = either(icmp(False, 3), icmp(True, 1, 2) if needs["ipv6"] else "false")
+        out.append(both("(not output)", received, state_is("related"), at("kind", 0), path))
+        if needs["resolver"]:
+            first = both(state_is("new"), at("tcp_flags", 2), within("sport", 1024, 65535, 16))
+            asked = both(dns("127.0.0.53"), first, at("kind", 0))
+            out += [both("output", sent, asked, agent, lo),
+                    both("(not output)", received, asked, coming("127.0.0.0/8", "::1"), at("in", 1)),
+                    both("output", sent, dns(*policy["resolvers"]), first, at("user", policy["asks"]), no(lo),
+                         no(coming("127.0.0.0/8", "::1")))]
+    return either(*out)
+
+
+def sides(s, ruleset, policy, demanded):
+    """What the rules let pass, and what may pass or has to."""
+    users = {constant("uid", w, policy)[0] for rules in ruleset.chains.values() for rule in rules for st in rule
+             if st[0] in ("match", "map") and st[1][0][1] == "uid" and isinstance(st[2], list) for (w, *_), _ in st[2]}
+    others = sorted(users - {policy["user"]})
+    if len(others) > 1:
+        raise Unusable("the rules name several users")
+    policy = {**policy, "asks": others[0] if others else NO_USER}
+    passing = Passing(s, ruleset, policy, set_names(policy), demanded)
+    sent, received = s.define("exists.output", exists(True)), s.define("exists.input", exists(False))
+    passes = [both("output", passing.hook("output")), both("(not output)", passing.hook("input"))]
+    if not demanded:
+        passes = [both(passes[0], sent), both(passes[1], received)]
+    return either(*passes), policy_side(s, policy, demanded, sent, received)
