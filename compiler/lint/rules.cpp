@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "compiler/diagnostics/lint_kinds.hpp"
 #include "compiler/lint/finding.hpp"
-#include "compiler/lint/paths.hpp"
+#include "compiler/model/path_classes.hpp"
 
 namespace agp::lint {
 
@@ -36,48 +38,78 @@ std::string prefix_of(const PathPattern& p) {
   return {};
 }
 
-bool named(const Policy& policy, const std::string& path) {
-  for (const Mount& m : policy.run.mounts)
-    if (m.target == path) return true;
-  for (const Rule& rule : policy.rules)
-    if (const auto* file = std::get_if<FileBody>(&rule.body))
-      for (const auto& p : file->patterns)
-        if (p.pattern.shape() != PathPattern::Shape::Other && p.pattern.base() == path) return true;
-  return false;
-}
-
-void file_rule(Context& context, const Rule& rule, const FileBody& body) {
-  if (!rule.module.empty()) return;
-  for (const auto& p : body.patterns) {
-    const Context::Place place = context.place(rule, p.span, p.text);
-    if (rule.effect != Effect::Deny) {
-      const std::string path = prefix_of(p.pattern);
-      if (!path.empty() && named(context.policy, path))
-        context
-            .report(kind::sibling_prefix, place,
-                    fmt::format("`{}` also has siblings of `{}` whose names begin alike", place.text, path))
-            .witnessed(fmt::format("{} \"{}-other\"", verbs_text(body.verbs), path))
-            .helped(fmt::format("write `\"{}/**\"`", path));
-      continue;
-    }
-    if (!has(body.verbs, Verb::Exec) || p.pattern.shape() != PathPattern::Shape::Node) continue;
-    const std::string program = p.pattern.base();
-    for (const Rule& other : context.policy.rules) {
-      const auto* wide = std::get_if<FileBody>(&other.body);
-      if (!wide || other.effect == Effect::Deny || other.expired || !has(wide->verbs, Verb::Exec)) continue;
-      const auto tree = std::find_if(wide->patterns.begin(), wide->patterns.end(), [&](const auto& w) {
-        return w.pattern.shape() != PathPattern::Shape::Node && w.pattern.matches(program);
-      });
-      if (tree == wide->patterns.end()) continue;
-      const Context::Place granted = context.place(other, tree->span, tree->text);
-      auto& d = context.report(kind::exec_denylist, p.span, rule.span,
-                               fmt::format("`{}` is denied by its name inside a tree that may be executed", program));
-      d.note("a copy, another program that does the same, or an interpreter is not denied");
-      d.relate(granted.span, "executing is permitted here").helped("allow the programs that are needed instead");
-      break;
+/// What the rules on files are compared with: the paths that the policy spells out, and the trees that may be executed.
+class Files {
+ public:
+  explicit Files(Context& context) : context_(context) {
+    for (const Mount& m : context.policy.run.mounts) named_.insert(m.target);
+    for (const Rule& rule : context.policy.rules) {
+      const auto* file = std::get_if<FileBody>(&rule.body);
+      if (!file) continue;
+      const bool runs = rule.effect != Effect::Deny && !rule.expired && has(file->verbs, Verb::Exec);
+      for (const auto& p : file->patterns) {
+        const PathPattern::Shape shape = p.pattern.shape();
+        if (shape != PathPattern::Shape::Other) named_.insert(p.pattern.base());
+        if (runs && shape != PathPattern::Shape::Node)
+          trees_[literal_directory(p.pattern)].push_back({&rule, &p, trees_count_++});
+      }
     }
   }
-}
+
+  void rule(const Rule& rule, const FileBody& body) const {
+    if (!rule.module.empty()) return;
+    for (const auto& p : body.patterns)
+      if (rule.effect != Effect::Deny)
+        siblings(rule, body, p);
+      else if (has(body.verbs, Verb::Exec) && p.pattern.shape() == PathPattern::Shape::Node)
+        denied_by_name(rule, p);
+  }
+
+ private:
+  struct Tree {
+    const Rule* rule;
+    const Placed<PathPattern>* pattern;
+    std::size_t order;
+  };
+
+  void siblings(const Rule& rule, const FileBody& body, const Placed<PathPattern>& p) const {
+    const std::string path = prefix_of(p.pattern);
+    if (path.empty() || !named_.contains(path)) return;
+    const Context::Place place = context_.place(rule, p.span, p.text);
+    context_
+        .report(kind::sibling_prefix, place,
+                fmt::format("`{}` also has siblings of `{}` whose names begin alike", place.text, path))
+        .witnessed(fmt::format("{} \"{}-other\"", verbs_text(body.verbs), path))
+        .helped(fmt::format("write `\"{}/**\"`", path));
+  }
+
+  void denied_by_name(const Rule& rule, const Placed<PathPattern>& p) const {
+    const std::string program = p.pattern.base();
+    const Tree* tree = first_tree(program);
+    if (!tree) return;
+    const Context::Place granted = context_.place(*tree->rule, tree->pattern->span, tree->pattern->text);
+    auto& d = context_.report(kind::exec_denylist, p.span, rule.span,
+                              fmt::format("`{}` is denied by its name inside a tree that may be executed", program));
+    d.note("a copy, another program that does the same, or an interpreter is not denied");
+    d.relate(granted.span, "executing is permitted here").helped("allow the programs that are needed instead");
+  }
+
+  /// The first tree in the policy that holds the program: all of them begin at a directory above it.
+  const Tree* first_tree(const std::string& program) const {
+    const Tree* first = nullptr;
+    for (std::string at = program;; at = parent_path(at)) {
+      if (const auto here = trees_.find(at); here != trees_.end())
+        for (const Tree& tree : here->second)
+          if ((!first || tree.order < first->order) && tree.pattern->pattern.matches(program)) first = &tree;
+      if (at == "/") return first;
+    }
+  }
+
+  Context& context_;
+  std::unordered_set<std::string> named_;
+  std::unordered_map<std::string, std::vector<Tree>> trees_;  ///< by the directory that they spell out
+  std::size_t trees_count_ = 0;
+};
 
 void call_rule(Context& context, const Rule& rule, const SyscallBody& body) {
   constexpr int enosys = 38;
@@ -100,9 +132,10 @@ void call_rule(Context& context, const Rule& rule, const SyscallBody& body) {
 }  // namespace
 
 void find_rule_shapes(Context& context) {
+  const Files files(context);
   for (const Rule& rule : context.policy.rules) {
     if (rule.expired) continue;
-    if (const auto* file = std::get_if<FileBody>(&rule.body)) file_rule(context, rule, *file);
+    if (const auto* file = std::get_if<FileBody>(&rule.body)) files.rule(rule, *file);
     if (const auto* call = std::get_if<SyscallBody>(&rule.body)) call_rule(context, rule, *call);
     if (rule.effect == Effect::Deny) continue;
     if (const auto* local = std::get_if<UnixBody>(&rule.body); local && local->abstract &&
