@@ -173,7 +173,7 @@ void check_reports(const model::Policy& policy, const model::Target& target, con
 }  // namespace
 
 std::span<const std::string_view> stacks() {
-  static constexpr std::string_view names[] = {"oci", "oci+landlock", "launcher", "podman"};
+  static constexpr std::string_view names[] = {"oci", "oci+landlock", "launcher", "podman", "kubernetes"};
   return names;
 }
 
