@@ -100,7 +100,6 @@ class Reader {
   static void of_node(const Section& v, Volume& out, const std::string& own) {
     const std::string name = out.source.size() > own.size() ? out.source.substr(own.size() + 1) : "";
     const bool as_directory = name == format::dev || name == format::sys || name == format::denied_directory;
-    if (out.directory != as_directory) v.refuse("is of the other type");
     if (name == format::dev || name == format::sys)
       out.content = Content::EmptyTree;
     else if (name == format::denied_directory || name == format::denied_file)
@@ -109,6 +108,7 @@ class Reader {
       out.content = Content::EmptyFile;
     else
       v.refuse("shows a file that the stack does not make");
+    if (out.directory != as_directory) v.refuse("says that a file is a directory, or the other way round");
   }
 
   void mount(const Section& s) {

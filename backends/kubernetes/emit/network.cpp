@@ -55,8 +55,10 @@ Json blocks(const AddressSet& addresses) {
     const AddressRange around = hull(family);
     const AddressSet whole = AddressSet::range(around.first, around.last);
     const std::vector<std::string> left_out = prefixes((around.first.is_v4() ? whole.v4() : whole.v6()) - family);
-    if (!left_out.empty() && left_out.size() + 1 < listed.size()) {
-      out.push_back({{"ipBlock", {{"cidr", prefix(model::to_prefixes(around).front())}, {"except", left_out}}}});
+    if (left_out.size() + 1 < listed.size()) {
+      Json one{{"cidr", prefix(model::to_prefixes(around).front())}};
+      if (!left_out.empty()) one["except"] = left_out;
+      out.push_back({{"ipBlock", std::move(one)}});
     } else {
       for (const std::string& one : listed) out.push_back({{"ipBlock", {{"cidr", one}}}});
     }

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "backends/kubernetes/backend.hpp"
+#include "compiler/model/container.hpp"
+#include "compiler/model/packet_layer.hpp"
 #include "compiler/plan/plan.hpp"
 #include "compiler/verify/stack.hpp"
 #include "tests/support/file_policy.hpp"
@@ -101,7 +103,7 @@ inline Json& volume(Json& pod, const std::string& path) {
 inline FilePolicy example() {
   FilePolicy b;
   b.allow("read exec", {"/usr/**"}).allow("read write exec", {"/work/**"}).tmpfs("/work", 1 << 20);
-  b.allow("read exec", {"/srv/**"}).deny("read write exec", {"/srv/secret/**"});
+  b.allow("read exec", {"/srv/**"}).deny("read write exec", {"/srv/secret", "/srv/secret/**"});
   model::Policy& p = b.policy;
   p.name = "example";
   p.run.command = {"/usr/bin/agent", "--cost", "$(HOME) $5 $$"};
