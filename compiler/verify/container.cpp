@@ -180,6 +180,10 @@ class ContainerCheck {
                                             : fmt::format("{}:{} with groups {}", container_.uid, container_.gid,
                                                           fmt::join(container_.groups, ", ")),
                   "/user");
+    // The root is of the image, and no mount says who may write in it.
+    if (!container_.empty_root)
+      differs(excess_, model::to_string(model::Action{model::FileAction{model::Verb::Create, "/x"}}), "permitted",
+              "/root");
     if (!container_.no_new_privileges) differs(excess_, "privileges of a setuid program", "given", "/noNewPrivileges");
   }
 
