@@ -3,6 +3,7 @@
 #include "backends/alerts/backend.hpp"
 #include "backends/approvals/backend.hpp"
 #include "backends/dns/backend.hpp"
+#include "backends/kubernetes/backend.hpp"
 #include "backends/landlock/backend.hpp"
 #include "backends/nftables/backend.hpp"
 #include "backends/oci/backend.hpp"
@@ -13,9 +14,9 @@ namespace agp::backends {
 namespace {
 
 std::vector<const Backend*>& list() {
-  static std::vector<const Backend*> all = {&seccomp::backend(),   &landlock::backend(), &nftables::backend(),
-                                            &dns::backend(),       &oci::backend(),      &podman::backend(),
-                                            &approvals::backend(), &alerts::backend()};
+  static std::vector<const Backend*> all = {&seccomp::backend(),    &landlock::backend(),  &nftables::backend(),
+                                            &dns::backend(),        &oci::backend(),       &podman::backend(),
+                                            &kubernetes::backend(), &approvals::backend(), &alerts::backend()};
   return all;
 }
 

@@ -15,14 +15,14 @@ class Dns final : public Backend {
   std::string_view summary() const override {
     return "a resolver (dnsmasq) that answers permitted names only and fills their nftables sets";
   }
-  bool in_stack(std::string_view stack) const override { return model::starts_container(stack); }
+  bool in_stack(std::string_view stack) const override { return model::makes_network(stack); }
 
   /// Connections to a name are held by nftables; this layer speaks up where it can't tell names apart.
   Capabilities capabilities(const model::Policy& policy, std::span<const model::Fact> facts,
                             const model::Target& target) const override {
     Capabilities out;
     out.facts.resize(facts.size());
-    if (!needs_resolver(policy) || !model::starts_container(target.stack)) return out;
+    if (!needs_resolver(policy) || !model::makes_network(target.stack)) return out;
     const Names names = names_of(policy);
     for (std::size_t i = 0; i < facts.size(); ++i) {
       if (facts[i].kind != model::Fact::Kind::Pattern) continue;
@@ -47,7 +47,7 @@ class Dns final : public Backend {
   }
 
   Emitted emit(const model::Policy& policy, const model::Target& target, std::span<const Artifact>) const override {
-    return model::starts_container(target.stack) ? dns::emit(policy, target) : Emitted{};
+    return model::makes_network(target.stack) ? dns::emit(policy, target) : Emitted{};
   }
   Decoded decode(std::span<const Artifact> artifacts, const model::Target&) const override {
     return dns::decode(artifacts);

@@ -68,10 +68,10 @@ Attach of_user(const model::Policy& policy) {
 
 }  // namespace
 
-bool loaded_by(std::string_view stack) { return model::starts_container(stack) || stack == "launcher"; }
+bool loaded_by(std::string_view stack) { return model::makes_network(stack) || stack == "launcher"; }
 
 Attach attach_of(const model::Policy& policy, const model::Target& target) {
-  if (model::starts_container(target.stack)) return {};
+  if (model::makes_network(target.stack)) return {};
   if (policy.run.interface && policy.run.cgroup)
     return refused(Form::Interface, "the policy names an interface and a cgroup: a packet would be judged twice",
                    "keep the one that the agent is behind");

@@ -17,7 +17,10 @@ class Suite {
 
   const model::Policy& policy() const { return policy_; }
   /// The backend whose artifact makes the container.
-  const char* container_layer() const { return stack_ == "podman" ? "podman" : "oci"; }
+  const char* container_layer() const {
+    return stack_ == "podman" ? "podman" : stack_ == "kubernetes" ? "kubernetes" : "oci";
+  }
+  const char* packet_layer() const { return stack_ == "kubernetes" ? "kubernetes" : "nftables"; }
   linux::Arch arch() const { return arch_; }
   std::span<const ProbeGrant> derived() const { return derived_; }
   std::vector<Probe> take() { return std::move(out_); }

@@ -42,12 +42,13 @@ void Suite::holder(const Action& action, Judged& judged) const {
   struct Holder {
     bool launcher;
     const char* container;
+    const char* packets;
     std::pair<const char*, const char*> operator()(const FileAction&) const {
       return launcher ? std::pair{"landlock", ""} : std::pair{container, "mounts"};
     }
     std::pair<const char*, const char*> operator()(const UnixAction&) const { return (*this)(FileAction{}); }
-    std::pair<const char*, const char*> operator()(const NetAction&) const { return {"nftables", ""}; }
-    std::pair<const char*, const char*> operator()(const NameAction&) const { return {"nftables", ""}; }
+    std::pair<const char*, const char*> operator()(const NetAction&) const { return {packets, ""}; }
+    std::pair<const char*, const char*> operator()(const NameAction&) const { return {packets, ""}; }
     std::pair<const char*, const char*> operator()(const ResolveAction&) const { return {"dns", ""}; }
     std::pair<const char*, const char*> operator()(const SyscallAction&) const { return {"seccomp", ""}; }
     std::pair<const char*, const char*> operator()(const CapabilityAction&) const {
@@ -58,7 +59,7 @@ void Suite::holder(const Action& action, Judged& judged) const {
     }
     std::pair<const char*, const char*> operator()(const ToolAction&) const { return {"", ""}; }
   };
-  const auto [layer, part] = std::visit(Holder{stack_ == "launcher", container_layer()}, action);
+  const auto [layer, part] = std::visit(Holder{stack_ == "launcher", container_layer(), packet_layer()}, action);
   judged.layer = layer;
   judged.part = part;
 }

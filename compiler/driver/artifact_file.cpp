@@ -35,6 +35,11 @@ std::variant<ArtifactKind, std::string> kind_of_json(std::string_view bytes) {
   if (has({"ociVersion", "process", "mounts"})) found.push_back(ArtifactKind::Oci);
   if (has({"defaultAction"})) found.push_back(ArtifactKind::SeccompProfile);
   if (has({"ruleset", "pathBeneath", "netPort"})) found.push_back(ArtifactKind::Landlock);
+  // an object of Kubernetes says what it is; of lists only those of policies are read
+  if (const auto kind = json.find("kind"); has({"apiVersion"}) && kind != json.end() && kind->is_string()) {
+    if (*kind == "Pod") found.push_back(ArtifactKind::Pod);
+    if (*kind == "NetworkPolicy" || *kind == "List") found.push_back(ArtifactKind::NetworkPolicy);
+  }
   if (found.size() == 1) return found.front();
   if (found.empty()) return "it is JSON without a key of an artifact that agp reads";
   return fmt::format("it has keys of {} and of {}", to_string(found[0]), to_string(found[1]));
@@ -59,14 +64,16 @@ bool begins_script(std::string_view text) {
 }  // namespace
 
 std::string_view to_string(ArtifactKind k) {
-  constexpr std::string_view names[] = {"a seccomp filter",       "a seccomp profile",  "an nftables script",
-                                        "an nftables document",   "a Landlock ruleset", "an OCI configuration",
-                                        "arguments of podman run"};
+  constexpr std::string_view names[] = {
+      "a seccomp filter",   "a seccomp profile",    "an nftables script",      "an nftables document",
+      "a Landlock ruleset", "an OCI configuration", "arguments of podman run", "a pod",
+      "a NetworkPolicy"};
   return names[static_cast<std::size_t>(k)];
 }
 
 std::string_view family(ArtifactKind k) {
-  constexpr std::string_view names[] = {"seccomp", "seccomp", "nftables", "nftables", "landlock", "oci", "podman"};
+  constexpr std::string_view names[] = {"seccomp", "seccomp", "nftables", "nftables",      "landlock",
+                                        "oci",     "podman",  "pod",      "network policy"};
   return names[static_cast<std::size_t>(k)];
 }
 
@@ -84,6 +91,10 @@ std::string artifact_path(ArtifactKind k, std::string_view arch) {
       return "landlock/ruleset.json";
     case ArtifactKind::Podman:
       return "podman/run.args";
+    case ArtifactKind::Pod:
+      return "kubernetes/pod.json";
+    case ArtifactKind::NetworkPolicy:
+      return "kubernetes/network-policy.json";
     case ArtifactKind::Oci:
       break;
   }

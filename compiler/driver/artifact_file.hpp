@@ -11,7 +11,17 @@
 /// Artifacts as files of the disk: reading them, and telling what they are by what is in them.
 namespace agp::driver {
 
-enum class ArtifactKind { SeccompFilter, SeccompProfile, NftScript, NftDocument, Landlock, Oci, Podman };
+enum class ArtifactKind {
+  SeccompFilter,
+  SeccompProfile,
+  NftScript,
+  NftDocument,
+  Landlock,
+  Oci,
+  Podman,
+  Pod,
+  NetworkPolicy
+};
 std::string_view to_string(ArtifactKind k);  ///< "a seccomp filter", …
 /// What can be compared with each other: the two forms of a filter, the two of a ruleset.
 std::string_view family(ArtifactKind k);

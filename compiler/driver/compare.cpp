@@ -31,8 +31,8 @@ std::optional<Input> read(Session& session, const std::string& path) {
   if (const auto* why = std::get_if<std::string>(&known)) {
     session.sink.emit(kind::unknown_artifact, {}, fmt::format("`{}` is no artifact that agp reads: {}", path, *why))
         .helped(
-            "compared are seccomp filters and profiles, nftables scripts and JSON, Landlock rulesets, config.json, and "
-            "podman/run.args");
+            "compared are seccomp filters and profiles, nftables scripts and JSON, Landlock rulesets, config.json, "
+            "podman/run.args, pods and NetworkPolicies");
     return std::nullopt;
   }
   return Input{path, std::move(one[0].bytes), std::get<ArtifactKind>(known)};
@@ -51,7 +51,7 @@ class Run {
     if (what == "seccomp") return filters();
     std::vector<Comparison> out;
     // Rulesets are read in one call, into one space; of other kinds each has a call of its own.
-    if (what == "nftables") {
+    if (what == "nftables" || what == "network policy") {
       const auto both = decoded({artifact(0, ""), artifact(1, "")});
       std::vector<std::shared_ptr<const model::PacketLayer>> layers;
       for (const auto& r : both) layers.insert(layers.end(), r.decoded.packets.begin(), r.decoded.packets.end());

@@ -207,7 +207,7 @@ class Answers {
         space.example(passing != model::DecisionDiagrams::no ? passing : all, hook, layer.filled.size());
     if (!example) return;
     const model::PacketAnswer answer = layer.decide(*example);
-    add("nftables", layer.artifact, answer.accepted, answer.observed, answer.place);
+    add(layer.layer, layer.artifact, answer.accepted, answer.observed, answer.place);
   }
 
   void ports(Direction direction, model::Protocol protocol, std::uint16_t port) {

@@ -64,6 +64,7 @@ struct Container {
   // Bounds of the control group; absent: none.
   std::optional<std::uint64_t> memory_bytes, memory_and_swap_bytes, pids;
   std::optional<std::pair<std::uint64_t, std::uint64_t>> cpu;  ///< quota and period, microseconds
+  std::optional<std::uint64_t> seconds;                        ///< after which the runtime itself ends it
   std::set<std::string> devices;  ///< nodes that the device controller lets be opened, `*` for all
 };
 

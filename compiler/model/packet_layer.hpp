@@ -132,6 +132,7 @@ struct FilledSet {
 
 struct PacketLayer {
   std::string artifact;
+  std::string layer = "nftables";  ///< the backend's name
   std::shared_ptr<PacketSpace> space;
   std::array<DecisionDiagrams::Ref, hooks> accepted{};  ///< `yes` where nothing is hooked
   std::array<bool, hooks> hooked{};

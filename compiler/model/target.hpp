@@ -12,10 +12,12 @@ struct KernelVersion {
   friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
 };
 
-/// Does the stack start a container by runc, in a network namespace that holds the packet rules and the resolver?
-inline bool starts_container(std::string_view stack) {
+/// Does the stack start its container in a network namespace that it has made, with the packet rules and the resolver?
+inline bool makes_network(std::string_view stack) {
   return stack == "oci" || stack == "oci+landlock" || stack == "podman";
 }
+/// Does the stack start a container by runc, in a network namespace of the container's own?
+inline bool starts_container(std::string_view stack) { return makes_network(stack) || stack == "kubernetes"; }
 
 /// Where artifacts will run (`agp-target/1`). Built-in records are frozen once released.
 struct Target {
@@ -23,7 +25,7 @@ struct Target {
   KernelVersion kernel;
   int landlock_abi = 0;
   std::vector<std::string> archs;    ///< "x86_64", "aarch64", …; the first is the primary
-  std::string stack;                 ///< "oci", "oci+landlock", "launcher", "podman", …
+  std::string stack;                 ///< "oci", "oci+landlock", "launcher", "podman", "kubernetes"
   KernelVersion runc;                ///< 1.1
   KernelVersion nft;                 ///< 1.0
   KernelVersion dnsmasq;             ///< 2.90

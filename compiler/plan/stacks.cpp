@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backends/containers/mounts/mount_tree.hpp"
+#include "backends/kubernetes/format.hpp"
 #include "backends/oci/format.hpp"
 #include "backends/podman/format.hpp"
 #include "compiler/plan/stack.hpp"
@@ -192,11 +193,71 @@ StackCommands podman_commands(const model::Policy& policy) {
   return out;
 }
 
+/// One node that is its own control plane, or each node: what the pod shows of the node has to be there before the pod
+/// is. The policy is created before the pod; a plugin that needs time to enforce it is A12.
+StackCommands kubernetes_commands(const model::Policy& policy) {
+  namespace own = backends::kubernetes::format;
+  StackCommands out;
+  MountTree tree = backends::containers::mount_tree(policy);
+  const std::string node = own::node_directory(policy.name), space = own::name_space(policy.name);
+  const std::string profile = fmt::format("{}/{}", own::profiles, own::profile(policy.name));
+  const auto of_dev = [&](std::string_view path) {
+    return fmt::format("{}/{}{}", node, own::dev, path.substr(std::string_view("/dev").size()));
+  };
+  out.prepare.push_back({"install", "-d", "-m", "0700", "--", "{run}"});
+  // the namespace is this policy's alone: no other policy selects the pod, and a second start fails here
+  out.prepare.push_back({"kubectl", "create", "namespace", space});
+  out.prepare.push_back({"touch", "--", in_run(owns_namespace)});
+  Command make{"install", "-d", "-m", "0755", "--"}, touch{"touch", "--"};
+  append(make, {fmt::format("{}/{}/fs/cgroup", node, own::sys), of_dev(own::shared_memory)});
+  append(touch, {of_dev(own::termination_log)});
+  for (const TreeMount& m : tree.mounts) {
+    if (m.around == backends::containers::Cause::none || tree.mounts[m.around].target != "/dev") continue;
+    (m.directory ? make : touch).push_back(of_dev(m.target));
+  }
+  out.prepare.push_back(std::move(make));
+  out.prepare.push_back(std::move(touch));
+  const auto in_node = [&](std::string_view name) { return fmt::format("{}/{}", node, name); };
+  out.prepare.push_back({"install", "-d", "-m", "0000", "--", in_node(own::denied_directory)});
+  out.prepare.push_back({"install", "-m", "0000", "--", "/dev/null", in_node(own::denied_file)});
+  out.prepare.push_back({"install", "-m", "0444", "--", "/dev/null", in_node(own::empty_file)});
+  out.prepare.push_back(
+      {"install", "-D", "-m", "0444", "--", fmt::format("{{dir}}/{}", format::profile_artifact), profile});
+  check_sources(tree, out.prepare);
+  make_targets(policy, tree, out.prepare);
+  out.prepare.push_back({"tar", "-cf", in_run("root.tar"), "--files-from=/dev/null"});
+  out.prepare.push_back(podman({"import", "--quiet", in_run("root.tar"), std::string(own::image)}));
+  out.prepare.push_back(podman(
+      {"save", "--quiet", "--format=docker-archive", "--output=" + in_run("image.tar"), std::string(own::image)}));
+  out.prepare.push_back({"ctr", "--namespace", "k8s.io", "images", "import", in_run("image.tar")});
+  out.prepare.push_back({"kubectl", "create", "-f", fmt::format("{{dir}}/{}", own::network_policy)});
+
+  out.run.push_back({"kubectl", "create", "-f", fmt::format("{{dir}}/{}", own::pod)});
+  out.run.push_back({"kubectl", "wait", "--namespace", space,
+                     "--for=jsonpath=.status.containerStatuses[0].state.terminated",
+                     policy.limits.time_ms ? fmt::format("--timeout={}s", policy.limits.time_ms->value / 1000 + 60)
+                                           : std::string("--timeout=-1s"),
+                     "pod/" + policy.name});
+  out.run.push_back({"kubectl", "logs", "--namespace", space, "pod/" + policy.name});
+
+  const auto owned = [&](Command words) {
+    Command command{"find", in_run(owns_namespace), "-maxdepth", "0", "-exec"};
+    append(command, words);
+    command.emplace_back(";");
+    out.finally.push_back(std::move(command));
+  };
+  owned({"kubectl", "delete", "namespace", space});
+  owned({"rm", "-rf", "--one-file-system", "--", node, profile});
+  out.finally.push_back({"rm", "-rf", "--one-file-system", "--", "{run}"});
+  return out;
+}
+
 }  // namespace
 
 StackCommands stack_commands(const model::Policy& policy, const model::Target& target) {
   StackCommands out;
   if (target.stack == "podman") return podman_commands(policy);
+  if (target.stack == "kubernetes") return kubernetes_commands(policy);
   if (target.stack == "launcher") return launcher_commands(policy, target);
   if (target.stack != "oci" && target.stack != "oci+landlock") return out;
   const MountTree tree = backends::containers::mount_tree(policy);

@@ -39,7 +39,7 @@ std::string text(const Event& event) {
 class AlertCheck {
  public:
   AlertCheck(const model::Policy& policy, const model::Target& target, const model::AlertLayer& layer)
-      : policy_(policy), packets_(model::starts_container(target.stack)), layer_(layer) {}
+      : policy_(policy), packets_(model::makes_network(target.stack)), layer_(layer) {}
 
   std::vector<Obligation> run() {
     std::set<Subject> asked;

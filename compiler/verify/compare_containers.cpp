@@ -197,6 +197,7 @@ class ContainerComparison {
   void bounds() {
     bound("memory", a_.memory_bytes, b_.memory_bytes, "/linux/resources/memory/limit");
     bound("memory and swap", a_.memory_and_swap_bytes, b_.memory_and_swap_bytes, "/linux/resources/memory/swap");
+    bound("seconds until it is ended", a_.seconds, b_.seconds, "/spec/activeDeadlineSeconds");
     bound("processes", a_.pids, b_.pids, "/linux/resources/pids/limit");
     __extension__ typedef unsigned __int128 Wide;  // both factors may need 64 bits
     const auto share = [](const auto& x, const auto& y) { return Wide{x->first} * y->second; };

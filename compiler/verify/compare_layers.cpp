@@ -212,7 +212,7 @@ void compare_ports_of(Found& found, const char* action, const std::optional<mode
 }  // namespace
 
 std::vector<Comparison> compare_packets(const PacketLayer& first, const PacketLayer& second) {
-  return PacketComparison(first, second).run().both("nftables", "packet", "decision diagrams");
+  return PacketComparison(first, second).run().both(first.layer.c_str(), "packet", "decision diagrams");
 }
 
 std::vector<Comparison> compare_files(const model::InodeLayer& first, const model::InodeLayer& second) {

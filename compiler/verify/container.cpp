@@ -112,7 +112,7 @@ class ContainerCheck {
       for (const auto& name : body->names) {
         const model::Action action = model::CapabilityAction{name.pattern};
         auto decided = model::decide(policy_, action);
-        if (decided.decision != Decision::Allow) continue;
+        if (decided.decision != Decision::Allow || accepted(name.text)) continue;
         // Without the ambient set a user other than root loses a capability at execve (capabilities(7)).
         for (std::size_t i = 0; i < container_.capabilities.size(); ++i)
           if (!container_.capabilities[i].contains(name.pattern))
@@ -180,6 +180,10 @@ class ContainerCheck {
                                             : fmt::format("{}:{} with groups {}", container_.uid, container_.gid,
                                                           fmt::join(container_.groups, ", ")),
                   "/user");
+    // The root is of the image, and no mount says who may write in it.
+    if (!container_.empty_root)
+      differs(excess_, model::to_string(model::Action{model::FileAction{model::Verb::Create, "/x"}}), "permitted",
+              "/root");
     if (!container_.no_new_privileges) differs(excess_, "privileges of a setuid program", "given", "/noNewPrivileges");
   }
 
@@ -199,6 +203,7 @@ class ContainerCheck {
     bound("memory", value(l.memory_bytes), container_.memory_bytes, "/memory/limit");
     bound("memory", value(l.memory_bytes), container_.memory_and_swap_bytes, "/memory/swap");
     bound("pids", value(l.pids), container_.pids, "/pids/limit");
+    if (container_.layer == "kubernetes") deadline();
     cpu();
     for (const auto& [name, b] : container_.rlimits) {
       if (name == "RLIMIT_CORE") continue;  // a file that nobody reads; no action of a policy needs one
@@ -210,6 +215,15 @@ class ContainerCheck {
     const bool bounded = files != container_.rlimits.end();
     bound("files", value(l.files), bounded ? std::optional(files->second.hard) : std::nullopt, " (/process/rlimits)");
     bound("files", value(l.files), bounded ? std::optional(files->second.soft) : std::nullopt, " (/process/rlimits)");
+  }
+
+  /// Where the runtime itself holds the time, and not the stack's command.
+  void deadline() {
+    const auto& written = policy_.limits.time_ms;
+    const auto& given = container_.seconds;
+    const auto ms = [](std::uint64_t seconds) { return seconds > UINT64_MAX / 1000 ? UINT64_MAX : seconds * 1000; };
+    bound("time", written ? std::optional(written->value) : std::nullopt,
+          given ? std::optional(ms(*given)) : std::nullopt, "/activeDeadlineSeconds");
   }
 
   /// Thousandths of a core against quota / period, without rounding.
@@ -226,6 +240,10 @@ class ContainerCheck {
     if (!written || given < asked) differs(loss_, what, observed, "/cpu", {Decision::Allow, {}, ""});
   }
 
+  /// The namespace that the stack has made, by its path; a new one where the runtime makes it, and a layer of its own
+  /// says what passes there.
+  std::string network() const { return model::makes_network(target_.stack) ? "/run/netns/agp-" + policy_.name : ""; }
+
   void isolation() {
     for (const char* type : {"pid", "mount", "ipc", "uts", "network", "cgroup"}) {
       const auto at = container_.namespaces.find(type);
@@ -233,7 +251,7 @@ class ContainerCheck {
         differs(excess_, fmt::format("the host's {} namespace", type), "shared");
       else if (!at->second.empty() && std::string_view(type) != "network")
         differs(excess_, fmt::format("the {} namespace \"{}\"", type, at->second), "joined");
-      else if (std::string_view(type) == "network" && at->second != "/run/netns/agp-" + policy_.name)
+      else if (std::string_view(type) == "network" && at->second != network())
         // A new, empty one would hold no packet rules and reach nothing; another one holds somebody else's.
         differs(excess_, fmt::format("the network namespace \"{}\"", at->second), "joined");
     }

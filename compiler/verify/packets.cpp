@@ -143,7 +143,7 @@ class LayerCheck {
       if (!f.unknown.empty()) return solver::Unknown{f.unknown};
       return solver::Proved{"decision diagrams"};
     };
-    return {layer_.artifact, "nftables", "", direction, std::move(statement), verdict(), "packet"};
+    return {layer_.artifact, layer_.layer, "", direction, std::move(statement), verdict(), "packet"};
   }
 
   /// A user's name stands for a number that only the machine knows; the resolver's is the target's to know.
@@ -240,7 +240,7 @@ class LayerCheck {
   Ref neighbours() { return d_.both(type(PacketFamily::V6, {135, 136}), is(PacketField::Hops, 255)); }
   bool own_stack() const { return form_ == Form::Namespace || form_ == Form::Interface; }
 
-  bool resolves() const { return form_ == Form::Namespace && backends::needs_resolver(policy_); }
+  bool resolves() const { return model::makes_network(target_.stack) && backends::needs_resolver(policy_); }
   Ref dns(const model::AddressSet& at) {
     return all({to(at), d_.either(protocol(6), protocol(17)), is(PacketField::Port, 53)});
   }
@@ -260,6 +260,15 @@ class LayerCheck {
     return d_.either(asked, d_.both(another, dns(upstreams())));
   }
 
+  /// What no NetworkPolicy decides, and the plan names: what a pod sends to itself, and what comes in by other
+  /// protocols than it knows.
+  Ref undecided(Direction direction) {
+    if (model::makes_network(target_.stack) || form_ != Form::Namespace) return DecisionDiagrams::no;
+    if (direction == Direction::Connect) return is(PacketField::Out, 1);
+    const Ref known = d_.either(d_.either(protocol(6), protocol(17)), protocol(132));
+    return d_.either(is(PacketField::In, 1), d_.negate(known));
+  }
+
   void passes() {
     for (const Direction direction : {Direction::Connect, Direction::Listen})
       for (const Hook hook : every_hook)
@@ -275,7 +284,7 @@ class LayerCheck {
     for (const Direction direction : {Direction::Connect, Direction::Listen}) {
       if (direction == Direction::Listen && form_ == Form::User) continue;  // left open, and named in the plan
       const Ref allowed = direction == Direction::Connect ? terms_.connects(Way::There) : terms_.listens(Way::There);
-      const Ref permitted = all_of({allowed, resolver(direction), terms_.may_exceed(direction)});
+      const Ref permitted = all_of({allowed, resolver(direction), terms_.may_exceed(direction), undecided(direction)});
       for (const Hook hook : every_hook) {
         const Ref who = mine(direction, hook);
         if (who == DecisionDiagrams::no) continue;

@@ -22,7 +22,7 @@ using Json = nlohmann::ordered_json;
 using model::Direction;
 using model::Effect;
 
-bool reports_packets(const model::Target& target) { return model::starts_container(target.stack); }
+bool reports_packets(const model::Target& target) { return model::makes_network(target.stack); }
 
 bool is_file(std::string_view word) {
   static const std::set<std::string_view> words = {"file", "read",   "write",  "exec",
