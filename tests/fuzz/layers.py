@@ -18,14 +18,19 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PATHS = ["*.nft", "egress.json", "dnsmasq.conf", "resolv.conf", "filter.*.txt", "profile.json", "config.json", "ruleset.json",
-         "manifest.json"]
+         "approvals.json", "alerts.json", "run.args", "manifest.json", "*.json", "*.json", "kern.log", "strace"]
+FOLDERS = ("packets", "landlock", "oci", "seccomp", "nftables", "dns", "advisory", "linux", "cli")
+MANIFEST, COUNT = 11, len(PATHS)
 WORDS = """table chain set map elements type filter hook input output forward priority policy accept drop goto jump vmap ct state
 established related invalid untracked meta skuid l4proto ip ip6 daddr saddr tcp udp dport sport th flags interval timeout inet
 icmp icmpv6 counter comment reject with log server= local= address= nftset= no-resolv filter-rr= nameserver defaultAction
 architectures SCMP_ARCH_X86_64 syscalls names action args index value valueTwo op SCMP_CMP_MASKED_EQ SCMP_ACT_ALLOW
 errnoRet abi ruleset handledAccessFs pathBeneath allowedAccess parent netPort port variable literal scoped read_file execute
 mounts destination source options bind rw ro process capabilities linux namespaces resources seccomp agp-manifest/1 files
-nftables add rule expr match left right payload concat prefix range vmap 18446744073709551615 0x7fff0000""".split()
+nftables add rule expr match left right payload concat prefix range vmap 18446744073709551615 0x7fff0000 agp-approvals/1 rules
+effect tools except risk until agp-alerts/1 matches unreported severity --mount=type=bind,src=,dst= bind-nonrecursive nosuid
+--tmpfs= --cap-add=CAP_ --security-opt=seccomp=profile.json --user=1:1 localhost/agp-root:latest includes excludes minKernel
+archMap subArchitectures agp-target/1 kernel landlock_abi loaders audit: type=1326 type=1423 P= R= OUT= DST= PROTO= DPT=""".split()
 
 
 def filters(text):
@@ -42,10 +47,10 @@ def seeds():
             for path in sorted((ROOT / top).rglob(pattern)):
                 texts = filters(path) if which == 4 else [path.read_bytes()]
                 yield from (bytes([which]) + t for t in texts)
-    yield b"\x08" + b'{"schema": "agp-manifest/1", "files": ["manifest.json", "a/b"]}'
+    yield bytes([MANIFEST]) + b'{"schema": "agp-manifest/1", "files": ["manifest.json", "a/b"]}'
     for text in sorted((ROOT / "tests/unit").rglob("*_test.cpp")):
         for raw in re.findall(r'R"\((.*?)\)"', text.read_text(), re.S):
-            for which in range(9) if text.parent.name in ("packets", "landlock", "oci", "seccomp", "nftables", "dns") else ():
+            for which in range(COUNT) if text.parent.name in FOLDERS else ():
                 yield bytes([which]) + raw.encode()
 
 

@@ -171,3 +171,46 @@ def lines(r, data, pool):
 
 def words(data):
     return {m[0].decode() for m in TOKEN.finditer(data)}
+
+
+def arguments(r, data, pool):
+    """Arguments, one a line: a line more, less or elsewhere, or one part of a line's list. `pool` has the parts of others."""
+    rows = data.decode().split("\n")[:-1]
+    i, what = r.randrange(len(rows)), r.randrange(20)
+    if what == 0:
+        del rows[i]
+    elif what == 1:
+        j = r.randrange(len(rows))
+        rows[i], rows[j] = rows[j], rows[i]
+    elif what == 2:
+        rows.insert(r.randrange(len(rows) + 1), rows[i])
+    else:
+        name, equals, value = rows[i].partition("=")
+        first = re.split(r"([,:])", value if equals else name)   # parts, and the signs between them
+        k = 2 * r.randrange((len(first) + 1) // 2)
+        key, sign, last = first[k].rpartition("=")
+        digits = re.fullmatch(r"(\d+)(\D?)", last)
+        near = sorted(o for o in pool if o[:1] == first[k][:1] and o != first[k])
+        value = True
+        if what < 14 and digits:
+            new = str(number(r, int(digits[1]), (1 << max(8, int(digits[1]).bit_length())) - 1)) + digits[2]
+            if key == "mode":
+                new = f"0{number(r, int(last, 8), 0o777):o}"
+            first[k] = key + sign + new
+        elif what < 17 and near:
+            first[k] = r.choice(near)
+        elif what < 18 and len(first) > 1:
+            del first[max(0, k - 1):k + 1]
+            value = False
+        elif what < 19 and equals:
+            first[k] += "," + r.choice(sorted(pool))
+            value = False
+        else:
+            first[k] += r.choice(["x", "/x", "s"])
+        rows[i] = name + equals + "".join(first) if equals else "".join(first)
+        return ("\n".join(rows) + "\n").encode(), value
+    return ("\n".join(rows) + "\n").encode(), False
+
+
+def parts(data):
+    return {part for row in data.decode().split("\n") for part in re.split(r"[,:]", row.partition("=")[2] or row) if part}

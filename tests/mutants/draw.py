@@ -117,3 +117,41 @@ def container(r, name):
     return (f"agp 1\npolicy {name} {{\n  file {{\n" + "\n".join(rules) + "\n  }\n" + blocks +
             f'  run {{\n    command "/bin/agent", "--x"\n    user {r.randint(1000, 1009)}:1001\n' + "\n".join(mounts) +
             "\n  }\n}\n")
+
+
+TOOLS = ["files.*", "files.read", "files.delete*", "payments.*", "payments.list", "git_?", "git_*", "*.admin", "beta.?", "a*b*c"]
+
+
+def tools(r, name):
+    rules = []
+    for _ in range(r.randint(2, 6)):
+        effect = r.choice(["allow", "allow", "ask", "deny"])
+        rule = f"    {effect} " + ", ".join(f'"{t}"' for t in r.sample(TOOLS, r.randint(1, 3)))
+        if r.random() < 0.4:
+            rule += f' except "{r.choice(TOOLS)}"'
+        if effect == "ask" and r.random() < 0.7:
+            rule += f" risk {r.choice(['low', 'medium', 'high'])}"
+        if r.random() < 0.3:
+            rule += f" until 2{r.randint(100, 140)}-0{r.randint(1, 9)}-{r.randint(10, 28)}"
+        rules.append(rule)
+    return (f"agp 1\npolicy {name} {{\n  tool {{\n" + "\n".join(rules) + '\n  }\n  run { command "/bin/true" }\n'
+            '  accept unenforced tool because "the gateway"\n}\n')
+
+
+def alerts(r, name):
+    rules = [f"    {r.choice(['allow', 'deny', 'deny'])} connect tcp 10.0.{i}.{r.randint(1, 9)}:{r.randint(1, 600)}"
+             + r.choice(["", f' as "rule {r.randint(1, 9)}{i}"']) for i in range(r.randint(1, 4))]
+    if r.random() < 0.5:
+        rules.append(f"    allow listen tcp any:{r.randint(8000, 8009)}")
+    if r.random() < 0.5:
+        rules += [f"    allow connect tcp a.example:{r.randint(1, 600)}", "    resolver 10.0.0.53"]
+    body = "  net {\n" + "\n".join(rules) + "\n  }\n"
+    if r.random() < 0.5:
+        body += f"  syscall {{\n    allow read, write, exit_group\n    deny ptrace{r.choice(['', ' kill'])}\n  }}\n"
+    words = ["net", "connect", "listen", "resolve", "syscall", "file", "write", "read", "exec", "tool", "env", "capability"]
+    levels = sorted(r.sample(range(1, 6), r.randint(1, 3)))
+    lines = [f"    alert P{p} for {', '.join(r.sample(words, r.randint(1, 3)))}" for p in levels]
+    if r.random() < 0.6:
+        lines.append("    log")
+    return (f"agp 1\npolicy {name} {{\n{body}  on deny {{\n" + "\n".join(lines) +
+            '\n  }\n  run { command "/bin/true" }\n}\n')

@@ -3,6 +3,7 @@ Each is read a second time here, one path, section or name at a time; written fr
 the OCI runtime specification and mount(8), and dnsmasq(8), not from agp."""
 import json
 import re
+import subprocess
 
 import filters
 from filters import Refused
@@ -132,9 +133,10 @@ class Container:
                     flags |= {"ro": {"ro": True}, "rw": {"ro": False}, "noexec": {"noexec": True}, "exec": {"noexec": False},
                               "nodev": {"nodev": True}, "dev": {"nodev": False}}.get(w, {})
                 kind = "bind" if {"bind", "rbind"} & set(words) else m.get("type", "")
-                known = {"bind": ("rbind",), "tmpfs": ("uid", "gid", "mode", "size"), "proc": ("subset",)}.get(kind, ())
+                known = {"bind": ("rbind",), "tmpfs": ("size",), "proc": ("subset",)}.get(kind, ())
                 rest = sorted({w.split("=")[0]: w for w in words if w.split("=")[0] in known}.values())
-                rest = [w[:-2] if w.startswith("mode=") else w for w in rest]   # what the owner may
+                if kind == "tmpfs":
+                    rest.append(self.own_bits(dict(w.split("=", 1) for w in words if "=" in w)))
                 if m.get("source") == "dev" or kind == "proc":
                     flags |= {"noexec": True, "nodev": True}   # an empty directory; directories of processes
                 self.mounts.append(("/" + m["destination"].strip("/"), kind, m.get("source", "") if kind == "bind" else kind,
@@ -143,6 +145,12 @@ class Container:
             self.readonly = sorted(set(self.whole["linux"].get("readonlyPaths", [])))
         except (KeyError, TypeError, AttributeError, ValueError) as e:
             raise Refused(repr(e)) from e
+
+    def own_bits(self, named):
+        """What the agent may do with a tmpfs, as three bits of a mode."""
+        user, mode = self.whole["process"]["user"], int(named.get("mode", "1777"), 8)
+        shift = 6 if int(named.get("uid", 0)) == user["uid"] else 3 if int(named.get("gid", 0)) == user["gid"] else 0
+        return mode >> shift & 7
 
     def filter(self):
         return filters.compiled(json.dumps(self.whole["linux"].get("seccomp", {})))
@@ -157,6 +165,8 @@ class Container:
         """The mount that shows a path (later ones hide earlier), and what lies behind it."""
         for target, kind, source, flags, rest in reversed(self.mounts):
             if path == target or target == "/" or path.startswith(target + "/"):
+                if source.removeprefix("./") in ("denied-directory", "denied-file"):
+                    return "nothing", "", (), (), False   # no permission bit: its flags decide nothing
                 return kind, source + path[len(target):] if kind == "bind" else source, flags, rest, path == target
         return ("root", self.whole.get("root"))
 
@@ -164,9 +174,14 @@ class Container:
         """Nothing stands there, or the directories of processes alone."""
         return self.at(path)[0] == "root" or (self.at(path)[0] == "proc" and "subset=pid" in self.at(path)[3])
 
+    def covered(self, path):
+        """An empty file system over what a runtime mounts by itself."""
+        return path.startswith("/sys") and self.at(path)[0] == "tmpfs" and dict(self.at(path)[2])["ro"]
+
     def region(self, path):
         """All that decides about one path: what shows it and its directory, and the mount points at it and beneath."""
-        points = tuple(sorted({m[0] for m in self.mounts if m[0] != "/proc" and (m[0] + "/").startswith(path.rstrip("/") + "/")}))
+        granted = lambda p: (p + "/").startswith(("/proc/", "/dev/null/"))   # beyond the policy, and no loss  # noqa: E731
+        points = tuple(sorted({m[0] for m in self.mounts if not granted(m[0]) and (m[0] + "/").startswith(path.rstrip("/") + "/")}))
         hidden = [] if self.at(path)[0] == "root" else [p for p in self.masked + self.readonly if (path + "/").startswith(p.rstrip("/") + "/")]
         return self.at(path), self.at((path.rsplit("/", 1)[0]) or "/"), points, hidden
 
@@ -187,7 +202,7 @@ class Container:
             if mine != its:
                 return f"{name}: {mine} {its}"
         for path in set(borders({m[0] for m in self.mounts + other.mounts} | set(self.masked + self.readonly))):
-            if path.startswith("/dev/null") or (path.startswith("/proc") and self.bare(path) and other.bare(path)):
+            if path.startswith("/dev/null") or self.covered(path) and other.covered(path) or (path.startswith("/proc") and self.bare(path) and other.bare(path)):
                 continue   # granted beyond the policy, and no loss
             if self.region(path) != other.region(path):
                 return f"{path}: {self.region(path)} {other.region(path)}"
@@ -198,8 +213,7 @@ class Dnsmasq:
     def __init__(self, data):
         self.rules, self.fills, self.globals, self.emptied, self.rest = {}, {}, {}, set(), []
         for line in data.decode("latin-1").split("\n"):
-            line = line.partition("#")[0].strip() if not line.strip().startswith(("address", "nftset", "server")) else line
-            line = line.strip()
+            line = re.sub(r"(^|\s)#.*", "", line).strip()   # `#` within a word is a word: `local=/#/`
             if not line:
                 continue
             word, _, value = line.partition("=")
@@ -218,6 +232,12 @@ class Dnsmasq:
                 self.emptied |= set(value.split(","))
             else:
                 self.globals.setdefault(word, []).append(value)
+
+    @staticmethod
+    def refusal(file):
+        """What dnsmasq itself says of a file that it does not take."""
+        done = subprocess.run(["dnsmasq", "--test", "-C", file], capture_output=True, text=True, check=False)
+        return done.stderr.strip() if done.returncode else None
 
     def outcome(self, name):
         best = None
@@ -240,14 +260,14 @@ class Dnsmasq:
         return {d.lstrip("*").strip(".") for d in [*self.rules, *self.fills] if d != "#"}
 
     def settings(self):
-        """What is about no single name. With a rule for `#` no name is left for the machine's own servers."""
-        aside = {"strip-mac", "strip-subnet", "no-ident", "bind-interfaces"} | ({"no-resolv"} if "#" in self.rules else set())
-        values = {k: v for k, v in self.globals.items() if k not in aside}
-        if values.get("port") == ["53"]:
+        """What is about no single name; `no-resolv` is, in `outcome`."""
+        aside = {"strip-mac", "strip-subnet", "no-ident", "bind-interfaces", "no-resolv"}
+        values = {k: set(v) for k, v in self.globals.items() if k not in aside}
+        if values.get("port") == {"53"}:
             del values["port"]
-        if "127.0.0.53" in values.get("listen-address", ["127.0.0.53"]):   # where the agent asks
+        if "127.0.0.53" in values.get("listen-address", {"127.0.0.53"}):   # where the agent asks
             values.pop("listen-address", None)
-        return sorted((k, sorted(set(v))) for k, v in values.items()), sorted(self.emptied), sorted(self.rest)
+        return [*sorted((k, sorted(v)) for k, v in values.items()), *sorted(self.emptied), *sorted(self.rest)]
 
     def differs(self, other, witness):
         names = re.findall(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*", witness["action"] + " " + witness["observed"])
@@ -256,6 +276,9 @@ class Dnsmasq:
     def equal(self, other):
         for base in self.named() | other.named() | {"elsewhere.example", "localhost"}:
             for name in (base, "x." + base, "x.y." + base, "x" + base, base.partition(".")[2] or base):
-                if self.outcome(name) != other.outcome(name):
+                (mine, fills), (its, filled) = self.outcome(name), other.outcome(name)
+                fewer = its and all(one.startswith("server ") for one in its) and set(its) <= set(mine)   # asked of one resolver
+                if fills != filled or mine != its and not fewer:
                     return f"{name}: {self.outcome(name)} {other.outcome(name)}"
-        return f"{self.settings()} {other.settings()}" if self.settings() != other.settings() else None
+        different = set(map(str, self.settings())) ^ set(map(str, other.settings()))
+        return str(different) if different else None

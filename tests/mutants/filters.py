@@ -164,7 +164,7 @@ def constants(program):
     return {k for code, _, _, k in program if code & 7 in (4, 5) and code != 5}
 
 
-def universe(one, two, most=3000):
+def universe(one, two, most):
     """Calls at and around every constant of either program; (arch, number, args)."""
     near = sorted({v & 0xffffffff for k in constants(one) | constants(two) for v in (k - 1, k, k + 1)} |
                   {0, 1, 0xffffffff, 0x80000000} |

@@ -25,7 +25,7 @@ KINDS = {"unicast": 0, "host": 0, "broadcast": 1, "multicast": 2, "other": 3}
 
 class Rules:
     def __init__(self, listing):
-        self.base, self.chains, self.sets, self.forgets = [], {}, {}, set()
+        self.base, self.chains, self.sets, self.forgets, self.constant = [], {}, {}, set(), set()
         for one in listing["nftables"]:
             (what, body), = one.items()
             if what == "chain":
@@ -39,6 +39,8 @@ class Rules:
                 self.sets[body["table"], body["name"]] = body.get("elem", [])
                 if "timeout" in body or "timeout" in body.get("flags", []):
                     self.forgets.add(body["name"])
+                if "constant" in body.get("flags", []):
+                    self.constant.add(body["name"])
         for one in listing["nftables"]:
             if "rule" in one:
                 self.chains[one["rule"]["table"], one["rule"]["chain"]].append(one["rule"].get("expr", []))
@@ -121,8 +123,8 @@ class Rules:
         return holds(left, right, kind, p)
 
     def within(self, table, left, elements, kind, p, name):
-        if name in p["sets"]:
-            return True
+        if name in p["sets"] and name not in self.constant and kind.get("payload", {}).get("field") == "daddr":
+            return True   # the addresses of a name: whom the packet goes to
         return any(holds(left, e["elem"]["val"] if isinstance(e, dict) and "elem" in e else e, kind, p) for e in elements)
 
     def look_up(self, table, body, p):
@@ -160,7 +162,7 @@ def payload(e, p):
 
 def meta(key, p):
     if key == "skuid":
-        return p["user"] if p["hook"] == "output" else None
+        return p["user"]   # at input too, where the packet is of a socket that there is (early demux)
     return {"l4proto": p["protocol"], "nfproto": 2 if p["v4"] else 10, "protocol": 0x800 if p["v4"] else 0x86dd,
             "pkttype": p["kind"], "iifname": p["in"] or "?", "oifname": p["out"] or "?",
             "iif": p["in"] or "?", "oif": p["out"] or "?"}[key]
@@ -265,44 +267,61 @@ def texts(tree):
         yield tree
 
 
+def mentioned(rules):
+    """Addresses of either family and other numbers at the borders of what the rules mention."""
+    v4, v6, numbers = set(), set(), set()
+    for one in texts([list(rules.chains.values()), list(rules.sets.values())]):
+        if isinstance(one, int):
+            numbers.update((one - 1, one, one + 1))
+        elif isinstance(one, str):
+            try:
+                v = address(one)
+                (v6 if ":" in one else v4).update((v - 1, v, v + 1))
+            except ValueError:
+                pass
+    for prefix in prefixes([list(rules.chains.values()), list(rules.sets.values())]):
+        first, last = int(prefix.network_address), int(prefix.broadcast_address)
+        (v6 if prefix.version == 6 else v4).update((first - 1, first, last, last + 1))
+    return v4, v6, numbers
+
+
 def universe(listings, r, count):
-    """Packets at the borders of everything that the rules mention, drawn; `count` of them."""
-    v4, v6, ports, users, names = {0x0a000001, 0x7f000001, 0}, {1, 0xfd00 << 112}, {1, 53, 80}, {0, 65534}, {"", "lo"}
-    for rules in listings:
-        everything = [rules.chains, rules.sets]
-        for tree in everything:
-            for one in texts(list(tree.values())):
-                if isinstance(one, int):
-                    ports.update(v for v in (one - 1, one, one + 1) if 0 <= v < 65536)
-                    users.update((one, one + 1) if one > 999 else ())
-                elif isinstance(one, str):
-                    try:
-                        v = address(one)
-                        (v6 if ":" in one else v4).update((v - 1, v, v + 1))
-                    except ValueError:
-                        pass
-        for elements in rules.sets.values():
-            for prefix in prefixes(elements):
-                (v6 if prefix.version == 6 else v4).update(
-                    (int(prefix.network_address) - 1, int(prefix.broadcast_address), int(prefix.broadcast_address) + 1))
-        for chain in rules.chains.values():
-            for prefix in prefixes(chain):
-                (v6 if prefix.version == 6 else v4).update(
-                    (int(prefix.network_address) - 1, int(prefix.broadcast_address), int(prefix.broadcast_address) + 1))
-    v4, v6 = [v for v in sorted(v4) if 0 <= v < 1 << 32], [v for v in sorted(v6) if 0 <= v < 1 << 128]
-    ports, users = sorted(ports), sorted(users)
+    """New packets that can be: at the borders of everything that the rules mention, all addresses with what one of them alone
+    mentions, and others drawn, `count` in all."""
+    one, two = map(mentioned, listings)
+    users = sorted({0, 65534} | {v for v in one[2] | two[2] if 999 < v < 70000})
     fills = sorted({name for rules in listings for _, name in rules.sets if name.startswith("n_")})
-    for _ in range(count):
-        is_v4 = r.random() < 0.6
-        addresses = v4 if is_v4 else v6
-        yield {"hook": r.choice(["output", "output", "output", "input", "forward"]), "v4": is_v4,
-               "state": r.choice([0, 0, 0, 0, 1, 2, 3, 4]), "user": r.choice(users + [None]),
-               "in": r.choice(sorted(names)), "out": r.choice(sorted(names)), "kind": r.choice([0, 0, 0, 1, 2, 3]),
-               "protocol": r.choice([6, 6, 6, 17, 17, 1, 58, 2, 132]), "destination": r.choice(addresses),
-               "source": r.choice(addresses), "port": r.choice(ports), "source_port": r.choice([0, 1024, 40000] + ports[:3]),
-               "hops": r.choice([64, 255]), "icmp_type": r.choice(sorted(set(ICMP.values()) | set(ICMPV6.values()))),
-               "icmp_code": r.choice([0, 1]), "tcp_flags": r.choice([2, 4, 16, 18, 6]),
-               "sets": r.choice([[], fills[:1], fills[1:2], fills])}
+
+    def packet(is_v4, far, near, port, hook, protocol):
+        return {"hook": hook, "v4": is_v4, "state": 0, "user": r.choice(users) if hook == "output" else None,
+                "in": r.choice(["eth0", "eth1"]) if hook == "input" else "",
+                "out": r.choice(["eth0", "eth1"]) if hook == "output" else "", "kind": 0, "protocol": protocol,
+                "destination": far, "source": near, "port": port, "source_port": r.choice([1024, 40000]), "hops": 64,
+                "icmp_type": 8 if is_v4 else 128, "icmp_code": 0, "tcp_flags": 2,
+                "sets": r.choice([[], fills[:1], fills[1:2], fills])}
+
+    families = []
+    for family, base in ((0, {0x0a000001}), (1, {0xfd00 << 112})):
+        far = sorted(v for v in one[family] | two[family] | base if usable(v, family == 0))
+        families.append((family == 0, far, one[family] ^ two[family]))
+    every = sorted(v for v in one[2] | two[2] | {53, 80} if 0 < v < 65536)
+    swept = [(is_v4, far, port) for is_v4, fars, new in families for far in fars for port in every
+             if far in new or port in one[2] ^ two[2]]
+    for is_v4, far, port in swept if len(swept) * 4 <= count else r.choices(swept, k=count // 4):
+        for hook in ("output", "input"):
+            for protocol in (6, 17):
+                yield packet(is_v4, far, r.choice(families[not is_v4][1]), port, hook, protocol)
+    for _ in range(max(count // 4, count - 4 * len(swept))):
+        is_v4, far, _ = r.choice(families)
+        protocol = r.choice([6, 6, 17, 17, 1 if is_v4 else 58])
+        yield packet(is_v4, r.choice(far), r.choice(far), r.choice(every), r.choice(["output", "input"]), protocol)
+
+
+def usable(v, is_v4):
+    """An address of another machine: not of this one, and no mapped one."""
+    if is_v4:
+        return 0 < v < 1 << 32 and v >> 24 != 127
+    return 1 < v < 1 << 128 and not 0xffff00000000 <= v < 0x1000000000000
 
 
 def prefixes(tree):

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -16,9 +17,17 @@ namespace {
 
 using backends::Artifact;
 
-constexpr const char* places[] = {"seccomp/filter.x86_64.bpf", "seccomp/profile.json", "nftables/egress.nft",
-                                  "nftables/egress.json",      "dns/dnsmasq.conf",     "dns/resolv.conf",
-                                  "landlock/ruleset.json",     "oci/config.json"};
+constexpr const char* places[] = {"seccomp/filter.x86_64.bpf",
+                                  "seccomp/profile.json",
+                                  "nftables/egress.nft",
+                                  "nftables/egress.json",
+                                  "dns/dnsmasq.conf",
+                                  "dns/resolv.conf",
+                                  "landlock/ruleset.json",
+                                  "oci/config.json",
+                                  "approvals.json",
+                                  "alerts.json",
+                                  "podman/run.args"};
 
 model::Target target() {
   auto out = debian_12();
@@ -39,7 +48,7 @@ Read read(const std::string& place, const std::string& bytes) {
   for (const backends::Backend* b : backends::all()) {
     const auto decoded = b->decode({&one, 1}, target());
     out.layers += decoded.filters.size() + decoded.packets.size() + decoded.names.size() + decoded.inodes.size() +
-                  (decoded.container ? 1 : 0);
+                  decoded.tools.size() + decoded.alerts.size() + (decoded.container ? 1 : 0);
     for (const auto& p : decoded.problems) out.problems.push_back(p.message);
   }
   return out;
@@ -66,6 +75,9 @@ std::string whole(const std::string& place) {
   p.deny("not 9", any_protocol, {all_of("10.9.0.0/16")});
   p.allow("name", tcp, {named("a.example", port(443))});
   p.get().run.command = {"/bin/true"};
+  p.tool(model::Effect::Ask, "ask", {"files.*"});
+  p.get().on_deny.log = true;
+  p.get().on_deny.alerts.push_back({model::Severity::P1, {"connect"}, {}});
   const auto t = place.starts_with("landlock") ? target() : debian_12();
   if (place.starts_with("landlock")) {
     return R"({"abi":7,"ruleset":[{"handledAccessFs":["abi.all"],"handledAccessNet":["connect_tcp"]}],)"
@@ -135,7 +147,7 @@ TEST(Hostile, Huge) {
   std::string list = "[0";
   for (int i = 0; i < 1'000'000; ++i) list += ",0";
   list += "]";
-  for (const char* key : {"syscalls", "nftables", "pathBeneath", "mounts"})
+  for (const char* key : {"syscalls", "nftables", "pathBeneath", "mounts", "rules", "alerts"})
     for (const std::string place : places)
       if (json(place)) refused(place, std::string("{\"") + key + "\":" + list + "}", "a list of numbers");
   refused("seccomp/filter.x86_64.bpf", std::string(8 * 100'000, '\x06'), "too many instructions");
@@ -176,12 +188,27 @@ TEST(Hostile, Contradictory) {
     std::string text = whole(place);
     const auto first = text.find('"'), colon = text.find(':', first);
     const std::string key = text.substr(first, colon - first);
-    if (place == "nftables/egress.json")
-      one_or_the_other(place, text.insert(first, key + ":null,"), "a member twice: libnftables takes the last");
-    else
-      refused(place, text.insert(first, key + ":null,"), "a member twice");
+    refused(place, text.insert(first, key + ":null,"), "a member twice");
   }
+  const std::string podman = whole("podman/run.args");
+  refused("podman/run.args", "--user=0:0\n" + podman, "two users");
+  refused("podman/run.args", "--read-only=false\n" + podman, "read-only and not");
+  refused("podman/run.args", "--tmpfs=/sys:ro,rw,nosuid,nodev\n" + podman, "writable and not");
+  refused("podman/run.args",
+          "--mount=type=bind,src=/a,dst=/proc,bind-nonrecursive,nosuid,nodev\n"
+          "--mount=type=bind,src=/b,dst=/proc,bind-nonrecursive,nosuid,nodev\n" +
+              podman,
+          "two mounts at one path");
+  refused(
+      "approvals.json",
+      R"({"schema":"agp-approvals/1","policy":"p","default":"allow","precedence":["deny","ask","allow"],"rules":[]})",
+      "another default than the format has");
+  refused("alerts.json",
+          R"({"schema":"agp-alerts/1","policy":"p","alerts":[{"severity":"P0","on":[],"matches":[],"unreported":[]}]})",
+          "a severity that there is not");
   refused("dns/dnsmasq.conf", "port=53\nserver=/a/10.0.0.1\nlocal=/a/\n", "forwarded and not");
+  for (const char* word : {"port=53", "cache-size=0", "user=dnsmasq", "group=dnsmasq", "pid-file=/x"})
+    refused("dns/dnsmasq.conf", fmt::format("{0}\nno-hosts\n{0}\n", word), "dnsmasq takes it once, and does not start");
   refused("nftables/egress.nft",
           "table inet t {\n  chain c {\n    type filter hook input priority 0; policy drop;\n"
           "    type filter hook output priority 0; policy accept;\n  }\n}\n",
