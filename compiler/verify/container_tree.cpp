@@ -37,6 +37,7 @@ class Builder {
       bases_.insert(m.target);
       for (std::string d = m.target; d != "/"; d = model::parent_path(d)) leads_.insert(model::parent_path(d));
       check_source(m);
+      check_point(m);
     }
     bases_.insert(leads_.begin(), leads_.end());
     bases_.insert("/");
@@ -111,7 +112,8 @@ class Builder {
     InodeCell c;
     const bool writable = m.writable && owned(m);
     const bool own_root = m.target == base;
-    c.at = inode::list | (writable ? inode::attributes : 0) | (writable && !own_root ? entries() : 0);
+    const std::uint32_t bits = m.content == Content::Tmpfs ? permissions(m) : 7;  // A6: those of the host's files
+    c.at = (bits & 4 ? inode::list : 0) | (writable ? inode::attributes : 0) | (writable && !own_root ? entries() : 0);
     c.absent_at = of_files;
     c.beneath = inode::read | inode::list | inode::connect | inode::ioctl | (m.exec ? inode::exec : 0) |
                 (writable ? inode::modify | entries() : 0);
@@ -119,6 +121,7 @@ class Builder {
       c.beneath &= ~inode::connect;  // nobody outside listens on what was made inside
       if (!m.writable) c.absent_beneath = of_files | inode::list | inode::attributes;  // it stays empty
     }
+    if (!(bits & 1)) c.beneath = 0;  // without search permission nothing there can be reached
     return c;
   }
 
@@ -146,10 +149,12 @@ class Builder {
 
   /// A tmpfs belongs to whom its options name: another user than the agent can only do what its mode gives to all.
   bool owned(const ContainerMount& m) const {
-    if (m.content != Content::Tmpfs) return true;  // A6: the permissions of the host's files
+    return m.content != Content::Tmpfs || (permissions(m) & 3) == 3;  // A6: the permissions of the host's files
+  }
+  /// What the agent may do with a tmpfs: read, write and search, as the three bits of a mode.
+  std::uint32_t permissions(const ContainerMount& m) const {
     const std::uint32_t mode = m.mode.value_or(01777);
-    const std::uint32_t own = m.uid == container_.uid ? mode >> 6 : m.gid == container_.gid ? mode >> 3 : mode;
-    return (own & 3) == 3;
+    return (m.uid == container_.uid ? mode >> 6 : m.gid == container_.gid ? mode >> 3 : mode) & 7;
   }
 
   /// With subset=pid nothing stands there but the directories of processes.
@@ -203,6 +208,20 @@ class Builder {
     for (const Verb v : {Verb::Read, Verb::List, Verb::Exec, Verb::Modify, Verb::Create, Verb::Delete})
       if (model::decide(policy_, model::FileAction{v, base + "/\x01"}).decision == model::Decision::Allow) return true;
     return false;
+  }
+
+  /// A mount needs a mount point: none can be made in a file, nor in the directory without permission bits.
+  void check_point(const ContainerMount& m) {
+    const ContainerMount* around = nullptr;
+    for (const ContainerMount& other : container_.mounts) {
+      if (&other == &m) break;
+      if (model::is_beneath(m.target, other.target)) around = &other;
+      if (m.target == other.target) around = nullptr;  // it is there
+    }
+    if (!around || m.content == Content::Nothing) return;
+    if (around->content == Content::Nothing || around->content == Content::EmptyFile ||
+        around->content == Content::Device || around->content == Content::Resolver)
+      out_.misplaced.push_back({m.target, "a mount point", "a file or nothing at " + around->target, m.place});
   }
 
   /// What the policy says stands at a path: the file system of its innermost `mount`, else of `run.rootfs`.

@@ -197,6 +197,14 @@ class NameCheck {
         if (std::find(policy_.resolvers.begin(), policy_.resolvers.end(), a) == policy_.resolvers.end())
           refute(excess_, fmt::format("resolve {} at {}", name, to_string(a)), "forwarded", place, name);
     }
+    const model::NameFill* fill = forwards ? layer_.fill_for(name) : nullptr;
+    for (std::size_t i = 0; fill && i < fill->into.size(); ++i) {
+      const auto& into = fill->into[i];  // a set that no rule on names bounds would hold whatever the answer says
+      if (into.table_family != "inet" || into.table != backends::table_name(policy_) || !sets_.contains(into.set))
+        refute(excess_, "resolve " + name,
+               fmt::format("its addresses put into the set {} {} {}", into.table_family, into.table, into.set),
+               line(fill->line), name);
+    }
     const Ref opens = forwards ? opened(name) : DecisionDiagrams::no;
     region(excess_, name, d_.minus(opens, permitted(name, false)), "opened");
     region(loss_, name, d_.minus(permitted(name, true), opens), forwards ? "not opened" : "not forwarded");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <utility>
 
 #include "backends/dns/format.hpp"
@@ -117,6 +118,10 @@ class Reader {
   }
 
   void option(std::string_view name, std::optional<std::string_view> value) {
+    for (const std::string_view one :
+         {"port", "cache-size", "user", "group", "log-facility", "pid-file", "dns-forward-max"})
+      if (name == one && !once_.insert(one).second)  // src/option.c, ARG_ONE
+        refuse(fmt::format("`{}` stands there twice, and dnsmasq does not start", name));
     for (const std::string_view plain :
          {"bind-interfaces", "no-ident", "no-poll", "strip-mac", "strip-subnet", "no-negcache"})
       if (name == plain) return none(name, value);
@@ -266,6 +271,7 @@ class Reader {
   std::string_view bytes_;
   std::uint32_t line_ = 0;
   bool no_resolv_ = false;
+  std::set<std::string_view> once_;  ///< options that were seen and may stand there once
   NameLayer out_;
 };
 

@@ -26,7 +26,8 @@ constexpr std::size_t deepest = 16;
 std::optional<model::FilledSet> fillable(const Table& table, const Set& s, const Key& key) {
   const bool address = key.field == PacketField::Destination4 || key.field == PacketField::Destination6 ||
                        key.field == PacketField::Source4 || key.field == PacketField::Source6;
-  if (s.name.empty() || s.map || s.constant || s.interval || s.types.size() != 1 || !address) return std::nullopt;
+  const bool ranges = s.interval && !s.elements.empty();
+  if (s.name.empty() || s.map || s.constant || ranges || s.types.size() != 1 || !address) return std::nullopt;
   model::FilledSet out;
   out.table = table.name;
   out.name = s.name;

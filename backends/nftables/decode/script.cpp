@@ -77,7 +77,9 @@ class Parser {
       expect("table");
       const auto [family, called] = table_name();
       if (!out_.find(family, called)) refuse(fmt::format("there is no table `{} {}` to delete", family, called));
-      std::erase_if(out_.tables, [&](const Table& t) { return t.family_word == family && t.name == called; });
+      std::erase_if(out_.tables, [&family = family, &called = called](const Table& t) {
+        return t.family_word == family && t.name == called;
+      });
       return stop();
     }
     if (!adds && take("flush")) {

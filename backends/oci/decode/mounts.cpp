@@ -177,11 +177,15 @@ void read_tree(const Section& config, model::Container& out) {
   const auto linux = config.find("linux");
   if (!linux) return;
   if (const auto paths = linux->find("readonlyPaths"))
-    for (const Section& p : paths->list()) read_only(canonical(p), p.at(), out);
+    for (const Section& p : paths->list()) {
+      if (canonical(p) == "/") p.refuse("is the root itself, and what a mount over it covers is not decided here");
+      read_only(canonical(p), p.at(), out);
+    }
   if (const auto paths = linux->find("maskedPaths"))
     for (const Section& p : paths->list()) {
       ContainerMount m;
       m.target = canonical(p);
+      if (m.target == "/") p.refuse("is the root itself, and what a mount over it covers is not decided here");
       m.content = Content::Nothing;
       m.place = p.at();
       if (model::mount_at(out, m.target)) out.mounts.push_back(std::move(m));

@@ -125,6 +125,8 @@ class Reader {
     } else if (o.name == "env") {
       const std::size_t equals = o.value.find('=');
       if (equals == std::string::npos || equals == 0) o.refuse("takes a variable of the starter's");
+      // libpod keeps a map: of two with one name the later counts
+      std::erase_if(out_.environment, [&](const auto& v) { return v.first == o.value.substr(0, equals); });
       out_.environment.emplace_back(o.value.substr(0, equals), o.value.substr(equals + 1));
     } else if (o.name == "cap-drop" || o.name == "cap-add") {
       capability(o);

@@ -65,6 +65,8 @@ TEST(Names, EditsAreRefutedWithAName) {
       {"nftset=/wide.example/", "nftset=/other.example/", false, "not opened"},
       {"4#inet#agp_names#", "4#inet#agp_other#", false, "not opened"},
       {"4#inet#agp_names#", "6#inet#agp_names#", false, "not opened"},
+      {"nftset=/registry.internal/", "nftset=/registry.internal/4#inet#agp_names#listen_0_from_4,", true,
+       "agp_names listen_0_from_4"},
       {"cache-size=0", "cache-size=150", true, "the target of an alias"},
       {"no-hosts\n", "", true, "resolve localhost"},
       {"filter-rr=2,3,", "filter-rr=3,", true, "type 2"},

@@ -1,0 +1,282 @@
+#!/usr/bin/python3
+"""mutants.py AGP VERDICTS [KIND…]: artifacts with one field changed, judged by the verifier, and the verifier by oracles.
+
+Policies are drawn, built, and their artifacts changed: a mutator draws one field uniformly and gives it another value; no
+two mutants are alike. What is refuted is replayed: on the witness the oracle (a second reading of the format, one input at
+a time: filters.py, packets.py, files.py) must answer the original and the mutant differently. What is proved must be equal
+to the original for the oracle on a universe of inputs at the borders of everything that either mentions. Of filters'
+witnesses a sample is tried on the running kernel as well.
+
+Prints what it did, the seed first; the long tier (AGP_LONG) judges 2,000 mutants of each kind, those that the decoder
+refuses by name not counted. Exits 77 where it can't run.
+"""
+import collections
+import hashlib
+import json
+import os
+import pathlib
+import pwd
+import random
+import subprocess
+import sys
+import tempfile
+
+import advisory
+import arguments
+import change
+import draw
+import files
+import filters
+import kernel
+import packets
+from filters import Refused
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+LONG = "AGP_LONG" in os.environ
+COUNT = int(os.environ.get("AGP_COUNT", 2000 if LONG else 15))
+POLICIES = 60 if LONG else 3
+MOST = 40   # comparisons of a profile: one with twice as many takes the verifier seconds
+EXAMPLES = ["docs/examples/code-execution.agp", *(f"tests/artifacts/{n}/policy.agp" for n in ("calls", "names", "offline",
+                                                                                             "packets"))]
+
+
+class Verifier:
+    """The verdicts of one process, artifact by artifact."""
+
+    def __init__(self, program):
+        self.child = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, policy, place, file):
+        print(json.dumps({"policy": str(policy), "artifacts": {place: str(file)}}), file=self.child.stdin, flush=True)
+        return json.loads(self.child.stdout.readline())
+
+
+NEEDS = {1, 3, 15, 59, 138, 202, 217, 257}   # compiler/linux/loader_needs.cpp
+
+
+class FilterOracle:
+    def __init__(self, r, read):
+        self.r, self.read, self.tried = r, read, 0
+
+    def differs(self, one, two, w):
+        a, b = (filters.answer(p, w["arch"], w["number"], w["args"], w["ip"]) for p in (one, two))
+        if w["direction"] == "errno":
+            return a != b
+        known = {0x7fff, 0x7ffc, 0x7ff0, 0x7fc0, 5, 3, 0x8000, 0}   # an unknown action is the weaker one beside ERRNO
+        if {a >> 16, b >> 16} <= known and self.tried < (200 if LONG else 10) and w["arch"] == filters.X86_64 and w["number"] not in (317, 335, 336):
+            # 335 and 336, uretprobe and uprobe, ask no filter; 317 is the one that loads it
+            self.tried += 1
+            for program, word in ((one, a), (two, b)):
+                got = kernel.attempt(program, w["number"], w["args"])
+                wanted = (word & 0xfff if word >> 16 == 5 else 0 if filters.kind(word) == "refused" else kernel.PASSED)
+                if got not in (wanted, 0 if wanted == kernel.PASSED and filters.kind(word) == "supervised" else wanted):
+                    raise AssertionError(f"the kernel gives {got}, the oracle {word:#x}")
+        return filters.kind(a) != filters.kind(b)
+
+    def equal(self, one, two):
+        """What runc needs after the filter is on is granted beyond the policy, and no loss: of profiles it is left out."""
+        for arch, number, args in filters.universe(one, two, 1000 if LONG else 400):
+            if self.read is filters.compiled and arch == filters.X86_64 and number in NEEDS:
+                continue
+            a, b = (filters.kind(filters.answer(p, arch, number, args)) for p in (one, two))
+            if (a == "runs") != (b == "runs"):
+                return f"{arch:#x} {number} {args}: {a}, {b}"
+        return None
+
+
+class PacketOracle:
+    def __init__(self, r, form):
+        self.r, self.form, self.space, self.known, self.tried = r, form, packets.Namespace(), {}, 0
+
+    def read(self, data):
+        key = hashlib.sha256(data).digest()
+        if key not in self.known:
+            if len(self.known) > 300:
+                self.known.clear()
+            self.known[key] = self.space.listing(data, self.form)
+        return self.known[key]
+
+    def differs(self, one, two, w):
+        p = packets.packet_of(w)
+        # where an element may be missing, where the resolver filled what it fills, and as the resolver itself
+        filled = [name for rules in (one, two) for _, name in rules.sets if name.startswith("n_")]
+        resolver = pwd.getpwnam("dnsmasq").pw_uid
+        for one_p in (p, p | {"sets": []}, p | {"sets": filled}, p | {"user": resolver}):
+            if one.accepts(one_p) != two.accepts(one_p):
+                return True
+        return one.forgets != two.forgets   # elements that expire are a loss later
+
+    def equal(self, one, two):
+        for p in packets.universe([one, two], self.r, 4000 if LONG else 1500):
+            if one.accepts(p) != two.accepts(p):
+                return json.dumps(p)
+        return None
+
+
+class PlainOracle:
+    def __init__(self, read):
+        self.read, self.tried = read, 0
+
+    @staticmethod
+    def differs(one, two, w):
+        return one.differs(two, w)
+
+    @staticmethod
+    def equal(one, two):
+        return one.equal(two)
+
+
+KINDS = {
+    "seccomp-raw": ("seccomp/filter.x86_64.bpf", draw.calls, change.bpf, lambda r: FilterOracle(r, filters.load)),
+    "seccomp-json": ("seccomp/profile.json", draw.calls, change.tree, lambda r: FilterOracle(r, filters.compiled)),
+    "nft-script": ("nftables/egress.nft", draw.net, change.lines, lambda r: PacketOracle(r, "nft")),
+    "nft-json": ("nftables/egress.json", draw.net, change.tree, lambda r: PacketOracle(r, "json")),
+    "landlock": ("landlock/ruleset.json", draw.landlock, change.tree, lambda r: PlainOracle(files.Landlock)),
+    "dnsmasq": ("dns/dnsmasq.conf", draw.names, change.lines, lambda r: PlainOracle(files.Dnsmasq)),
+    "oci": ("oci/config.json", draw.container, change.tree, lambda r: PlainOracle(files.Container)),
+    "podman": ("podman/run.args", draw.container, change.arguments, lambda r: PlainOracle(arguments.Podman)),
+    "approvals": ("approvals.json", draw.tools, change.tree, lambda r: PlainOracle(advisory.Tools)),
+    "alerts": ("alerts.json", draw.alerts, change.tree, lambda r: PlainOracle(advisory.Alerts)),
+}
+
+
+def built(agp, folder, kind, r):
+    """Policies with their artifact of this kind, as (file, bytes)."""
+    place, family = KINDS[kind][:2]
+    out, drawn, examples = [], 0, [ROOT / e for e in EXAMPLES] if LONG else []
+    while len(out) < POLICIES and drawn < 40 * POLICIES:
+        name = f"m{drawn}"
+        policy = folder / f"{kind}-{name}.agp"
+        if examples:
+            policy.write_text(examples.pop().read_text())
+        else:
+            policy.write_text(family(r, name))
+        drawn += 1
+        done = subprocess.run([agp, "build", "-q", "--no-verify", policy, "-o", folder / "out" / f"{kind}-{name}"],
+                              capture_output=True, check=False)
+        artifact = folder / "out" / f"{kind}-{name}" / place
+        if done.returncode not in (0, 3) or not artifact.exists():
+            continue
+        if artifact.read_bytes().count(b'"index"') > MOST and kind == "seccomp-json":
+            continue
+        out.append((policy, artifact.read_bytes()))
+    return out
+
+
+class Run:
+    def __init__(self, agp, verdicts, folder, kind, seed):
+        self.kind, self.r, self.folder = kind, random.Random(f"{seed} {kind}"), folder
+        self.place, _, self.mutate, oracle = KINDS[kind]
+        self.verifier, self.oracle = Verifier(verdicts), oracle(self.r)
+        self.policies = built(agp, folder, kind, self.r)
+        self.count, self.faults, self.values = collections.Counter(), [], 0
+        self.pools = [self.pool(data) for _, data in self.policies]
+
+    def pool(self, data):
+        if self.mutate is change.bpf:
+            return None
+        if self.mutate is change.tree:
+            return change.texts(json.loads(data))
+        return change.parts(data) if self.mutate is change.arguments else change.words(data)
+
+    def fault(self, what, policy, data):
+        kept = self.folder.parent / f"agp-mutant-{self.kind}-{len(self.faults)}"
+        kept.write_bytes(data)
+        kept.with_suffix(".agp").write_bytes(policy.read_bytes())
+        self.faults.append(f"{self.kind}: {what}\n  {kept}")
+
+    def one(self, policy, original, data):
+        file = self.folder / "mutant"
+        file.write_bytes(data)
+        got = self.verifier.ask(policy, self.place, file)
+        verdicts = collections.Counter(o["verdict"] for o in got["obligations"])
+        if got["problems"]:
+            self.count["refused"] += 1
+            return
+        if any("the rules name the user" in o.get("reason", "") for o in got["obligations"]):
+            self.count["refused"] += 1   # a number that only the machine knows
+            return
+        if not verdicts or verdicts["unknown"]:
+            self.fault(f"neither proved nor refuted: {got}", policy, data)
+            return
+        self.count["refuted" if verdicts["refuted"] else "proved"] += 1
+        try:
+            one, two = self.oracle.read(original), self.oracle.read(data)
+            for o in got["obligations"]:
+                if "witness" in o:
+                    w = o["witness"] | {"direction": o["direction"], "artifact": o["artifact"]}
+                    if not self.oracle.differs(one, two, w):
+                        self.fault(f"the witness shows no difference: {w}", policy, data)
+                    self.count["replayed"] += 1
+            if not verdicts["refuted"]:
+                difference = self.oracle.equal(one, two) or (hasattr(two, "refusal") and two.refusal(file))
+                if difference:
+                    self.fault(f"proved, and differs: {difference[:600]}", policy, data)
+        except (Refused, KeyError, TypeError) as e:   # the two others: a listing with something that no rule of agp's has
+            self.count["not loadable"] += 1
+            if not isinstance(e, Refused) and not isinstance(self.oracle, PacketOracle):
+                raise
+
+    def all(self):
+        if len(self.policies) < min(POLICIES, 40):
+            self.faults.append(f"{self.kind}: only {len(self.policies)} policies")
+            return
+        for policy, data in self.policies:   # what is not proved to begin with shows nothing
+            file = self.folder / "mutant"
+            file.write_bytes(data)
+            got = self.verifier.ask(policy, self.place, file)
+            if got["problems"] or any(o["verdict"] != "proved" for o in got["obligations"]):
+                self.fault(f"the artifact itself: {json.dumps(got)[:600]}", policy, data)
+        seen, tries = set(), 0
+        while self.count["refuted"] + self.count["proved"] < COUNT and tries < 50 * COUNT and len(self.faults) < 20:
+            tries += 1
+            n = self.r.randrange(len(self.policies))
+            policy, original = self.policies[n]
+            try:
+                data, value = self.mutate(self.r, original, self.pools[n])
+            except (ValueError, OverflowError):
+                continue
+            key = hashlib.sha256(data).digest()
+            if key in seen or data == original:
+                continue
+            seen.add(key)
+            self.values += value
+            self.one(policy, original, data)
+        self.verifier.child.stdin.close()
+        judged = self.count["refuted"] + self.count["proved"]
+        if judged < COUNT or self.values * 4 < len(seen):
+            self.faults.append(f"{self.kind}: {judged} mutants judged of {len(seen)}, {self.values} of one value")
+        c = self.count
+        print(f"result: {self.kind}: {len(seen)} mutants of {len(self.policies)} policies ({self.values} differ in one "
+              f"value): {c['refuted']} refuted ({c['replayed']} witnesses replayed"
+              + (f", {self.oracle.tried} on the kernel" if self.oracle.tried else "") +
+              f"), {c['proved']} proved and equal, {c['refused']} refused by the decoder, {c['not loadable']} of the others "
+              f"not taken by the loader, {len(self.faults)} wrong", flush=True)
+
+
+def main():
+    agp, verdicts, *kinds = sys.argv[1:]
+    if os.geteuid() != 0:
+        print("skipped: nft needs root to read an artifact")
+        sys.exit(77)
+    seed = os.environ.get("AGP_SEED", "7")
+    print(f"seed: {seed}")
+    faults = []
+    for kind in kinds or KINDS:
+        with tempfile.TemporaryDirectory(prefix="agp-mutants-") as name:
+            folder = pathlib.Path(name)
+            (folder / "agp.toml").write_text("")
+            if kind == "podman":
+                record = subprocess.run([agp, "targets", "debian-12"], capture_output=True, text=True, check=True).stdout
+                (folder / "podman.json").write_text(json.dumps(json.loads(record) | {"name": "with-podman", "stack": "podman"}))
+                (folder / "agp.toml").write_text('target = "podman.json"\n')
+            (folder / "out").mkdir()
+            run = Run(agp, verdicts, folder, kind, seed)
+            run.all()
+            faults += run.faults
+    print("\n".join(faults))
+    sys.exit(1 if faults else 0)
+
+
+if __name__ == "__main__":
+    main()
