@@ -40,8 +40,9 @@ TEST(LoaderNeeds, AVersionThatWasNotMeasuredNeedsWhatAnyNeeds) {
   const LoaderNeeds unknown = loader_needs("runc", {1, 3});
   EXPECT_FALSE(unknown.measured);
   EXPECT_EQ(names(unknown.needs), names(loader_needs("runc", {1, 1}).needs));
-  for (const LoaderNeed& n : unknown.needs)
-    if (n.call == "openat") EXPECT_EQ(n.mask, 0x400040u);
+  const auto narrow =
+      std::find_if(unknown.needs.begin(), unknown.needs.end(), [](auto& n) { return n.call == "openat"; });
+  EXPECT_EQ(narrow->mask, 0x400040u);
   EXPECT_TRUE(loader_needs("no-loader", {1, 1}).needs.empty());
 }
 
