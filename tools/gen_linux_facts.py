@@ -321,6 +321,22 @@ def write_capabilities():
     emit("capabilities.inc", "\n".join(lines) + "\n")
 
 
+def write_loader_needs():
+    """For each release the calls it needs, and one row that names them."""
+    releases = {}
+    for loader, release, _, call, condition, _, reason in read_table("loader_needs.tsv"):
+        argument, mask = ("-1", "0") if condition == "-" else condition.split("&")
+        releases.setdefault((loader, release), []).append(f'    {{"{call}", "{reason}", {argument}, {mask}}},')
+    lines, rows = [], []
+    for index, ((loader, release), needs) in enumerate(releases.items()):
+        if len(set(needs)) != len(needs) or needs != sorted(needs):
+            fail(f"loader_needs.tsv: {loader} {release}: not sorted, or a call twice")
+        major, minor = re.match(r"(\d+)\.(\d+)", release).groups()
+        lines += [f"inline constexpr LoaderNeed needs_{index}[] = {{", *needs, "};"]
+        rows.append(f'    {{"{loader}", {{{major}, {minor}}}, "{release}", needs_{index}}},')
+    emit("loader_needs.inc", "\n".join([*lines, "inline constexpr MeasuredLoader measured_table[] = {", *rows, "};"]) + "\n")
+
+
 # --- output -----------------------------------------------------------------------------------------------------------
 
 outputs = {}
@@ -372,6 +388,7 @@ def main():
     write_constants(*load_constants())
     write_errnos()
     write_capabilities()
+    write_loader_needs()
     different = 0
     TABLES.mkdir(exist_ok=True)
     for name, text in sorted(outputs.items()):

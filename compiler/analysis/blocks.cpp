@@ -331,11 +331,14 @@ class Blocks {
     }
   }
 
-  /// A deny that matches what runc itself calls behind the filter. Without one, the need is a derived grant.
+  /// A deny that matches what runc, or the launcher behind it, calls behind the filter. Without one, the need is a
+  /// derived grant.
   void loader() {
     if (!model::starts_container(target_.stack)) return;
-    for (const auto& need : linux::runc_needs(
-             {static_cast<std::uint8_t>(target_.runc.major), static_cast<std::uint8_t>(target_.runc.minor)})) {
+    const linux::ProfileNeeds needed = linux::profile_needs(
+        target_.stack, {static_cast<std::uint8_t>(target_.runc.major), static_cast<std::uint8_t>(target_.runc.minor)});
+    for (std::size_t i = 0; i < needed.needs.size(); ++i) {
+      const linux::LoaderNeed& need = needed.needs[i];
       Rule asked;
       SyscallBody body;
       SyscallPattern pattern;
@@ -354,11 +357,13 @@ class Blocks {
       if (rules.empty()) continue;
       rules.push_back(&asked);
       const std::size_t question = rules.size() - 1;
-      denied(need, Space(std::move(rules), limits_, question));
+      denied(need,
+             i < needed.of_runc ? fmt::format("runc {}.{}", target_.runc.major, target_.runc.minor) : "landlock-launch",
+             Space(std::move(rules), limits_, question));
     }
   }
 
-  void denied(const linux::LoaderNeed& need, const Space& space) {
+  void denied(const linux::LoaderNeed& need, const std::string& loader, const Space& space) {
     const Units units(space);
     const auto question = static_cast<std::uint32_t>(space.rule_count() - 1);
     for (std::size_t c = 0; c < space.size(); ++c) {
@@ -377,9 +382,9 @@ class Blocks {
       units.each(c, [&](std::uint32_t u) {
         if (units[u].rule == *by && !units[u].except) span = units[u].span;
       });
-      auto& d = sink_.emit(kind::loader_denied, span,
-                           fmt::format("`{}` stops the loader: runc {}.{} {} behind the filter", rule.text,
-                                       target_.runc.major, target_.runc.minor, need.reason));
+      auto& d =
+          sink_.emit(kind::loader_denied, span,
+                     fmt::format("`{}` stops the loader: {} {} behind the filter", rule.text, loader, need.reason));
       d.about(policy_.name).witnessed(space.witness_text(c));
       for (const auto& include : rule.included_by) d.relate(include, "brought by this `include`");
       d.helped(fmt::format("take `{}` out of the rule, or use a stack that does not need it", need.call));

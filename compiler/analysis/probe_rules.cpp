@@ -94,6 +94,28 @@ void add_renames(Suite& suite, const std::string& base, const std::string& insid
   }
 }
 
+/// Renames and hard links into the directory of a pattern: of what is there already, and of what other rules are about.
+/// Between two places that differ a layer may refuse more than it has to (a mount point is in the way): there only what
+/// must be refused is tried.
+void add_moves(Suite& suite, const Rule& rule, const std::string& base) {
+  for (const bool link : {false, true}) {
+    const std::string to = base + (link ? "/agp-probe-linked" : "/agp-probe-moved");
+    suite.add_move_if(Expected::Permitted, link, base + "/agp-probe", to, "within the directory", "make");
+    for (const Rule& other : suite.policy().rules) {
+      const auto* body = std::get_if<FileBody>(&other.body);
+      if (body == nullptr || other.expired || &other == &rule || other.effect != Effect::Allow || !other.module.empty())
+        continue;
+      for (const auto& p : body->patterns) {
+        const bool node = p.pattern.shape() == PathPattern::Shape::Node;
+        if (!node && p.pattern.shape() != PathPattern::Shape::Subtree) continue;
+        const std::string from = (p.pattern.base() == "/" ? "" : p.pattern.base()) + (node ? "" : "/agp-probe");
+        suite.add_move_if(Expected::Denied, link, from, to, "it would gain a verb, or leave where it must stay",
+                          needs(suite, verb_kinds[0], from));
+      }
+    }
+  }
+}
+
 void allowed_path(Suite& suite, const Rule& rule, const FileBody& body, const PathPattern& pattern) {
   const bool library = !rule.module.empty(), node = pattern.shape() == PathPattern::Shape::Node;
   const bool shaped = pattern.shape() != PathPattern::Shape::Other;
@@ -109,6 +131,8 @@ void allowed_path(Suite& suite, const Rule& rule, const FileBody& body, const Pa
       add_file(suite, Expected::Permitted, v, *path, "inside");
   }
   if (!shaped || pattern.base() == "/") return;
+  if (has(body.verbs, Verb::Create) && pattern.shape() == PathPattern::Shape::Subtree)
+    add_moves(suite, rule, pattern.base());
   const VerbKind& strongest = has(body.verbs, Verb::Create) ? verb_kinds[3]
                               : has(body.verbs, Verb::Read) ? verb_kinds[0]
                                                             : verb_kinds[5];

@@ -33,6 +33,10 @@ class Suite {
   /// The same, if the model's answer is the one named: a boundary is one only where the decision differs.
   void add_if(Expected expected, std::string id, std::string about, const std::vector<model::Action>& actions,
               Attempt attempt);
+  /// To rename or to hard-link `from`, which is made first or provided, to `to`, if the model's answer is the one
+  /// named: the actions are not all, nothing may gain a verb (model/move.hpp).
+  void add_move_if(Expected expected, bool link, const std::string& from, const std::string& to, std::string about,
+                   const char* needs);
   /// An attempt that the notation of actions has no word for: a bound of `limit`, another record type.
   void add_stated(std::string id, std::string about, std::string action, Attempt attempt, Expected expected,
                   std::string layer, std::string part);
@@ -53,6 +57,8 @@ class Suite {
   const ProbeGrant* grant_for(const model::Action& action) const;
   void holder(const model::Action& action, Judged& judged) const;
   void put(Probe probe);
+  void put(std::string id, std::string about, const std::vector<model::Action>& actions, Attempt attempt,
+           Judged judged);
 
   const model::Policy& policy_;
   std::string stack_;

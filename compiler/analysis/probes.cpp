@@ -2,11 +2,14 @@
 // behind it and the layer of the stack that decides facts of the first refused action's kind.
 #include "compiler/analysis/probes.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "compiler/analysis/probe_suite.hpp"
 #include "compiler/model/grant.hpp"
+#include "compiler/model/move.hpp"
 
 namespace agp::analysis {
 
@@ -27,8 +30,6 @@ bool Suite::permits(const Action& action) const {
     return true;
   return decide(policy_, action).decision == Decision::Allow;
 }
-
-namespace {}  // namespace
 
 const ProbeGrant* Suite::grant_for(const Action& action) const {
   const auto* file = std::get_if<FileAction>(&action);
@@ -94,7 +95,10 @@ void Suite::put(Probe probe) {
 }
 
 void Suite::add(std::string id, std::string about, const std::vector<Action>& actions, Attempt attempt) {
-  Judged judged = judge(actions);
+  put(std::move(id), std::move(about), actions, std::move(attempt), judge(actions));
+}
+
+void Suite::put(std::string id, std::string about, const std::vector<Action>& actions, Attempt attempt, Judged judged) {
   Probe probe{std::move(id),
               std::move(about),
               {},
@@ -112,6 +116,22 @@ void Suite::add(std::string id, std::string about, const std::vector<Action>& ac
 void Suite::add_if(Expected expected, std::string id, std::string about, const std::vector<Action>& actions,
                    Attempt attempt) {
   if (judge(actions).expected == expected) add(std::move(id), std::move(about), actions, std::move(attempt));
+}
+
+void Suite::add_move_if(Expected expected, bool link, const std::string& from, const std::string& to, std::string about,
+                        const char* needs) {
+  const MoveVerdict verdict = link ? decide(policy_, Link{from, to}) : decide(policy_, Rename{from, to});
+  const bool permitted = verdict.decision == Decision::Allow;
+  if (verdict.unknown || permitted != (expected == Expected::Permitted)) return;
+  std::vector<Action> actions;
+  if (!link) actions.push_back(FileAction{Verb::Delete, from});
+  actions.push_back(FileAction{Verb::Create, to});
+  Attempt attempt = file_attempt(link ? "link" : "rename", from, needs);
+  attempt.parameters.emplace_back("to", to);
+  Judged judged = judge(actions);
+  judged.expected = expected;
+  put(fmt::format("{} {} {}", link ? "ln" : "mv", from, to), std::move(about), actions, std::move(attempt),
+      std::move(judged));
 }
 
 void Suite::add_stated(std::string id, std::string about, std::string action, Attempt attempt, Expected expected,

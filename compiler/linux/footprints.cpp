@@ -140,6 +140,8 @@ constexpr Footprint table[] = {
     {Act::Create, "symlink", usual, list<c_symlink>, "make_symlink"},
     {Act::Create, "linkat", usual, list<c_linkat>, "make_regular"},
     {Act::Create, "link", usual, list<c_link>, "make_regular"},
+    {Act::Create, "linkat from another directory", usual, list<c_linkat>, "refer"},
+    {Act::Create, "renameat2 from another directory", usual, list<c_renameat2>, "refer"},
     {Act::Create, "bind of a path", usual, list<unix_socket, c_bind>, "make_socket"},
     {Act::Delete, "unlinkat", canonical, list<c_unlinkat>, "remove_file"},
     {Act::Delete, "unlink", usual, list<c_unlink>, "remove_file"},

@@ -1,5 +1,6 @@
 #pragma once
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -7,7 +8,8 @@
 
 namespace agp::linux {
 
-/// One system call that a loader makes between switching the filter on and starting the command.
+/// One system call that a loader makes between switching the filter on and starting the command, and can't go on
+/// without.
 struct LoaderNeed {
   std::string_view call;
   std::string_view reason;  ///< a clause: "starts the command"
@@ -15,16 +17,34 @@ struct LoaderNeed {
   std::uint64_t mask = 0;
 };
 
-/// What `runc` calls after it has loaded the seccomp section of config.json, with `process.noNewPrivileges` set. The
-/// table is for runc 1.1 (tools/find_loader_needs finds it again); a later version is taken to need the same.
-std::span<const LoaderNeed> runc_needs(Version runc);
+/// A version of a loader whose needs tools/find_loader_needs has found.
+struct MeasuredLoader {
+  std::string_view loader;   ///< "runc", "crun", "bwrap", "bwrap --unshare-pid", "landlock-launch"
+  Version version;           ///< what a target record names
+  std::string_view release;  ///< "1.1.15"
+  std::span<const LoaderNeed> needs;
+};
 
-/// What landlock-launch calls in the stack `oci+landlock`, with the filter on already: what runc needs besides. Found
-/// by refusing each of its calls alone (tests/runtime/landlock/needs.py). In the stack `launcher` only execve follows
-/// the filter, and the policy itself has to permit that.
-std::span<const LoaderNeed> launcher_needs();
+/// tools/data/loader_needs.tsv, by loader and version.
+std::span<const MeasuredLoader> measured_loaders();
 
-/// Both, for a stack whose profile the runtime loads.
-std::vector<LoaderNeed> profile_needs(std::string_view stack, Version runc);
+/// What `loader` needs in this version: what any of its measured releases needs. Of a version that was not measured,
+/// what any version needs: a policy would rather be a few harmless calls wider than a container that does not start,
+/// and `measured` is false. Sorted by call; where two rows differ in their arguments, the call with any.
+struct LoaderNeeds {
+  std::vector<LoaderNeed> needs;
+  bool measured = false;
+};
+LoaderNeeds loader_needs(std::string_view loader, Version version);
+
+/// What runs with the profile's filter on in a stack whose profile the runtime loads: runc, with
+/// `process.noNewPrivileges` set, and in `oci+landlock` the launcher too, whose calls come last (`of_runc` is their
+/// index). In the stack `launcher` only execve follows the filter, and the policy itself has to permit that.
+struct ProfileNeeds {
+  std::vector<LoaderNeed> needs;
+  std::size_t of_runc = 0;
+  bool measured = false;
+};
+ProfileNeeds profile_needs(std::string_view stack, Version runc);
 
 }  // namespace agp::linux

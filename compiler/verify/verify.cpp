@@ -53,7 +53,8 @@ class FilterCheck {
       return all_unknown(fmt::format("the target has no {}", filter_.arch));
     if (!options_.as_written && loaded_by_runc(filter_.artifact, target_))
       needs_ = linux::profile_needs(target_.stack, {static_cast<std::uint8_t>(target_.runc.major),
-                                                    static_cast<std::uint8_t>(target_.runc.minor)});
+                                                    static_cast<std::uint8_t>(target_.runc.minor)})
+                   .needs;
     for (const linux::Arch arch : linux::all_archs) {
       if (!archs_.has(arch)) continue;
       clone_ = clone3_wrong_ = terms_.boolean(false);

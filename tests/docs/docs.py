@@ -8,7 +8,8 @@ the checkout. What a block is follows from its language, and from the words behi
 
   agp                a policy file without an error, or items or blocks of one; `in=file`, `in=net`, … wraps single rules.
                      Without a `run` only text and names are judged. `file=x.agp` keeps it for later blocks;
-                     `fails=AGP4003` names the codes of the errors that it must have instead
+                     `fails=AGP4003` names the codes of the errors that it must have instead; `arch=x86_64,aarch64`
+                     compiles it for these
   console            `$ command` lines and what they print, stdout and stderr as a terminal shows them: `…` alone is any
                      number of lines, within a line any text. A command must end with 0
   sh                 a script that must end with 0
@@ -247,11 +248,12 @@ class Page:
 
     def policy(self, block):
         text = block.text
+        options = ["--arch", block.marks["arch"]] if "arch" in block.marks else []
         if block.marks.get("unrun"):
             return
         if self.code and not {"in", "fails"} & set(block.marks):
             self.policies += 1
-            self.policy_of_a_diagnostic(text, self.policies == 1)
+            self.policy_of_a_diagnostic(text, self.policies == 1, options)
             return
         words = re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.S).split(None, 1)
         first = words[0] if words else "agp"
@@ -264,7 +266,7 @@ class Page:
             text = "agp 1\n\n" + text
         elif inside:
             text = f"agp 1\n\npolicy example {{\n{inside} {{\n{text}}}\n{BARE}}}\n"
-        found = self.findings(text, block.marks.get("file", "block.agp"), "--no-config")
+        found = self.findings(text, block.marks.get("file", "block.agp"), "--no-config", *options)
         errors = {code for code, f in found.items() if f["severity"] == "error"}
         if "fails" not in block.marks and (inside or "run {" not in text):
             errors = {code for code in errors if code < "AGP3000"}
@@ -272,7 +274,7 @@ class Page:
         expect(errors == wanted, f"errors {sorted(errors) or 'none'}, expected {sorted(wanted) or 'none'}\n" +
                "\n".join(f"  {code}: {found[code]['message']}" for code in sorted(errors ^ wanted) if code in found))
 
-    def policy_of_a_diagnostic(self, text, wanted):
+    def policy_of_a_diagnostic(self, text, wanted, options):
         """The first example of such a page has its finding; the later ones have not, nor any other about text and names."""
         first = text.split(None, 1)[0]
         if first != "agp" and not (self.code == "AGP1002" and wanted):
@@ -280,7 +282,7 @@ class Page:
                                   "policy example {\n" + text + ("" if "run {" in text else RUN) + "}\n")
         found = {}
         for command in ("check", "test") if "test " in text else ("check",):
-            found |= self.findings(text, "test.agp", "--no-config", command=command)
+            found |= self.findings(text, "test.agp", "--no-config", *options, command=command)
         if wanted:
             others = {one for one in found if one < "AGP3000" and one not in ("AGP0010", self.code)}
             expect(self.code in found and not others, f"the first example gives {sorted(found) or 'nothing'}\n{text}")

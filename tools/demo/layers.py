@@ -96,6 +96,8 @@ def populate(rootfs, lines):
             directory(path)
             continue
         directory(path.parent)
+        if "to" in a:
+            directory(pathlib.Path(a["to"]).parent)
         target = rootfs / path.relative_to("/")
         if kind == "connect-unix":
             # bind(2) wants a short path: the node is made where the process stands.
@@ -107,7 +109,7 @@ def populate(rootfs, lines):
             os.chdir(here)
             os.chmod(target, 0o777)
             SOCKETS.append(s)
-        elif kind in ("read", "modify", "exec", "delete") and a.get("needs") == "file" and not target.exists():
+        elif kind in ("read", "modify", "exec", "delete", "rename", "link") and a.get("needs") == "file" and not target.exists():
             if kind == "exec":
                 shutil.copy(PROGRAM[0], target)
             else:

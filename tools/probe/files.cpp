@@ -156,6 +156,15 @@ Outcome rename_create(const std::string& path, const std::string& move, const st
   return result;
 }
 
+/// A rename, and back; or a hard link, and it is gone again.
+Outcome move_node(bool linked, const std::string& path, const std::string& to) {
+  struct stat s {};
+  if (lstat(to.c_str(), &s) == 0) return unprepared(to + " is there already");
+  if ((linked ? link(path.c_str(), to.c_str()) : rename(path.c_str(), to.c_str())) != 0) return refused(errno);
+  if ((linked ? unlink(to.c_str()) : rename(to.c_str(), path.c_str())) != 0) return ok("and not put back");
+  return ok();
+}
+
 Outcome delete_node(const std::string& path) { return unlink(path.c_str()) == 0 ? ok() : refused(errno); }
 
 Outcome modify_node(const std::string& path) {
@@ -186,6 +195,8 @@ Outcome attempt_file(std::string_view kind, const Arguments& arguments) {
     result = modify_node(path);
   else if (kind == "delete")
     result = delete_node(path);
+  else if (kind == "rename" || kind == "link")
+    result = move_node(kind == "link", path, arguments.text("to"));
   else if (kind == "chmod")
     return change_mode(path, mode);
   else if (kind == "exec")

@@ -65,7 +65,7 @@ constexpr Kind kinds[] = {
     {"connect-unix", attempt_net},   {"filter", attempt_call}, {"call", attempt_call},
     {"memory", attempt_limit},       {"pids", attempt_limit},  {"call-i386", attempt_call},
     {"files", attempt_limit},        {"time", attempt_limit},  {"env", attempt_limit},
-    {"capability", attempt_limit},
+    {"capability", attempt_limit},   {"rename", attempt_file}, {"link", attempt_file},
 };
 
 Outcome run_kind(const Fields& fields) {

@@ -74,7 +74,7 @@ std::vector<Machine> machines(const model::Target& target) {
 }
 
 /// What runc calls after it has switched the profile's filter on, and the launcher where it comes next.
-std::vector<linux::LoaderNeed> needs_of(const model::Target& target) {
+linux::ProfileNeeds needs_of(const model::Target& target) {
   return linux::profile_needs(
       target.stack, {static_cast<std::uint8_t>(target.runc.major), static_cast<std::uint8_t>(target.runc.minor)});
 }
@@ -111,7 +111,7 @@ Emitted emit_filter(const model::Policy& policy, const model::Target& target) {
 Emitted emit(const model::Policy& policy, const model::Target& target) {
   Emitted out = emit_filter(policy, target);
   if (!out.problems.empty()) return out;
-  Decisions profile = decide_calls(policy, target, needs_of(target), WordChoice::Natural);
+  Decisions profile = decide_calls(policy, target, needs_of(target).needs, WordChoice::Natural);
   out.problems = profile.problems;
   if (out.problems.empty()) emit_profile(profile, policy, target, out);
   if (!out.problems.empty()) out.artifacts.clear();
@@ -120,8 +120,7 @@ Emitted emit(const model::Policy& policy, const model::Target& target) {
 
 std::vector<DerivedGrant> loader_grants(const model::Policy& policy, const model::Target& target) {
   std::vector<DerivedGrant> out;
-  const auto needs = needs_of(target);
-  const std::size_t of_runc = needs.size() - (target.stack == "oci+landlock" ? linux::launcher_needs().size() : 0);
+  const auto [needs, of_runc, measured] = needs_of(target);
   const Decisions decisions = decide_calls(policy, target, needs, WordChoice::Natural);
   for (const CallDecision& c : decisions.archs.front().calls) {
     if (!c.derived) continue;
@@ -131,11 +130,11 @@ std::vector<DerivedGrant> loader_grants(const model::Policy& policy, const model
         need->argument < 0
             ? ""
             : fmt::format("({} & {:#x} == 0)", linux::argument_name(*c.call, need->argument), need->mask);
+    const bool runc = static_cast<std::size_t>(need - needs.begin()) < of_runc;
     out.push_back({fmt::format("syscall {}{}", c.call->name, some),
-                   static_cast<std::size_t>(need - needs.begin()) < of_runc
-                       ? fmt::format("runc {}.{}", target.runc.major, target.runc.minor)
-                       : "landlock-launch",
-                   std::string(need->reason)});
+                   runc ? fmt::format("runc {}.{}", target.runc.major, target.runc.minor) : "landlock-launch",
+                   fmt::format("{}{}", need->reason,
+                               runc && !measured ? " (this version was not measured: what any other needs)" : "")});
   }
   return out;
 }

@@ -104,11 +104,19 @@ class Executor(unittest.TestCase):
                     {"kind": "modify", "path": p + "/there"}, {"kind": "delete", "path": p + "/made", "needs": "make"},
                     {"kind": "delete", "path": p + "/missing"}, {"kind": "exec", "path": p + "/made", "needs": "make"},
                     {"kind": "exec", "path": p + "/there"}, {"kind": "mkdir", "path": p + "/d", "mode": 0o755},
-                    {"kind": "rename-create", "path": p + "/a/b/x", "move": p + "/a", "to": p + "/moved"}]
+                    {"kind": "rename-create", "path": p + "/a/b/x", "move": p + "/a", "to": p + "/moved"},
+                    {"kind": "rename", "path": p + "/made", "needs": "make", "to": p + "/other"},
+                    {"kind": "rename", "path": p + "/there", "to": "/proc/agp-probe"},
+                    {"kind": "rename", "path": p + "/made", "needs": "make", "to": p + "/there"},
+                    {"kind": "link", "path": p + "/there", "to": p + "/other"},
+                    {"kind": "link", "path": p + "/missing", "to": p + "/other"},
+                    {"kind": "link", "path": p, "to": p + "/other"}]
         self.assertEqual(self.outcomes(attempts), ["ok", "ENOENT", "ok", "unprepared", "ENOENT", "ok", "ENOTDIR", "ok", "ok",
-                                                   "ENOENT", "ok", "EACCES", "ok", "ok"])
+                                                   "ENOENT", "ok", "EACCES", "ok", "ok", "ok", "EXDEV", "unprepared", "ok",
+                                                   "ENOENT", "EPERM"])
         self.assertEqual((self.path / "there").read_text(), "x")
-        self.assertFalse((self.path / "new").exists() or (self.path / "made").exists() or (self.path / "moved").exists())
+        self.assertFalse((self.path / "new").exists() or (self.path / "made").exists() or (self.path / "moved").exists()
+                         or (self.path / "other").exists())
 
     def test_a_setuid_bit_is_really_set(self):
         path = str(self.path / "m")

@@ -28,7 +28,8 @@ int call(long number, A... arguments) {
   return syscall(number, arguments...) < 0 ? errno : 0;
 }
 /// Names are relative to the world's folder, in which the process stands.
-const char *file = "file", *marked = "marked", *fresh = "fresh", *name_x = "user.x", *name_y = "user.y";
+const char *file = "file", *inner = "full/file", *marked = "marked", *fresh = "fresh", *name_x = "user.x",
+           *name_y = "user.y";
 
 sockaddr_in to(int port) {
   sockaddr_in at{};
@@ -164,6 +165,8 @@ std::map<std::string_view, Performer> file_performers() {
       {"symlink", [](W) { return call(SYS_symlink, file, fresh); }},
       {"linkat", [](W) { return call(SYS_linkat, AT_FDCWD, file, AT_FDCWD, fresh, 0); }},
       {"link", [](W) { return call(SYS_link, file, fresh); }},
+      {"linkat from another directory", [](W) { return call(SYS_linkat, AT_FDCWD, inner, AT_FDCWD, fresh, 0); }},
+      {"renameat2 from another directory", [](W) { return call(SYS_renameat2, AT_FDCWD, inner, AT_FDCWD, fresh, 0); }},
       {"unlinkat", [](W) { return call(SYS_unlinkat, AT_FDCWD, file, 0); }},
       {"unlink", [](W) { return call(SYS_unlink, file); }},
       {"rmdir", [](W) { return call(SYS_rmdir, "empty"); }},
@@ -255,8 +258,8 @@ World make_world(const std::string& folder, const std::string& nothing) {
   w.nothing = nothing;
   std::ifstream in(nothing, std::ios::binary);
   w.program.assign(std::istreambuf_iterator<char>(in), {});
-  for (const char* name : {file, marked}) std::ofstream(folder + "/" + name) << "text";
-  mkdir((folder + "/empty").c_str(), 0700);
+  for (const char* name : {"/empty", "/full"}) mkdir((folder + name).c_str(), 0700);
+  for (const char* name : {file, marked, inner}) std::ofstream(folder + "/" + name) << "text";
   setxattr((folder + "/" + marked).c_str(), name_x, "1", 1, 0);
   w.file = open((folder + "/" + marked).c_str(), O_RDWR | O_CLOEXEC);
   w.tcp_port = bound_port(SOCK_STREAM);

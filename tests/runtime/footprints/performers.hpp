@@ -8,7 +8,7 @@ namespace agp::test {
 
 /// What a realisation finds: a directory of its own, and sockets to talk to.
 struct World {
-  std::string folder;   ///< holds `file`, `marked` (with user.x), the empty directory `empty`
+  std::string folder;   ///< holds `file`, `marked` (with user.x), the empty directory `empty`, `full/file`
   std::string nothing;  ///< a static program
   std::string program;  ///< its bytes
   int file = -1;        ///< `marked`, open to read and write

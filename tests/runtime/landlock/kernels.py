@@ -14,7 +14,9 @@ import subprocess
 import sys
 import tempfile
 
-import world
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+import debian  # noqa: E402
+import world  # noqa: E402
 
 # Suite, built-in target, and the Landlock ABI that its kernel must turn out to have.
 KERNELS = [("bookworm", "debian-12", 2), ("bookworm-backports", "debian-13", 6)]
@@ -46,50 +48,23 @@ FREE = ('{"ruleset":[{"handledAccessFs":["make_char","refer"]}],'
         '"pathBeneath":[{"allowedAccess":["refer"],"parent":["/tree/"]}]}')
 
 
-def mirror():
-    """The archive that this machine already uses."""
-    for name in glob.glob("/etc/apt/sources.list") + glob.glob("/etc/apt/sources.list.d/*"):
-        for line in open(name, errors="replace"):
-            found = re.search(r"(https?://\S+/debian)/?(\s|$)", line)
-            if found and not line.lstrip().startswith("#"):
-                return found[1]
-    return None
-
-
 def download(suite, folder, arch="amd64", image="linux-image-cloud-amd64"):
     """Unpacks the suite's newest kernel IMAGE for ARCH into FOLDER/SUITE. What went wrong, or nothing."""
     where = pathlib.Path(folder, suite)
-    if not shutil.which("apt-get") or not mirror():
-        return "no apt here"
     shutil.rmtree(where, ignore_errors=True)
-    for part in ("lists/partial", "cache/archives/partial", "parts"):
-        (where / "apt" / part).mkdir(parents=True)
-    source = where / "apt/sources.list"
-    source.write_text(f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirror()} {suite} main\n")
-    own = [f"-oDir::Etc::sourcelist={source}", f"-oDir::Etc::sourceparts={where}/apt/parts", f"-oDir::State::lists={where}/apt/lists",
-           f"-oDir::Cache={where}/apt/cache", "-oAPT::Sandbox::User=root", "-oDir::State::status=/dev/null",
-           f"-oAPT::Architecture={arch}", f"-oAPT::Architectures={arch}"]
-
-    def run(*words):
-        return subprocess.run(words, cwd=where, capture_output=True, text=True, timeout=600)
-    update = run("apt-get", "-qq", *own, "update")
-    if update.returncode:
-        return "the suite can't be reached: " + update.stderr.strip().split("\n")[-1]
-    found = re.search(r"Depends: (linux-image-\S+)", run("apt-cache", *own, "depends", image).stdout)
-    if not found:
-        return f"the suite has no {image}"
-    package = found[1]
-    depends = run("apt-cache", *own, "depends", package).stdout
-    binary = re.search(r"Depends: (linux-binary-\S+)", depends)  # where signed images have the kernel in a package of its own
-    for name in [package] + ([binary[1]] if binary else []):
-        got = run("apt-get", "-qq", *own, "download", name)
-        if got.returncode:
-            return f"{name} can't be downloaded: " + got.stderr.strip().split("\n")[-1]
-    for deb in where.glob("*.deb"):
-        run("dpkg-deb", "-x", str(deb), str(where / "root"))
-        deb.unlink()
-    shutil.rmtree(where / "apt")
-    for extra in ("root/lib", "root/usr"):
+    where.mkdir(parents=True)
+    try:
+        source = debian.Suite(suite, where / "apt", arch)
+        found = re.search(r"Depends: (linux-image-\S+)", source.depends(image))
+        if not found:
+            return f"the suite has no {image}"
+        package = found[1]
+        binary = re.search(r"Depends: (linux-binary-\S+)", source.depends(package))  # where signed images have the kernel elsewhere
+        for name in [package] + ([binary[1]] if binary else []):
+            source.unpack(name, where / "root")
+    except debian.Unavailable as why:
+        return str(why)
+    for extra in ("apt", "root/lib", "root/usr"):
         shutil.rmtree(where / extra, ignore_errors=True)
     return None if kernel(suite, folder) else "the package holds no kernel"
 

@@ -116,6 +116,27 @@ TEST(Probes, FilesAreTriedInsideAndOnEverySideOutside) {
   EXPECT_EQ(find(suite, "create \"/workspace2/agp-probe-new\"")->rule, "workspace");
 }
 
+// What is refused is more than its actions: /shared may be created in, and what comes there from /given would become
+// writable.
+TEST(Probes, RenamesAndLinksMayNotGainAVerb) {
+  Policy p = base();
+  p.rules.push_back(file_rule("given", Effect::Allow, verbs_read, {path_subtree("/given")}));
+  p.rules.push_back(file_rule("narrow", Effect::Allow, verbs_read | Verbs(Verb::Delete), {path_subtree("/narrow")}));
+  const auto suite = probes(p, target(), {});
+  EXPECT_EQ(expected(suite, "mv /workspace/agp-probe /workspace/agp-probe-moved"), "permitted");
+  EXPECT_EQ(expected(suite, "ln /workspace/agp-probe /workspace/agp-probe-linked"), "permitted");
+  EXPECT_EQ(expected(suite, "mv /given/agp-probe /workspace/agp-probe-moved"), "denied");
+  for (const char* id :
+       {"ln /given/agp-probe /workspace/agp-probe-linked", "mv /narrow/agp-probe /workspace/agp-probe-moved"}) {
+    EXPECT_EQ(expected(suite, id), "denied") << id;
+    ASSERT_NE(find(suite, id), nullptr);
+    for (const auto& action : find(suite, id)->actions) EXPECT_EQ(action.find("modify"), std::string::npos);
+    EXPECT_EQ(find(suite, id)->part, "mounts");
+  }
+  // To lose a verb is no gain, and between two mounts it is refused all the same: no boundary.
+  EXPECT_EQ(expected(suite, "ln /workspace/agp-probe /narrow/agp-probe-linked"), "none");
+}
+
 TEST(Probes, ADenialIsTriedAfterMovingEachDirectoryOnTheWay) {
   const auto suite = probes(base(), target(), {});
   const char* moves[] = {

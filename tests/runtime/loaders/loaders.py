@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+"""loaders.py LAUNCHER FOLDER: what the table says that loaders need, tried again by `tools/find_loader_needs --retest`, for
+each release of the table, the installed ones first.
+
+FOLDER (in the build tree) keeps the loaders of other releases of Debian; one that is not there is downloaded as a package
+and unpacked, never installed. What can't be had is skipped, counted and named; exits 77 if nothing ran.
+"""
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.append(str(ROOT / "tests/support"))
+import debian  # noqa: E402
+
+TOOL = ROOT / "tools/find_loader_needs"
+# Where a loader is in its package.
+PROGRAMS = {"runc": ("runc", "usr/sbin/runc"), "crun": ("crun", "usr/bin/crun"), "bwrap": ("bubblewrap", "usr/bin/bwrap")}
+# What is laid over this machine's libraries: of a newer release all that a loader needs, of another what may be missing.
+MISSING = ["libyajl2"]
+NEWER = MISSING + ["libc6", "libseccomp2", "libcap2", "libselinux1", "libpcre2-8-0", "libsystemd0"]
+SUITES = {"bookworm": MISSING, "bullseye": MISSING, "trixie": NEWER}
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+
+
+def table():
+    """(loader, release, suite), each once."""
+    lines = (ROOT / "tools/data/loader_needs.tsv").read_text().splitlines()
+    return sorted({tuple(line.split("\t")[:3]) for line in lines if line and line[0] != "#"})
+
+
+def had(suite, folder):
+    """The suite's loaders in FOLDER. Raises debian.Unavailable."""
+    where = folder / suite
+    if not (where / "complete").exists():
+        shutil.rmtree(where, ignore_errors=True)
+        where.mkdir(parents=True)
+        source = debian.Suite(suite, where / "apt")
+        for package, _ in PROGRAMS.values():
+            source.unpack(package, where / "programs")
+        for package in SUITES[suite]:
+            source.unpack(package, where / "libraries")
+        shutil.rmtree(where / "apt")
+        (where / "complete").touch()
+    return where
+
+
+def retest(path, libraries=None):
+    """Exit code and output; the release is the loader's own word."""
+    words = [sys.executable, "-B", TOOL, "--retest", "--runs", "10", path]
+    if libraries:
+        words += ["--libraries", libraries]
+    done = subprocess.run(words, capture_output=True, text=True)
+    print(done.stdout + done.stderr, end="", flush=True)
+    return done.returncode, done.stdout
+
+
+def main():
+    launcher, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    todo, said, failed, skipped = table(), "", [], 0
+
+    def one(name, path, libraries=None):
+        nonlocal said, skipped
+        code, out = retest(path, libraries)
+        said += out
+        if code == 77:
+            skipped += 1
+        elif code:
+            failed.append(name)
+
+    one("landlock-launch", launcher)
+    for loader in PROGRAMS:
+        if path := shutil.which(loader, path="/usr/sbin:/usr/bin:/sbin:/bin"):
+            one(f"installed {loader}", path)
+    for suite in SUITES:
+        wanted = {loader.split()[0] for loader, release, of in todo if of == suite and f"{loader} {release}: " not in said}
+        try:
+            where = had(suite, folder) if wanted else None
+        except debian.Unavailable as why:
+            print(f"skipped {len(wanted)} loaders of {suite}: {why}")
+            skipped += len(wanted)
+            continue
+        for loader in sorted(wanted):
+            one(f"{loader} of {suite}", where / "programs" / PROGRAMS[loader][1], where / "libraries" / LIBRARIES)
+    missed = [f"{loader} {release}" for loader, release, _ in todo if f"{loader} {release}: starts" not in said]
+    print(f"{len(todo) - len(missed)} of {len(todo)} releases tried again; {len(failed)} failed, {skipped} skipped"
+          + (f"; not had: {', '.join(missed)}" if missed else ""))
+    sys.exit(1 if failed else 77 if len(missed) == len(todo) else 0)
+
+
+if __name__ == "__main__":
+    main()
