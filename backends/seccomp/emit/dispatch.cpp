@@ -83,7 +83,7 @@ Tree tree_of(const std::vector<NumberRange>& ranges, std::size_t most_tests) {
     const auto id = outcomes.try_emplace(r.to, static_cast<std::uint32_t>(outcomes.size())).first->second;
     pieces.push_back({r.first, r.last, id, r.weight});
   }
-  return shortened(two_way_tree(pieces), pieces, 0, most_tests);
+  return shortened(two_way_tree(pieces, true), pieces, 0, most_tests);
 }
 
 }  // namespace

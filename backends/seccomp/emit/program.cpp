@@ -9,12 +9,14 @@
 #include <unordered_map>
 
 #include "backends/seccomp/emit/dispatch.hpp"
+#include "backends/seccomp/emit/sharing.hpp"
 #include "backends/seccomp/emit/words.hpp"
 #include "backends/seccomp/format.hpp"
 
 // Comes in: a decision for each call. Goes out: instructions. The program reads, in order: architecture and number; a
 // tree over maximal ranges of numbers with one outcome; for each call that depends on arguments its decision diagram,
-// word by word; returns. Written from the end (assembler.hpp).
+// word by word; returns. Written from the end (assembler.hpp); tests of numbers that one mask can ask are one
+// (sharing.hpp), across architectures too.
 namespace agp::backends::seccomp {
 namespace {
 
@@ -47,6 +49,9 @@ class Builder {
       for (const Ref r : roots_) block(r);
     const std::uint32_t foreign = in_.audit ? format::ret_log : format::ret_kill_process;
     Label next = asm_.result(foreign, note(outcome(foreign), {}));
+    std::size_t ranges = 0;
+    for (const Section& s : sections_) ranges += s.ranges.size();
+    runs_.reserve(ranges);  // each of them once; Values stay where they are
     for (std::size_t i = sections_.size(); i-- > 0;) next = section(sections_[i], next);
     require_next(next);
     asm_.plain(format::ld_abs, format::offset_arch, note("architecture", {}));
@@ -58,7 +63,8 @@ class Builder {
  private:
   /// One architecture: its compare, the number, the tree; `otherwise` is the next architecture's compare.
   Label section(const Section& s, Label otherwise) {
-    const Label tree = number(s, s.tree.root);
+    const Ends ends(s);
+    const Label tree = number(s, ends, s.tree.root, 0).at;
     require_next(tree);
     const Label load = asm_.plain(format::ld_abs, format::offset_nr, note("system-call number", {}));
     return asm_.branch(format::jeq_k, s.audit_arch, load, otherwise,
@@ -148,15 +154,65 @@ class Builder {
     return asm_.branch(code_of(t), t.k, yes, no, about);
   }
 
-  Label number(const Section& s, int at) {
+  /// The ranges that end at each side of each test of a tree, by `side`.
+  struct Ends {
+    std::vector<std::uint32_t> first;  ///< of a side, in `ranges`; and the end of the last one
+    std::vector<std::uint32_t> ranges;
+    static std::size_t side(int test, bool yes) { return 2 * static_cast<std::size_t>(test) + (yes ? 1 : 0); }
+
+    explicit Ends(const Section& s) : first(2 * s.tree.tests.size() + 2, 0), ranges(s.ranges.size()) {
+      std::vector<std::size_t> end_of(s.ranges.size(), 0);
+      for (std::size_t r = 0; r < s.ranges.size(); ++r) {
+        for (int at = s.tree.root; at >= 0;) {
+          const Test& t = s.tree.tests[static_cast<std::size_t>(at)];
+          const bool yes = holds(t, s.ranges[r].first);
+          end_of[r] = side(at, yes);
+          at = yes ? t.yes : t.no;
+        }
+        ++first[end_of[r] + 1];
+      }
+      for (std::size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
+      std::vector<std::uint32_t> next(first);
+      for (std::uint32_t r = 0; r < s.ranges.size(); ++r) ranges[next[end_of[r]]++] = r;
+    }
+  };
+  /// A part of a tree over numbers, and the numbers that reach it: those of runs_ from the first to the latest.
+  struct Part {
+    Label at = 0;
+    std::size_t first_run = 0;
+    std::uint32_t bits = 0;
+    Values values(const std::vector<Run>& runs, std::size_t until) const {
+      return {std::span(runs).subspan(first_run, until - first_run), bits};
+    }
+  };
+
+  /// `side`: where the part is reached from.
+  Part number(const Section& s, const Ends& ends, int at, std::size_t side) {
+    const std::size_t first_run = runs_.size();
     if (at < 0) {
       const Ref to = s.ranges[static_cast<std::size_t>(~at)].to;
       block(to);
-      return target(to, {});
+      std::uint32_t bits = 0;
+      for (std::uint32_t i = ends.first[side]; i < ends.first[side + 1]; ++i) {
+        runs_.push_back({s.ranges[ends.ranges[i]].first, s.ranges[ends.ranges[i]].last});
+        bits |= bits_of(runs_.back());
+      }
+      return {target(to, {}), first_run, bits};
     }
     const Test& t = s.tree.tests[static_cast<std::size_t>(at)];
-    const Label yes = number(s, t.yes), no = number(s, t.no);
-    return asm_.branch(code_of(t), t.k, yes, no, range_note(s, t));
+    const Part yes = number(s, ends, t.yes, Ends::side(at, true)), no = number(s, ends, t.no, Ends::side(at, false));
+    const Sharing::Test test{yes.at, no.at, yes.values(runs_, no.first_run), no.values(runs_, runs_.size())};
+    const auto end = static_cast<Label>(asm_.size());
+    if (at != s.tree.root)  // code falls through to it
+      if (const auto joined = sharing_.join(test, end > near ? end - near : 0)) {
+        asked_[joined->test].push_back({&s, &t});
+        asm_.ask_bits(joined->at, joined->mask, joined->turned, range_note(asked_[joined->test]));
+        return {joined->at, first_run, yes.bits | no.bits};
+      }
+    const Label label = asm_.branch(code_of(t), t.k, yes.at, no.at, range_note({{&s, &t}}));
+    sharing_.add(label, test);
+    asked_.push_back({{&s, &t}});
+    return {label, first_run, yes.bits | no.bits};
   }
   static std::uint16_t code_of(const Test& t) {
     return t.kind == Test::Kind::Ge ? format::jge_k : t.kind == Test::Kind::Eq ? format::jeq_k : format::jset_k;
@@ -193,21 +249,27 @@ class Builder {
     return note(std::move(text), {rules.begin(), rules.end()});
   }
 
-  /// The calls that a test of the number tree decides: those of ranges it leads to directly.
-  std::uint32_t range_note(const Section& section, const Test& t) {
+  struct Asked {
+    const Section* section;
+    const Test* test;
+  };
+
+  /// The calls that a test of numbers decides: those of ranges it leads to directly.
+  std::uint32_t range_note(const std::vector<Asked>& asked) {
     std::string text;
     std::vector<std::size_t> rules;
-    for (const int side : {t.no, t.yes}) {
-      if (side >= 0) continue;
-      const NumberRange& range = section.ranges[static_cast<std::size_t>(~side)];
-      for (const CallDecision* c : range.calls) rules.insert(rules.end(), c->rules.begin(), c->rules.end());
-      if (!text.empty()) text += "; ";
-      if (range.calls.empty())
-        text += "no such call";
-      else
-        text += range.calls.front()->call->name;
-      if (range.calls.size() > 1) text.append(" .. ").append(range.calls.back()->call->name);
-    }
+    for (const auto& [section, test] : asked)
+      for (const int side : {test->no, test->yes}) {
+        if (side >= 0) continue;
+        const NumberRange& range = section->ranges[static_cast<std::size_t>(~side)];
+        for (const CallDecision* c : range.calls) rules.insert(rules.end(), c->rules.begin(), c->rules.end());
+        if (!text.empty()) text += "; ";
+        if (range.calls.empty())
+          text += "no such call";
+        else
+          text += range.calls.front()->call->name;
+        if (range.calls.size() > 1) text.append(" .. ").append(range.calls.back()->call->name);
+      }
     std::sort(rules.begin(), rules.end());
     rules.erase(std::unique(rules.begin(), rules.end()), rules.end());
     return note(std::move(text), std::move(rules));
@@ -222,6 +284,9 @@ class Builder {
     return name ? std::string(*name) : fmt::format("errno {}", word & format::ret_data);
   }
 
+  /// How far behind a test may be to become another's: what is between that one and its own asker comes on top.
+  static constexpr Label near = 160;
+
   const Decisions& in_;
   const std::vector<Section>& sections_;
   Layout layout_;
@@ -231,6 +296,9 @@ class Builder {
   std::map<Ref, std::vector<const CallDecision*>> owners_;
   std::map<Ref, Block> blocks_;
   std::set<Ref> loads_, visited_;
+  Sharing sharing_;
+  std::vector<Run> runs_;                   ///< of numbers, as the trees lead to them
+  std::vector<std::vector<Asked>> asked_;  ///< by test of sharing_: what it stands for
   std::unordered_multimap<std::string, std::uint32_t> known_notes_;  ///< by text
 };
 

@@ -6,10 +6,6 @@
 namespace agp::backends::seccomp {
 namespace {
 
-bool yes(const Test& t, std::uint32_t value) {
-  return t.kind == Test::Kind::Ge ? value >= t.k : t.kind == Test::Kind::Eq ? value == t.k : (value & t.k) != 0;
-}
-
 /// The way to the deepest leaf with the outcome: tests from the root on.
 std::vector<int> longest_way(const Tree& tree, std::span<const Piece> pieces, std::uint32_t outcome) {
   std::vector<int> depth(tree.tests.size(), 0), parent(tree.tests.size(), -1);
@@ -44,7 +40,7 @@ std::vector<std::size_t> reached(const Tree& tree, std::span<const Piece> pieces
     for (int at = tree.root; at >= 0;) {
       const Test& t = tree.tests[static_cast<std::size_t>(at)];
       ++out[static_cast<std::size_t>(at)];
-      at = yes(t, p.first) ? t.yes : t.no;
+      at = holds(t, p.first) ? t.yes : t.no;
     }
   return out;
 }
@@ -56,7 +52,7 @@ Part part_of(const Tree& tree, std::span<const Piece> pieces, int test) {
     int at = tree.root;
     while (at >= 0 && at != test) {
       const Test& t = tree.tests[static_cast<std::size_t>(at)];
-      at = yes(t, pieces[p].first) ? t.yes : t.no;
+      at = holds(t, pieces[p].first) ? t.yes : t.no;
     }
     if (at != test) continue;
     if (!out.pieces.empty() && out.pieces.back().outcome == pieces[p].outcome) {
@@ -86,7 +82,7 @@ bool planned(Part& part, std::uint32_t outcome, std::size_t room) {
   for (const std::size_t share : {room, room / 2, std::size_t{0}}) {
     if (share == room && n > most / 2) continue;
     for (Piece& p : part.pieces) p.weight = std::max(p.weight, (total >> share) + 1);
-    part.tree = two_way_tree(part.pieces);
+    part.tree = two_way_tree(part.pieces, true);
     if (longest_way(part.tree, part.pieces, outcome).size() <= room) return true;
   }
   return false;

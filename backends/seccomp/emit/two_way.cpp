@@ -26,12 +26,12 @@ Scratch& scratch() {
 
 class Planner {
  public:
-  Planner(std::span<const Piece> pieces, std::vector<Cost> weights, Cost instruction, Tree& out, std::size_t base)
+  Planner(std::span<const Piece> pieces, std::vector<Cost> weights, const Prices& prices, Tree& out, std::size_t base)
       : pieces_(pieces),
         weights_(std::move(weights)),
         n_(pieces.size()),
-        instruction_(instruction),
-        windows_(pieces, weights_, instruction),
+        instruction_(prices.instruction),
+        windows_(pieces, weights_, prices),
         out_(out),
         base_(base) {
     heavy();
@@ -283,30 +283,32 @@ class Planner {
 };
 
 /// Cuts a long list where the weights on both sides are nearest to each other; single pieces weigh something too.
-int cut(std::span<const Piece> pieces, std::span<const Cost> weights, Cost instruction, Tree& out, std::size_t base) {
+int cut(std::span<const Piece> pieces, std::span<const Cost> weights, const Prices& prices, Tree& out,
+        std::size_t base) {
   if (pieces.size() <= exact_pieces)
-    return Planner(pieces, {weights.begin(), weights.end()}, instruction, out, base).root();
+    return Planner(pieces, {weights.begin(), weights.end()}, prices, out, base).root();
   constexpr Cost light = whole >> 14;
   std::uint64_t total = 0, below = 0;
   for (const Cost w : weights) total += w + light;
   std::size_t k = 0;
   while (k + 2 < pieces.size() && 2 * (below + weights[k] + light) < total) below += weights[k++] + light;
-  const int no = cut(pieces.first(k + 1), weights.first(k + 1), instruction, out, base);
-  const int yes = cut(pieces.subspan(k + 1), weights.subspan(k + 1), instruction, out, base + k + 1);
+  const int no = cut(pieces.first(k + 1), weights.first(k + 1), prices, out, base);
+  const int yes = cut(pieces.subspan(k + 1), weights.subspan(k + 1), prices, out, base + k + 1);
   out.tests.push_back({Test::Kind::Ge, pieces[k + 1].first, yes, no});
   return static_cast<int>(out.tests.size() - 1);
 }
 
 }  // namespace
 
-Tree two_way_tree(std::span<const Piece> pieces) {
+Tree two_way_tree(std::span<const Piece> pieces, bool joined) {
   std::uint64_t total = 0;
   for (const Piece& p : pieces) total += p.weight;
   std::vector<Cost> weights;
   weights.reserve(pieces.size());
   for (const Piece& p : pieces) weights.push_back(p.weight == 0 ? 0 : static_cast<Cost>(p.weight * whole / total) + 1);
   Tree out;
-  out.root = cut(pieces, weights, whole / instruction_share, out, 0);
+  constexpr Cost one = whole / instruction_share;
+  out.root = cut(pieces, weights, {one, joined ? one / 2 : one}, out, 0);
   return out;
 }
 

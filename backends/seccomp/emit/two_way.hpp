@@ -20,6 +20,10 @@ struct Test {
   int yes = 0, no = 0;  ///< another test's index, or ~index of a piece
 };
 
+inline bool holds(const Test& t, std::uint32_t value) {
+  return t.kind == Test::Kind::Ge ? value >= t.k : t.kind == Test::Kind::Eq ? value == t.k : (value & t.k) != 0;
+}
+
 /// Tests after those they lead to: the root, where there is one, is the last.
 struct Tree {
   std::vector<Test> tests;
@@ -30,7 +34,8 @@ struct Tree {
 /// for every value. Exact up to: an equality is asked about the few heaviest single values anywhere, about others (and
 /// bits) only where at most `window` pieces are left; a list longer than `exact_pieces` is first cut by weight. O(n^2)
 /// for n pieces, about 0.1 ms for 100.
-Tree two_way_tree(std::span<const Piece> pieces);
+/// `joined`: a test of bits with nothing behind it is half an instruction, since others may use it too (sharing.hpp).
+Tree two_way_tree(std::span<const Piece> pieces, bool joined = false);
 
 /// The values that `two_way_tree` can ask about first: at most `heavy_values` of them, each with a 1/heavy_share of the
 /// weight at least. A caller that joins values into pieces keeps these apart.

@@ -39,8 +39,8 @@ std::vector<Windows::Solution>& Windows::kept() {
   return states;
 }
 
-Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights, Cost instruction)
-    : pieces_(pieces), weights_(weights), instruction_(instruction), known_(kept()) {
+Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights, const Prices& prices)
+    : pieces_(pieces), weights_(weights), prices_(prices), known_(kept()) {
   known_.assign(pieces.size() << (window - 1), {unknown, {}});
   bits_.resize(pieces.size() + 1);
   for (std::size_t i = pieces.size(); i-- > 0;) {
@@ -49,7 +49,6 @@ Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights
     const bool narrow = p.last - p.first < few_values;
     b.single = static_cast<std::uint8_t>(bits_[i + 1].single << 1 | (p.first == p.last ? 1 : 0));
     b.narrow = static_cast<std::uint8_t>(bits_[i + 1].narrow << 1 | (narrow ? 1 : 0));
-    if (!narrow) continue;
     const std::uint32_t differ = p.first ^ p.last,
                         vary = differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ);
     b.some = masks_with[p.first & ~vary & low_values];
@@ -65,6 +64,21 @@ unsigned Windows::with(const Few& f, std::uint32_t mask) const {
   return out;
 }
 
+/// The masks, as bits, that part two outcomes; none where there are more.
+std::uint32_t Windows::parting(std::size_t first, unsigned left) const {
+  const std::uint32_t one = pieces_[first].outcome;
+  std::uint32_t other = one, some[2] = {~0u, ~0u}, none[2] = {~0u, ~0u};
+  for (unsigned rest = left; rest != 0; rest &= rest - 1) {
+    const std::size_t p = first + static_cast<std::size_t>(std::countr_zero(rest));
+    const std::uint32_t o = pieces_[p].outcome;
+    if (o != one && other == one) other = o;
+    if (o != one && o != other) return 0;
+    some[o != one] &= bits_[p].some;
+    none[o != one] &= bits_[p].none;
+  }
+  return (some[0] & none[1]) | (none[0] & some[1]);
+}
+
 Windows::Solution Windows::solve(std::size_t first, unsigned left) {
   const Piece* piece = &pieces_[first];
   const Cost* of = &weights_[first];
@@ -78,6 +92,10 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
     before = p;
   }
   if (goes_on == left) return {0, {}};
+  if (prices_.last_bits < prices_.instruction)
+    if (const std::uint32_t masks = parting(first, left); masks != 0)
+      return {weight + prices_.last_bits,
+              {Choice::Kind::Bits, tried[static_cast<std::size_t>(std::countr_zero(masks))]}};
   // Where an outcome goes on is no split, since its rest may as well be on the same side, but beside a heavy piece.
   unsigned splits = left & ~goes_on;
   for (unsigned rest = goes_on & ~1u; rest != 0; rest &= rest - 1) {
@@ -118,7 +136,7 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
     }
   }
   const auto which = static_cast<std::uint32_t>(best);
-  return {static_cast<Cost>(best >> 32) + weight + instruction_,
+  return {static_cast<Cost>(best >> 32) + weight + prices_.instruction,
           {static_cast<Choice::Kind>(which >> 16), static_cast<std::uint16_t>(which)}};
 }
 
