@@ -48,7 +48,7 @@ class Builder {
     if (layout_ == Layout::Apart)
       for (const Ref r : roots_) block(r);
     const std::uint32_t foreign = in_.audit ? format::ret_log : format::ret_kill_process;
-    Label next = asm_.result(foreign, note(outcome(foreign), {}));
+    Label next = result(foreign);
     std::size_t ranges = 0;
     for (const Section& s : sections_) ranges += s.ranges.size();
     runs_.reserve(ranges);  // each of them once; Values stay where they are
@@ -111,8 +111,14 @@ class Builder {
     Label loading = 0, loaded = 0;  ///< entries: with the load, and behind it
   };
 
+  Label result(std::uint32_t word) {
+    const auto [it, fresh] = answers_.try_emplace(word, 0);
+    if (fresh) it->second = note(outcome(word), {});
+    return asm_.result(word, it->second);
+  }
+
   Label target(Ref r, const Accumulator& now) {
-    if (Diagram::is_leaf(r)) return asm_.result(Diagram::word(r), note(outcome(Diagram::word(r)), {}));
+    if (Diagram::is_leaf(r)) return result(Diagram::word(r));
     const Block& b = blocks_.at(r);
     return now.serves(in_.diagram.node(r).view) ? b.loaded : b.loading;
   }
@@ -205,13 +211,14 @@ class Builder {
     const auto end = static_cast<Label>(asm_.size());
     if (at != s.tree.root)  // code falls through to it
       if (const auto joined = sharing_.join(test, end > near ? end - near : 0)) {
-        asked_[joined->test].push_back({&s, &t});
-        asm_.ask_bits(joined->at, joined->mask, joined->turned, range_note(asked_[joined->test]));
+        asked_.push_back({joined->test, &s, &t});
+        asm_.ask_bits(joined->at, joined->mask, joined->turned, range_note(joined->test, 0));
         return {joined->at, first_run, yes.bits | no.bits};
       }
-    const Label label = asm_.branch(code_of(t), t.k, yes.at, no.at, range_note({{&s, &t}}));
+    const std::size_t here = sharing_.size();
+    asked_.push_back({here, &s, &t});
+    const Label label = asm_.branch(code_of(t), t.k, yes.at, no.at, range_note(here, asked_.size() - 1));
     sharing_.add(label, test);
-    asked_.push_back({{&s, &t}});
     return {label, first_run, yes.bits | no.bits};
   }
   static std::uint16_t code_of(const Test& t) {
@@ -249,30 +256,38 @@ class Builder {
     return note(std::move(text), {rules.begin(), rules.end()});
   }
 
+  /// What a written test stands for.
   struct Asked {
+    std::size_t written;  ///< as sharing_ numbers them
     const Section* section;
     const Test* test;
   };
 
   /// The calls that a test of numbers decides: those of ranges it leads to directly.
-  std::uint32_t range_note(const std::vector<Asked>& asked) {
-    std::string text;
-    std::vector<std::size_t> rules;
-    for (const auto& [section, test] : asked)
-      for (const int side : {test->no, test->yes}) {
+  /// `from`: in asked_, none of it is before.
+  std::uint32_t range_note(std::size_t written, std::size_t from) {
+    Note out;
+    for (std::size_t i = from; i < asked_.size(); ++i) {
+      if (asked_[i].written != written) continue;
+      for (const int side : {asked_[i].test->no, asked_[i].test->yes}) {
         if (side >= 0) continue;
-        const NumberRange& range = section->ranges[static_cast<std::size_t>(~side)];
-        for (const CallDecision* c : range.calls) rules.insert(rules.end(), c->rules.begin(), c->rules.end());
-        if (!text.empty()) text += "; ";
+        const NumberRange& range = asked_[i].section->ranges[static_cast<std::size_t>(~side)];
+        std::size_t rules = out.rules.size();
+        for (const CallDecision* c : range.calls) rules += c->rules.size();
+        out.rules.reserve(rules);
+        for (const CallDecision* c : range.calls) out.rules.insert(out.rules.end(), c->rules.begin(), c->rules.end());
+        if (!out.text.empty()) out.text += "; ";
         if (range.calls.empty())
-          text += "no such call";
+          out.text += "no such call";
         else
-          text += range.calls.front()->call->name;
-        if (range.calls.size() > 1) text.append(" .. ").append(range.calls.back()->call->name);
+          out.text += range.calls.front()->call->name;
+        if (range.calls.size() > 1) out.text.append(" .. ").append(range.calls.back()->call->name);
       }
-    std::sort(rules.begin(), rules.end());
-    rules.erase(std::unique(rules.begin(), rules.end()), rules.end());
-    return note(std::move(text), std::move(rules));
+    }
+    std::sort(out.rules.begin(), out.rules.end());
+    out.rules.erase(std::unique(out.rules.begin(), out.rules.end()), out.rules.end());
+    out_.notes.push_back(std::move(out));
+    return static_cast<std::uint32_t>(out_.notes.size() - 1);
   }
 
   static std::string outcome(std::uint32_t word) {
@@ -296,9 +311,10 @@ class Builder {
   std::map<Ref, std::vector<const CallDecision*>> owners_;
   std::map<Ref, Block> blocks_;
   std::set<Ref> loads_, visited_;
+  std::map<std::uint32_t, std::uint32_t> answers_;  ///< notes of returns, by word
   Sharing sharing_;
   std::vector<Run> runs_;                   ///< of numbers, as the trees lead to them
-  std::vector<std::vector<Asked>> asked_;  ///< by test of sharing_: what it stands for
+  std::vector<Asked> asked_;
   std::unordered_multimap<std::string, std::uint32_t> known_notes_;  ///< by text
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace agp::backends::seccomp {
 namespace {
@@ -36,14 +37,11 @@ bool Sharing::Group::parted(bool turn, std::uint32_t mask) const {
 }
 
 std::optional<Sharing::Joined> Sharing::join(const Test& test, Assembler::Label oldest) {
-  for (std::size_t i = groups_.size(); i-- > 0 && groups_[i].at >= oldest;) {
+  const auto it = latest_.find(places(test));
+  for (std::size_t i = it == latest_.end() ? none : it->second; i != none && groups_[i].at >= oldest;
+       i = groups_[i].before) {
     Group& g = groups_[i];
-    Test t = test;
-    if (g.yes == test.no && g.no == test.yes) {
-      std::swap(t.yes, t.no);
-      std::swap(t.to_yes, t.to_no);
-    }
-    if (g.yes != t.yes || g.no != t.no) continue;
+    const Test t = g.yes == test.yes ? test : Test{test.no, test.yes, test.to_no, test.to_yes};
     for (const bool turn : {false, true}) {
       // What goes to the other place has no bit of the mask; so all other bits may be in it.
       std::uint32_t mask = turn ? ~(g.yes_bits | t.to_yes.bits) : ~(g.no_bits | t.to_no.bits);
@@ -61,10 +59,12 @@ std::optional<Sharing::Joined> Sharing::join(const Test& test, Assembler::Label 
   return std::nullopt;
 }
 
-std::size_t Sharing::add(Assembler::Label at, const Test& test) {
+void Sharing::add(Assembler::Label at, const Test& test) {
   groups_.push_back({at, test.yes, test.no, false, test.to_yes.bits, test.to_no.bits, test.to_yes.runs,
-                     test.to_no.runs, {}});
-  return groups_.size() - 1;
+                     test.to_no.runs, {}, none});
+  const std::size_t here = groups_.size() - 1;
+  const auto [it, fresh] = latest_.try_emplace(places(test), here);
+  if (!fresh) groups_[here].before = std::exchange(it->second, here);
 }
 
 }  // namespace agp::backends::seccomp

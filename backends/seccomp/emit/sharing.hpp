@@ -1,7 +1,9 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "backends/seccomp/emit/assembler.hpp"
@@ -37,19 +39,26 @@ class Sharing {
   };
   /// Looks among the tests from the label `oldest` on, the latest first. What it finds serves these values from then on.
   std::optional<Joined> join(const Test& test, Assembler::Label oldest);
-  /// The test was written, later than those before. Returns how many those are.
-  std::size_t add(Assembler::Label at, const Test& test);
+  /// The test was written, later than those before.
+  void add(Assembler::Label at, const Test& test);
+  std::size_t size() const { return groups_.size(); }
 
  private:
+  static constexpr std::size_t none = ~std::size_t{0};
   struct Group {
     Assembler::Label at = 0, yes = 0, no = 0;
     bool turned = false;  ///< the values of `no` are those with a bit
     std::uint32_t yes_bits = 0, no_bits = 0;
     std::span<const Run> to_yes, to_no;
     std::vector<Test> joined;
+    std::size_t before = none;  ///< the latest older group between the same places
     bool parted(bool turn, std::uint32_t mask) const;
   };
+  static std::uint64_t places(const Test& t) {
+    return std::uint64_t{std::max(t.yes, t.no)} << 32 | std::min(t.yes, t.no);
+  }
   std::vector<Group> groups_;
+  std::unordered_map<std::uint64_t, std::size_t> latest_;  ///< group, by the two places
 };
 
 }  // namespace agp::backends::seccomp

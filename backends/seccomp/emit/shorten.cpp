@@ -73,16 +73,16 @@ Part part_of(const Tree& tree, std::span<const Piece> pieces, int test) {
 }
 
 /// Plans the part within `room` tests: with its weights, but none of them less than a share, else with equal ones.
-/// Where it nearly fills the room, small shares do not help.
+/// The fuller the room, the larger the shares have to be.
 bool planned(Part& part, std::uint32_t outcome, std::size_t room) {
   const std::size_t n = part.pieces.size(), most = std::size_t{1} << std::min<std::size_t>(room, 20);
   if (n > most - most / 12) return false;
   std::uint64_t total = 1;
   for (const Piece& p : part.pieces) total += p.weight;
   for (const std::size_t share : {room, room / 2, std::size_t{0}}) {
-    if (share == room && n > most / 2) continue;
+    if (share > 0 && n > (share == room ? most / 4 : most / 4 * 3)) continue;
     for (Piece& p : part.pieces) p.weight = std::max(p.weight, (total >> share) + 1);
-    part.tree = two_way_tree(part.pieces, true);
+    part.tree = two_way_tree(part.pieces);
     if (longest_way(part.tree, part.pieces, outcome).size() <= room) return true;
   }
   return false;

@@ -26,14 +26,15 @@ Scratch& scratch() {
 
 class Planner {
  public:
-  Planner(std::span<const Piece> pieces, std::vector<Cost> weights, const Prices& prices, Tree& out, std::size_t base)
+  Planner(std::span<const Piece> pieces, std::vector<Cost> weights, Cost instruction, Tree& out, std::size_t base)
       : pieces_(pieces),
         weights_(std::move(weights)),
         n_(pieces.size()),
-        instruction_(prices.instruction),
-        windows_(pieces, weights_, prices),
+        instruction_(instruction),
+        windows_(pieces, weights_, instruction),
         out_(out),
         base_(base) {
+    if (n_ <= window) return;  // one window
     heavy();
     layers_ = candidates_.size() + 1;
     const std::size_t size = layers_ * n_ * n_;
@@ -47,7 +48,7 @@ class Planner {
       for (std::size_t i = 0; i + width <= n_; ++i) search(i, i + width - 1);
   }
 
-  int root() { return build(0, n_ - 1, 0); }
+  int root() { return n_ <= window ? build_window({0, (1u << n_) - 1}) : build(0, n_ - 1, 0); }
 
  private:
   struct Solution {
@@ -178,12 +179,14 @@ class Planner {
     const std::size_t near = std::min(from, to), far = std::max(from, to);
     const std::size_t first = near > i + slack ? near - slack : i, last = std::min(far + slack, j - 1);
     std::uint64_t least = std::uint64_t{best.cost} << 32 | n_;
+    const std::size_t row = layers_ * n_;
     std::size_t k = first;
     for (std::size_t left = 0; left <= holes && k <= last; ++left) {  // [i, k] | [k + 1, j], `left` holes before
       const std::size_t until = left < holes ? std::min(gone.at[left], last + 1) : last + 1;
-      const Cost* below = &costs_[at(i, 0, left)];
-      const Cost* above = &costs_[at(0, j, holes - left)];
-      for (; k < until; ++k) least = std::min(least, std::uint64_t{below[k] + above[(k + 1) * layers_ * n_]} << 32 | k);
+      if (k >= until) continue;
+      const Cost* below = &costs_[at(i, k, left)];
+      const Cost* above = &costs_[at(k + 1, j, holes - left)];
+      for (; k < until; ++k, ++below, above += row) least = std::min(least, std::uint64_t{*below + *above} << 32 | k);
     }
     if (least >> 32 < best.cost)
       best = {static_cast<Cost>(least >> 32), {Choice::Kind::Split, static_cast<std::uint16_t>(least)}};
@@ -283,32 +286,38 @@ class Planner {
 };
 
 /// Cuts a long list where the weights on both sides are nearest to each other; single pieces weigh something too.
-int cut(std::span<const Piece> pieces, std::span<const Cost> weights, const Prices& prices, Tree& out,
+int cut(std::span<const Piece> pieces, std::span<const Cost> weights, Cost instruction, Tree& out,
         std::size_t base) {
   if (pieces.size() <= exact_pieces)
-    return Planner(pieces, {weights.begin(), weights.end()}, prices, out, base).root();
+    return Planner(pieces, {weights.begin(), weights.end()}, instruction, out, base).root();
   constexpr Cost light = whole >> 14;
   std::uint64_t total = 0, below = 0;
   for (const Cost w : weights) total += w + light;
   std::size_t k = 0;
   while (k + 2 < pieces.size() && 2 * (below + weights[k] + light) < total) below += weights[k++] + light;
-  const int no = cut(pieces.first(k + 1), weights.first(k + 1), prices, out, base);
-  const int yes = cut(pieces.subspan(k + 1), weights.subspan(k + 1), prices, out, base + k + 1);
+  const int no = cut(pieces.first(k + 1), weights.first(k + 1), instruction, out, base);
+  const int yes = cut(pieces.subspan(k + 1), weights.subspan(k + 1), instruction, out, base + k + 1);
   out.tests.push_back({Test::Kind::Ge, pieces[k + 1].first, yes, no});
   return static_cast<int>(out.tests.size() - 1);
 }
 
 }  // namespace
 
-Tree two_way_tree(std::span<const Piece> pieces, bool joined) {
+Tree two_way_tree(std::span<const Piece> pieces) {
+  // Most words of arguments.
+  if (pieces.size() == 2 && pieces[0].outcome != pieces[1].outcome)
+    return {{{Test::Kind::Ge, pieces[1].first, ~1, ~0}}, 0};
+  if (pieces.size() == 3 && pieces[0].outcome == pieces[2].outcome && pieces[0].outcome != pieces[1].outcome &&
+      pieces[1].first == pieces[1].last)
+    return {{{Test::Kind::Eq, pieces[1].first, ~1, ~0}}, 0};
   std::uint64_t total = 0;
   for (const Piece& p : pieces) total += p.weight;
   std::vector<Cost> weights;
   weights.reserve(pieces.size());
   for (const Piece& p : pieces) weights.push_back(p.weight == 0 ? 0 : static_cast<Cost>(p.weight * whole / total) + 1);
   Tree out;
-  constexpr Cost one = whole / instruction_share;
-  out.root = cut(pieces, weights, {one, joined ? one / 2 : one}, out, 0);
+  out.tests.reserve(pieces.size());
+  out.root = cut(pieces, weights, whole / instruction_share, out, 0);
   return out;
 }
 

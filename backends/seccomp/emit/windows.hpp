@@ -12,11 +12,6 @@ namespace agp::backends::seccomp {
 /// Of weights, and a little for each instruction.
 using Cost = std::uint32_t;
 
-struct Prices {
-  Cost instruction = 0;
-  Cost last_bits = 0;  ///< of a test of bits with nothing behind it
-};
-
 /// What is asked first. `at`: of a split in a window the pieces before it, else the last of them; the piece of an
 /// equality; the bits. Trim: the first (0) or last (1) piece is a hole, so this is the interval without it.
 struct Choice {
@@ -39,7 +34,7 @@ struct Few {
 /// taken out: an equality takes out one value, and bits don't part wide pieces from others.)
 class Windows {
  public:
-  Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights, const Prices& prices);
+  Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights, Cost instruction);
   Cost cost(const Few& f) { return solved(f.first, f.left).cost; }
   Choice choice(const Few& f) { return solved(f.first, f.left).choice; }
 
@@ -62,14 +57,13 @@ class Windows {
   }
   static std::vector<Solution>& kept();
   Solution solve(std::size_t first, unsigned left);
-  std::uint32_t parting(std::size_t first, unsigned left) const;
 
   std::span<const Piece> pieces_;
   const std::vector<Cost>& weights_;
-  Prices prices_;
+  Cost instruction_;
   std::vector<Solution>& known_;
   struct Bits {
-    std::uint32_t some = 0, none = 0;     ///< masks: those with a bit that every value has, those no value has a bit of
+    std::uint64_t some = 0, none = 0;     ///< masks: those with a bit that every value has, those no value has a bit of
     std::uint8_t single = 0, narrow = 0;  ///< of the pieces from this one on: those of one value, of few
   };
   std::vector<Bits> bits_;  ///< by piece

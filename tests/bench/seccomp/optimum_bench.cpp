@@ -82,7 +82,8 @@ Means means(const Policy& policy, const Counts& counts) {
   target.syscall_counts = counts;
   const auto decisions =
       backends::seccomp::decide_calls(as_model(policy), target, {}, backends::seccomp::WordChoice::Cheapest);
-  const Section s = backends::seccomp::sections(decisions, backends::seccomp::Weights(target)).front();
+  const auto sections = backends::seccomp::sections(decisions, backends::seccomp::Weights(target));
+  const Section& s = sections.front();
   std::uint64_t tests = 0, total = 0;
   for (const auto& r : s.ranges)
     for (const auto* c : r.calls) {
