@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "backends/seccomp/emit/dispatch.hpp"
 #include "backends/seccomp/emit/sharing.hpp"
@@ -39,13 +39,33 @@ enum class Layout {
 
 class Builder {
  public:
-  Builder(const Decisions& decisions, const std::vector<Section>& sections, Layout layout)
-      : in_(decisions), sections_(sections), layout_(layout) {}
+  Builder(const Decisions& decisions, std::vector<Section> sections)
+      : in_(decisions), sections_(std::move(sections)) {}
 
   Program run() {
     owners();
     for (const Ref r : roots_) find_loads(r, {});
-    if (layout_ == Layout::Apart)
+    lay(Layout::Apart);
+    out_.instructions = asm_.program();
+    out_.jumps = asm_.jumps();
+    if (out_.jumps > 0) {
+      lay(Layout::Inline);
+      if (std::pair(asm_.jumps(), asm_.size()) < std::pair(out_.jumps, out_.instructions.size())) {
+        out_.instructions = asm_.program();
+        out_.jumps = asm_.jumps();
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void lay(Layout layout) {
+    asm_ = {};
+    sharing_ = {};
+    runs_.clear();
+    asked_.clear();
+    for (auto& [r, node] : nodes_) node.written = false;
+    if (layout == Layout::Apart)
       for (const Ref r : roots_) block(r);
     const std::uint32_t foreign = in_.audit ? format::ret_log : format::ret_kill_process;
     Label next = result(foreign);
@@ -54,21 +74,17 @@ class Builder {
     runs_.reserve(ranges);  // each of them once; Values stay where they are
     for (std::size_t i = sections_.size(); i-- > 0;) next = section(sections_[i], next);
     require_next(next);
-    asm_.plain(format::ld_abs, format::offset_arch, note("architecture", {}));
-    out_.instructions = asm_.program();
-    out_.jumps = asm_.jumps();
-    return std::move(out_);
+    asm_.plain(format::ld_abs, format::offset_arch, note("architecture"));
   }
 
- private:
   /// One architecture: its compare, the number, the tree; `otherwise` is the next architecture's compare.
   Label section(const Section& s, Label otherwise) {
     const Ends ends(s);
     const Label tree = number(s, ends, s.tree.root, 0).at;
     require_next(tree);
-    const Label load = asm_.plain(format::ld_abs, format::offset_nr, note("system-call number", {}));
+    const Label load = asm_.plain(format::ld_abs, format::offset_nr, note("system-call number"));
     return asm_.branch(format::jeq_k, s.audit_arch, load, otherwise,
-                       note(fmt::format("architecture {}", linux::to_string(s.arch)), {}));
+                       note(fmt::format("architecture {}", linux::to_string(s.arch))));
   }
 
   /// Which calls share a diagram node, for the listing.
@@ -76,15 +92,23 @@ class Builder {
     for (const Section& section : sections_)
       for (const NumberRange& range : section.ranges) {
         if (Diagram::is_leaf(range.to)) continue;
-        if (std::find(roots_.begin(), roots_.end(), range.to) == roots_.end()) roots_.push_back(range.to);
-        std::vector<Ref> open{range.to};
-        std::set<Ref> seen{range.to};
+        if (Node& node = nodes_[range.to]; !node.root) {
+          node.root = true;
+          roots_.push_back(range.to);
+        }
+        std::vector<Ref> open{range.to}, seen{range.to};
         while (!open.empty()) {
           const Ref r = open.back();
           open.pop_back();
-          owners_[r].insert(owners_[r].end(), range.calls.begin(), range.calls.end());
+          auto& owners = nodes_[r].owners;
+          owners.insert(owners.end(), range.calls.begin(), range.calls.end());
           for (const auto& e : in_.diagram.node(r).edges)
-            if (!Diagram::is_leaf(e.to) && seen.insert(e.to).second) open.push_back(e.to);
+            if (!Diagram::is_leaf(e.to)) {
+              const auto at = std::lower_bound(seen.begin(), seen.end(), e.to);
+              if (at != seen.end() && *at == e.to) continue;
+              seen.insert(at, e.to);
+              open.push_back(e.to);
+            }
         }
       }
   }
@@ -102,53 +126,62 @@ class Builder {
   /// Marks the nodes that some predecessor enters without their word in the accumulator.
   void find_loads(Ref r, const Accumulator& before) {
     if (Diagram::is_leaf(r)) return;
-    if (!before.serves(in_.diagram.node(r).view)) loads_.insert(r);
-    if (!visited_.insert(r).second) return;
+    Node& node = nodes_[r];
+    node.loads |= !before.serves(in_.diagram.node(r).view);
+    if (std::exchange(node.visited, true)) return;
     for (const auto& e : in_.diagram.node(r).edges) find_loads(e.to, after(r));
   }
 
-  struct Block {
+  /// What is known of a diagram's node, and where its code is.
+  struct Node {
+    std::vector<const CallDecision*> owners;  ///< calls that share it
+    std::optional<std::uint32_t> note;
+    std::optional<Tree> tree;  ///< of its word
+    bool root = false, visited = false;
+    bool loads = false;  ///< some predecessor enters it without its word in the accumulator
+    bool written = false;
     Label loading = 0, loaded = 0;  ///< entries: with the load, and behind it
   };
 
   Label result(std::uint32_t word) {
     const auto [it, fresh] = answers_.try_emplace(word, 0);
-    if (fresh) it->second = note(outcome(word), {});
+    if (fresh) it->second = note(outcome(word));
     return asm_.result(word, it->second);
   }
 
   Label target(Ref r, const Accumulator& now) {
     if (Diagram::is_leaf(r)) return result(Diagram::word(r));
-    const Block& b = blocks_.at(r);
+    const Node& b = nodes_.at(r);
     return now.serves(in_.diagram.node(r).view) ? b.loaded : b.loading;
   }
 
   /// Writes the code of a node after that of everything it leads to.
   void block(Ref r) {
-    if (Diagram::is_leaf(r) || blocks_.count(r)) return;
+    if (Diagram::is_leaf(r)) return;
+    Node& out = nodes_.at(r);
+    if (std::exchange(out.written, true)) return;
     const auto& node = in_.diagram.node(r);
     for (const auto& e : node.edges) block(e.to);
-    const std::uint32_t about = node_note(r);
-    Block b;
+    if (!out.note) out.note = node_note(r, out.owners);
+    const std::uint32_t about = *out.note;
     Label entry;
     if (by_set(r)) {
       const Label yes = target(node.edges[1].to, after(r)), no = target(node.edges[0].to, after(r));
       entry = asm_.branch(format::jset_k, node.view.mask, yes, no, about);
     } else {
-      const Tree tree = word_tree(node);
-      entry = word(r, tree, tree.root, about);
+      if (!out.tree) out.tree = word_tree(node);
+      entry = word(r, *out.tree, out.tree->root, about);
       require_next(entry);
       if (needs_mask(r)) entry = asm_.plain(format::and_k, node.view.mask, about);
     }
-    b.loaded = entry;
-    b.loading = entry;
-    if (loads_.count(r)) {
+    out.loaded = entry;
+    out.loading = entry;
+    if (out.loads) {
       require_next(entry);
       const unsigned argument = node.view.argument;
-      b.loading = asm_.plain(format::ld_abs,
-                             node.view.low ? format::offset_low(argument) : format::offset_high(argument), about);
+      out.loading = asm_.plain(format::ld_abs,
+                               node.view.low ? format::offset_low(argument) : format::offset_high(argument), about);
     }
-    blocks_[r] = b;
   }
   bool needs_mask(Ref r) const { return in_.diagram.node(r).view.mask != 0xffffffff; }
 
@@ -228,32 +261,37 @@ class Builder {
   /// Code falls through to what was written last.
   void require_next(Label label) {
     if (label + 1 != asm_.size())
-      asm_.plain(format::ja, static_cast<std::uint32_t>(asm_.size() - label - 1), note("", {}));
+      asm_.plain(format::ja, static_cast<std::uint32_t>(asm_.size() - label - 1), note(""));
   }
 
-  std::uint32_t note(std::string text, std::vector<std::size_t> rules) {
-    const auto known = known_notes_.equal_range(text);
-    for (auto it = known.first; it != known.second; ++it)
-      if (out_.notes[it->second].rules == rules) return it->second;
-    const auto fresh = static_cast<std::uint32_t>(out_.notes.size());
-    known_notes_.emplace(text, fresh);
-    out_.notes.push_back({std::move(text), std::move(rules)});
-    return fresh;
+  /// A note without rules.
+  std::uint32_t note(std::string_view text) {
+    const auto it = std::find_if(plain_.begin(), plain_.end(), [&](auto n) { return out_.notes[n].text == text; });
+    if (it != plain_.end()) return *it;
+    plain_.push_back(add({std::string(text), {}}));
+    return plain_.back();
   }
 
-  std::uint32_t node_note(Ref r) {
+  std::uint32_t node_note(Ref r, const std::vector<const CallDecision*>& owners) {
     const View& v = in_.diagram.node(r).view;
-    std::string text;
-    std::set<std::size_t> rules;
-    std::set<std::string_view> named;  // a call of several architectures once
-    for (const CallDecision* c : owners_[r]) {
-      rules.insert(c->rules.begin(), c->rules.end());
-      if (!named.insert(c->call->name).second) continue;
-      if (!text.empty()) text += ", ";
-      text += fmt::format("{} {}", c->call->name, linux::argument_name(*c->call, static_cast<int>(v.argument)));
+    Note out;
+    std::vector<std::string_view> named;  // a call of several architectures once
+    for (const CallDecision* c : owners) {
+      out.rules.insert(out.rules.end(), c->rules.begin(), c->rules.end());
+      if (std::find(named.begin(), named.end(), c->call->name) != named.end()) continue;
+      named.push_back(c->call->name);
+      if (!out.text.empty()) out.text += ", ";
+      out.text.append(c->call->name).append(" ").append(linux::argument_name(*c->call, static_cast<int>(v.argument)));
     }
-    text += v.low ? " (low word)" : " (high word)";
-    return note(std::move(text), {rules.begin(), rules.end()});
+    out.text += v.low ? " (low word)" : " (high word)";
+    return add(std::move(out));
+  }
+  /// A note about rules, ascending from here on.
+  std::uint32_t add(Note note) {
+    std::sort(note.rules.begin(), note.rules.end());
+    note.rules.erase(std::unique(note.rules.begin(), note.rules.end()), note.rules.end());
+    out_.notes.push_back(std::move(note));
+    return static_cast<std::uint32_t>(out_.notes.size() - 1);
   }
 
   /// What a written test stands for.
@@ -284,10 +322,7 @@ class Builder {
         if (range.calls.size() > 1) out.text.append(" .. ").append(range.calls.back()->call->name);
       }
     }
-    std::sort(out.rules.begin(), out.rules.end());
-    out.rules.erase(std::unique(out.rules.begin(), out.rules.end()), out.rules.end());
-    out_.notes.push_back(std::move(out));
-    return static_cast<std::uint32_t>(out_.notes.size() - 1);
+    return add(std::move(out));
   }
 
   static std::string outcome(std::uint32_t word) {
@@ -303,30 +338,22 @@ class Builder {
   static constexpr Label near = 160;
 
   const Decisions& in_;
-  const std::vector<Section>& sections_;
-  Layout layout_;
+  const std::vector<Section> sections_;
   Assembler asm_;
   Program out_;
   std::vector<Ref> roots_;
-  std::map<Ref, std::vector<const CallDecision*>> owners_;
-  std::map<Ref, Block> blocks_;
-  std::set<Ref> loads_, visited_;
+  std::unordered_map<Ref, Node> nodes_;
   std::map<std::uint32_t, std::uint32_t> answers_;  ///< notes of returns, by word
   Sharing sharing_;
   std::vector<Run> runs_;                   ///< of numbers, as the trees lead to them
   std::vector<Asked> asked_;
-  std::unordered_multimap<std::string, std::uint32_t> known_notes_;  ///< by text
+  std::vector<std::uint32_t> plain_;  ///< notes without rules
 };
 
 }  // namespace
 
 Program assemble(const Decisions& decisions, const model::Target& target) {
-  const std::vector<Section> all = sections(decisions, Weights(target));
-  Program apart = Builder(decisions, all, Layout::Apart).run();
-  if (apart.jumps == 0) return apart;
-  Program beside = Builder(decisions, all, Layout::Inline).run();
-  const auto size = [](const Program& p) { return std::pair(p.jumps, p.instructions.size()); };
-  return size(beside) < size(apart) ? beside : apart;
+  return Builder(decisions, sections(decisions, Weights(target))).run();
 }
 
 }  // namespace agp::backends::seccomp

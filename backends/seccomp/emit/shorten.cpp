@@ -93,6 +93,7 @@ class Splice {
  public:
   Splice(const Tree& from, int replaced, const Part& part) : from_(from), replaced_(replaced), part_(part) {}
   Tree run() {
+    out_.tests.reserve(from_.tests.size() + part_.tree.tests.size());
     out_.root = copy(from_.root);
     return std::move(out_);
   }
