@@ -35,4 +35,12 @@ Assembler::Label Assembler::branch(std::uint16_t code, std::uint32_t k, Label ye
   return push({code, offset(yes), offset(no), k, note});
 }
 
+void Assembler::ask_bits(Label at, std::uint32_t mask, bool turned, std::uint32_t note) {
+  Instruction& i = reversed_[at];
+  i.code = format::jset_k;
+  i.k = mask;
+  i.note = note;
+  if (turned) std::swap(i.yes, i.no);
+}
+
 }  // namespace agp::backends::seccomp

@@ -29,6 +29,9 @@ class Assembler {
   Label result(std::uint32_t word, std::uint32_t note);
   Label branch(std::uint16_t code, std::uint32_t k, Label yes, Label no, std::uint32_t note);
 
+  /// A branch becomes one that asks for bits; `turned`: its two targets change places.
+  void ask_bits(Label at, std::uint32_t mask, bool turned, std::uint32_t note);
+
   std::size_t size() const { return reversed_.size(); }
   std::size_t jumps() const { return jumps_; }  ///< `ja` instructions
   /// First instruction first.

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "backends/seccomp/emit/conditions.hpp"
+#include "backends/seccomp/emit/names.hpp"
 #include "backends/seccomp/emit/words.hpp"
 #include "backends/seccomp/format.hpp"
 
@@ -33,10 +34,13 @@ struct Matches {
   }
 };
 
-/// Patterns of one rule for one call, minus its `except`.
+/// A pattern of a rule, about one call; the next one about that call is of the same rule or a later one.
 struct Mention {
+  static constexpr std::size_t none = ~std::size_t{0};
   std::size_t rule = 0;
-  std::vector<const model::SyscallPattern*> patterns, except;
+  const model::SyscallPattern* pattern = nullptr;
+  bool except = false;
+  std::size_t next = none;
 };
 
 class Decider {
@@ -69,41 +73,49 @@ class Decider {
  private:
   /// Rules by the call they are about: a policy may have thousands of patterns.
   void index() {
+    by_name_.reserve(2 * policy_.rules.size());
     mentions_.reserve(2 * policy_.rules.size());
     for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
       const auto* body = std::get_if<model::SyscallBody>(&policy_.rules[i].body);
       if (!body || policy_.rules[i].expired) continue;
-      for (const auto& p : body->patterns) {
-        auto& of_call = mentions_[p.pattern.name];
-        if (of_call.empty() || of_call.back().rule != i) of_call.push_back({i, {}, {}});
-        of_call.back().patterns.push_back(&p.pattern);
-      }
-      for (const auto& p : body->except)
-        if (const auto it = mentions_.find(p.pattern.name); it != mentions_.end() && it->second.back().rule == i)
-          it->second.back().except.push_back(&p.pattern);
+      for (const auto& p : body->patterns) add({i, &p.pattern, false, Mention::none});
+      for (const auto& p : body->except)  // of nothing where no pattern is about the call
+        if (const auto it = by_name_.find(p.pattern.name);
+            it != by_name_.end() && mentions_[it->second.last].rule == i)
+          add({i, &p.pattern, true, Mention::none});
     }
   }
+  void add(const Mention& m) {
+    const std::size_t here = mentions_.size();
+    const auto [it, fresh] = by_name_.try_emplace(m.pattern->name, Chain{here, here});
+    if (!fresh) it->second.last = mentions_[it->second.last].next = here;
+    mentions_.push_back(m);
+  }
 
-  Ref condition(const Mention& mention, const linux::Syscall& call, bool refuses) {
+  /// Whether a rule matches: its patterns from one mention on, minus its `except`. Then `at` is the next rule's.
+  Ref condition(std::size_t& at, const linux::Syscall& call, bool refuses) {
     Diagram& d = out_.diagram;
     Ref in = Diagram::no, out = Diagram::no;
-    for (const auto* p : mention.patterns)
-      if (p->archs.has(call.arch)) in = d.either(in, pattern_condition(d, *p, call, refuses, order_));
-    for (const auto* p : mention.except)
-      if (p->archs.has(call.arch)) out = d.either(out, pattern_condition(d, *p, call, !refuses, order_));
+    for (const std::size_t rule = mentions_[at].rule; at != Mention::none && mentions_[at].rule == rule;
+         at = mentions_[at].next) {
+      const Mention& m = mentions_[at];
+      if (!m.pattern->archs.has(call.arch)) continue;
+      Ref& side = m.except ? out : in;
+      side = d.either(side, pattern_condition(d, *m.pattern, call, refuses != m.except, order_));
+    }
     return d.choose(out, Diagram::no, in);
   }
 
   Matches matches(const linux::Syscall& call) {
     Matches m;
     Diagram& d = out_.diagram;
-    const auto it = mentions_.find(call.name);
-    if (it == mentions_.end()) return m;
-    m.rules.reserve(it->second.size());
-    for (const Mention& mention : it->second) {
-      const model::Rule& rule = policy_.rules[mention.rule];
-      const Ref when = condition(mention, call, rule.effect != model::Effect::Allow);
-      m.rules.push_back(mention.rule);
+    const auto it = by_name_.find(call.name);
+    if (it == by_name_.end()) return m;
+    for (std::size_t at = it->second.first; at != Mention::none;) {
+      const std::size_t i = mentions_[at].rule;
+      const model::Rule& rule = policy_.rules[i];
+      const Ref when = condition(at, call, rule.effect != model::Effect::Allow);
+      m.rules.push_back(i);
       if (rule.effect == model::Effect::Allow)
         m.allow = d.either(m.allow, when);
       else if (rule.effect == model::Effect::Ask)
@@ -197,7 +209,11 @@ class Decider {
   const model::Target& target_;
   WordChoice choice_;
   WordOrder order_ = natural_order;
-  std::unordered_map<std::string_view, std::vector<Mention>> mentions_;  ///< by rule, ascending
+  std::vector<Mention> mentions_;
+  struct Chain {
+    std::size_t first, last;  ///< in mentions_
+  };
+  std::unordered_map<std::string_view, Chain, NameHash> by_name_;
   Decisions out_;
 };
 

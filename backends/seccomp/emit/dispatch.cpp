@@ -31,9 +31,10 @@ struct Weighted {
 /// Builds the ranges of one section from calls that come by number.
 class Ranges {
  public:
-  Ranges(std::uint64_t heavy, Diagram::Ref no_call, std::vector<NumberRange>& out)
-      : heavy_(heavy), no_call_(no_call), out_(out) {}
+  Ranges(std::uint64_t heavy, Diagram::Ref no_call, Section& section)
+      : heavy_(heavy), no_call_(no_call), calls_(section.calls), out_(section.ranges) {}
 
+  /// Precondition: the section has room for all calls, which stay where they are.
   void call(const Weighted& w) {
     gap(w.number);
     const bool alone = heavy_ > 0 && w.weight >= heavy_;
@@ -42,7 +43,10 @@ class Ranges {
     closed_ = alone;
     out_.back().last = w.number;
     out_.back().weight += w.weight;
-    out_.back().calls.push_back(w.call);
+    // They come in order, so those of a range stand beside each other.
+    auto& calls = out_.back().calls;
+    calls_.push_back(w.call);
+    calls = std::span(calls_).last(calls.size() + 1);
     next_ = std::uint64_t{w.number} + 1;
   }
   void finish() { gap(std::uint64_t{1} << 32); }
@@ -59,6 +63,7 @@ class Ranges {
   std::uint64_t heavy_, next_ = 0;
   Diagram::Ref no_call_;
   bool closed_ = false;  ///< the last range stays alone
+  std::vector<const CallDecision*>& calls_;
   std::vector<NumberRange>& out_;
 };
 
@@ -95,7 +100,9 @@ std::vector<Section> sections(const Decisions& decisions, const Weights& weights
     const std::uint32_t audit = linux::audit_arch(a.arch);
     auto at = std::find_if(out.begin(), out.end(), [&](const Section& s) { return s.audit_arch == audit; });
     if (at == out.end()) {
-      out.push_back({audit, a.arch, {}, {}});
+      out.emplace_back();
+      out.back().audit_arch = audit;
+      out.back().arch = a.arch;
       calls.emplace_back();
       at = out.end() - 1;
     }
@@ -105,8 +112,11 @@ std::vector<Section> sections(const Decisions& decisions, const Weights& weights
       here.push_back({&c, c.call->number, weight_of(c, a.arch == linux::Arch::x32, weights)});
   }
   for (std::size_t i = 0; i < out.size(); ++i) {
-    std::sort(calls[i].begin(), calls[i].end(), [](const auto& a, const auto& b) { return a.number < b.number; });
-    Ranges ranges(heavy_from(calls[i]), decisions.no_call, out[i].ranges);
+    const auto ascending = [](const auto& a, const auto& b) { return a.number < b.number; };
+    if (!std::is_sorted(calls[i].begin(), calls[i].end(), ascending))
+      std::sort(calls[i].begin(), calls[i].end(), ascending);
+    out[i].calls.reserve(calls[i].size());
+    Ranges ranges(heavy_from(calls[i]), decisions.no_call, out[i]);
     for (const Weighted& w : calls[i]) ranges.call(w);
     ranges.finish();
     out[i].tree = tree_of(out[i].ranges, longest_path - std::min(i, longest_path));

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "backends/seccomp/emit/decisions.hpp"
@@ -13,7 +14,7 @@ struct NumberRange {
   std::uint32_t first = 0, last = 0;
   Diagram::Ref to = Diagram::no;
   std::uint64_t weight = 0;                ///< how often its numbers are expected
-  std::vector<const CallDecision*> calls;  ///< with a number in it
+  std::span<const CallDecision* const> calls;  ///< with a number in it, of Section::calls
 };
 
 /// How one value of seccomp_data.arch is dispatched: ranges that cover all 32-bit numbers in order, and the tree over
@@ -23,6 +24,11 @@ struct Section {
   linux::Arch arch = linux::Arch::x86_64;
   std::vector<NumberRange> ranges;  ///< maximal, but that numbers which are called most stand alone
   Tree tree;                        ///< its pieces are `ranges`
+  std::vector<const CallDecision*> calls;
+
+  Section() = default;
+  Section(Section&&) = default;  // a copy's ranges would be about the calls of this one
+  Section& operator=(Section&&) = default;
 };
 
 /// One section for each arch value, in the order of the target's architectures. Numbers without a call are ENOSYS, as a

@@ -5,16 +5,18 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "backends/seccomp/emit/dispatch.hpp"
+#include "backends/seccomp/emit/sharing.hpp"
 #include "backends/seccomp/emit/words.hpp"
 #include "backends/seccomp/format.hpp"
 
 // Comes in: a decision for each call. Goes out: instructions. The program reads, in order: architecture and number; a
 // tree over maximal ranges of numbers with one outcome; for each call that depends on arguments its decision diagram,
-// word by word; returns. Written from the end (assembler.hpp).
+// word by word; returns. Written from the end (assembler.hpp); tests of numbers that one mask can ask are one
+// (sharing.hpp), across architectures too.
 namespace agp::backends::seccomp {
 namespace {
 
@@ -37,32 +39,52 @@ enum class Layout {
 
 class Builder {
  public:
-  Builder(const Decisions& decisions, const std::vector<Section>& sections, Layout layout)
-      : in_(decisions), sections_(sections), layout_(layout) {}
+  Builder(const Decisions& decisions, std::vector<Section> sections)
+      : in_(decisions), sections_(std::move(sections)) {}
 
   Program run() {
     owners();
     for (const Ref r : roots_) find_loads(r, {});
-    if (layout_ == Layout::Apart)
-      for (const Ref r : roots_) block(r);
-    const std::uint32_t foreign = in_.audit ? format::ret_log : format::ret_kill_process;
-    Label next = asm_.result(foreign, note(outcome(foreign), {}));
-    for (std::size_t i = sections_.size(); i-- > 0;) next = section(sections_[i], next);
-    require_next(next);
-    asm_.plain(format::ld_abs, format::offset_arch, note("architecture", {}));
+    lay(Layout::Apart);
     out_.instructions = asm_.program();
     out_.jumps = asm_.jumps();
+    if (out_.jumps > 0) {
+      lay(Layout::Inline);
+      if (std::pair(asm_.jumps(), asm_.size()) < std::pair(out_.jumps, out_.instructions.size())) {
+        out_.instructions = asm_.program();
+        out_.jumps = asm_.jumps();
+      }
+    }
     return std::move(out_);
   }
 
  private:
+  void lay(Layout layout) {
+    asm_ = {};
+    sharing_ = {};
+    runs_.clear();
+    asked_.clear();
+    for (auto& [r, node] : nodes_) node.written = false;
+    if (layout == Layout::Apart)
+      for (const Ref r : roots_) block(r);
+    const std::uint32_t foreign = in_.audit ? format::ret_log : format::ret_kill_process;
+    Label next = result(foreign);
+    std::size_t ranges = 0;
+    for (const Section& s : sections_) ranges += s.ranges.size();
+    runs_.reserve(ranges);  // each of them once; Values stay where they are
+    for (std::size_t i = sections_.size(); i-- > 0;) next = section(sections_[i], next);
+    require_next(next);
+    asm_.plain(format::ld_abs, format::offset_arch, note("architecture"));
+  }
+
   /// One architecture: its compare, the number, the tree; `otherwise` is the next architecture's compare.
   Label section(const Section& s, Label otherwise) {
-    const Label tree = number(s, s.tree.root);
+    const Ends ends(s);
+    const Label tree = number(s, ends, s.tree.root, 0).at;
     require_next(tree);
-    const Label load = asm_.plain(format::ld_abs, format::offset_nr, note("system-call number", {}));
+    const Label load = asm_.plain(format::ld_abs, format::offset_nr, note("system-call number"));
     return asm_.branch(format::jeq_k, s.audit_arch, load, otherwise,
-                       note(fmt::format("architecture {}", linux::to_string(s.arch)), {}));
+                       note(fmt::format("architecture {}", linux::to_string(s.arch))));
   }
 
   /// Which calls share a diagram node, for the listing.
@@ -70,15 +92,23 @@ class Builder {
     for (const Section& section : sections_)
       for (const NumberRange& range : section.ranges) {
         if (Diagram::is_leaf(range.to)) continue;
-        if (std::find(roots_.begin(), roots_.end(), range.to) == roots_.end()) roots_.push_back(range.to);
-        std::vector<Ref> open{range.to};
-        std::set<Ref> seen{range.to};
+        if (Node& node = nodes_[range.to]; !node.root) {
+          node.root = true;
+          roots_.push_back(range.to);
+        }
+        std::vector<Ref> open{range.to}, seen{range.to};
         while (!open.empty()) {
           const Ref r = open.back();
           open.pop_back();
-          owners_[r].insert(owners_[r].end(), range.calls.begin(), range.calls.end());
+          auto& owners = nodes_[r].owners;
+          owners.insert(owners.end(), range.calls.begin(), range.calls.end());
           for (const auto& e : in_.diagram.node(r).edges)
-            if (!Diagram::is_leaf(e.to) && seen.insert(e.to).second) open.push_back(e.to);
+            if (!Diagram::is_leaf(e.to)) {
+              const auto at = std::lower_bound(seen.begin(), seen.end(), e.to);
+              if (at != seen.end() && *at == e.to) continue;
+              seen.insert(at, e.to);
+              open.push_back(e.to);
+            }
         }
       }
   }
@@ -96,47 +126,62 @@ class Builder {
   /// Marks the nodes that some predecessor enters without their word in the accumulator.
   void find_loads(Ref r, const Accumulator& before) {
     if (Diagram::is_leaf(r)) return;
-    if (!before.serves(in_.diagram.node(r).view)) loads_.insert(r);
-    if (!visited_.insert(r).second) return;
+    Node& node = nodes_[r];
+    node.loads |= !before.serves(in_.diagram.node(r).view);
+    if (std::exchange(node.visited, true)) return;
     for (const auto& e : in_.diagram.node(r).edges) find_loads(e.to, after(r));
   }
 
-  struct Block {
+  /// What is known of a diagram's node, and where its code is.
+  struct Node {
+    std::vector<const CallDecision*> owners;  ///< calls that share it
+    std::optional<std::uint32_t> note;
+    std::optional<Tree> tree;  ///< of its word
+    bool root = false, visited = false;
+    bool loads = false;  ///< some predecessor enters it without its word in the accumulator
+    bool written = false;
     Label loading = 0, loaded = 0;  ///< entries: with the load, and behind it
   };
 
+  Label result(std::uint32_t word) {
+    const auto [it, fresh] = answers_.try_emplace(word, 0);
+    if (fresh) it->second = note(outcome(word));
+    return asm_.result(word, it->second);
+  }
+
   Label target(Ref r, const Accumulator& now) {
-    if (Diagram::is_leaf(r)) return asm_.result(Diagram::word(r), note(outcome(Diagram::word(r)), {}));
-    const Block& b = blocks_.at(r);
+    if (Diagram::is_leaf(r)) return result(Diagram::word(r));
+    const Node& b = nodes_.at(r);
     return now.serves(in_.diagram.node(r).view) ? b.loaded : b.loading;
   }
 
   /// Writes the code of a node after that of everything it leads to.
   void block(Ref r) {
-    if (Diagram::is_leaf(r) || blocks_.count(r)) return;
+    if (Diagram::is_leaf(r)) return;
+    Node& out = nodes_.at(r);
+    if (std::exchange(out.written, true)) return;
     const auto& node = in_.diagram.node(r);
     for (const auto& e : node.edges) block(e.to);
-    const std::uint32_t about = node_note(r);
-    Block b;
+    if (!out.note) out.note = node_note(r, out.owners);
+    const std::uint32_t about = *out.note;
     Label entry;
     if (by_set(r)) {
       const Label yes = target(node.edges[1].to, after(r)), no = target(node.edges[0].to, after(r));
       entry = asm_.branch(format::jset_k, node.view.mask, yes, no, about);
     } else {
-      const Tree tree = word_tree(node);
-      entry = word(r, tree, tree.root, about);
+      if (!out.tree) out.tree = word_tree(node);
+      entry = word(r, *out.tree, out.tree->root, about);
       require_next(entry);
       if (needs_mask(r)) entry = asm_.plain(format::and_k, node.view.mask, about);
     }
-    b.loaded = entry;
-    b.loading = entry;
-    if (loads_.count(r)) {
+    out.loaded = entry;
+    out.loading = entry;
+    if (out.loads) {
       require_next(entry);
       const unsigned argument = node.view.argument;
-      b.loading = asm_.plain(format::ld_abs,
-                             node.view.low ? format::offset_low(argument) : format::offset_high(argument), about);
+      out.loading = asm_.plain(format::ld_abs,
+                               node.view.low ? format::offset_low(argument) : format::offset_high(argument), about);
     }
-    blocks_[r] = b;
   }
   bool needs_mask(Ref r) const { return in_.diagram.node(r).view.mask != 0xffffffff; }
 
@@ -148,15 +193,66 @@ class Builder {
     return asm_.branch(code_of(t), t.k, yes, no, about);
   }
 
-  Label number(const Section& s, int at) {
+  /// The ranges that end at each side of each test of a tree, by `side`.
+  struct Ends {
+    std::vector<std::uint32_t> first;  ///< of a side, in `ranges`; and the end of the last one
+    std::vector<std::uint32_t> ranges;
+    static std::size_t side(int test, bool yes) { return 2 * static_cast<std::size_t>(test) + (yes ? 1 : 0); }
+
+    explicit Ends(const Section& s) : first(2 * s.tree.tests.size() + 2, 0), ranges(s.ranges.size()) {
+      std::vector<std::size_t> end_of(s.ranges.size(), 0);
+      for (std::size_t r = 0; r < s.ranges.size(); ++r) {
+        for (int at = s.tree.root; at >= 0;) {
+          const Test& t = s.tree.tests[static_cast<std::size_t>(at)];
+          const bool yes = holds(t, s.ranges[r].first);
+          end_of[r] = side(at, yes);
+          at = yes ? t.yes : t.no;
+        }
+        ++first[end_of[r] + 1];
+      }
+      for (std::size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
+      std::vector<std::uint32_t> next(first);
+      for (std::uint32_t r = 0; r < s.ranges.size(); ++r) ranges[next[end_of[r]]++] = r;
+    }
+  };
+  /// A part of a tree over numbers, and the numbers that reach it: those of runs_ from the first to the latest.
+  struct Part {
+    Label at = 0;
+    std::size_t first_run = 0;
+    std::uint32_t bits = 0;
+    Values values(const std::vector<Run>& runs, std::size_t until) const {
+      return {std::span(runs).subspan(first_run, until - first_run), bits};
+    }
+  };
+
+  /// `side`: where the part is reached from.
+  Part number(const Section& s, const Ends& ends, int at, std::size_t side) {
+    const std::size_t first_run = runs_.size();
     if (at < 0) {
       const Ref to = s.ranges[static_cast<std::size_t>(~at)].to;
       block(to);
-      return target(to, {});
+      std::uint32_t bits = 0;
+      for (std::uint32_t i = ends.first[side]; i < ends.first[side + 1]; ++i) {
+        runs_.push_back({s.ranges[ends.ranges[i]].first, s.ranges[ends.ranges[i]].last});
+        bits |= bits_of(runs_.back());
+      }
+      return {target(to, {}), first_run, bits};
     }
     const Test& t = s.tree.tests[static_cast<std::size_t>(at)];
-    const Label yes = number(s, t.yes), no = number(s, t.no);
-    return asm_.branch(code_of(t), t.k, yes, no, range_note(s, t));
+    const Part yes = number(s, ends, t.yes, Ends::side(at, true)), no = number(s, ends, t.no, Ends::side(at, false));
+    const Sharing::Test test{yes.at, no.at, yes.values(runs_, no.first_run), no.values(runs_, runs_.size())};
+    const auto end = static_cast<Label>(asm_.size());
+    if (at != s.tree.root)  // code falls through to it
+      if (const auto joined = sharing_.join(test, end > near ? end - near : 0)) {
+        asked_.push_back({joined->test, &s, &t});
+        asm_.ask_bits(joined->at, joined->mask, joined->turned, range_note(joined->test, 0));
+        return {joined->at, first_run, yes.bits | no.bits};
+      }
+    const std::size_t here = sharing_.size();
+    asked_.push_back({here, &s, &t});
+    const Label label = asm_.branch(code_of(t), t.k, yes.at, no.at, range_note(here, asked_.size() - 1));
+    sharing_.add(label, test);
+    return {label, first_run, yes.bits | no.bits};
   }
   static std::uint16_t code_of(const Test& t) {
     return t.kind == Test::Kind::Ge ? format::jge_k : t.kind == Test::Kind::Eq ? format::jeq_k : format::jset_k;
@@ -165,52 +261,68 @@ class Builder {
   /// Code falls through to what was written last.
   void require_next(Label label) {
     if (label + 1 != asm_.size())
-      asm_.plain(format::ja, static_cast<std::uint32_t>(asm_.size() - label - 1), note("", {}));
+      asm_.plain(format::ja, static_cast<std::uint32_t>(asm_.size() - label - 1), note(""));
   }
 
-  std::uint32_t note(std::string text, std::vector<std::size_t> rules) {
-    const auto known = known_notes_.equal_range(text);
-    for (auto it = known.first; it != known.second; ++it)
-      if (out_.notes[it->second].rules == rules) return it->second;
-    const auto fresh = static_cast<std::uint32_t>(out_.notes.size());
-    known_notes_.emplace(text, fresh);
-    out_.notes.push_back({std::move(text), std::move(rules)});
-    return fresh;
+  /// A note without rules.
+  std::uint32_t note(std::string_view text) {
+    const auto it = std::find_if(plain_.begin(), plain_.end(), [&](auto n) { return out_.notes[n].text == text; });
+    if (it != plain_.end()) return *it;
+    plain_.push_back(add({std::string(text), {}}));
+    return plain_.back();
   }
 
-  std::uint32_t node_note(Ref r) {
+  std::uint32_t node_note(Ref r, const std::vector<const CallDecision*>& owners) {
     const View& v = in_.diagram.node(r).view;
-    std::string text;
-    std::set<std::size_t> rules;
-    std::set<std::string_view> named;  // a call of several architectures once
-    for (const CallDecision* c : owners_[r]) {
-      rules.insert(c->rules.begin(), c->rules.end());
-      if (!named.insert(c->call->name).second) continue;
-      if (!text.empty()) text += ", ";
-      text += fmt::format("{} {}", c->call->name, linux::argument_name(*c->call, static_cast<int>(v.argument)));
+    Note out;
+    std::vector<std::string_view> named;  // a call of several architectures once
+    for (const CallDecision* c : owners) {
+      out.rules.insert(out.rules.end(), c->rules.begin(), c->rules.end());
+      if (std::find(named.begin(), named.end(), c->call->name) != named.end()) continue;
+      named.push_back(c->call->name);
+      if (!out.text.empty()) out.text += ", ";
+      out.text.append(c->call->name).append(" ").append(linux::argument_name(*c->call, static_cast<int>(v.argument)));
     }
-    text += v.low ? " (low word)" : " (high word)";
-    return note(std::move(text), {rules.begin(), rules.end()});
+    out.text += v.low ? " (low word)" : " (high word)";
+    return add(std::move(out));
+  }
+  /// A note about rules, ascending from here on.
+  std::uint32_t add(Note note) {
+    std::sort(note.rules.begin(), note.rules.end());
+    note.rules.erase(std::unique(note.rules.begin(), note.rules.end()), note.rules.end());
+    out_.notes.push_back(std::move(note));
+    return static_cast<std::uint32_t>(out_.notes.size() - 1);
   }
 
-  /// The calls that a test of the number tree decides: those of ranges it leads to directly.
-  std::uint32_t range_note(const Section& section, const Test& t) {
-    std::string text;
-    std::vector<std::size_t> rules;
-    for (const int side : {t.no, t.yes}) {
-      if (side >= 0) continue;
-      const NumberRange& range = section.ranges[static_cast<std::size_t>(~side)];
-      for (const CallDecision* c : range.calls) rules.insert(rules.end(), c->rules.begin(), c->rules.end());
-      if (!text.empty()) text += "; ";
-      if (range.calls.empty())
-        text += "no such call";
-      else
-        text += range.calls.front()->call->name;
-      if (range.calls.size() > 1) text.append(" .. ").append(range.calls.back()->call->name);
+  /// What a written test stands for.
+  struct Asked {
+    std::size_t written;  ///< as sharing_ numbers them
+    const Section* section;
+    const Test* test;
+  };
+
+  /// The calls that a test of numbers decides: those of ranges it leads to directly.
+  /// `from`: in asked_, none of it is before.
+  std::uint32_t range_note(std::size_t written, std::size_t from) {
+    Note out;
+    for (std::size_t i = from; i < asked_.size(); ++i) {
+      if (asked_[i].written != written) continue;
+      for (const int side : {asked_[i].test->no, asked_[i].test->yes}) {
+        if (side >= 0) continue;
+        const NumberRange& range = asked_[i].section->ranges[static_cast<std::size_t>(~side)];
+        std::size_t rules = out.rules.size();
+        for (const CallDecision* c : range.calls) rules += c->rules.size();
+        out.rules.reserve(rules);
+        for (const CallDecision* c : range.calls) out.rules.insert(out.rules.end(), c->rules.begin(), c->rules.end());
+        if (!out.text.empty()) out.text += "; ";
+        if (range.calls.empty())
+          out.text += "no such call";
+        else
+          out.text += range.calls.front()->call->name;
+        if (range.calls.size() > 1) out.text.append(" .. ").append(range.calls.back()->call->name);
+      }
     }
-    std::sort(rules.begin(), rules.end());
-    rules.erase(std::unique(rules.begin(), rules.end()), rules.end());
-    return note(std::move(text), std::move(rules));
+    return add(std::move(out));
   }
 
   static std::string outcome(std::uint32_t word) {
@@ -222,27 +334,26 @@ class Builder {
     return name ? std::string(*name) : fmt::format("errno {}", word & format::ret_data);
   }
 
+  /// How far behind a test may be to become another's: what is between that one and its own asker comes on top.
+  static constexpr Label near = 160;
+
   const Decisions& in_;
-  const std::vector<Section>& sections_;
-  Layout layout_;
+  const std::vector<Section> sections_;
   Assembler asm_;
   Program out_;
   std::vector<Ref> roots_;
-  std::map<Ref, std::vector<const CallDecision*>> owners_;
-  std::map<Ref, Block> blocks_;
-  std::set<Ref> loads_, visited_;
-  std::unordered_multimap<std::string, std::uint32_t> known_notes_;  ///< by text
+  std::unordered_map<Ref, Node> nodes_;
+  std::map<std::uint32_t, std::uint32_t> answers_;  ///< notes of returns, by word
+  Sharing sharing_;
+  std::vector<Run> runs_;                   ///< of numbers, as the trees lead to them
+  std::vector<Asked> asked_;
+  std::vector<std::uint32_t> plain_;  ///< notes without rules
 };
 
 }  // namespace
 
 Program assemble(const Decisions& decisions, const model::Target& target) {
-  const std::vector<Section> all = sections(decisions, Weights(target));
-  Program apart = Builder(decisions, all, Layout::Apart).run();
-  if (apart.jumps == 0) return apart;
-  Program beside = Builder(decisions, all, Layout::Inline).run();
-  const auto size = [](const Program& p) { return std::pair(p.jumps, p.instructions.size()); };
-  return size(beside) < size(apart) ? beside : apart;
+  return Builder(decisions, sections(decisions, Weights(target))).run();
 }
 
 }  // namespace agp::backends::seccomp

@@ -6,10 +6,6 @@
 namespace agp::backends::seccomp {
 namespace {
 
-bool yes(const Test& t, std::uint32_t value) {
-  return t.kind == Test::Kind::Ge ? value >= t.k : t.kind == Test::Kind::Eq ? value == t.k : (value & t.k) != 0;
-}
-
 /// The way to the deepest leaf with the outcome: tests from the root on.
 std::vector<int> longest_way(const Tree& tree, std::span<const Piece> pieces, std::uint32_t outcome) {
   std::vector<int> depth(tree.tests.size(), 0), parent(tree.tests.size(), -1);
@@ -44,7 +40,7 @@ std::vector<std::size_t> reached(const Tree& tree, std::span<const Piece> pieces
     for (int at = tree.root; at >= 0;) {
       const Test& t = tree.tests[static_cast<std::size_t>(at)];
       ++out[static_cast<std::size_t>(at)];
-      at = yes(t, p.first) ? t.yes : t.no;
+      at = holds(t, p.first) ? t.yes : t.no;
     }
   return out;
 }
@@ -56,7 +52,7 @@ Part part_of(const Tree& tree, std::span<const Piece> pieces, int test) {
     int at = tree.root;
     while (at >= 0 && at != test) {
       const Test& t = tree.tests[static_cast<std::size_t>(at)];
-      at = yes(t, pieces[p].first) ? t.yes : t.no;
+      at = holds(t, pieces[p].first) ? t.yes : t.no;
     }
     if (at != test) continue;
     if (!out.pieces.empty() && out.pieces.back().outcome == pieces[p].outcome) {
@@ -77,14 +73,14 @@ Part part_of(const Tree& tree, std::span<const Piece> pieces, int test) {
 }
 
 /// Plans the part within `room` tests: with its weights, but none of them less than a share, else with equal ones.
-/// Where it nearly fills the room, small shares do not help.
+/// The fuller the room, the larger the shares have to be.
 bool planned(Part& part, std::uint32_t outcome, std::size_t room) {
   const std::size_t n = part.pieces.size(), most = std::size_t{1} << std::min<std::size_t>(room, 20);
   if (n > most - most / 12) return false;
   std::uint64_t total = 1;
   for (const Piece& p : part.pieces) total += p.weight;
   for (const std::size_t share : {room, room / 2, std::size_t{0}}) {
-    if (share == room && n > most / 2) continue;
+    if (share > 0 && n > (share == room ? most / 4 : most / 4 * 3)) continue;
     for (Piece& p : part.pieces) p.weight = std::max(p.weight, (total >> share) + 1);
     part.tree = two_way_tree(part.pieces);
     if (longest_way(part.tree, part.pieces, outcome).size() <= room) return true;
@@ -97,6 +93,7 @@ class Splice {
  public:
   Splice(const Tree& from, int replaced, const Part& part) : from_(from), replaced_(replaced), part_(part) {}
   Tree run() {
+    out_.tests.reserve(from_.tests.size() + part_.tree.tests.size());
     out_.root = copy(from_.root);
     return std::move(out_);
   }

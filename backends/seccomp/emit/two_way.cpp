@@ -34,6 +34,7 @@ class Planner {
         windows_(pieces, weights_, instruction),
         out_(out),
         base_(base) {
+    if (n_ <= window) return;  // one window
     heavy();
     layers_ = candidates_.size() + 1;
     const std::size_t size = layers_ * n_ * n_;
@@ -43,11 +44,11 @@ class Planner {
     }
     for (std::size_t i = 0; i < n_; ++i)
       for (std::size_t j = i; j < n_ && j - i < window; ++j) few_pieces(i, j);
-    for (std::size_t width = window + 1; width <= n_; ++width)
-      for (std::size_t i = 0; i + width <= n_; ++i) search(i, i + width - 1);
+    for (std::size_t j = window; j < n_; ++j)
+      for (std::size_t i = j + 1 - window; i-- > 0;) search(i, j);
   }
 
-  int root() { return build(0, n_ - 1, 0); }
+  int root() { return n_ <= window ? build_window({0, (1u << n_) - 1}) : build(0, n_ - 1, 0); }
 
  private:
   struct Solution {
@@ -91,7 +92,7 @@ class Planner {
     for (std::size_t i = 1; i < n_; ++i)
       changes_[i] = changes_[i - 1] + (pieces_[i].outcome != pieces_[i - 1].outcome ? 1 : 0);
   }
-  std::size_t at(std::size_t i, std::size_t j, std::size_t holes) const { return (i * layers_ + holes) * n_ + j; }
+  std::size_t at(std::size_t i, std::size_t j, std::size_t holes) const { return (j * layers_ + holes) * n_ + i; }
 
   Holes make_holes(Inside in, std::size_t count) const {
     Holes out;
@@ -139,7 +140,7 @@ class Planner {
   void search_plain(std::size_t i, std::size_t j) {
     Cost* const costs = costs_.data();
     Choice* const choices = choices_.data();
-    const std::size_t row = layers_ * n_, here = i * row + j;
+    const std::size_t column = layers_ * n_, here = j * column + i;
     if (changes_[i] == changes_[j]) {
       costs[here] = 0;
       choices[here] = {};
@@ -147,17 +148,17 @@ class Planner {
     }
     std::size_t first = i, last = j - 1;
     if (j - i > window) {
-      const Choice before = choices[here - 1], behind = choices[here + row];
+      const Choice before = choices[here - column], behind = choices[here + 1];
       if (before.kind == Choice::Kind::Split) first = before.at;
       if (behind.kind == Choice::Kind::Split) last = behind.at;
       if (first > last) std::swap(first, last);
       first = std::max(first, i + slack) - slack;
       last = std::min(last + slack, j - 1);
     }
-    const Cost* below = costs + i * row + first;
-    const Cost* above = costs + (first + 1) * row + j;
+    const Cost* below = costs + first * column + i;
+    const Cost* above = costs + j * column + first + 1;
     std::uint64_t best = ~std::uint64_t{0};  // the cost, then the split: a minimum without branches
-    for (std::size_t k = first; k <= last; ++k, ++below, above += row)
+    for (std::size_t k = first; k <= last; ++k, below += column, ++above)
       best = std::min(best, std::uint64_t{*below + *above} << 32 | k);
     costs[here] = static_cast<Cost>(best >> 32) + (sums_[j + 1] - sums_[i]) + instruction_;
     choices[here] = {Choice::Kind::Split, static_cast<std::uint16_t>(best)};
@@ -178,12 +179,14 @@ class Planner {
     const std::size_t near = std::min(from, to), far = std::max(from, to);
     const std::size_t first = near > i + slack ? near - slack : i, last = std::min(far + slack, j - 1);
     std::uint64_t least = std::uint64_t{best.cost} << 32 | n_;
+    const std::size_t column = layers_ * n_;
     std::size_t k = first;
     for (std::size_t left = 0; left <= holes && k <= last; ++left) {  // [i, k] | [k + 1, j], `left` holes before
       const std::size_t until = left < holes ? std::min(gone.at[left], last + 1) : last + 1;
-      const Cost* below = &costs_[at(i, 0, left)];
-      const Cost* above = &costs_[at(0, j, holes - left)];
-      for (; k < until; ++k) least = std::min(least, std::uint64_t{below[k] + above[(k + 1) * layers_ * n_]} << 32 | k);
+      if (k >= until) continue;
+      const Cost* below = &costs_[at(i, k, left)];
+      const Cost* above = &costs_[at(k + 1, j, holes - left)];
+      for (; k < until; ++k, below += column, ++above) least = std::min(least, std::uint64_t{*below + *above} << 32 | k);
     }
     if (least >> 32 < best.cost)
       best = {static_cast<Cost>(least >> 32), {Choice::Kind::Split, static_cast<std::uint16_t>(least)}};
@@ -276,14 +279,15 @@ class Planner {
   Holes holes_[heavy_values + 1][heavy_values + 1][heavy_values + 1];
   std::vector<Cost> sums_;
   std::vector<std::uint32_t> changes_;                ///< of outcome, up to each piece
-  std::vector<Cost>& costs_ = scratch().costs;        ///< by first piece, holes, last piece
+  std::vector<Cost>& costs_ = scratch().costs;        ///< by last piece, holes, first piece
   std::vector<Choice>& choices_ = scratch().choices;  ///< the same; of those with a cost
   Tree& out_;
   std::size_t base_;
 };
 
 /// Cuts a long list where the weights on both sides are nearest to each other; single pieces weigh something too.
-int cut(std::span<const Piece> pieces, std::span<const Cost> weights, Cost instruction, Tree& out, std::size_t base) {
+int cut(std::span<const Piece> pieces, std::span<const Cost> weights, Cost instruction, Tree& out,
+        std::size_t base) {
   if (pieces.size() <= exact_pieces)
     return Planner(pieces, {weights.begin(), weights.end()}, instruction, out, base).root();
   constexpr Cost light = whole >> 14;
@@ -300,12 +304,19 @@ int cut(std::span<const Piece> pieces, std::span<const Cost> weights, Cost instr
 }  // namespace
 
 Tree two_way_tree(std::span<const Piece> pieces) {
+  // Most words of arguments.
+  if (pieces.size() == 2 && pieces[0].outcome != pieces[1].outcome)
+    return {{{Test::Kind::Ge, pieces[1].first, ~1, ~0}}, 0};
+  if (pieces.size() == 3 && pieces[0].outcome == pieces[2].outcome && pieces[0].outcome != pieces[1].outcome &&
+      pieces[1].first == pieces[1].last)
+    return {{{Test::Kind::Eq, pieces[1].first, ~1, ~0}}, 0};
   std::uint64_t total = 0;
   for (const Piece& p : pieces) total += p.weight;
   std::vector<Cost> weights;
   weights.reserve(pieces.size());
   for (const Piece& p : pieces) weights.push_back(p.weight == 0 ? 0 : static_cast<Cost>(p.weight * whole / total) + 1);
   Tree out;
+  out.tests.reserve(pieces.size());
   out.root = cut(pieces, weights, whole / instruction_share, out, 0);
   return out;
 }

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "backends/seccomp/emit/names.hpp"
 #include "compiler/model/target.hpp"
 
 namespace agp::backends::seccomp {
@@ -22,7 +23,7 @@ class Weights {
   static constexpr std::uint64_t uncached = 3;
 
  private:
-  std::unordered_map<std::string_view, std::uint64_t> counts_;
+  std::unordered_map<std::string_view, std::uint64_t, NameHash> counts_;
   std::uint64_t factor_ = 1, smoothing_ = 1;
 };
 

@@ -7,29 +7,25 @@
 namespace agp::backends::seccomp {
 namespace {
 
-constexpr unsigned low_bits = 6;  ///< masks are tried where only these differ
+constexpr unsigned low_bits = 6;  ///< masks are of these
+constexpr std::uint32_t low_values = (1u << low_bits) - 1;
 
-/// Masks of one and two of the lowest bits, ascending; wider ones are not tried.
-template <unsigned bits>
-constexpr auto small_masks() {
-  std::array<std::uint8_t, bits*(bits + 1) / 2> out{};
-  std::size_t n = 0;
-  for (unsigned mask = 1; n < out.size(); ++mask)
-    if (std::popcount(mask) <= 2) out[n++] = static_cast<std::uint8_t>(mask);
-  return out;
-}
-
-constexpr auto tried = small_masks<low_bits>();
-
-/// By value of the lowest bits: the masks, as bits, that have one of its bits.
+/// By value of the lowest bits: the masks that have one of its bits, as bits themselves.
 constexpr auto masks_with = [] {
-  std::array<std::uint32_t, 1 << low_bits> out{};
+  std::array<std::uint64_t, 1 << low_bits> out{};
   for (unsigned value = 0; value < out.size(); ++value)
-    for (std::size_t m = 0; m < tried.size(); ++m)
-      if ((value & tried[m]) != 0) out[value] |= 1u << m;
+    for (unsigned mask = 0; mask < out.size(); ++mask)
+      if ((value & mask) != 0) out[value] |= std::uint64_t{1} << mask;
   return out;
 }();
-constexpr std::uint32_t low_values = masks_with.size() - 1;
+
+/// Masks of one and two bits: wider ones are not tried where tests are behind them.
+constexpr std::uint64_t narrow_masks = [] {
+  std::uint64_t out = 0;
+  for (unsigned mask = 1; mask < 1 << low_bits; ++mask)
+    if (std::popcount(mask) <= 2) out |= std::uint64_t{1} << mask;
+  return out;
+}();
 
 }  // namespace
 
@@ -49,7 +45,6 @@ Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights
     const bool narrow = p.last - p.first < few_values;
     b.single = static_cast<std::uint8_t>(bits_[i + 1].single << 1 | (p.first == p.last ? 1 : 0));
     b.narrow = static_cast<std::uint8_t>(bits_[i + 1].narrow << 1 | (narrow ? 1 : 0));
-    if (!narrow) continue;
     const std::uint32_t differ = p.first ^ p.last,
                         vary = differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ);
     b.some = masks_with[p.first & ~vary & low_values];
@@ -71,18 +66,33 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
   const Bits* bits = &bits_[first];
   Cost weight = 0;
   unsigned goes_on = 0;  // pieces with the outcome of the one before
-  for (unsigned rest = left, before = 0; rest != 0; rest &= rest - 1) {
+  // Masks of which every value of one outcome has a bit, and those of which none has; and of the other outcomes.
+  std::uint64_t some[2] = {~0ull, ~0ull}, none[2] = {~0ull, ~0ull};
+  const std::uint32_t one = piece->outcome;
+  std::uint32_t before = one, other = one;
+  bool third = false;
+  for (unsigned rest = left; rest != 0; rest &= rest - 1) {
     const auto p = static_cast<unsigned>(std::countr_zero(rest));
+    const std::uint32_t o = piece[p].outcome;
     weight += of[p];
-    goes_on |= (piece[p].outcome == piece[before].outcome ? 1u : 0u) << p;
-    before = p;
+    goes_on |= (o == before ? 1u : 0u) << p;
+    before = o;
+    const bool differs = o != one;
+    other = differs && other == one ? o : other;
+    third |= differs && other != o;
+    some[differs] &= bits[p].some;
+    none[differs] &= bits[p].none;
   }
   if (goes_on == left) return {0, {}};
+  if (const std::uint64_t masks = (some[0] & none[1]) | (none[0] & some[1]);
+      masks != 0 && !third)  // one test, that others may use
+    return {weight + instruction_ - instruction_ / 16,
+            {Choice::Kind::Bits, static_cast<std::uint16_t>(std::countr_zero(masks))}};
   // Where an outcome goes on is no split, since its rest may as well be on the same side, but beside a heavy piece.
   unsigned splits = left & ~goes_on;
   for (unsigned rest = goes_on & ~1u; rest != 0; rest &= rest - 1) {
-    const int s = std::countr_zero(rest), before = std::bit_width(left & ((rest & (~rest + 1)) - 1)) - 1;
-    if (of[before] > weight / 3 || of[s] > weight / 3) splits |= 1u << s;
+    const int s = std::countr_zero(rest), previous = std::bit_width(left & ((rest & (~rest + 1)) - 1)) - 1;
+    if (of[previous] > weight / 3 || of[s] > weight / 3) splits |= 1u << s;
   }
   // The least cost, and of equal ones the first choice: one number, so that no branch depends on which it is.
   std::uint64_t best = ~std::uint64_t{0};
@@ -104,15 +114,15 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
   }
   const std::uint32_t differ = piece->first ^ piece[std::bit_width(left) - 1].last;
   if (inner != 0 && (left & ~bits->narrow) == 0 && differ >> low_bits == 0) {
-    std::uint32_t parting = ~0u, some = 0, none = 0;
+    std::uint64_t parting = narrow_masks, any_some = 0, any_none = 0;
     for (unsigned rest = left; rest != 0; rest &= rest - 1) {
       const int p = std::countr_zero(rest);
       parting &= bits[p].some | bits[p].none;
-      some |= bits[p].some;
-      none |= bits[p].none;
+      any_some |= bits[p].some;
+      any_none |= bits[p].none;
     }
-    for (parting &= some & none; parting != 0; parting &= parting - 1) {
-      const std::uint32_t mask = tried[static_cast<std::size_t>(std::countr_zero(parting))];
+    for (parting &= any_some & any_none; parting != 0; parting &= parting - 1) {
+      const auto mask = static_cast<std::uint32_t>(std::countr_zero(parting));
       const unsigned yes = with({first, left}, mask);
       offer(cost({first, yes}) + cost({first, left & ~yes}), Choice::Kind::Bits, mask);
     }

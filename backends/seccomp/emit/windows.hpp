@@ -63,7 +63,7 @@ class Windows {
   Cost instruction_;
   std::vector<Solution>& known_;
   struct Bits {
-    std::uint32_t some = 0, none = 0;     ///< masks: those with a bit that every value has, those no value has a bit of
+    std::uint64_t some = 0, none = 0;     ///< masks: those with a bit that every value has, those no value has a bit of
     std::uint8_t single = 0, narrow = 0;  ///< of the pieces from this one on: those of one value, of few
   };
   std::vector<Bits> bits_;  ///< by piece

@@ -57,6 +57,18 @@ std::vector<Call> read_calls(const std::string& name, const std::string& kind) {
   return out;
 }
 
+std::map<std::string, std::uint64_t> read_counts(const std::string& path) {
+  std::map<std::string, std::uint64_t> out;
+  std::ifstream in(path);
+  std::string name;
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line);
+    std::uint64_t count = 0;
+    if (words >> count >> name && name != "total") out[name] += count;
+  }
+  return out;
+}
+
 model::Policy as_model(const Policy& policy) {
   model::Policy out;
   out.name = policy.name;

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ struct Call {
 /// Nothing where the data are not there.
 std::optional<Policy> read_policy(const std::string& name);
 std::vector<Call> read_calls(const std::string& name, const std::string& kind);  ///< kind: uni, trace
+
+/// A file of counts as `strace -c -U calls,name` writes it.
+std::map<std::string, std::uint64_t> read_counts(const std::string& path);
 
 /// The same as agp's model; names that no selected architecture has are left out.
 model::Policy as_model(const Policy& policy);

@@ -6,15 +6,15 @@
 
 #include <algorithm>
 #include <ctime>
-#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "backends/seccomp/backend.hpp"
 #include "backends/seccomp/emit/decisions.hpp"
 #include "backends/seccomp/emit/emit.hpp"
 #include "backends/seccomp/emit/program.hpp"
 #include "compiler/linux/syscalls.hpp"
+#include "compiler/verify/verify.hpp"
 #include "tests/bench/seccomp/answers.hpp"
 #include "tests/bench/seccomp/measures.hpp"
 #include "tests/bench/seccomp/peers.hpp"
@@ -61,18 +61,6 @@ void row(const std::string& policy, const std::string& compiler, const Measures&
              m.trace, m.cached, time, m.longest_cacheable);
 }
 
-std::map<std::string, std::uint64_t> read_counts(const char* path) {
-  std::map<std::string, std::uint64_t> out;
-  std::ifstream in(path);
-  std::string name;
-  for (std::string line; std::getline(in, line);) {
-    std::istringstream words(line);
-    std::uint64_t count = 0;
-    if (words >> count >> name && name != "total") out[name] += count;
-  }
-  return out;
-}
-
 /// Calls without arguments, those of the counts that the policy names without conditions.
 std::vector<Call> calls_of(const Policy& policy, const std::map<std::string, std::uint64_t>& counts) {
   std::vector<Call> out;
@@ -110,6 +98,28 @@ void profile(const std::string& name, const model::Policy& model, const model::T
   }
 }
 
+/// What the verifier says of the program, and how many calls that always run the kernel can't answer from its bitmaps.
+void proofs(const Policy& policy, const model::Policy& model, const model::Target& target, const test::Bpf& program) {
+  const backends::Artifact artifact{"seccomp/filter.x86_64.bpf", test::bpf_to_bytes(program)};
+  const auto decoded = backends::seccomp::backend().decode({&artifact, 1}, target);
+  std::size_t obligations = 0, proved = 0, always = 0, uncached = 0;
+  for (const auto& o : verify::verify_filters(model, target, {}, decoded)) {
+    ++obligations;
+    proved += o.verdict.word() == "proved";
+  }
+  for (const std::string& name : target.archs) {
+    const linux::Arch arch = *linux::find_arch(name);
+    if (arch == linux::Arch::x32) continue;  // in no bitmap
+    for (const Line& line : policy.lines)
+      if (const auto* call = linux::find_syscall(arch, line.call); call != nullptr && line.allow && line.tests.empty()) {
+        ++always;
+        uncached += !test::constant_allow(program, linux::audit_arch(arch), call->number);
+      }
+  }
+  fmt::print("{:<13}{} of {} obligations proved; {} of {} calls that always run are not cacheable\n", policy.name, proved,
+             obligations, uncached, always);
+}
+
 bool compare(const std::string& name, const std::map<std::string, std::uint64_t>& others) {
   const auto policy = read_policy(name);
   if (!policy) return false;
@@ -127,6 +137,7 @@ bool compare(const std::string& name, const std::map<std::string, std::uint64_t>
     test::Bpf program;
     const double time = microseconds([&] { program = agp_program(model, target); });
     row(name, "agp, " + weights, measure(program, uniform, trace), time);
+    proofs(*policy, model, target, program);
     row(name, "  its default", measure(own_default(*policy, model, target), uniform, trace), 0);
     return program;
   };

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "backends/seccomp/emit/shorten.hpp"
+#include "tests/unit/seccomp/optimum.hpp"
 
 // The tree over numbers: what it answers, and how near it is to the best one.
 namespace agp::test {
@@ -88,53 +89,6 @@ class Optimum {
   std::uint64_t price_;
   std::vector<std::uint64_t> cost_;
 };
-
-/// The same for a list of any length: intervals with their `h` heaviest single values taken out (Anderson, Kannan,
-/// Karloff, Ladner 2002), at most `most_holes` of them. Every split of every interval is tried.
-std::uint64_t interval_optimum(const std::vector<Piece>& pieces, std::size_t most_holes) {
-  const std::size_t n = pieces.size(), layers = most_holes + 2;
-  std::vector<std::size_t> heavy;
-  for (std::size_t p = 0; p < n; ++p)
-    if (pieces[p].first == pieces[p].last) heavy.push_back(p);
-  std::stable_sort(heavy.begin(), heavy.end(),
-                   [&](std::size_t a, std::size_t b) { return pieces[a].weight > pieces[b].weight; });
-  std::vector<std::uint64_t> cost(n * n * layers, ~0ull >> 8);
-  const auto at = [&](std::size_t i, std::size_t j, std::size_t h) -> std::uint64_t& {
-    return cost[(i * n + j) * layers + h];
-  };
-  for (std::size_t width = 1; width <= n; ++width)
-    for (std::size_t i = 0; i + width <= n; ++i) {
-      const std::size_t j = i + width - 1;
-      std::vector<std::size_t> inside;
-      for (const std::size_t p : heavy)
-        if (p >= i && p <= j && inside.size() < layers - 1) inside.push_back(p);
-      for (std::size_t h = std::min(inside.size(), most_holes) + 1; h-- > 0;) {
-        const auto gone = [&](std::size_t p) {
-          return std::find(inside.begin(), inside.begin() + static_cast<std::ptrdiff_t>(h), p) !=
-                 inside.begin() + static_cast<std::ptrdiff_t>(h);
-        };
-        std::uint64_t weight = 0, best = ~0ull >> 8;
-        std::vector<std::uint32_t> outcomes;
-        for (std::size_t p = i; p <= j; ++p)
-          if (!gone(p)) {
-            weight += pieces[p].weight;
-            outcomes.push_back(pieces[p].outcome);
-          }
-        if (std::adjacent_find(outcomes.begin(), outcomes.end(), std::not_equal_to<>()) == outcomes.end()) {
-          at(i, j, h) = 0;
-          continue;
-        }
-        if (h < inside.size() && h < most_holes) best = at(i, j, h + 1);
-        std::size_t below = 0;
-        for (std::size_t k = i; k < j; ++k) {
-          below += gone(k);
-          best = std::min(best, at(i, k, below) + at(k + 1, j, h - below));
-        }
-        at(i, j, h) = best + weight;
-      }
-    }
-  return at(0, n - 1, 0);
-}
 
 std::uint64_t weighted_tests(const std::vector<Piece>& pieces, const Tree& tree) {
   std::uint64_t cost = 0;
