@@ -44,13 +44,19 @@ Bits128 v6_size(const Numbers& numbers) {
   return sum;
 }
 
-const AddressSet& inside() {
+/// What the guard of the inside denies.
+const AddressSet& guarded() {
   static const AddressSet all = [] {
-    AddressSet out = never_by_name();
+    AddressSet out;
     for (const Rule& rule : guard("std.guard.private"))
       for (const auto& e : std::get<NetBody>(rule.body).endpoints) out = out | e.pattern.addresses;
     return out;
   }();
+  return all;
+}
+
+const AddressSet& inside() {
+  static const AddressSet all = guarded() | never_by_name();
   return all;
 }
 
@@ -133,7 +139,7 @@ void cells(Context& context, Reach& net) {
         d.witnessed(space.witness_text(c)).helped("name the protocols, such as `tcp`");
         leave_out_icmp(context, net.rule(ref.rule), d);
       }
-    if (space.sort(c) == Sort::Name && meets(n->addresses, inside()))
+    if (space.sort(c) == Sort::Name && meets(n->addresses, guarded()))
       for (const auto& ref : net.granting(c)) {
         const Rule& rule = net.rule(ref.rule);
         const auto& body = std::get<NetBody>(rule.body);

@@ -123,7 +123,10 @@ void denylist(Context& context) {
   auto& d = context.report(kind::exec_denylist, found.front().program->span, found.front().deny->span, message);
   d.note("a copy, another program that does the same, or an interpreter is not denied");
   d.relate(found.front().granted, "executing is permitted here");
-  for (std::size_t i = 1; i < found.size() && i < 4; ++i) d.relate(found[i].program->span, "so is this one");
+  for (std::size_t i = 1; i < found.size(); ++i) {
+    d.elsewhere.push_back(found[i].program->span);
+    if (i < 4) d.relate(found[i].program->span, "so is this one");
+  }
   d.helped("allow the programs that are needed instead");
 }
 

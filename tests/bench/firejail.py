@@ -148,7 +148,7 @@ class Profile:
 
     def written(self):
         out = [] if "private" in self.flags or self.value.get("private") else (self.beneath(HOME) or [HOME])
-        out += [] if "private-tmp" in self.flags else self.beneath("/tmp") or ["/tmp"]
+        out += ["/tmp"] if "private-tmp" in self.flags else self.beneath("/tmp") or ["/tmp"]
         out += ["/var/tmp", "/dev/shm"] + (self.beneath(RUN) or [RUN])
         return out + self.writable
 

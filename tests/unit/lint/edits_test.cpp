@@ -109,7 +109,7 @@ TEST(Edits, APatternIsNarrowedAsItIsWritten) {
 
 TEST(Edits, IcmpIsLeftOut) {
   const auto text = [](const std::string& words) {
-    return "agp 1\npolicy p {\n  isolation process\n  net { allow connect " + words + " 93.184.0.0/16:443 }\n}\n";
+    return "agp 1\npolicy p {\n  isolation process\n  net { allow connect " + words + " 93.184.0.0/16:* }\n}\n";
   };
   EXPECT_EQ(once(text("any"), kind::icmp_outside), text("tcp, udp"));
 }

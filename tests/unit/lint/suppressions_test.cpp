@@ -95,14 +95,14 @@ TEST(Suppressions, WhatIsNoneIsIgnored) {
            "// agp-allowed is prose",
            "// agp-allow-list of the team",
            "// AGP-ALLOW history-readable until 2027-03-01: x",
-           "    deny read \"/x // agp-allow history-readable until 2027-03-01: a text\"",
+           "    deny read \"/x\" because \"// agp-allow history-readable until 2027-03-01: a text\"",
        })
     EXPECT_EQ(seen(comment), ignored) << comment;
 }
 
 TEST(Suppressions, TheLastDayCounts) {
   EXPECT_EQ(seen("// agp-allow history-readable until 2025-12-31: yesterday"), expired);
-  EXPECT_EQ(seen("// agp-allow history-readable until 0001-01-01: long ago"), expired);
+  EXPECT_EQ(seen("// agp-allow history-readable until 1970-01-01: long ago"), expired);
   // one that is past and one that is not: each by itself
   EXPECT_EQ(
       seen("// agp-allow history-readable until 2025-12-31: past\n// agp-allow history-readable until 2026-01-01: not"),
