@@ -73,12 +73,15 @@ std::optional<UsageError> check(const KindRow& kind, const NewPolicy& said) {
     if (o.name == kind.needs && !o.value)
       return UsageError{fmt::format("a policy of the kind `{}` needs `--{}`", kind.name, o.name),
                         fmt::format("`agp new {} --{} {}{}`", kind.name, o.name, kind.example,
-                                    kind.needs == "mirror" && !said.resolver ? " --resolver 10.0.0.53" : "")};
+                                    kind.needs == "mirror" ? " --within 10.0.0.0/8 --resolver 10.0.0.53" : "")};
   const bool names = said.model || said.forge || said.mirror;
   if (names && !said.resolver) return UsageError{"names have to be asked of somebody", "add `--resolver ADDRESS`"};
   if (said.resolver && !names)
     return UsageError{"`--resolver` is of use only with `--model`, `--forge` or `--mirror`", {}};
   if (said.within && !said.mirror) return UsageError{"`--within` is about `--mirror`", {}};
+  if (said.mirror && !said.within)
+    return UsageError{"whoever answers for the mirror's name decides where it leads",
+                      "add `--within NETWORK`, such as 10.0.0.0/8"};
   return std::nullopt;
 }
 
@@ -94,7 +97,7 @@ class Writer {
                {"server", literal(said.server.value_or(""))},
                {"server-host", said.server.value_or("")},
                {"mirror", said.mirror.value_or("")},
-               {"within", within()},
+               {"within", literal(said.within.value_or(""))},
                {"run", node ? "\"/usr/bin/node\", \"/agent/main.js\""
                             : "\"/usr/bin/python3.11\", \"-I\", \"/agent/main.py\""}};
   }
@@ -123,8 +126,6 @@ class Writer {
   }
 
  private:
-  std::string within() const { return said_.within ? literal(*said_.within) : "0.0.0.0/0, [::/0]"; }
-
   void include(std::string_view module, std::string_view part, std::string_view arguments) {
     uses_.emplace(module);
     includes_ += fmt::format("include {}{}{}\n", module, part, arguments);

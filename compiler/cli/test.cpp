@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "compiler/cli/commands.hpp"
@@ -26,8 +25,11 @@ int run_test(Context& context) {
                        {"observed", model::to_string(one.observed)},
                        {"passed", one.passed()},
                        {"location", diagnostics::json_location(session.files, one.span)}});
-    cases.push_back(
-        {one.span, fmt::format("{}: {} {}", one.policy, model::to_string(one.expected), one.action), one.passed()});
+    using Line = diagnostics::TestCase::Outcome;
+    cases.push_back({one.span, fmt::format("{}: {} {}", one.policy, model::to_string(one.expected), one.action),
+                     one.undecided  ? Line::Undecided
+                     : one.passed() ? Line::Passed
+                                    : Line::Failed});
     lines += fmt::format("{}  {}: {} {}\n",
                          one.passed()    ? "ok    "
                          : one.undecided ? "open  "
@@ -36,11 +38,12 @@ int run_test(Context& context) {
   }
   if (context.text_format()) context.out(lines + (lines.empty() ? "" : "\n"));
   context.findings(session.files, session.sink, stdout, {{"tests", results}}, cases);
-  const auto passed =
-      std::count_if(report.results.begin(), report.results.end(), [](const auto& one) { return one.passed(); });
-  const auto failed = static_cast<std::ptrdiff_t>(report.results.size()) - passed;
+  std::size_t passed = 0, failed = 0, open = 0;
+  for (const driver::TestResult& one : report.results) ++(one.undecided ? open : one.passed() ? passed : failed);
   if (failed > 0) context.outcome.finding();
-  context.closing(fmt::format("{} passed, {} failed", passed, failed));
+  if (open > 0) context.outcome.undecided();
+  context.closing(fmt::format("{} passed, {} failed{}", passed, failed,
+                              open > 0 ? fmt::format(", {} not decided", open) : std::string()));
   return settle(context, session);
 }
 

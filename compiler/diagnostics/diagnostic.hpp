@@ -53,6 +53,7 @@ struct Diagnostic {
   std::string policy;  ///< the policy concerned; empty for a whole file
   /// Findings at the same place that this one says already: who accepts it, accepts these.
   std::vector<const Kind*> stands_for;
+  std::vector<source::Span> elsewhere;  ///< other places of which the same is found; some of them may be related
 
   Diagnostic() = default;
   Diagnostic(const Kind& k, source::Span span, std::string text)

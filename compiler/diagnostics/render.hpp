@@ -15,11 +15,12 @@ enum class Format { Text, Concise, Json, Sarif, Github, Markdown, Junit };
 std::optional<Format> find_format(std::string_view name);
 std::string_view to_string(Format format);
 
-/// One test that a run made, passed or not, for the formats that list tests.
+/// One test that a run made, for the formats that list tests.
 struct TestCase {
+  enum class Outcome { Passed, Failed, Undecided };
   source::Span span;  ///< where it stands; the finding about a failed one has the same primary span
-  std::string name;   ///< the same whether it passes or fails
-  bool passed = true;
+  std::string name;   ///< the same whatever the outcome
+  Outcome outcome = Outcome::Passed;
 };
 
 struct RenderOptions {

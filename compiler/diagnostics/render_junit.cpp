@@ -1,7 +1,8 @@
 // JUnit XML, in the subset that Jenkins, GitLab and GitHub's reporters read: a suite for each file that was read, a
 // case for each test and each finding. A finding is a failure where it makes the run fail (`fail_on`), else a case that
-// passes and says what was found; a file without either is one case that passes, so that a report shows what was looked
-// at. Nothing varies from run to run: there are no times and no host.
+// passes and says what was found; a test that nothing decides is an error, since readers show what is skipped as well.
+// A file without either is one case that passes, so that a report shows what was looked at. Nothing varies from run to
+// run: there are no times and no host.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -59,11 +60,12 @@ std::string body(const Diagnostic& d, std::string_view place) {
 
 struct Suite {
   std::string cases;
-  std::size_t count = 0, failures = 0;
+  std::size_t count = 0, failures = 0, errors = 0;
 
-  void add(std::string_view file, std::string_view name, std::string_view inside, bool failed) {
+  void add(std::string_view file, std::string_view name, std::string_view inside, TestCase::Outcome outcome) {
     ++count;
-    failures += failed ? 1 : 0;
+    failures += outcome == TestCase::Outcome::Failed ? 1 : 0;
+    errors += outcome == TestCase::Outcome::Undecided ? 1 : 0;
     cases += fmt::format("    <testcase classname=\"{}\" name=\"{}\"", xml(file), xml(name));
     cases += inside.empty() ? "/>\n" : fmt::format(">\n{}    </testcase>\n", inside);
   }
@@ -75,14 +77,17 @@ class Writer {
       : files_(files), options_(options), locator_(files) {}
 
   void test(const TestCase& test, std::span<const Diagnostic> list) {
+    using Outcome = TestCase::Outcome;
     const auto found = std::find_if(list.begin(), list.end(), [&](const Diagnostic& d) {
-      return !test.passed && d.primary.known() && d.primary == test.span;
+      return test.outcome == Outcome::Failed && d.primary.known() && d.primary == test.span;
     });
-    const std::string inside = test.passed           ? ""
+    const std::string inside = test.outcome == Outcome::Passed ? ""
+                               : test.outcome == Outcome::Undecided
+                                   ? "      <error type=\"undecided\" message=\"not decided\"/>\n"
                                : found == list.end() ? "      <failure message=\"failed\"/>\n"
                                                      : about(*found, place(found->primary), true);
     if (found != list.end()) shown_.push_back(&*found);
-    suites_[file(test.span)].add(file(test.span), visible(test.name), inside, !test.passed);
+    suites_[file(test.span)].add(file(test.span), visible(test.name), inside, test.outcome);
   }
 
   void finding(const Diagnostic& d) {
@@ -90,7 +95,8 @@ class Writer {
     const bool fails = options_.fail_on && d.severity >= *options_.fail_on;
     const std::string where = place(d.primary);
     const std::string name = fmt::format("{} {}{}", code_text(*d.kind), d.kind->name, d.primary.known() ? line(d) : "");
-    suites_[file(d.primary)].add(file(d.primary), name, about(d, where, fails), fails);
+    suites_[file(d.primary)].add(file(d.primary), name, about(d, where, fails),
+                                 fails ? TestCase::Outcome::Failed : TestCase::Outcome::Passed);
   }
 
   std::string finish() {
@@ -98,21 +104,22 @@ class Writer {
       if (files_.get(id).library || !files_.get(id).path.ends_with(".agp")) continue;  // agp.toml is no policy
       const std::string path = visible(files_.get(id).path);
       Suite& suite = suites_[path];
-      if (suite.count == 0) suite.add(path, "no findings", "", false);
+      if (suite.count == 0) suite.add(path, "no findings", "", TestCase::Outcome::Passed);
     }
-    std::size_t count = 0, failures = 0;
+    std::size_t count = 0, failures = 0, errors = 0;
     std::string out;
     for (const auto& [path, suite] : suites_) {
       count += suite.count;
       failures += suite.failures;
+      errors += suite.errors;
       out += fmt::format(
-          "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"0\">\n{}  </testsuite>\n",
-          xml(path), suite.count, suite.failures, suite.cases);
+          "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"0\">\n{}  </testsuite>\n",
+          xml(path), suite.count, suite.failures, suite.errors, suite.cases);
     }
     return fmt::format(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"agp\" tests=\"{}\" failures=\"{}\" "
-        "errors=\"0\">\n{}</testsuites>\n",
-        count, failures, out);
+        "errors=\"{}\">\n{}</testsuites>\n",
+        count, failures, errors, out);
   }
 
  private:

@@ -22,7 +22,7 @@ constexpr std::string_view schema = "agp-baseline/1";
 constexpr std::size_t largest = 64u << 20, most_named = 8, most_alike = 1'000'000;
 
 /// The finding, and each that it stands for: a wide grant that is known does not make known what a line that is gone
-/// took out of it.
+/// took out of it, and of many places that are told together each has to be known.
 std::set<KnownFinding> keys(const source::Files& files, const Diagnostic& d) {
   using diagnostics::valid_utf8;
   KnownFinding one{d.primary.known() ? valid_utf8(files.get(d.primary.file).path) : std::string(), valid_utf8(d.policy),
@@ -30,6 +30,12 @@ std::set<KnownFinding> keys(const source::Files& files, const Diagnostic& d) {
   std::set<KnownFinding> out{one};
   for (const diagnostics::Kind* k : d.stands_for) {
     one.code = diagnostics::code_text(*k);
+    out.insert(one);
+  }
+  one.code = diagnostics::code_text(*d.kind);
+  for (const source::Span& place : d.elsewhere) {
+    one.path = valid_utf8(files.get(place.file).path);
+    one.rule = valid_utf8(diagnostics::line_text(files, place));
     out.insert(one);
   }
   return out;

@@ -11,6 +11,7 @@
 #include "compiler/driver/emission.hpp"
 #include "compiler/driver/findings.hpp"
 #include "compiler/driver/progress.hpp"
+#include "compiler/lint/deletions.hpp"
 #include "compiler/lint/lint.hpp"
 #include "compiler/plan/stack.hpp"
 #include "compiler/project/config.hpp"
@@ -69,10 +70,12 @@ CheckedFile check_file(Session& session, source::FileId file, const std::vector<
     if (session.options.policy && policy.name != *session.options.policy) continue;
     const model::Target target = plan::target_for(policy, *session.target);
     PolicyReport report;
+    const std::size_t found = session.sink.all().size();
     report.counts = judge(session, policy, target, unit.invariants, given);
     report.plan = plan::make_plan(policy, target, session.sink);
     // What a backend can't make is found here, not only when the policy is built.
     emit_all(policy, target, session.sink);
+    lint::offer_deletions(session.files, policy, session.sink, found);
     absorb(session.sink);
     report.policy = std::move(policy);
     out.policies.push_back(std::move(report));

@@ -6,11 +6,14 @@
 #include <tuple>
 #include <utility>
 
+#include "compiler/analysis/difference.hpp"
 #include "compiler/driver/baseline.hpp"
 #include "compiler/driver/check.hpp"
+#include "compiler/driver/findings.hpp"
 
-// An edit is trusted no more than any other text: the file with it is checked like one that somebody wrote. So a guard
-// that meets a rule which allows what it denies, or a layer that can't hold it, is put back.
+// An edit is trusted no more than any other text: the file with it is checked like one that somebody wrote, and
+// compared with what it was. So a guard that meets a rule which allows what it denies, or a layer that can't hold it,
+// is put back, and no edit is kept with which a policy permits more.
 namespace agp::driver {
 namespace {
 
@@ -22,9 +25,22 @@ using source::FileId;
 struct State {
   FileId file = 0;
   std::vector<Diagnostic> findings;
+  std::vector<model::Policy> policies;
   std::size_t failing = 0;  ///< lines of tests
   bool resolved = false;
 };
+
+/// No policy permits more than before. Where a limit leaves that open, the answer is no.
+bool no_wider(const State& before, const State& after, const analysis::SpaceLimits& limits) {
+  if (before.policies.size() != after.policies.size()) return false;
+  for (std::size_t p = 0; p < before.policies.size(); ++p) {
+    const auto difference = analysis::difference(before.policies[p], after.policies[p], limits);
+    if (!difference.wider.empty() || !difference.undecided.empty() ||
+        std::any_of(difference.others.begin(), difference.others.end(), [](const auto& o) { return o.wider; }))
+      return false;
+  }
+  return true;
+}
 
 /// What a finding is recognised by before and after an edit elsewhere in the file. Not its message: a witness may be
 /// another one then.
@@ -100,7 +116,8 @@ class Fixer {
     diagnostics::Sink outer = std::exchange(session_.sink, {});
     session_.project->begin();
     CheckedFile checked = check_file(session_, file, input_.given);
-    State out{file, std::move(session_.sink.all()), 0, !checked.unit.failed};
+    State out{file, std::move(session_.sink.all()), {}, 0, !checked.unit.failed};
+    for (PolicyReport& one : checked.policies) out.policies.push_back(std::move(one.policy));
     session_.sink = std::move(outer);
     if (known_) {
       Baseline left = *known_;
@@ -117,7 +134,8 @@ class Fixer {
     auto text = edited(old.text, std::move(edits));
     if (!text) return std::nullopt;
     State next = look_at(session_.files.add(old.path, std::move(*text)));
-    if (!next.resolved || next.failing > now.failing) return std::nullopt;
+    if (!next.resolved || next.failing > now.failing || !no_wider(now, next, space_limits(session_)))
+      return std::nullopt;
     auto before = count(now.findings), after = count(next.findings);
     for (const Diagnostic* d : mend) --before[key(*d)];
     for (const auto& [one, times] : after)

@@ -19,7 +19,8 @@ struct FixReport {
   std::size_t refused = 0;       ///< findings whose edit was tried and not kept
 };
 /// Tries the edits of each file's findings, all at once and then one by one, on a copy in memory. An edit is kept when
-/// its finding is gone, nothing is found that was not found before, and no line of a `test` block fails that did not.
+/// its finding is gone, nothing is found that was not found before, no policy is proved to permit more or is left open,
+/// and no line of a `test` block fails that did not.
 /// Nothing is written. Findings go nowhere: what is left is what a check of the new texts says.
 FixReport fix(Session& session, std::span<const std::string> paths);
 

@@ -124,6 +124,7 @@ void pass(Io& io, Diagnostic& d) {
   pass(io, d.edits);
   pass(io, d.policy);
   pass(io, d.stands_for);
+  pass(io, d.elsewhere);
 }
 
 template <class Io>
@@ -172,7 +173,8 @@ bool consistent(const FileRecord& record) {
   return !record.read.empty() && std::all_of(record.findings.begin(), record.findings.end(), [&](const Diagnostic& d) {
     return within(d.primary) &&
            std::all_of(d.related.begin(), d.related.end(), [&](const auto& l) { return within(l.span); }) &&
-           std::all_of(d.edits.begin(), d.edits.end(), [&](const auto& e) { return within(e.span); });
+           std::all_of(d.edits.begin(), d.edits.end(), [&](const auto& e) { return within(e.span); }) &&
+           std::all_of(d.elsewhere.begin(), d.elsewhere.end(), within);
   });
 }
 

@@ -38,6 +38,7 @@ void each_span(Diagnostic& d, const Visit& visit) {
   visit(d.primary);
   for (auto& label : d.related) visit(label.span);
   for (auto& edit : d.edits) visit(edit.span);
+  for (auto& span : d.elsewhere) visit(span);
 }
 
 class Tree {

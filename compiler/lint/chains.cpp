@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "compiler/diagnostics/lint_kinds.hpp"
 #include "compiler/lint/guards.hpp"
@@ -135,11 +137,11 @@ void calls(Context& context) {
       clone3 && granting(p, {"clone", {}, linux::Arch::x86_64}) &&
       !granting(p, {"clone", {new_user}, linux::Arch::x86_64})) {
     const Context::Place place = call_place(context, *clone3, "clone3");
-    context
-        .report(kind::clone3_unseen, place,
-                fmt::format("`{}` passes by the conditions on `clone`: its flags are behind a pointer", place.text))
-        .witnessed("syscall clone3 with CLONE_NEWUSER")
-        .helped("deny clone3");
+    auto& d = context.report(
+        kind::clone3_unseen, place,
+        fmt::format("`{}` passes by the conditions on `clone`: its flags are behind a pointer", place.text));
+    d.witnessed("syscall clone3 with CLONE_NEWUSER").helped("deny clone3 errno ENOSYS");
+    if (!place.included && !clone3->implied) context.layout.add_rule(clone3->span, "deny clone3 errno ENOSYS", d);
   }
   const Rule* memory = granting(p, {"memfd_create", {}, linux::Arch::x86_64});
   const Rule* run = granting(p, {"execveat", {}, linux::Arch::x86_64});
@@ -155,30 +157,47 @@ void calls(Context& context) {
   }
 }
 
-/// A directory of the command's own `PATH` in which it may put a program.
+/// The first of the rules that decided whose grant nobody accepts; nothing where each is accepted.
+std::optional<Context::Place> open_grant(Context& context, const diagnostics::Kind& kind, const Verdict& verdict,
+                                         const std::string& path) {
+  for (const std::size_t r : verdict.rules) {
+    const Rule& rule = context.policy.rules[r];
+    for (const auto& p : std::get<FileBody>(rule.body).patterns) {
+      if (!p.pattern.matches(path)) continue;
+      const Context::Place place = context.place(rule, p.span, p.text);
+      if (!context.suppressed(kind, place.span, place.statement)) return place;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Each directory of the command's own `PATH` in which it may put a program.
 void search_path(Context& context) {
   const Policy& p = context.policy;
   const auto path = p.env_set.find("PATH");
-  if (path == p.env_set.end()) return;
+  if (path == p.env_set.end() || context.off(kind::writable_search_path)) return;
   const std::string& list = path->second;
+  std::set<std::string> seen;
   for (std::size_t i = 0; i <= list.size();) {
     const std::size_t end = std::min(list.find(':', i), list.size());
     const std::string directory = list.substr(i, end - i);
     i = end + 1;
-    if (!is_canonical_path(directory) || directory == "/") continue;
+    if (!is_canonical_path(directory) || directory == "/" || !seen.insert(directory).second) continue;
     const std::string planted = directory + "/planted";
     const Verdict write = decide(p, FileAction{Verb::Create, planted});
     const Verdict run = decide(p, FileAction{Verb::Exec, planted});
     if (write.decision == Decision::Deny || run.decision == Decision::Deny) continue;
-    auto& d = context.report(kind::writable_search_path,
-                             fmt::format("`PATH` has `{}`, where programs may be written and executed", directory));
-    d.witnessed(fmt::format("create \"{}\" with exec \"{}\"", planted, planted));
-    d.relate(context.place(p.rules[write.rules[0]], p.rules[write.rules[0]].span, "").span,
-             "1. a program is written here");
-    d.relate(context.place(p.rules[run.rules[0]], p.rules[run.rules[0]].span, "").span,
-             "2. and found under another's name");
-    d.helped("leave the directory out of `PATH`");
-    return;
+    const auto written = open_grant(context, kind::writable_search_path, write, planted);
+    const auto found = open_grant(context, kind::writable_search_path, run, planted);
+    if (!written || !found) continue;
+    context
+        .report(kind::writable_search_path, *written,
+                fmt::format("`{}` permits writing in `{}`, which is in `PATH`, and what is put there may be executed",
+                            written->text, directory))
+        .witnessed(fmt::format("create \"{}\" with exec \"{}\"", planted, planted))
+        .relate(written->span, "1. a program is written here")
+        .relate(found->span, "2. and found under another's name")
+        .helped(fmt::format("leave `{}` out of `PATH`", directory));
   }
 }
 

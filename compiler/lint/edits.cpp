@@ -86,6 +86,32 @@ void Layout::put(source::FileId file, const Place& place, const std::string& lin
     d.edit(at(*end + 1), (place.apart ? stop : "") + place.indent + line + stop);
 }
 
+const std::vector<std::uint32_t>& Layout::tokens(source::FileId file) {
+  const auto [at, fresh] = tokens_.try_emplace(file);
+  if (fresh) at->second = syntax::comments(files_, file).tokens;
+  return at->second;
+}
+
+std::vector<source::Span> Layout::words(source::Span span) {
+  const auto part = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  const std::string_view text = files_.get(span.file).text;
+  const auto& all = tokens(span.file);
+  std::vector<source::Span> out;
+  for (auto at = std::lower_bound(all.begin(), all.end(), span.begin); at != all.end() && *at < span.end; ++at) {
+    std::uint32_t end = *at;
+    while (end < span.end && part(text[end])) ++end;
+    if (end > *at) out.push_back({span.file, *at, end});
+  }
+  return out;
+}
+
+void Layout::add_rule(source::Span behind, const std::string& rule, diagnostics::Diagnostic& d) {
+  if (!behind.known() || files_.get(behind.file).library) return;
+  put(behind.file, {behind.end, indent_of(files_.get(behind.file).text, behind.begin), false}, rule, d);
+}
+
 void Layout::include_guard(const model::Policy& policy, std::string_view guard, std::string_view argument,
                            diagnostics::Diagnostic& d) {
   const source::FileId file = policy.name_span.file;

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "compiler/diagnostics/diagnostic.hpp"
 #include "compiler/model/policy.hpp"
@@ -20,6 +21,13 @@ class Layout {
   void include_guard(const model::Policy& policy, std::string_view guard, std::string_view argument,
                      diagnostics::Diagnostic& d);
 
+  /// Gives `d` the edit that puts a rule behind another one of the same block, on a line of its own where that one ends
+  /// a line.
+  void add_rule(source::Span behind, const std::string& rule, diagnostics::Diagnostic& d);
+
+  /// Where the words within `span` stand: names and numbers of a rule, without strings, comments and marks.
+  std::vector<source::Span> words(source::Span span);
+
  private:
   /// Behind what a new line goes: at the line below `after`, or right behind it where the line goes on.
   struct Place {
@@ -33,10 +41,12 @@ class Layout {
     std::map<std::uint32_t, Place> includes;   ///< of a new `include`, by where the policy's name begins
   };
   const Parsed& of(source::FileId file);
+  const std::vector<std::uint32_t>& tokens(source::FileId file);
   void put(source::FileId file, const Place& place, const std::string& line, diagnostics::Diagnostic& d) const;
 
   const source::Files& files_;
   std::map<source::FileId, Parsed> parsed_;
+  std::map<source::FileId, std::vector<std::uint32_t>> tokens_;  ///< where each begins, ascending
 };
 
 /// `std.guard.git.hooks` is brought by `use std.guard.git`.

@@ -44,13 +44,19 @@ Bits128 v6_size(const Numbers& numbers) {
   return sum;
 }
 
-const AddressSet& inside() {
+/// What the guard of the inside denies.
+const AddressSet& guarded() {
   static const AddressSet all = [] {
-    AddressSet out = never_by_name();
+    AddressSet out;
     for (const Rule& rule : guard("std.guard.private"))
       for (const auto& e : std::get<NetBody>(rule.body).endpoints) out = out | e.pattern.addresses;
     return out;
   }();
+  return all;
+}
+
+const AddressSet& inside() {
+  static const AddressSet all = guarded() | never_by_name();
   return all;
 }
 
@@ -108,6 +114,14 @@ void unrestricted(Context& context, Reach& net) {
   }
 }
 
+/// The edit that takes ICMP out of a rule about one endpoint, where other protocols are left.
+void leave_out_icmp(Context& context, const Rule& rule, diagnostics::Diagnostic& d) {
+  const auto& body = std::get<NetBody>(rule.body);
+  if (!rule.module.empty() || body.endpoints.size() != 1 || body.protocols != protocols_all) return;
+  const auto words = context.layout.words(rule.span);  // `allow connect any …`
+  if (words.size() > 2 && context.files.text(words[2]) == "any") d.edit(words[2], "tcp, udp");
+}
+
 /// ICMP that leaves, and names that may come back as an address of the inside.
 void cells(Context& context, Reach& net) {
   Once pings, names;
@@ -117,29 +131,29 @@ void cells(Context& context, Reach& net) {
     if (space.sort(c) == Sort::Net && n->protocol == Protocol::Icmp && !within(n->addresses, inside()))
       for (const auto& ref : net.granting(c)) {
         const Context::Place place = place_of(context, net, ref);
-        if (!context.off(kind::icmp_outside) && pings.first(place.span))
-          context
-              .report(kind::icmp_outside, place,
-                      fmt::format("`{}` permits ICMP to addresses outside, and its payload is whatever the sender "
-                                  "likes",
-                                  place.text))
-              .witnessed(space.witness_text(c))
-              .helped("name the protocols, such as `tcp`");
+        if (context.off(kind::icmp_outside) || !pings.first(place.span)) continue;
+        auto& d = context.report(kind::icmp_outside, place,
+                                 fmt::format("`{}` permits ICMP to addresses outside, and its payload is whatever the "
+                                             "sender likes",
+                                             place.text));
+        d.witnessed(space.witness_text(c)).helped("name the protocols, such as `tcp`");
+        leave_out_icmp(context, net.rule(ref.rule), d);
       }
-    if (space.sort(c) == Sort::Name && meets(n->addresses, inside()))
+    if (space.sort(c) == Sort::Name && meets(n->addresses, guarded()))
       for (const auto& ref : net.granting(c)) {
         const Rule& rule = net.rule(ref.rule);
         const auto& body = std::get<NetBody>(rule.body);
-        if (body.within || !body.endpoints[ref.pattern].pattern.name) continue;
+        // who bounds the name has said what of the inside is meant; `within` everything bounds nothing
+        if ((body.within && !everybody(*body.within)) || !body.endpoints[ref.pattern].pattern.name) continue;
         const Context::Place place = place_of(context, net, ref);
-        if (!context.off(kind::unbounded_name) && names.first(place.span))
-          context
-              .report(kind::unbounded_name, place,
-                      fmt::format("`{}` may stand for an address inside the network: whoever answers for the name "
-                                  "decides",
-                                  place.text))
-              .witnessed(space.witness_text(c))
-              .helped("`use std.guard.private` and `include std.guard.private`, or say `within ADDRESSES`");
+        if (context.off(kind::unbounded_name) || !names.first(place.span)) continue;
+        auto& d = context.report(kind::unbounded_name, place,
+                                 fmt::format("`{}` may stand for an address inside the network: whoever answers for "
+                                             "the name decides",
+                                             place.text));
+        d.witnessed(space.witness_text(c));
+        d.helped("`use std.guard.private` and `include std.guard.private`, or say `within ADDRESSES`");
+        context.layout.include_guard(context.policy, "std.guard.private", "", d);
       }
   });
 }
@@ -208,6 +222,7 @@ void embedded(Context& context) {
                                          g.place.text, g.witness));
     d.witnessed(g.witness).helped("`use std.guard.private` and `include std.guard.private.embedded`");
     d.relate(context.place(*deny, deny->span, "").span, "an IPv4 address is denied here");
+    context.layout.include_guard(context.policy, "std.guard.private.embedded", "", d);
   }
 }
 

@@ -191,17 +191,78 @@ std::string advice(const ReachRow& row, const Reach::Grant& grant) {
   return fmt::format("{} and `include {}(root: \"{}\")`", use, row.guard, root);
 }
 
+/// Does the set of a project's guard begin with this name?
+bool begins_set(const ReachRow& row, const std::string& name) {
+  for (const Rule& rule : guard(row.guard))
+    if (const auto* body = std::get_if<FileBody>(&rule.body))
+      for (const auto& p : body->patterns)
+        if (const auto& c = p.pattern.components;
+            c.size() > 1 && c[0].any_depth && PathPattern{{c[1]}, ""}.matches("/" + name))
+          return true;
+  return false;
+}
+
+/// Does the grant permit something of the set that stands in no project, such as `~/.config/git`?
+bool beside_projects(const Policy& policy, const ReachRow& row, const Reach::Grant& grant) {
+  const PathPattern& granted = std::get<FileBody>(grant.rule->body).patterns[grant.pattern].pattern;
+  const Verbs verbs = row.verbs & std::get<FileBody>(grant.rule->body).verbs;
+  const auto permitted = [&](const PathPattern& fixed, const Mount* by) {
+    const PathPattern* const both[] = {&granted, &fixed};
+    const auto found = find_path(both, [](const std::vector<bool>& in) { return in[0] && in[1]; });
+    if (!found.witness || mount_of(policy, *found.witness) != by || (by && !by->writable && (verbs & verbs_write) != 0))
+      return false;
+    constexpr Verb each[] = {Verb::Read, Verb::List, Verb::Exec, Verb::Modify, Verb::Create, Verb::Delete};
+    return std::any_of(std::begin(each), std::end(each), [&](Verb v) {
+      return has(verbs, v) && decide(policy, FileAction{v, *found.witness}).decision != Decision::Deny;
+    });
+  };
+  for (const Rule& rule : guard(row.guard)) {
+    const auto* body = std::get_if<FileBody>(&rule.body);
+    if (!body || (body->verbs & verbs) == 0) continue;
+    for (const auto& p : body->patterns) {
+      if (!p.pattern.components.empty() && p.pattern.components[0].any_depth) continue;
+      if (permitted(p.pattern, nullptr)) return true;
+      for (const Mount& m : policy.run.mounts) {
+        if (!m.source) continue;
+        const auto shown = through_mount(p.pattern, *m.source, m.target);
+        if (std::any_of(shown.begin(), shown.end(), [&](const PathPattern& one) { return permitted(one, &m); }))
+          return true;
+      }
+    }
+  }
+  return false;
+}
+
 /// The tree as a whole is granted, and may be no project at all; nothing of the set is spelled out.
-bool only_a_tree(const ReachRow& row, const Reach::Grant& grant) {
+bool only_a_tree(const Policy& policy, const ReachRow& row, const Reach::Grant& grant) {
   const auto* body = std::get_if<FileBody>(&grant.rule->body);
   if (!row.rooted || !body) return false;
   const auto& c = body->patterns[grant.pattern].pattern.components;
   if (c.empty() || !c.back().any_depth) return false;
   const auto path = std::string_view(grant.witness).substr(grant.witness.find('"') + 1);
-  // the set begins right beneath the tree: the name there starts with a dot, and no component of the grant does
-  return path.starts_with('/') && std::none_of(c.begin(), c.end(), [](const PathComponent& one) {
-           return one.literal() && one.literal_text().starts_with('.');
-         });
+  return path.starts_with('/') &&
+         std::none_of(c.begin(), c.end(),
+                      [&](const PathComponent& one) {
+                        return one.literal() && one.literal_text().starts_with('.') &&
+                               begins_set(row, one.literal_text());
+                      }) &&
+         !beside_projects(policy, row, grant);
+}
+
+/// In a hidden directory of a home programs keep what is theirs, and hardly anybody a project.
+bool hidden_at_home(const Policy& policy, const Reach::Grant& grant) {
+  const auto& pattern = std::get<FileBody>(grant.rule->body).patterns[grant.pattern].pattern;
+  std::string tree;
+  for (const PathComponent& c : pattern.components) {
+    if (c.any_depth) break;
+    tree += "/" + (c.literal() ? c.literal_text() : std::string("x"));
+  }
+  const auto host = host_path(policy, tree);
+  if (!host) return false;
+  const std::size_t home = host->starts_with("/root/")   ? 5
+                           : host->starts_with("/home/") ? host->find('/', 6)
+                                                         : host->npos;
+  return home != host->npos && host->compare(home, 2, "/.") == 0;
 }
 
 /// Is there a sign that people keep a project in this tree? None: it is a directory of its own that is mounted for its
@@ -248,7 +309,7 @@ bool spelled_out(const Reach::Grant& grant) {
 
 /// A tree that is granted for its data, and in which nobody has a project.
 bool only_data(const Policy& policy, const ReachRow& row, const Reach::Grant& grant) {
-  if (!only_a_tree(row, grant)) return false;
+  if (!only_a_tree(policy, row, grant)) return false;
   const auto& pattern = std::get<FileBody>(grant.rule->body).patterns[grant.pattern].pattern;
   return pattern.shape() == PathPattern::Shape::Subtree && !may_be_project(policy, pattern.base());
 }
@@ -269,7 +330,7 @@ void offer_guard(Context& context, const ReachRow& row, const Reach::Grant& gran
   std::string argument;
   if (row.rooted) {
     const auto& pattern = std::get<FileBody>(grant.rule->body).patterns[grant.pattern].pattern;
-    if (!only_a_tree(row, grant) || pattern.shape() != PathPattern::Shape::Subtree) return;
+    if (!only_a_tree(context.policy, row, grant) || pattern.shape() != PathPattern::Shape::Subtree) return;
     argument = root_argument(context, grant);
     if (argument.empty()) return;
   } else if (row.sort == Sort::File || row.sort == Sort::Unix) {
@@ -280,8 +341,48 @@ void offer_guard(Context& context, const ReachRow& row, const Reach::Grant& gran
   context.layout.include_guard(context.policy, row.guard, argument, d);
 }
 
+/// More trees of one policy than these are told once, with their number: what mends them is one thought.
+constexpr std::size_t single_trees = 3;
+
+void tell_trees(Context& context, const ReachRow& row, const std::vector<Reach::Grant>& trees) {
+  const Reach::Grant& g = trees.front();
+  auto& d = context.report(*row.kind, g.place,
+                           fmt::format("`{}` permits `{}`, and {} more trees permit the same: {}", g.place.text,
+                                       g.witness, trees.size() - 1, row.why));
+  d.witnessed(g.witness).helped(advice(row, g));
+  for (std::size_t o = 1; o < trees.size(); ++o) {
+    d.elsewhere.push_back(trees[o].place.span);
+    if (o < 4) d.relate(trees[o].place.span, "so does this one");
+  }
+}
+
+/// A tree that may be no project is a warning, and an unlikely one a note.
+void as_tree(Finding& finding, const Reach::Grant& grant, bool likely) {
+  finding.extent = grant.extent;
+  finding.diagnostic.severity =
+      std::min(finding.diagnostic.severity, likely ? diagnostics::Severity::Warning : diagnostics::Severity::Note);
+}
+
 void tell(Context& context, const ReachRow& row, std::vector<Reach::Grant> grants) {
   std::erase_if(grants, [&](const Reach::Grant& g) { return only_data(context.policy, row, g); });
+  // what is spelled out, then trees, and the least likely projects last
+  std::vector<Reach::Grant> ranked[3];
+  for (Reach::Grant& g : grants)
+    ranked[!only_a_tree(context.policy, row, g) ? 0
+           : hidden_at_home(context.policy, g)  ? 2
+                                                : 1]
+        .push_back(std::move(g));
+  std::vector<Reach::Grant> trees = std::move(ranked[1]);
+  const std::size_t likely = trees.size();
+  trees.insert(trees.end(), ranked[2].begin(), ranked[2].end());
+  if (trees.size() > single_trees) {
+    tell_trees(context, row, trees);
+    as_tree(context.findings.back(), trees.front(), likely > 0);
+    trees.clear();
+  }
+  grants = std::move(ranked[0]);
+  const std::size_t spelled = grants.size();
+  grants.insert(grants.end(), trees.begin(), trees.end());
   for (std::size_t i = 0; i < grants.size(); ++i) {
     const Reach::Grant& g = grants[i];
     auto& d =
@@ -289,8 +390,8 @@ void tell(Context& context, const ReachRow& row, std::vector<Reach::Grant> grant
     d.witnessed(g.witness).helped(advice(row, g));
     offer_guard(context, row, g, d);
     if (row.kind == &kind::secret_variable && spelled_out(g)) d.severity = diagnostics::Severity::Note;
-    if (only_a_tree(row, g)) d.severity = std::min(d.severity, diagnostics::Severity::Warning);
     context.findings.back().extent = g.extent;
+    if (i >= spelled) as_tree(context.findings.back(), g, i < spelled + likely);
     for (std::size_t o = 0; o < grants.size() && o < 6; ++o)
       if (o != i) d.relate(grants[o].place.span, "another part is permitted here");
   }

@@ -27,6 +27,11 @@ std::string_view trim(std::string_view s) {
   return s.substr(from, s.find_last_not_of(" \t\r\n") - from + 1);
 }
 
+/// `agp-allowed` in a comment is prose.
+bool part_of_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
 /// 2027-03-01, strictly.
 std::optional<model::Day> date(std::string_view text) {
   if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
@@ -99,7 +104,7 @@ const std::vector<Suppressions::Entry>& Suppressions::of(source::FileId file) {
     const std::string_view whole = trim(files_.text(comment));
     if (!whole.starts_with("//") || whole.starts_with("///")) continue;
     const std::string_view words = trim(whole.substr(2));
-    if (!words.starts_with(word)) continue;
+    if (!words.starts_with(word) || (words.size() > word.size() && part_of_word(words[word.size()]))) continue;
     Entry entry = read({file, comment.begin, comment.begin + static_cast<std::uint32_t>(whole.size())}, words);
     const std::uint32_t own = files_.position(file, comment.begin).line;
     const auto next = code.lower_bound(own);

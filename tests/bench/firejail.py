@@ -1,22 +1,26 @@
 #!/usr/bin/python3
 """Converts Firejail's profiles into policies, checks them, and prints which lints find how much.
 
-  firejail.py AGP PROFILES [PROFILES...] [--keep DIR] [--show CODE] [--every N]
+  firejail.py AGP PROFILES [PROFILES...] [--keep DIR] [--every N] [--seconds N] [--sample N [--seed N]] [--show CODE]
 
 PROFILES are directories with *.profile and *.inc, such as /etc/firejail with Debian's firejail and firejail-profiles. The
 conversion is rough where the languages differ, always towards what Firejail permits: the user's own files and the whole
 system may be read, the home and temporary directories written, unless a profile says otherwise; what the user may not do
-anyway is left out. `--keep` leaves the policies in DIR, `--show` prints each finding of a lint.
+anyway is left out. Each policy is checked by a process of its own, one after the other, with the least priority; one that
+takes longer than `--seconds` is counted as not decided. `--keep` leaves the policies in DIR, `--every` takes each Nth
+profile, `--sample` prints some findings of each code to be reviewed, `--show` all of one.
 """
 import argparse
 import collections
 import json
 import os
 import pathlib
+import random
 import re
 import subprocess
 import sys
 import tempfile
+import time
 
 HOME, RUN = "/home/user", "/run/user/1000"
 WORDS = {"HOME": [HOME], "RUNUSER": [RUN], "PATH": ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"],
@@ -144,14 +148,14 @@ class Profile:
 
     def written(self):
         out = [] if "private" in self.flags or self.value.get("private") else (self.beneath(HOME) or [HOME])
-        out += [] if "private-tmp" in self.flags else self.beneath("/tmp") or ["/tmp"]
+        out += ["/tmp"] if "private-tmp" in self.flags else self.beneath("/tmp") or ["/tmp"]
         out += ["/var/tmp", "/dev/shm"] + (self.beneath(RUN) or [RUN])
         return out + self.writable
 
     def text(self):
         def rule(effect, verbs, list_, deep=True):
             made = dict.fromkeys(q for q in map(quoted, list_) if q)
-            return [f'    {effect} {verbs} "{q}"' + (f', "{q}/**"' if deep else "") for q in made]
+            return [f'    {effect} {verbs} "{q}"' + (f', "{q}/**"' if deep and os.path.dirname(q) not in WORDS["PATH"] else "") for q in made]
 
         program = self.name
         body = ["  file {", *rule("allow", "read", self.readable()), *rule("allow", "write", self.written())]
@@ -193,39 +197,61 @@ def convert(directories, every):
         yield path.stem, Profile(path.stem, lines(path, directories, {path}, [])).text()
 
 
+def check(agp, policy, seconds):
+    """The findings; nothing where the time is not enough, or the check gives up."""
+    command = ["nice", "-n", "19", agp, "check", "--jobs", "1", "--format", "json", "--project-root", str(policy.parent), str(policy)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+        found = json.loads(done.stdout)["diagnostics"]
+    except subprocess.TimeoutExpired:
+        return None
+    except ValueError:
+        sys.exit(f"{policy.name}: no report: {done.stderr}")
+    return None if any(f["code"] == "AGP2018" for f in found) else found
+
+
+def line(f):
+    return f"  {f['location']['path'] if f['location'] else ''}: {f['severity']}: {f['message']} [{f['witness'] or ''}]"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("agp")
     parser.add_argument("profiles", nargs="+", type=pathlib.Path)
     parser.add_argument("--keep", type=pathlib.Path)
+    parser.add_argument("--every", type=int, default=1, metavar="N")
+    parser.add_argument("--seconds", type=int, default=60, metavar="N")
+    parser.add_argument("--sample", type=int, default=0, metavar="N")
+    parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--show", default="")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth profile")
     options = parser.parse_args()
+    findings, open_, count, clock = collections.defaultdict(list), [], 0, time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         root = options.keep or pathlib.Path(scratch)
         root.mkdir(exist_ok=True)
         (root / "agp.toml").write_text("[limits]\ncells = 1000000000\n")
-        count = 0
         for name, text in convert(options.profiles, options.every):
-            (root / f"{name}.agp").write_text(text)
+            policy = root / f"{name}.agp"
+            policy.write_text(text)
             count += 1
-        done = subprocess.run([os.path.abspath(options.agp), "check", "--format", "json", "--project-root", str(root), str(root)],
-                              capture_output=True, text=True)
-        try:
-            findings = json.loads(done.stdout)["diagnostics"]
-        except ValueError:
-            sys.exit(f"no report: {done.stderr}")
-    per = collections.defaultdict(lambda: (set(), collections.Counter()))
-    for f in findings:
-        key = f["code"]
-        per[key][0].add(f["location"]["path"] if f["location"] else "")
-        per[key][1][f["severity"]] += 1
-        if f["code"] == options.show:
-            print(f["location"] and f["location"]["path"], f["message"], f["witness"] or "")
-    print(f"{count} profiles, {len(findings)} findings")
+            found = check(os.path.abspath(options.agp), policy, options.seconds)
+            if found is None:
+                open_.append(name)
+            for f in found or ():
+                findings[f["code"]].append(f)
+    print(f"{count} profiles, {len(open_)} not decided, {sum(map(len, findings.values()))} findings, "
+          f"{time.monotonic() - clock:.0f} s")
+    print("".join(f"not decided: {name}\n" for name in open_), end="")
     print("| code | policies | findings | severities |\n|---|---|---|---|")
-    for code, (files, severities) in sorted(per.items()):
-        print(f"| {code} | {len(files)} | {sum(severities.values())} | {', '.join(f'{n} {s}' for s, n in severities.most_common())} |")
+    for code, found in sorted(findings.items()):
+        files = {f["location"]["path"] if f["location"] else "" for f in found}
+        severities = collections.Counter(f["severity"] for f in found)
+        print(f"| {code} | {len(files)} | {len(found)} | {', '.join(f'{n} {s}' for s, n in severities.most_common())} |")
+    chance = random.Random(options.seed)
+    for code, found in sorted(findings.items()):
+        shown = found if code == options.show else chance.sample(found, min(options.sample, len(found)))
+        if shown:
+            print(code, *map(line, shown), sep="\n")
 
 
 if __name__ == "__main__":

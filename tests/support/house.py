@@ -7,7 +7,8 @@
   house.py links      every link of the documentation leads somewhere, every page can be reached, every command, option and
                       script that it names exists
   house.py lints      docs/reference/lints.md says of every candidate what became of it, has every lint once, and reviews
-                      every suppression of the examples and the library
+                      every suppression of the examples and the library; each lint has golden policies NAME-0, NAME-1, …
+                      in tests/language/lints, of which some have the finding and some have not
   house.py coverage   each diagnostic is produced by a golden file or in tests/tree, but those of tests/diagnostics_exempt.txt, which may
                       only lose lines
 """
@@ -186,6 +187,15 @@ def lints():
                if sorted(reviewed.get(place, [])) != sorted(written.get(place, []))]
     if len(written) > 10:
         faults.append("more than ten suppressions in the examples and the library")
+    found = {}
+    for path in sorted((ROOT / "tests/language/lints").glob("*.agp")):
+        for name, body in re.findall(r"^policy ([\w-]+)-\d+ \{\n(.*?)^\}", path.read_text(encoding="utf-8"), re.M | re.S):
+            found.setdefault(name, []).append(set(re.findall(r"^\s*//~ .*?\[(AGP\d{4})\]", body, re.M)))
+    for code, name in sorted(known.items()):
+        if code >= "AGP3010":
+            has = {code in one for one in found.get(name, [])}
+            faults += [f"{code} {name}: no golden policy `{name}-N` {what}" for what, there in
+                       (("has the finding", True), ("is a near miss", False)) if there not in has]
     faults += [f"docs/reference/lints.md has {code} {done.count(code)} times" for code in sorted(set(known) | set(done))
                if done.count(code) != (code >= "AGP3010")]
     return faults

@@ -164,6 +164,31 @@ policy open {{
         self.agp("check", "--write-baseline", "base.json")
         self.assertNotIn("AGP3090", self.codes("--baseline", "base.json"))
 
+    def test_a_baseline_of_many_places_told_together(self):
+        text = """agp 1
+policy many {{
+  isolation process
+  file {{
+    allow write "/srv/a/**"
+    allow write "/srv/b/**"
+    allow write "/srv/c/**"
+    allow write "/srv/d/**"
+{}    allow exec "/opt/**"
+    deny exec "/opt/x"
+{}    deny exec "/opt/z"
+  }}
+}}
+"""
+        (self.root / "one.agp").write_text(text.format("", ""))
+        self.assertEqual([self.codes().count(c) for c in ("AGP3011", "AGP3070")], [1, 1])
+        self.agp("check", "--write-baseline", "base.json")
+        for tree, program, new in (("", "", []), ('    allow write "/srv/e/**"\n', "", ["AGP3011"]),
+                                   ("", '    deny exec "/opt/y"\n', ["AGP3070"])):
+            (self.root / "one.agp").write_text(text.format(tree, program))
+            for _ in range(2):
+                found = self.codes("--baseline", "base.json", "--cache", self.dir / "cache")
+                self.assertEqual([c for c in found if c in ("AGP3011", "AGP3070")], new)
+
     def test_an_unusable_baseline_changes_no_file(self):
         self.write("one")
         text = (self.root / "one.agp").read_text()

@@ -235,11 +235,25 @@ TEST(Junit, AFailedTestIsOneCase) {
   source::Files files;
   const auto a = files.add("a.agp", "agp 1\nlet x = 1\n");
   const std::vector<Diagnostic> list = {Diagnostic(kind::test_failed, {a, 6, 9}, "expected deny")};
-  const TestCase tests[] = {{{a, 0, 3}, "p: allow read \"/a\"", true}, {{a, 6, 9}, "p: deny read \"/b\"", false}};
+  using Outcome = TestCase::Outcome;
+  const TestCase tests[] = {{{a, 0, 3}, "p: allow read \"/a\"", Outcome::Passed},
+                            {{a, 6, 9}, "p: deny read \"/b\"", Outcome::Failed}};
   const std::string out = render(Format::Junit, files, list, {.tests = tests});
-  EXPECT_NE(out.find("tests=\"2\" failures=\"1\""), std::string::npos) << out;
+  EXPECT_NE(out.find("tests=\"2\" failures=\"1\" errors=\"0\""), std::string::npos) << out;
   EXPECT_NE(out.find("name=\"p: deny read &quot;/b&quot;\">\n      <failure type=\"AGP2001\""), std::string::npos)
       << out;
+}
+
+TEST(Junit, ATestThatNothingDecidesIsAnErrorAndNoFailure) {
+  source::Files files;
+  const auto a = files.add("a.agp", "agp 1\nlet x = 1\n");
+  // a finding at the same place is not this test's: it stays a case of its own
+  const std::vector<Diagnostic> list = {Diagnostic(kind::artifact_unknown, {a, 6, 9}, "nothing decides")};
+  const TestCase tests[] = {{{a, 6, 9}, "p: deny read \"/b\"", TestCase::Outcome::Undecided}};
+  const std::string out = render(Format::Junit, files, list, {.tests = tests});
+  EXPECT_NE(out.find("<testsuites name=\"agp\" tests=\"2\" failures=\"1\" errors=\"1\">"), std::string::npos) << out;
+  EXPECT_NE(out.find("tests=\"2\" failures=\"1\" errors=\"1\" skipped=\"0\""), std::string::npos) << out;
+  EXPECT_NE(out.find("name=\"p: deny read &quot;/b&quot;\">\n      <error "), std::string::npos) << out;
 }
 
 TEST(Sarif, FingerprintSurvivesAMoveAndTellsRulesApart) {
