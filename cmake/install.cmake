@@ -18,4 +18,7 @@ foreach(licence LICENSE LICENCE COPYING)
     install(FILES ${licence} DESTINATION ${CMAKE_INSTALL_DOCDIR})
   endif()
 endforeach()
+# The script that checks certificates: no program of this build, and nothing of its code.
+install(PROGRAMS tools/check-certificate DESTINATION ${CMAKE_INSTALL_DATADIR}/agp)
+install(DIRECTORY tools/certificate DESTINATION ${CMAKE_INSTALL_DATADIR}/agp FILES_MATCHING PATTERN "*.py")
 install(DIRECTORY docs/examples docs/explanation docs/reference DESTINATION ${CMAKE_INSTALL_DOCDIR})
