@@ -57,19 +57,27 @@ inline bool lists_base(const PathComponent& last) {
                             last.alternatives[0][0].kind == PathToken::Kind::AnyRun);
 }
 
+/// One pattern, or several in one numbering of states: then a step costs what is still open and not how many there are.
 class Automaton {
  public:
-  Automaton(const PathPattern& pattern, bool as_list) {
+  Automaton() = default;
+  Automaton(const PathPattern& pattern, bool as_list) { add(pattern, as_list); }
+
+  /// Its states are numbered behind those of the patterns before it. Returns the one that accepts.
+  std::uint32_t add(const PathPattern& pattern, bool as_list) {
     const std::size_t n = pattern.components.size();
     before_.resize(n + 1);
     for (auto& b : before_) b = state();
+    start_.push_back(before_[0]);
     accept_ = before_[n];
     for (std::size_t i = 0; i < n; ++i) component(pattern.components[i], i, i + 1 == n);
     if (as_list && n > 0 && lists_base(pattern.components[n - 1])) states_[before_[n - 1]].empty.push_back(before_[n]);
+    return accept_;
   }
+  std::uint32_t size() const { return static_cast<std::uint32_t>(states_.size()); }
 
   using Set = std::vector<std::uint32_t>;  // sorted
-  Set start() const { return close({before_[0]}); }
+  Set start() const { return close(start_); }
   Set step(const Set& from, CodePoint c) const {
     Set to;
     for (const std::uint32_t s : from)
@@ -77,6 +85,7 @@ class Automaton {
         if (move.any ? c != '/' : move.c == c) to.push_back(move.to);
     return close(std::move(to));
   }
+  /// Of one pattern.
   bool accepts(const Set& set) const { return std::binary_search(set.begin(), set.end(), accept_); }
   void alphabet(std::vector<CodePoint>& out) const {
     for (const auto& s : states_)
@@ -162,7 +171,8 @@ class Automaton {
   }
 
   std::vector<State> states_;
-  std::vector<std::uint32_t> before_;
+  std::vector<std::uint32_t> before_;  ///< of the pattern added last
+  std::vector<std::uint32_t> start_;
   std::uint32_t accept_ = 0;
 };
 

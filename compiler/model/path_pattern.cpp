@@ -204,30 +204,50 @@ void add_spare(std::vector<CodePoint>& alphabet) {
     }
 }
 
-PathSearch explore(const std::vector<Automaton>& automata, const std::vector<CodePoint>& alphabet, const Accept& accept,
-                   std::size_t state_limit) {
+/// All patterns as one automaton, and what accepts which.
+struct Patterns {
+  Automaton automaton;
+  std::vector<std::uint32_t> accepts;  ///< by pattern, ascending
+  std::uint32_t first = 0;             ///< the states of the first pattern are those below
+
+  void add(const PathPattern& pattern, bool as_list) {
+    accepts.push_back(automaton.add(pattern, as_list));
+    if (accepts.size() == 1) first = automaton.size();
+  }
+};
+
+/// `needs_first`: `accept` holds only where the first pattern matches, so that what it can't match is not followed.
+PathSearch explore(const Patterns& patterns, const std::vector<CodePoint>& alphabet, const Accept& accept,
+                   std::size_t state_limit, bool needs_first) {
   struct Product {
-    std::vector<Automaton::Set> sets;
+    Automaton::Set set;
     Canon canon;
     std::size_t parent;
     CodePoint by;
   };
+  const Automaton& automaton = patterns.automaton;
+  std::vector<std::size_t> pattern_of(automaton.size(), patterns.accepts.size());
+  for (std::size_t i = 0; i < patterns.accepts.size(); ++i) pattern_of[patterns.accepts[i]] = i;
   std::vector<Product> states;
   std::unordered_map<std::string, std::size_t> seen;
   const auto key = [](const Product& p) {
     std::string k(1, static_cast<char>(p.canon));
-    for (const auto& set : p.sets) {
-      k.append(reinterpret_cast<const char*>(set.data()), set.size() * sizeof set[0]);
-      k.append(4, '\xff');
-    }
+    k.append(reinterpret_cast<const char*>(p.set.data()), p.set.size() * sizeof p.set[0]);
     return k;
   };
   PathSearch result;
-  std::vector<bool> hits(automata.size());
+  std::vector<bool> hits(patterns.accepts.size());
   const auto visit = [&](Product p) -> bool {  // true: a witness was found
+    if (needs_first && (p.set.empty() || p.set.front() >= patterns.first)) return false;
     if (!seen.emplace(key(p), states.size()).second) return false;
-    for (std::size_t i = 0; i < automata.size(); ++i) hits[i] = automata[i].accepts(p.sets[i]);
-    const bool found = canon_end(p.canon) && accept(hits);
+    bool found = canon_end(p.canon);
+    if (found) {
+      for (const std::uint32_t s : p.set)
+        if (pattern_of[s] < hits.size()) hits[pattern_of[s]] = true;
+      found = accept(hits);
+      for (const std::uint32_t s : p.set)
+        if (pattern_of[s] < hits.size()) hits[pattern_of[s]] = false;
+    }
     states.push_back(std::move(p));
     if (!found) return false;
     std::vector<CodePoint> back;
@@ -238,20 +258,16 @@ PathSearch explore(const std::vector<Automaton>& automata, const std::vector<Cod
     return true;
   };
 
-  Product start{{}, Canon::Root, 0, 0};
-  for (const Automaton& a : automata) start.sets.push_back(a.start());
-  if (visit(std::move(start))) return result;
+  if (visit({automaton.start(), Canon::Root, 0, 0})) return result;
   for (std::size_t at = 0; at < states.size(); ++at) {
     if (states.size() > state_limit) {
       result.exhausted = true;
       return result;
     }
     for (const CodePoint c : alphabet) {
-      Product next{{}, Canon::Root, at, c};
-      if (!canon_step(states[at].canon, c, next.canon)) continue;
-      next.sets.reserve(automata.size());
-      for (std::size_t i = 0; i < automata.size(); ++i) next.sets.push_back(automata[i].step(states[at].sets[i], c));
-      if (visit(std::move(next))) return result;
+      Canon canon = Canon::Root;
+      if (!canon_step(states[at].canon, c, canon)) continue;
+      if (visit({automaton.step(states[at].set, c), canon, at, c})) return result;
     }
   }
   return result;
@@ -313,23 +329,21 @@ void literals(const PathPattern& p, std::vector<CodePoint>& out) {
 
 PathSearch find_path(std::span<const PathPattern* const> patterns, const Accept& accept, std::size_t state_limit,
                      std::span<const bool> as_list) {
-  std::vector<Automaton> automata;
+  Patterns all;
   std::vector<CodePoint> alphabet = {'/', '.'};
-  for (std::size_t i = 0; i < patterns.size(); ++i) {
-    automata.emplace_back(*patterns[i], !as_list.empty() && as_list[i]);
-    automata.back().alphabet(alphabet);
-  }
+  for (std::size_t i = 0; i < patterns.size(); ++i) all.add(*patterns[i], !as_list.empty() && as_list[i]);
+  all.automaton.alphabet(alphabet);
   sort_once(alphabet);
   add_spare(alphabet);
-  return explore(automata, alphabet, accept, state_limit);
+  return explore(all, alphabet, accept, state_limit, false);
 }
 
 PathSearch find_path_beneath(std::string_view directory, std::span<const PathPattern* const> patterns,
                              const Accept& accept, std::size_t state_limit, std::span<const bool> as_list) {
   std::vector<std::string> names = names_of(directory);
   names.resize(depth(patterns, names.size()));
-  std::vector<Automaton> automata;
-  std::vector<std::size_t> followed;  // the patterns that have an automaton
+  Patterns here;
+  std::vector<std::size_t> followed;  // the patterns that are in it
   std::vector<CodePoint> alphabet = {'/', '.'}, all = alphabet;
   std::vector<bool> hits(patterns.size());
   for (std::size_t i = 0; i < patterns.size(); ++i) {
@@ -337,10 +351,10 @@ PathSearch find_path_beneath(std::string_view directory, std::span<const PathPat
     const Beneath left = beneath(*patterns[i], names);
     hits[i] = left.is == Beneath::Is::All;
     if (left.is != Beneath::Is::Pattern) continue;
-    automata.emplace_back(left.pattern, !as_list.empty() && as_list[i]);
-    automata.back().alphabet(alphabet);
+    here.add(left.pattern, !as_list.empty() && as_list[i]);
     followed.push_back(i);
   }
+  here.automaton.alphabet(alphabet);
   sort_once(alphabet);
   sort_once(all);
   // of the characters that make no difference here, the first stands for all of them, as where all patterns are
@@ -351,13 +365,14 @@ PathSearch find_path_beneath(std::string_view directory, std::span<const PathPat
     alphabet.insert(std::lower_bound(alphabet.begin(), alphabet.end(), *other), *other);
   else
     add_spare(alphabet);
+  if (!hits[0] && (followed.empty() || followed[0] != 0)) return {};
   PathSearch found = explore(
-      automata, alphabet,
-      [&](const std::vector<bool>& here) {
-        for (std::size_t i = 0; i < followed.size(); ++i) hits[followed[i]] = here[i];
+      here, alphabet,
+      [&](const std::vector<bool>& some) {
+        for (std::size_t i = 0; i < followed.size(); ++i) hits[followed[i]] = some[i];
         return accept(hits);
       },
-      state_limit);
+      state_limit, !hits[0]);
   if (!found.witness) return found;
   std::string path;
   for (const std::string& name : names) path += "/" + name;

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
-#include "compiler/model/path_pattern.hpp"
+#include <random>
+
+#include "compiler/model/path_search.hpp"
 
 namespace agp::model {
 namespace {
@@ -90,6 +92,41 @@ TEST(FindPath, StateLimitIsNotSilence) {
       list, [](const std::vector<bool>&) { return false; }, 100);
   EXPECT_FALSE(found.witness);
   EXPECT_TRUE(found.exhausted);
+}
+
+/// Beneath a directory only what is left of the patterns there is followed: the answer is that of all of them.
+TEST(FindPath, BeneathADirectoryAsEverywhere) {
+  constexpr std::string_view parts[] = {"**", "*", "?", "a", "b", "c", "a*", "*a", "?b", "ab"};
+  std::mt19937 random(3);
+  const auto draw = [&](bool literal) {
+    std::string out;
+    for (std::size_t n = random() % 4 + (literal ? 0 : 1); n-- > 0;)
+      out += "/" + std::string(literal ? parts[3 + random() % 3] : parts[random() % std::size(parts)]);
+    return out;
+  };
+  int found = 0, nothing = 0;
+  for (int n = 0; n < 3000; ++n) {
+    const std::string directory = draw(true);
+    std::vector<PathPattern> patterns = {glob(directory + draw(false))};
+    while (patterns.size() < 2 + n % 4u) patterns.push_back(glob(random() % 2 ? directory + draw(false) : draw(false)));
+    std::vector<const PathPattern*> list;
+    for (const PathPattern& p : patterns) list.push_back(&p);
+    const std::size_t wanted = random();  // any function of what matches
+    const auto accept = [&](const std::vector<bool>& hits) {
+      std::size_t bits = 0;
+      for (std::size_t i = 1; i < hits.size(); ++i) bits = bits * 2 + hits[i];
+      return hits[0] && (wanted >> bits & 1) != 0 && (wanted >> (bits + 16) & 1) != 0;
+    };
+    bool as_list[8] = {};
+    for (bool& one : as_list) one = random() % 3 == 0;
+    const auto everywhere = find_path(list, accept, 200000, {as_list, list.size()});
+    const auto beneath =
+        find_path_beneath(directory.empty() ? "/" : directory, list, accept, 200000, {as_list, list.size()});
+    ASSERT_EQ(everywhere.witness, beneath.witness) << n << ": " << patterns[0].text << " in " << directory;
+    (everywhere.witness ? found : nothing) += 1;
+  }
+  EXPECT_GT(found, 500);
+  EXPECT_GT(nothing, 500);
 }
 
 TEST(Canonical, Paths) {
