@@ -136,12 +136,12 @@ class ContainerCheck {
       if (decided.decision != Decision::Allow && !(value.empty() && derived(fmt::format("env \"{}\"", name))))
         differs(excess_, model::to_string(action), "set", at, std::move(decided));
     }
-    for (const auto& [name, value] : policy_.env_set) {
+    for (const auto& set : policy_.env_set) {
       const auto& have = container_.environment;
       // Of two entries with one name the C library sees the first and a shell the last.
-      const auto times = std::count_if(have.begin(), have.end(), [&](const auto& e) { return e.first == name; });
+      const auto times = std::count_if(have.begin(), have.end(), [&](const auto& e) { return e.first == set.first; });
       if (times != 1)
-        differs(loss_, model::to_string(model::Action{model::EnvAction{name}}),
+        differs(loss_, model::to_string(model::Action{model::EnvAction{set.first}}),
                 times == 0 ? "not set" : "set more than once", "", {Decision::Allow, {}, ""});
     }
   }

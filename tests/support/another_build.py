@@ -15,17 +15,19 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SECONDS = 300  # of fuzzing
 
 
-def built(folder, *targets):
+def built(folder, *targets, options=()):
     subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DAGP_TESTS=ON", "-DAGP_FUZZ=ON",
-                    "-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++"], check=True, stdout=subprocess.DEVNULL)
+                    "-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++", *options], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["ninja", "-C", folder, "--quiet", *targets], check=True)
 
 
 def fuzz(folder):
+    edges = folder / "edges"  # a build without the sanitizers' branches
     built(folder, "agp_fuzz_front_end")
-    target = next(folder.rglob("agp_fuzz_front_end"))
-    words = [sys.executable, "-B", ROOT / "tests/fuzz/run.py", target, folder / "corpus", "--seconds", str(SECONDS),
-             "--seed", os.environ.get("AGP_SEED", "1")]
+    built(edges, "agp_fuzz_front_end", options=["-DAGP_FUZZ_EDGES=ON"])
+    target = "tests/fuzz/agp_fuzz_front_end"
+    words = [sys.executable, "-B", ROOT / "tests/fuzz/run.py", folder / target, folder / "corpus", "--seconds", str(SECONDS),
+             "--seed", os.environ.get("AGP_SEED", "1"), "--edges", edges / target]
     return subprocess.run(words).returncode
 
 
