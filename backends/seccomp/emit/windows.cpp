@@ -108,11 +108,13 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
     const auto p = static_cast<std::size_t>(std::countr_zero(rest));
     // Where it joins nothing and is rare, two splits are as good.
     const auto below = std::bit_floor(left & ((1u << p) - 1)), above = left >> (p + 1) << (p + 1);
-    if (piece[std::countr_zero(below)].outcome != piece[std::countr_zero(above)].outcome && piece[p].weight <= weight / 3)
+    if (piece[std::countr_zero(below)].outcome != piece[std::countr_zero(above)].outcome &&
+        piece[p].weight <= weight / 3)
       continue;
     offer(solved(first, left & ~(1u << p)).cost, Choice::Kind::Equal, p);
   }
-  const std::uint32_t differ = pieces_[first].first ^ pieces_[first + static_cast<std::size_t>(std::bit_width(left)) - 1].last;
+  const std::uint32_t differ =
+      pieces_[first].first ^ pieces_[first + static_cast<std::size_t>(std::bit_width(left)) - 1].last;
   if (inner != 0 && (left & ~piece->narrow) == 0 && differ >> low_bits == 0) {
     std::uint64_t parting = narrow_masks, any_some = 0, any_none = 0;
     for (unsigned rest = left; rest != 0; rest &= rest - 1) {
