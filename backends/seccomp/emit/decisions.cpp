@@ -80,8 +80,7 @@ class Decider {
       if (!body || policy_.rules[i].expired) continue;
       for (const auto& p : body->patterns) add({i, &p.pattern, false, Mention::none});
       for (const auto& p : body->except)  // of nothing where no pattern is about the call
-        if (const auto it = by_name_.find(p.pattern.name);
-            it != by_name_.end() && mentions_[it->second.last].rule == i)
+        if (const auto it = by_name_.find(p.pattern.name); it != by_name_.end() && mentions_[it->second.last].rule == i)
           add({i, &p.pattern, true, Mention::none});
     }
   }

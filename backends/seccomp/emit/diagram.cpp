@@ -69,10 +69,7 @@ Diagram::Ref Diagram::member(const View& view, const std::vector<std::uint32_t>&
   return make(view, std::move(edges));
 }
 
-Diagram::Ref Diagram::choose(Ref condition, Ref then, Ref otherwise) {
-  if (condition == yes || then == otherwise) return then;
-  if (condition == no) return otherwise;
-  if (then == yes && otherwise == no) return condition;
+Diagram::Ref Diagram::choose_by_word(Ref condition, Ref then, Ref otherwise) {
   if (exhausted_) return no;
   const Key key{condition, then, otherwise};
   if (const auto it = chosen_.find(key); it != chosen_.end()) return it->second;

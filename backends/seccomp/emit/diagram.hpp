@@ -53,7 +53,12 @@ class Diagram {
   /// `view` is one of the values: ascending, without duplicates, none with a bit outside the mask.
   Ref member(const View& view, const std::vector<std::uint32_t>& values);
   /// `condition` (leaves 0 and 1) ? then : otherwise.
-  Ref choose(Ref condition, Ref then, Ref otherwise);
+  Ref choose(Ref condition, Ref then, Ref otherwise) {
+    if (condition == yes || then == otherwise) return then;
+    if (condition == no) return otherwise;
+    if (then == yes && otherwise == no) return condition;
+    return choose_by_word(condition, then, otherwise);
+  }
   Ref both(Ref a, Ref b) { return choose(a, b, no); }
   Ref either(Ref a, Ref b) { return choose(a, yes, b); }
   Ref negate(Ref a) { return choose(a, no, yes); }
@@ -63,6 +68,8 @@ class Diagram {
   static constexpr std::size_t node_limit = 200'000;
 
  private:
+  Ref choose_by_word(Ref condition, Ref then, Ref otherwise);
+
   struct Key {
     Ref a, b, c;
     friend bool operator==(const Key&, const Key&) = default;

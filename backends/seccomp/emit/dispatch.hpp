@@ -13,7 +13,7 @@ namespace agp::backends::seccomp {
 struct NumberRange {
   std::uint32_t first = 0, last = 0;
   Diagram::Ref to = Diagram::no;
-  std::uint64_t weight = 0;                ///< how often its numbers are expected
+  std::uint64_t weight = 0;                    ///< how often its numbers are expected
   std::span<const CallDecision* const> calls;  ///< with a number in it, of Section::calls
 };
 

@@ -77,13 +77,20 @@ std::vector<MapEntry> source_map(const Program& program, const model::Policy& po
       runs.push_back({rule, at, at});
       latest[rule] = runs.size();
     }
-  std::stable_sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.rule < b.rule; });
+  // By rule, those of each in their order.
+  std::vector<std::size_t> place(policy.rules.size() + 1, 0);
+  for (const Run& r : runs) ++place[r.rule + 1];
+  for (std::size_t i = 1; i < place.size(); ++i) place[i] += place[i - 1];
+  std::vector<const Run*> sorted(runs.size());
+  for (const Run& r : runs) sorted[place[r.rule]++] = &r;
   std::vector<MapEntry> out;
   out.reserve(runs.size());
-  for (const auto& [rule, first, last] : runs)
+  for (const Run* r : sorted) {
+    const auto& [rule, first, last] = *r;
     out.push_back({policy.rules[rule].id, path,
                    first == last ? fmt::format(FMT_COMPILE("insn {}"), first)
                                  : fmt::format(FMT_COMPILE("insn {}-{}"), first, last)});
+  }
   return out;
 }
 

@@ -39,8 +39,7 @@ enum class Layout {
 
 class Builder {
  public:
-  Builder(const Decisions& decisions, std::vector<Section> sections)
-      : in_(decisions), sections_(std::move(sections)) {}
+  Builder(const Decisions& decisions, std::vector<Section> sections) : in_(decisions), sections_(std::move(sections)) {}
 
   Program run() {
     owners();
@@ -260,8 +259,7 @@ class Builder {
 
   /// Code falls through to what was written last.
   void require_next(Label label) {
-    if (label + 1 != asm_.size())
-      asm_.plain(format::ja, static_cast<std::uint32_t>(asm_.size() - label - 1), note(""));
+    if (label + 1 != asm_.size()) asm_.plain(format::ja, static_cast<std::uint32_t>(asm_.size() - label - 1), note(""));
   }
 
   /// A note without rules.
@@ -345,7 +343,7 @@ class Builder {
   std::unordered_map<Ref, Node> nodes_;
   std::map<std::uint32_t, std::uint32_t> answers_;  ///< notes of returns, by word
   Sharing sharing_;
-  std::vector<Run> runs_;                   ///< of numbers, as the trees lead to them
+  std::vector<Run> runs_;  ///< of numbers, as the trees lead to them
   std::vector<Asked> asked_;
   std::vector<std::uint32_t> plain_;  ///< notes without rules
 };

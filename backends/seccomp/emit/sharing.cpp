@@ -60,8 +60,8 @@ std::optional<Sharing::Joined> Sharing::join(const Test& test, Assembler::Label 
 }
 
 void Sharing::add(Assembler::Label at, const Test& test) {
-  groups_.push_back({at, test.yes, test.no, false, test.to_yes.bits, test.to_no.bits, test.to_yes.runs,
-                     test.to_no.runs, {}, none});
+  groups_.push_back(
+      {at, test.yes, test.no, false, test.to_yes.bits, test.to_no.bits, test.to_yes.runs, test.to_no.runs, {}, none});
   const std::size_t here = groups_.size() - 1;
   const auto [it, fresh] = latest_.try_emplace(places(test), here);
   if (!fresh) groups_[here].before = std::exchange(it->second, here);

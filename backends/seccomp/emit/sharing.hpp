@@ -37,7 +37,8 @@ class Sharing {
     std::uint32_t mask = 0;  ///< as few bits as it takes
     bool turned = false;     ///< its two targets change places
   };
-  /// Looks among the tests from the label `oldest` on, the latest first. What it finds serves these values from then on.
+  /// Looks among the tests from the label `oldest` on, the latest first. What it finds serves these values from then
+  /// on.
   std::optional<Joined> join(const Test& test, Assembler::Label oldest);
   /// The test was written, later than those before.
   void add(Assembler::Label at, const Test& test);

@@ -33,28 +33,23 @@ struct Part {
   Tree tree;
 };
 
-/// How many pieces reach each test.
-std::vector<std::size_t> reached(const Tree& tree, std::span<const Piece> pieces) {
-  std::vector<std::size_t> out(tree.tests.size(), 0);
-  for (const Piece& p : pieces)
-    for (int at = tree.root; at >= 0;) {
-      const Test& t = tree.tests[static_cast<std::size_t>(at)];
-      ++out[static_cast<std::size_t>(at)];
-      at = holds(t, p.first) ? t.yes : t.no;
+/// By piece: how many tests of a way it passes.
+std::vector<std::size_t> passed(const Tree& tree, const std::vector<int>& way, std::span<const Piece> pieces) {
+  std::vector<std::size_t> out(pieces.size(), 1);
+  for (std::size_t p = 0; p < pieces.size(); ++p)
+    for (; out[p] < way.size(); ++out[p]) {
+      const Test& t = tree.tests[static_cast<std::size_t>(way[out[p] - 1])];
+      if ((holds(t, pieces[p].first) ? t.yes : t.no) != way[out[p]]) break;
     }
   return out;
 }
 
-/// The pieces that reach a test, as a list without holes: what tests before it have taken out may go to either side.
-Part part_of(const Tree& tree, std::span<const Piece> pieces, int test) {
+/// The pieces that pass a test after `above` others, as a list without holes: what tests before it have taken out may
+/// go to either side.
+Part part_of(std::span<const Piece> pieces, const std::vector<std::size_t>& pass, std::size_t above) {
   Part out;
   for (std::size_t p = 0; p < pieces.size(); ++p) {
-    int at = tree.root;
-    while (at >= 0 && at != test) {
-      const Test& t = tree.tests[static_cast<std::size_t>(at)];
-      at = holds(t, pieces[p].first) ? t.yes : t.no;
-    }
-    if (at != test) continue;
+    if (pass[p] <= above) continue;
     if (!out.pieces.empty() && out.pieces.back().outcome == pieces[p].outcome) {
       out.pieces.back().last = pieces[p].last;
       out.pieces.back().weight += pieces[p].weight;
@@ -129,12 +124,13 @@ Tree shortened(Tree tree, std::span<const Piece> pieces, std::uint32_t outcome, 
   for (std::size_t round = 0; round < pieces.size(); ++round) {
     const std::vector<int> way = longest_way(tree, pieces, outcome);
     if (way.size() <= most) break;
-    const std::vector<std::size_t> count = reached(tree, pieces);
+    const std::vector<std::size_t> pass = passed(tree, way, pieces);
     bool better = false;
     for (std::size_t above = most; !better && above-- > 0;) {
       const std::size_t room = most - above;
-      if (room < 20 && count[static_cast<std::size_t>(way[above])] > std::size_t{1} << room) continue;
-      Part part = part_of(tree, pieces, way[above]);
+      const auto count = std::count_if(pass.begin(), pass.end(), [above](std::size_t n) { return n > above; });
+      if (room < 20 && static_cast<std::size_t>(count) > std::size_t{1} << room) continue;
+      Part part = part_of(pieces, pass, above);
       better = planned(part, outcome, room);
       if (better) tree = Splice(tree, way[above], part).run();
     }

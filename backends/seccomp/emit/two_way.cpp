@@ -186,7 +186,8 @@ class Planner {
       if (k >= until) continue;
       const Cost* below = &costs_[at(i, k, left)];
       const Cost* above = &costs_[at(k + 1, j, holes - left)];
-      for (; k < until; ++k, below += column, ++above) least = std::min(least, std::uint64_t{*below + *above} << 32 | k);
+      for (; k < until; ++k, below += column, ++above)
+        least = std::min(least, std::uint64_t{*below + *above} << 32 | k);
     }
     if (least >> 32 < best.cost)
       best = {static_cast<Cost>(least >> 32), {Choice::Kind::Split, static_cast<std::uint16_t>(least)}};
@@ -286,8 +287,7 @@ class Planner {
 };
 
 /// Cuts a long list where the weights on both sides are nearest to each other; single pieces weigh something too.
-int cut(std::span<const Piece> pieces, std::span<const Cost> weights, Cost instruction, Tree& out,
-        std::size_t base) {
+int cut(std::span<const Piece> pieces, std::span<const Cost> weights, Cost instruction, Tree& out, std::size_t base) {
   if (pieces.size() <= exact_pieces)
     return Planner(pieces, {weights.begin(), weights.end()}, instruction, out, base).root();
   constexpr Cost light = whole >> 14;

@@ -36,15 +36,17 @@ std::vector<Windows::Solution>& Windows::kept() {
 }
 
 Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights, Cost instruction)
-    : pieces_(pieces), weights_(weights), instruction_(instruction), known_(kept()) {
+    : pieces_(pieces), instruction_(instruction), known_(kept()) {
   known_.assign(pieces.size() << (window - 1), {unknown, {}});
-  bits_.resize(pieces.size() + 1);
+  by_piece_.resize(pieces.size() + 1);
   for (std::size_t i = pieces.size(); i-- > 0;) {
     const Piece& p = pieces[i];
-    Bits& b = bits_[i];
+    Known& b = by_piece_[i];
     const bool narrow = p.last - p.first < few_values;
-    b.single = static_cast<std::uint8_t>(bits_[i + 1].single << 1 | (p.first == p.last ? 1 : 0));
-    b.narrow = static_cast<std::uint8_t>(bits_[i + 1].narrow << 1 | (narrow ? 1 : 0));
+    b.single = static_cast<std::uint8_t>(by_piece_[i + 1].single << 1 | (p.first == p.last ? 1 : 0));
+    b.narrow = static_cast<std::uint8_t>(by_piece_[i + 1].narrow << 1 | (narrow ? 1 : 0));
+    b.outcome = p.outcome;
+    b.weight = weights[i];
     const std::uint32_t differ = p.first ^ p.last,
                         vary = differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ);
     b.some = masks_with[p.first & ~vary & low_values];
@@ -61,9 +63,7 @@ unsigned Windows::with(const Few& f, std::uint32_t mask) const {
 }
 
 Windows::Solution Windows::solve(std::size_t first, unsigned left) {
-  const Piece* piece = &pieces_[first];
-  const Cost* of = &weights_[first];
-  const Bits* bits = &bits_[first];
+  const Known* const piece = &by_piece_[first];
   Cost weight = 0;
   unsigned goes_on = 0;  // pieces with the outcome of the one before
   // Masks of which every value of one outcome has a bit, and those of which none has; and of the other outcomes.
@@ -74,14 +74,14 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
   for (unsigned rest = left; rest != 0; rest &= rest - 1) {
     const auto p = static_cast<unsigned>(std::countr_zero(rest));
     const std::uint32_t o = piece[p].outcome;
-    weight += of[p];
+    weight += piece[p].weight;
     goes_on |= (o == before ? 1u : 0u) << p;
     before = o;
     const bool differs = o != one;
     other = differs && other == one ? o : other;
     third |= differs && other != o;
-    some[differs] &= bits[p].some;
-    none[differs] &= bits[p].none;
+    some[differs] &= piece[p].some;
+    none[differs] &= piece[p].none;
   }
   if (goes_on == left) return {0, {}};
   if (const std::uint64_t masks = (some[0] & none[1]) | (none[0] & some[1]);
@@ -92,7 +92,7 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
   unsigned splits = left & ~goes_on;
   for (unsigned rest = goes_on & ~1u; rest != 0; rest &= rest - 1) {
     const int s = std::countr_zero(rest), previous = std::bit_width(left & ((rest & (~rest + 1)) - 1)) - 1;
-    if (of[previous] > weight / 3 || of[s] > weight / 3) splits |= 1u << s;
+    if (piece[previous].weight > weight / 3 || piece[s].weight > weight / 3) splits |= 1u << s;
   }
   // The least cost, and of equal ones the first choice: one number, so that no branch depends on which it is.
   std::uint64_t best = ~std::uint64_t{0};
@@ -104,22 +104,24 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
     offer(solved(first, left & ((1u << s) - 1)).cost + solved(first + s, left >> s).cost, Choice::Kind::Split, s);
   }
   const unsigned inner = left & ~1u & ~std::bit_floor(left);
-  for (unsigned rest = inner & bits->single; rest != 0; rest &= rest - 1) {  // at an end it is a split
+  for (unsigned rest = inner & piece->single; rest != 0; rest &= rest - 1) {  // at an end it is a split
     const auto p = static_cast<std::size_t>(std::countr_zero(rest));
     // Where it joins nothing and is rare, two splits are as good.
     const auto below = std::bit_floor(left & ((1u << p) - 1)), above = left >> (p + 1) << (p + 1);
-    if (piece[std::countr_zero(below)].outcome != piece[std::countr_zero(above)].outcome && of[p] <= weight / 3)
+    if (piece[std::countr_zero(below)].outcome != piece[std::countr_zero(above)].outcome &&
+        piece[p].weight <= weight / 3)
       continue;
     offer(solved(first, left & ~(1u << p)).cost, Choice::Kind::Equal, p);
   }
-  const std::uint32_t differ = piece->first ^ piece[std::bit_width(left) - 1].last;
-  if (inner != 0 && (left & ~bits->narrow) == 0 && differ >> low_bits == 0) {
+  const std::uint32_t differ =
+      pieces_[first].first ^ pieces_[first + static_cast<std::size_t>(std::bit_width(left)) - 1].last;
+  if (inner != 0 && (left & ~piece->narrow) == 0 && differ >> low_bits == 0) {
     std::uint64_t parting = narrow_masks, any_some = 0, any_none = 0;
     for (unsigned rest = left; rest != 0; rest &= rest - 1) {
       const int p = std::countr_zero(rest);
-      parting &= bits[p].some | bits[p].none;
-      any_some |= bits[p].some;
-      any_none |= bits[p].none;
+      parting &= piece[p].some | piece[p].none;
+      any_some |= piece[p].some;
+      any_none |= piece[p].none;
     }
     for (parting &= any_some & any_none; parting != 0; parting &= parting - 1) {
       const auto mask = static_cast<std::uint32_t>(std::countr_zero(parting));

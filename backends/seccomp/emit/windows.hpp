@@ -59,14 +59,15 @@ class Windows {
   Solution solve(std::size_t first, unsigned left);
 
   std::span<const Piece> pieces_;
-  const std::vector<Cost>& weights_;
   Cost instruction_;
   std::vector<Solution>& known_;
-  struct Bits {
-    std::uint64_t some = 0, none = 0;     ///< masks: those with a bit that every value has, those no value has a bit of
+  struct Known {
+    std::uint64_t some = 0, none = 0;  ///< masks, as bits: those with a bit that every value has, that no value has
+    std::uint32_t outcome = 0;
+    Cost weight = 0;
     std::uint8_t single = 0, narrow = 0;  ///< of the pieces from this one on: those of one value, of few
   };
-  std::vector<Bits> bits_;  ///< by piece
+  std::vector<Known> by_piece_;
 };
 
 }  // namespace agp::backends::seccomp

@@ -114,8 +114,10 @@ void zipf(const Policy& policy, double exponent, std::size_t used) {
     worst = std::max(worst, m.instructions());
     sum += m.instructions();
   }
-  fmt::print("{:<13}{} orders of {} calls, 1/k^{}: instructions a call {:.3f} of the optimum, at worst {:.3f}; tests {:.3f} at worst\n",
-             policy.name, orders, std::min(used, calls.size()), exponent, sum / orders, worst, worst_tests);
+  fmt::print(
+      "{:<13}{} orders of {} calls, 1/k^{}: instructions a call {:.3f} of the optimum, at worst {:.3f}; tests {:.3f} "
+      "at worst\n",
+      policy.name, orders, std::min(used, calls.size()), exponent, sum / orders, worst, worst_tests);
 }
 
 }  // namespace
@@ -133,8 +135,8 @@ int main(int argc, char** argv) {
       for (const std::size_t used : {std::size_t{20}, std::size_t{400}}) zipf(*policy, exponent, used);
     for (int i = 1; i < argc; ++i) {
       const Means m = means(*policy, read_counts(argv[i]));
-      fmt::print("{:<13}{}: {:.2f} instructions a call, {:.3f} of the optimum; tests {:.3f}\n", name, argv[i], 4 + m.ours,
-                 m.instructions(), m.tests());
+      fmt::print("{:<13}{}: {:.2f} instructions a call, {:.3f} of the optimum; tests {:.3f}\n", name, argv[i],
+                 4 + m.ours, m.instructions(), m.tests());
     }
   }
 }

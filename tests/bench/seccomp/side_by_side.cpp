@@ -11,6 +11,7 @@
 
 #include "backends/seccomp/backend.hpp"
 #include "backends/seccomp/emit/decisions.hpp"
+#include "backends/seccomp/emit/dispatch.hpp"
 #include "backends/seccomp/emit/emit.hpp"
 #include "backends/seccomp/emit/program.hpp"
 #include "compiler/linux/syscalls.hpp"
@@ -111,13 +112,48 @@ void proofs(const Policy& policy, const model::Policy& model, const model::Targe
     const linux::Arch arch = *linux::find_arch(name);
     if (arch == linux::Arch::x32) continue;  // in no bitmap
     for (const Line& line : policy.lines)
-      if (const auto* call = linux::find_syscall(arch, line.call); call != nullptr && line.allow && line.tests.empty()) {
+      if (const auto* call = linux::find_syscall(arch, line.call);
+          call != nullptr && line.allow && line.tests.empty()) {
         ++always;
         uncached += !test::constant_allow(program, linux::audit_arch(arch), call->number);
       }
   }
-  fmt::print("{:<13}{} of {} obligations proved; {} of {} calls that always run are not cacheable\n", policy.name, proved,
-             obligations, uncached, always);
+  fmt::print("{:<13}{} of {} obligations proved; {} of {} calls that always run are not cacheable\n", policy.name,
+             proved, obligations, uncached, always);
+}
+
+/// How few `<` and `==` tests can tell the outcomes of x86_64's numbers apart, in a tree or sharing whatever they like:
+/// between two numbers with different outcomes that no equality takes out stands a `<` of its own. Each range is kept
+/// or, where it is one number, taken out.
+std::size_t fewest_compares(const backends::seccomp::Section& s) {
+  using Ref = backends::seccomp::Diagram::Ref;
+  std::map<Ref, std::size_t> best;  // by the outcome of the last kept range
+  for (std::size_t r = 0; r < s.ranges.size(); ++r) {
+    const auto& range = s.ranges[r];
+    std::map<Ref, std::size_t> next;
+    const auto offer = [&](Ref last, std::size_t tests) {
+      const auto it = next.try_emplace(last, tests).first;
+      it->second = std::min(it->second, tests);
+    };
+    if (r == 0) offer(range.to, 0);
+    for (const auto& [last, tests] : best) {
+      offer(range.to, tests + (last == range.to ? 0 : 1));
+      if (range.first == range.last) offer(last, tests + 1);
+    }
+    best = std::move(next);
+  }
+  std::size_t out = ~std::size_t{0};
+  for (const auto& [last, tests] : best) out = std::min(out, tests);
+  return out;
+}
+
+void bound(const std::string& name, const model::Policy& model, const model::Target& target) {
+  const auto decisions = backends::seccomp::decide_calls(model, target, {}, backends::seccomp::WordChoice::Cheapest);
+  const auto sections = backends::seccomp::sections(decisions, backends::seccomp::Weights(target));
+  fmt::print(
+      "{:<13}{} `<` and `==` tests at least tell x86_64's numbers apart; the tree has {} tests, before they are "
+      "joined\n",
+      name, fewest_compares(sections.front()), sections.front().tree.tests.size());
 }
 
 bool compare(const std::string& name, const std::map<std::string, std::uint64_t>& others) {
@@ -152,6 +188,7 @@ bool compare(const std::string& name, const std::map<std::string, std::uint64_t>
   }
   target.syscall_counts = {};
   profile(name, model, target);
+  bound(name, model, target);
   for (const test::Bpf& ours : {by_default, own_default(*policy, model, target)})
     for (const test::Bpf& theirs : peers) {
       const Answers a = compare_answers(*policy, ours, theirs);
