@@ -35,21 +35,18 @@ struct Need {
 
 class Blocks {
  public:
-  Blocks(const Policy& policy, const Target& target, diagnostics::Sink& sink, SpaceLimits limits)
-      : policy_(policy), target_(target), sink_(sink), limits_(limits) {
-    std::vector<const Rule*> rules;
-    for (std::uint32_t r = 0; r < policy.rules.size(); ++r)
-      if (std::holds_alternative<SyscallBody>(policy.rules[r].body)) {
-        rules.push_back(&policy.rules[r]);
-        if (!written_ && !policy.rules[r].implied && policy.rules[r].module.empty()) written_ = &policy.rules[r];
-      }
-    calls_.emplace(std::move(rules), limits);
-    for (std::size_t c = 0; c < calls_->size(); ++c) {
+  Blocks(const Policy& policy, const Space& space, const Target& target, diagnostics::Sink& sink, SpaceLimits limits)
+      : policy_(policy), space_(space), target_(target), sink_(sink), limits_(limits) {
+    for (const Rule& rule : policy.rules)
+      if (std::holds_alternative<SyscallBody>(rule.body) && !written_ && !rule.implied && rule.module.empty())
+        written_ = &rule;
+    for (std::size_t c = 0; c < space.size(); ++c) {
+      if (space.sort(c) != Sort::Syscall) continue;
       bool deny = false, grant = false;
-      calls_->each_rule(c, [&](std::uint32_t r, bool matches) {
-        if (matches) (calls_->rule(r).effect == Effect::Deny ? deny : grant) = true;
+      space.each_rule(c, [&](std::uint32_t r, bool matches) {
+        if (matches) (space.rule(r).effect == Effect::Deny ? deny : grant) = true;
       });
-      if (grant && !deny) permitted_.insert(std::get<SyscallAction>(calls_->witness(c)).name);
+      if (grant && !deny) permitted_.insert(std::get<SyscallAction>(space.witness(c)).name);
     }
   }
 
@@ -57,7 +54,8 @@ class Blocks {
     mounts();
     tmpfs();
     command();
-    for (const auto& [sort, why] : calls_->undecided()) {
+    for (const auto& [sort, why] : space_.undecided()) {
+      if (sort != Sort::Syscall) continue;
       sink_
           .emit(kind::undecided_check, policy_.name_span,
                 fmt::format("whether the system calls of `{}` serve its other rules is not decided: {}", policy_.name,
@@ -355,7 +353,8 @@ class Blocks {
       }
       if (rules.empty()) continue;
       rules.push_back(&asked);
-      denied(need, Space(rules, limits_));
+      const std::size_t question = rules.size() - 1;
+      denied(need, Space(std::move(rules), limits_, question));
     }
   }
 
@@ -389,10 +388,10 @@ class Blocks {
   }
 
   const Policy& policy_;
+  const Space& space_;
   const Target& target_;
   diagnostics::Sink& sink_;
   SpaceLimits limits_;
-  std::optional<Space> calls_;
   std::set<std::string> permitted_;
   std::map<std::pair<linux::Act, bool>, std::optional<Need>> unmet_;
   const Rule* written_ = nullptr;
@@ -400,8 +399,9 @@ class Blocks {
 
 }  // namespace
 
-bool find_block_conflicts(const Policy& policy, const Target& target, diagnostics::Sink& sink, SpaceLimits limits) {
-  return Blocks(policy, target, sink, limits).run();
+bool find_block_conflicts(const Policy& policy, const Space& space, const Target& target, diagnostics::Sink& sink,
+                          SpaceLimits limits) {
+  return Blocks(policy, space, target, sink, limits).run();
 }
 
 }  // namespace agp::analysis

@@ -327,7 +327,9 @@ class Conflicts {
     constexpr std::size_t most = 99;  // beyond that nobody counts
     std::set<std::uint32_t> grants;
     std::uint32_t witness = ~0u;
+    bool whole = true;
     for (const std::uint32_t c : units_.cells(u)) {
+      whole = whole && space_.whole(c);
       if (grants.size() > most || !matched_in(c, u)) continue;
       for (const Effect e : {Effect::Allow, Effect::Ask})
         for (const std::uint32_t g : matching_.of(c, e)) {
@@ -343,7 +345,8 @@ class Conflicts {
                          fmt::format("`{}` takes a part of {}, and reaches beyond it", text(u),
                                      grants.size() == 1     ? fmt::format("`{}`", text(*grants.begin()))
                                      : grants.size() > most ? fmt::format("more than {} grants", most)
-                                                            : fmt::format("{} grants", grants.size())));
+                                     : whole                ? fmt::format("{} grants", grants.size())
+                                                            : fmt::format("at least {} grants", grants.size())));
     d.about(policy_.name).witnessed(space_.witness_text(witness));
     std::size_t shown = 0;
     for (const std::uint32_t g : grants)

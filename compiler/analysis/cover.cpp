@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <queue>
 #include <unordered_map>
+#include <unordered_set>
 
 // Minimum hitting set: lists that contain another list say nothing; then depth first over the elements of a shortest
 // open list, bounded by the best found, which at first is the greedy choice. Each step is bounded by the size of what
@@ -78,6 +79,18 @@ List greedy(const std::vector<List>& lists) {
   return chosen;
 }
 
+/// How many elements are needed at least: one for each list that shares none with those counted before it.
+std::size_t at_least(const std::vector<List>& lists) {
+  std::unordered_set<std::uint32_t> taken;
+  std::size_t out = 0;
+  for (const List& list : lists) {
+    if (std::any_of(list.begin(), list.end(), [&](std::uint32_t e) { return taken.contains(e); })) continue;
+    taken.insert(list.begin(), list.end());
+    ++out;
+  }
+  return out;
+}
+
 struct Search {
   const std::vector<List>& lists;
   List best;
@@ -107,7 +120,7 @@ std::vector<std::uint32_t> smallest_cover(std::vector<List> lists) {
   for (List& list : lists) std::sort(list.begin(), list.end());
   keep_minimal(lists);
   Search search{lists, greedy(lists), std::min<std::size_t>(20'000, work / entries(lists))};
-  if (search.best.size() > 1) {
+  if (search.best.size() > at_least(lists)) {
     List chosen;
     search.run(chosen);
   }

@@ -427,6 +427,7 @@ void others(const Policy& a, const Policy& b, std::vector<OtherChange>& out) {
 }  // namespace
 
 Difference difference(const Policy& before, const Policy& after, SpaceLimits limits) {
+  limits.call_work = ~std::size_t{0};  // a region is all of its cells
   Difference out = Differ(before, after, std::move(limits)).run();
   others(before, after, out.others);
   return out;

@@ -103,6 +103,17 @@ void Space::give_up(Sort sort, std::string why) {
   undecided_.emplace_back(sort, std::move(why));
 }
 
+void Space::back_to(const Mark& mark) {
+  shapes_.resize(mark.shapes);
+  begin_.resize(mark.shapes + 1);
+  owners_.resize(mark.owners);
+  calls_.resize(mark.calls);
+}
+
+bool Space::whole(std::size_t cell) const {
+  return shapes_[cell].sort != Sort::Syscall || calls_[shapes_[cell].index].whole;
+}
+
 bool Space::decided(Sort sort) const {
   return std::none_of(undecided_.begin(), undecided_.end(), [&](const auto& u) { return u.first == sort; });
 }

@@ -32,6 +32,9 @@ struct PatternRef {
 struct SpaceLimits {
   std::size_t work = 60'000'000;  ///< places where a pattern lies over a cell: 4 bytes each
   std::size_t states = 2'000'000;
+  /// Of the work, that for the cells of one system call; beyond it the call has its telling cells (telling.hpp).
+  /// Without a limit every call has all its cells.
+  std::size_t call_work = ~std::size_t{0};
   std::vector<linux::Arch> archs = {linux::Arch::x86_64};  ///< whose system calls are looked at: the target's
   std::set<std::string> whole_names;  ///< names whose cells all address rules take part in, not only what can refuse
 };
@@ -94,6 +97,8 @@ class Space {
     std::string name;                        ///< of a Name cell
   };
   const NetShape* net(std::size_t cell) const;
+  /// False: of a call that has telling cells alone. Their counts add up by decision, and none says how large it is.
+  bool whole(std::size_t cell) const;
 
  private:
   struct Shape {
@@ -107,6 +112,10 @@ class Space {
     linux::Arch arch = linux::Arch::x86_64;
     std::array<std::uint64_t, 6> arguments{};
     model::Count size;
+    bool whole = true;
+  };
+  struct Mark {
+    std::size_t shapes = 0, owners = 0, calls = 0;
   };
   friend class NetCutter;
   friend class CallCutter;
@@ -121,6 +130,8 @@ class Space {
   bool add(Sort sort, std::uint8_t detail, std::uint16_t plane, std::uint32_t index,
            std::span<const std::uint32_t> owners);
   void give_up(Sort sort, std::string why);
+  Mark mark() const { return {shapes_.size(), owners_.size(), calls_.size()}; }
+  void back_to(const Mark& mark);
 
   std::vector<const model::Rule*> rules_;
   SpaceLimits limits_;

@@ -32,6 +32,7 @@ std::string_view ansi(Style style) {
 void Row::put(std::size_t column, std::string_view text, Style style) {
   // The text is visible already: cut it into characters, give a wide one an empty second cell, and let a combining mark
   // join the cell before it.
+  if (text.size() > 16) cells_.reserve(column + text.size());  // character by character, doubling is cheaper
   for (std::size_t at = 0; at < text.size();) {
     std::size_t end = at + 1;
     while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;
@@ -54,6 +55,7 @@ std::string Row::text(bool color) const {
   std::size_t end = cells_.size();
   while (end > 0 && cells_[end - 1].shown == " ") --end;
   std::string out;
+  out.reserve(end + 1);
   Style current = Style::Plain;
   for (std::size_t i = 0; i < end; ++i) {
     const Style wanted = cells_[i].shown == " " ? Style::Plain : cells_[i].style;

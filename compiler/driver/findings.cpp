@@ -36,6 +36,7 @@ analysis::SpaceLimits space_limits(const Session& session) {
   analysis::SpaceLimits out;
   out.archs = sema_options(session).archs;
   out.work = session.project->config().max_work;
+  out.call_work = 100'000;
   return out;
 }
 
@@ -46,7 +47,7 @@ std::vector<analysis::CountRow> judge(Session& session, const model::Policy& pol
   const analysis::Space space(policy, limits);
   analysis::find_conflicts(policy, space, session.options.today, session.sink);
   if (const auto second = second_solver(session)) verify::redecide_cells(policy, space, *second, session.sink);
-  analysis::find_block_conflicts(policy, target, session.sink, limits);
+  analysis::find_block_conflicts(policy, space, target, session.sink, limits);
   std::vector<const model::Invariant*> invariants;
   for (const auto& list : {&own, &given})
     for (const model::Invariant& invariant : *list) invariants.push_back(&invariant);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "compiler/analysis/cover.hpp"
 #include "compiler/lint/paths.hpp"
@@ -129,20 +130,68 @@ std::size_t Reach::ask(const std::vector<Rule>& rules, Verbs verbs) {
   return questions_++;
 }
 
-std::size_t Reach::ask_rooted(const std::vector<Rule>& rules, Verbs verbs) {
-  // the directories that granting patterns spell out, up to their first `**`
-  std::map<std::string, std::vector<PathComponent>> roots;
-  for (const Rule* rule : policy_rules_) {
-    if (rule->effect == Effect::Deny) continue;
-    for (const auto& p : std::get<FileBody>(rule->body).patterns) {
-      std::vector<PathComponent> prefix;
-      for (const PathComponent& c : p.pattern.components) {
-        roots.emplace(make_pattern(prefix).text, prefix);
-        if (c.any_depth) break;
-        prefix.push_back(c);
-      }
+namespace {
+
+/// The directories that granting patterns spell out, up to their first `**`, and how they go on from there. What no
+/// pattern goes on to need not be asked about.
+class Roots {
+ public:
+  explicit Roots(const std::vector<const Rule*>& rules) {
+    for (const Rule* rule : rules)
+      if (rule->effect != Effect::Deny)
+        for (const auto& p : std::get<FileBody>(rule->body).patterns) add(p.pattern.components);
+    for (auto& [text, root] : roots_) {  // a directory comes before what lies in it
+      if (root.components.empty()) continue;
+      const Root& above =
+          roots_.find(std::string_view(text).substr(0, std::max<std::size_t>(text.rfind('/'), 1)))->second;
+      root.open = root.open || above.open || !above.globs.empty();
     }
   }
+
+  /// Calls `visit(components)` for each directory beneath which the pattern behind `**` may meet a granting one.
+  template <class Visit>
+  void each(const PathPattern& floating, const Visit& visit) const {
+    const PathComponent* const next = floating.components.size() > 1 ? &floating.components[1] : nullptr;
+    for (const auto& [text, root] : roots_)
+      if (root.open || !next || !next->literal() || root.goes_on_to(next->literal_text())) visit(root.components);
+  }
+
+ private:
+  struct Root {
+    std::vector<PathComponent> components;
+    bool open = false;                 ///< some pattern may have any name here, by a wildcard here or above
+    std::set<std::string> names;       ///< with which patterns go on
+    std::vector<PathComponent> globs;  ///< the same, with wildcards
+    bool goes_on_to(const std::string& name) const {
+      return names.contains(name) || std::any_of(globs.begin(), globs.end(), [&](const PathComponent& glob) {
+               return PathPattern{{glob}, ""}.matches("/" + name);
+             });
+    }
+  };
+
+  void add(const std::vector<PathComponent>& components) {
+    std::vector<PathComponent> prefix;
+    for (const PathComponent& c : components) {
+      Root& root = roots_.try_emplace(make_pattern(prefix).text, Root{prefix, false, {}, {}}).first->second;
+      if (c.any_depth) {
+        root.open = true;
+        return;
+      }
+      if (c.literal())
+        root.names.insert(c.literal_text());
+      else
+        root.globs.push_back(c);
+      prefix.push_back(c);
+    }
+  }
+
+  std::map<std::string, Root, std::less<>> roots_;  ///< by text
+};
+
+}  // namespace
+
+std::size_t Reach::ask_rooted(const std::vector<Rule>& rules, Verbs verbs) {
+  const Roots roots(policy_rules_);
   const auto& mounts = context_.policy.run.mounts;
   for (const Rule& rule : rules) {
     Rule here = rule;
@@ -158,11 +207,10 @@ std::size_t Reach::ask_rooted(const std::vector<Rule>& rules, Verbs verbs) {
         paths_of(fixed.body).push_back(p);
         continue;
       }
-      for (const auto& [text, prefix] : roots) {
-        std::vector<PathComponent> at = prefix;
+      roots.each(p.pattern, [&](std::vector<PathComponent> at) {
         at.insert(at.end(), c.begin() + 1, c.end());
         file->patterns.push_back(bare(make_pattern(std::move(at))));
-      }
+      });
       for (std::size_t m = 0; m < mounts.size(); ++m) {
         if (!mounts[m].source) continue;
         Rule moved = here;

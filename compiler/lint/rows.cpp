@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "compiler/diagnostics/lint_kinds.hpp"
@@ -407,15 +408,15 @@ void find_reaches(Context& context) {
     std::size_t question;
   };
   std::vector<Asked> asked;
-  const ReachRow* last = nullptr;
+  std::map<std::pair<Sort, Verbs>, Reach*> shared;
   for (const ReachRow& row : reach_rows()) {
     if (context.off(*row.kind) || !concerns(context.policy, row)) continue;
-    const bool alone = row.rooted || !last || last->rooted || last->sort != row.sort || last->verbs != row.verbs;
-    if (alone) spaces.push_back(std::make_unique<Reach>(context, row.sort, row.verbs ? row.verbs : verbs_all));
-    last = &row;
-    if (spaces.back()->idle()) continue;
     const Verbs verbs = row.verbs ? row.verbs : verbs_all;
-    Reach& reach = *spaces.back();
+    Reach* own = nullptr;
+    Reach*& at = row.rooted ? own : shared[{row.sort, verbs}];
+    if (!at) at = spaces.emplace_back(std::make_unique<Reach>(context, row.sort, verbs)).get();
+    Reach& reach = *at;
+    if (reach.idle()) continue;
     asked.push_back(
         {&row, &reach, row.rooted ? reach.ask_rooted(guard(row.guard), verbs) : reach.ask(guard(row.guard), verbs)});
   }

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "compiler/model/path_automaton.hpp"
+#include "compiler/model/path_search.hpp"
 
 // The product of several patterns with the automaton of canonical paths is explored breadth first, one representative
 // for all characters that no pattern names, so the first witness found is a shortest one.
@@ -185,24 +186,26 @@ PathPattern path_subtree(std::string_view path) {
   return out;
 }
 
-PathSearch find_path(std::span<const PathPattern* const> patterns,
-                     const std::function<bool(const std::vector<bool>&)>& accept, std::size_t state_limit,
-                     std::span<const bool> as_list) {
-  std::vector<Automaton> automata;
-  std::vector<CodePoint> alphabet = {'/', '.'};
-  for (std::size_t i = 0; i < patterns.size(); ++i) {
-    automata.emplace_back(*patterns[i], !as_list.empty() && as_list[i]);
-    automata.back().alphabet(alphabet);
-  }
+namespace {
+
+using Accept = std::function<bool(const std::vector<bool>&)>;
+
+void sort_once(std::vector<CodePoint>& alphabet) {
   std::sort(alphabet.begin(), alphabet.end());
   alphabet.erase(std::unique(alphabet.begin(), alphabet.end()), alphabet.end());
-  // one readable character that no pattern names stands for all of them
+}
+
+/// One readable character that no pattern names stands for all of them.
+void add_spare(std::vector<CodePoint>& alphabet) {
   for (CodePoint c = 'x';; c = c == 'z' ? 'a' : c == 'w' ? 0x100 : c + 1)
     if (!std::binary_search(alphabet.begin(), alphabet.end(), c)) {
       alphabet.push_back(c);
-      break;
+      return;
     }
+}
 
+PathSearch explore(const std::vector<Automaton>& automata, const std::vector<CodePoint>& alphabet, const Accept& accept,
+                   std::size_t state_limit) {
   struct Product {
     std::vector<Automaton::Set> sets;
     Canon canon;
@@ -214,13 +217,13 @@ PathSearch find_path(std::span<const PathPattern* const> patterns,
   const auto key = [](const Product& p) {
     std::string k(1, static_cast<char>(p.canon));
     for (const auto& set : p.sets) {
-      for (const std::uint32_t s : set) k.append(reinterpret_cast<const char*>(&s), sizeof s);
+      k.append(reinterpret_cast<const char*>(set.data()), set.size() * sizeof set[0]);
       k.append(4, '\xff');
     }
     return k;
   };
   PathSearch result;
-  std::vector<bool> hits(patterns.size());
+  std::vector<bool> hits(automata.size());
   const auto visit = [&](Product p) -> bool {  // true: a witness was found
     if (!seen.emplace(key(p), states.size()).second) return false;
     for (std::size_t i = 0; i < automata.size(); ++i) hits[i] = automata[i].accepts(p.sets[i]);
@@ -246,11 +249,121 @@ PathSearch find_path(std::span<const PathPattern* const> patterns,
     for (const CodePoint c : alphabet) {
       Product next{{}, Canon::Root, at, c};
       if (!canon_step(states[at].canon, c, next.canon)) continue;
+      next.sets.reserve(automata.size());
       for (std::size_t i = 0; i < automata.size(); ++i) next.sets.push_back(automata[i].step(states[at].sets[i], c));
       if (visit(std::move(next))) return result;
     }
   }
   return result;
+}
+
+// ---- beneath a directory ----------------------------------------------------------------------------------------
+
+std::vector<std::string> names_of(std::string_view directory) {
+  std::vector<std::string> out;
+  if (directory.size() > 1)
+    while (!directory.empty()) out.emplace_back(take(directory));
+  return out;
+}
+
+/// What of a pattern lies at and beneath a directory, as if the directory were the root.
+struct Beneath {
+  enum class Is { Nothing, All, Pattern };
+  Is is = Is::Pattern;
+  PathPattern pattern;
+};
+
+Beneath beneath(const PathPattern& p, std::span<const std::string> names) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i == p.components.size()) return {Beneath::Is::Nothing, {}};
+    const PathComponent& c = p.components[i];
+    if (c.any_depth) return {Beneath::Is::All, {}};  // the last component: see `depth`
+    if (c.literal() ? c.literal_text() != names[i] : !PathPattern{{c}, ""}.matches("/" + names[i]))
+      return {Beneath::Is::Nothing, {}};
+  }
+  Beneath out;
+  out.pattern.components.assign(p.components.begin() + static_cast<std::ptrdiff_t>(names.size()), p.components.end());
+  return out;
+}
+
+/// How many of the names every pattern can be followed along: none passes a `**` that other components stand behind.
+std::size_t depth(std::span<const PathPattern* const> patterns, std::size_t most) {
+  for (const PathPattern* p : patterns)
+    for (std::size_t i = 0; i < most && i + 1 < p->components.size(); ++i)
+      if (p->components[i].any_depth) most = i;
+  return most;
+}
+
+void literals(const PathPattern& p, std::vector<CodePoint>& out) {
+  std::string text;
+  for (const PathComponent& c : p.components)
+    for (const auto& tokens : c.alternatives) {
+      text.clear();
+      for (const PathToken& t : tokens) {
+        if (t.kind == PathToken::Kind::Literal)
+          text += t.byte;
+        else
+          text += '/';  // ends what is one character
+      }
+      for (const CodePoint point : decode(text)) out.push_back(point);
+    }
+}
+
+}  // namespace
+
+PathSearch find_path(std::span<const PathPattern* const> patterns, const Accept& accept, std::size_t state_limit,
+                     std::span<const bool> as_list) {
+  std::vector<Automaton> automata;
+  std::vector<CodePoint> alphabet = {'/', '.'};
+  for (std::size_t i = 0; i < patterns.size(); ++i) {
+    automata.emplace_back(*patterns[i], !as_list.empty() && as_list[i]);
+    automata.back().alphabet(alphabet);
+  }
+  sort_once(alphabet);
+  add_spare(alphabet);
+  return explore(automata, alphabet, accept, state_limit);
+}
+
+PathSearch find_path_beneath(std::string_view directory, std::span<const PathPattern* const> patterns,
+                             const Accept& accept, std::size_t state_limit, std::span<const bool> as_list) {
+  std::vector<std::string> names = names_of(directory);
+  names.resize(depth(patterns, names.size()));
+  std::vector<Automaton> automata;
+  std::vector<std::size_t> followed;  // the patterns that have an automaton
+  std::vector<CodePoint> alphabet = {'/', '.'}, all = alphabet;
+  std::vector<bool> hits(patterns.size());
+  for (std::size_t i = 0; i < patterns.size(); ++i) {
+    literals(*patterns[i], all);
+    const Beneath left = beneath(*patterns[i], names);
+    hits[i] = left.is == Beneath::Is::All;
+    if (left.is != Beneath::Is::Pattern) continue;
+    automata.emplace_back(left.pattern, !as_list.empty() && as_list[i]);
+    automata.back().alphabet(alphabet);
+    followed.push_back(i);
+  }
+  sort_once(alphabet);
+  sort_once(all);
+  // of the characters that make no difference here, the first stands for all of them, as where all patterns are
+  // followed
+  const auto other = std::find_if(
+      all.begin(), all.end(), [&](CodePoint c) { return !std::binary_search(alphabet.begin(), alphabet.end(), c); });
+  if (other != all.end())
+    alphabet.insert(std::lower_bound(alphabet.begin(), alphabet.end(), *other), *other);
+  else
+    add_spare(alphabet);
+  PathSearch found = explore(
+      automata, alphabet,
+      [&](const std::vector<bool>& here) {
+        for (std::size_t i = 0; i < followed.size(); ++i) hits[followed[i]] = here[i];
+        return accept(hits);
+      },
+      state_limit);
+  if (!found.witness) return found;
+  std::string path;
+  for (const std::string& name : names) path += "/" + name;
+  if (*found.witness != "/") path += *found.witness;
+  found.witness = path.empty() ? "/" : path;
+  return found;
 }
 
 bool is_canonical_path(std::string_view path) {

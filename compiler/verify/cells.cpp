@@ -78,6 +78,10 @@ class Redecide {
   }
 
   void place(std::size_t c) {
+    if (!space_.whole(c)) {
+      too_large_ = true;
+      return;
+    }
     if (space_.sort(c) == Sort::Syscall) {
       const auto action = std::get<model::SyscallAction>(space_.witness(c));
       Group& group = groups_[{static_cast<int>(action.arch), action.name}];

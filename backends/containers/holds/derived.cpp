@@ -13,7 +13,11 @@ using model::Verb;
 
 class Collector {
  public:
-  explicit Collector(const Context& c) : c_(c), layer_(c.runtime.layer), runc_(c.runtime.program) {}
+  explicit Collector(const Context& c)
+      : c_(c), layer_(c.runtime.layer), runc_(c.runtime.program), connects_(may_call(c.policy, "connect")) {
+    for (const model::Rule& rule : c.policy.rules)
+      if (std::holds_alternative<model::UnixBody>(rule.body)) sockets_.rules.push_back(rule);
+  }
 
   std::vector<DerivedGrant> run() {
     scaffold();
@@ -29,7 +33,7 @@ class Collector {
   }
   void file(Verb verb, const std::string& path, std::string layer, std::string reason) {
     const model::FileAction action{verb, path};
-    if (model::decide(c_.policy, action).decision != model::Decision::Allow)
+    if (c_.comparison.decide(action) != model::Decision::Allow)
       add(action_text(action), std::move(layer), std::move(reason));
   }
 
@@ -73,13 +77,13 @@ class Collector {
     if (m.pinned && m.size)
       add(fmt::format("limit of {} bytes on {} for itself", *m.size, quoted(m.target)), layer_,
           "a directory that can't be renamed is a file system of its own, with the same bound");
-    if (m.from == TreeMount::From::Bind && may_call(c_.policy, "connect")) socket(m);
+    if (m.from == TreeMount::From::Bind && connects_) socket(m);
   }
 
   /// A socket of the host's that lies in a mounted directory can be connected to, read-only or not.
   void socket(const TreeMount& m) {
     const std::string sample = m.target + "/x";
-    if (model::decide(c_.policy, model::UnixAction{model::Direction::Connect, sample}).decision ==
+    if (model::decide(sockets_, model::UnixAction{model::Direction::Connect, sample}).decision ==
         model::Decision::Allow)
       return;
     add("connect unix " + quoted(m.target + "/**"), layer_,
@@ -88,6 +92,8 @@ class Collector {
 
   const Context& c_;
   std::string layer_, runc_;
+  bool connects_;
+  model::Policy sockets_;  ///< the rules about unix sockets alone
   std::set<std::string> seen_;
   std::vector<DerivedGrant> out_;
 };

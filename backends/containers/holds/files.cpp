@@ -4,7 +4,6 @@
 
 #include "backends/containers/format.hpp"
 #include "backends/containers/holds/context.hpp"
-#include "backends/containers/mounts/shaped_rules.hpp"
 
 // File facts. For an allow: what its own mounts give beyond the rules (excess), and what it permits that they don't
 // give (loss). For a deny: what slips past it, and what its mounts take away beside it. Each question is put to the
@@ -54,17 +53,14 @@ Difference lost_by_allow(const Context& c, const model::Fact& f) {
 /// What the mounts of `f` give although no rule permits it. What a rule refuses is that rule's excess; changing the
 /// mode of a directory one may write in is a derived grant.
 Difference excess_of_allow(const Context& c, const model::Fact& f) {
-  return in_mounts(
-      c, [&](const TreeMount& m) { return contains(m.grants, cause_of(f)) && !m.needed; },
-      [&](const Point& p) {
-        if (p.grant != Grant::Yes || p.decision == Decision::Allow || p.by_rule) return false;
-        return !(p.at_root && p.verb == Verb::Modify && c.tree.mounts[p.mount].directory);
-      });
+  std::vector<std::size_t> own = c.mounts.granted_by(cause_of(f));
+  std::erase_if(own, [&](std::size_t mount) { return c.tree.mounts[mount].needed; });
+  return c.mounts.first(own, Mounts::Ask::Excess);
 }
 
 std::string why_lost(const Context& c, const model::Fact& f, const model::FileAction& lost) {
   const PathPattern& pattern = pattern_of(c, f);
-  const auto refusals = ShapedRules(c.policy, {}).refusing(lost.path, model::verbs_all);
+  const auto refusals = c.rules.at(lost.path).refusing(model::verbs_all);
   const std::size_t i = governing(c.tree, lost.path);
   const std::size_t own = run_mount_of(c.policy, lost.path);
   if (own != Cause::none && !c.policy.run.mounts[own].writable &&
@@ -103,7 +99,7 @@ std::string help_for_loss(const Context& c, const model::Fact& f, const model::F
 /// A program that may be executed nowhere can still be run from memory: memfd_create(2), then execve of
 /// /proc/self/fd/N or execveat with AT_EMPTY_PATH. Its file lies on no mount of the tree.
 std::optional<Capability> runs_from_memory(const Context& c, const model::Fact& f) {
-  if (!model::has(body_of(c, f).verbs, Verb::Exec) || !may_call(c.policy, "memfd_create")) return std::nullopt;
+  if (!model::has(body_of(c, f).verbs, Verb::Exec) || !c.memory_files) return std::nullopt;
   std::string from = "/x";
   for (const TreeMount& m : c.tree.mounts)
     if (m.directory && !m.exec && !m.needed && !m.masked) from = m.target + "/x";

@@ -18,12 +18,32 @@ Capability hold(const Context& c, const model::Fact& fact) {
   return hold_other(c, fact);
 }
 
+std::vector<bool> shown_mounts_of(const model::Policy& policy, const MountTree& tree) {
+  std::vector<bool> out(policy.run.mounts.size());
+  for (const TreeMount& m : tree.mounts) {
+    const std::size_t own = run_mount_of(policy, m.target);
+    if (own != Cause::none && !m.masked && !m.needed) out[own] = true;
+  }
+  return out;
+}
+
 }  // namespace
+
+Context::Context(const model::Policy& policy_of, const model::Target& target_of, const MountTree& tree_of,
+                 const Runtime& runtime_of)
+    : policy(policy_of),
+      target(target_of),
+      tree(tree_of),
+      runtime(runtime_of),
+      comparison(policy, tree),
+      rules(policy, {}),
+      mounts(tree, comparison),
+      memory_files(may_call(policy, "memfd_create")),
+      shown_mounts(shown_mounts_of(policy, tree)) {}
 
 Capabilities holds(const model::Policy& policy, std::span<const model::Fact> facts, const model::Target& target,
                    const MountTree& tree, const Runtime& runtime) {
-  const Comparison comparison(policy, tree);
-  const Context context{policy, target, tree, comparison, runtime};
+  const Context context(policy, target, tree, runtime);
   Capabilities out;
   bool files = false;
   for (const model::Fact& fact : facts) {

@@ -1,37 +1,64 @@
-#include <algorithm>
-
 #include "backends/containers/holds/context.hpp"
 
 // Questions about the mounts that a fact brought into the tree.
 namespace agp::backends::containers {
 
-bool contains(const std::vector<Cause>& list, const Cause& cause) {
-  return std::find(list.begin(), list.end(), cause) != list.end();
+Mounts::Mounts(const MountTree& tree, const Comparison& comparison) : tree_(tree), comparison_(comparison) {
+  const auto add = [](auto& index, const std::vector<Cause>& causes, std::size_t mount) {
+    for (const Cause& cause : causes) {
+      auto& list = index[cause];
+      if (list.empty() || list.back() != mount) list.push_back(mount);
+    }
+  };
+  for (std::size_t i = 0; i < tree.mounts.size(); ++i) {
+    add(granted_, tree.mounts[i].grants, i);
+    add(caused_, tree.mounts[i].causes, i);
+  }
 }
 
-Difference in_mounts(const Context& c, const std::function<bool(const TreeMount&)>& which, const Question& question) {
-  for (std::size_t i = 0; i < c.tree.mounts.size(); ++i) {
-    const TreeMount& m = c.tree.mounts[i];
-    if (!which(m)) continue;
-    const Within here{true, i};
-    Difference d = c.comparison.find(model::path_subtree(m.target), model::verbs_all, question, here);
-    if (!d.action && !d.undecided) d = c.comparison.find(model::path_node(m.target), model::verbs_all, question, here);
-    if (d.action || d.undecided) return d;
+namespace {
+
+const std::vector<std::size_t>& in(const std::map<Cause, std::vector<std::size_t>>& index, const Cause& cause) {
+  static const std::vector<std::size_t> nothing;
+  const auto at = index.find(cause);
+  return at == index.end() ? nothing : at->second;
+}
+
+}  // namespace
+
+const std::vector<std::size_t>& Mounts::granted_by(const Cause& cause) const { return in(granted_, cause); }
+const std::vector<std::size_t>& Mounts::caused_by(const Cause& cause) const { return in(caused_, cause); }
+
+Difference Mounts::first(const std::vector<std::size_t>& mounts, Ask ask) const {
+  for (const std::size_t mount : mounts) {
+    const auto [at, fresh] = known_.try_emplace({mount, ask});
+    if (fresh) at->second = find(mount, ask);
+    if (at->second.action || at->second.undecided) return at->second;
   }
   return {};
 }
 
-Difference lost_by(const Context& c, const Cause& cause) {
-  const auto caused = [&](const TreeMount& m) { return contains(m.causes, cause); };
-  const auto lost = [&](bool only_removal) -> Question {
-    return [&c, only_removal](const Point& p) {
-      if (p.decision != model::Decision::Allow || p.grant != Grant::No) return false;
-      if (only_removal && !(p.at_root && p.verb == model::Verb::Delete)) return false;
-      return answered_by_causes(c.tree.mounts[p.mount], p.at_root);
-    };
+Difference Mounts::find(std::size_t mount, Ask ask) const {
+  const TreeMount& m = tree_.mounts[mount];
+  const auto question = [&](const Point& p) {
+    if (ask == Ask::Excess || ask == Ask::SocketExcess) {
+      if (p.grant != Grant::Yes || p.decision == model::Decision::Allow || p.by_rule) return false;
+      return ask == Ask::SocketExcess || !(p.at_root && p.verb == model::Verb::Modify && m.directory);
+    }
+    if (p.decision != model::Decision::Allow || p.grant != Grant::No) return false;
+    if (ask == Ask::Removal && !(p.at_root && p.verb == model::Verb::Delete)) return false;
+    return answered_by_causes(m, p.at_root);
   };
-  const Difference removal = in_mounts(c, caused, lost(true));
-  return removal.action || removal.undecided ? removal : in_mounts(c, caused, lost(false));
+  const Within here{true, mount};
+  Difference d = comparison_.find(model::path_subtree(m.target), model::verbs_all, question, here);
+  if (!d.action && !d.undecided) d = comparison_.find(model::path_node(m.target), model::verbs_all, question, here);
+  return d;
+}
+
+Difference lost_by(const Context& c, const Cause& cause) {
+  const auto& caused = c.mounts.caused_by(cause);
+  const Difference removal = c.mounts.first(caused, Mounts::Ask::Removal);
+  return removal.action || removal.undecided ? removal : c.mounts.first(caused, Mounts::Ask::Loss);
 }
 
 }  // namespace agp::backends::containers

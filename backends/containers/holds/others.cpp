@@ -61,10 +61,8 @@ Capability hold_allowed_socket(const Context& c, const model::Fact& fact, const 
             path.empty() ? fact.text : unix_action(direction, sample), ""};
   }
   // A directory is mounted for its sockets: its other files can be read.
-  const Cause cause{fact.rule, fact.pattern, Cause::none};
-  const Difference d = in_mounts(
-      c, [&](const TreeMount& m) { return contains(m.grants, cause); },
-      [](const Point& p) { return p.grant == Grant::Yes && p.decision != model::Decision::Allow && !p.by_rule; });
+  const Difference d =
+      c.mounts.first(c.mounts.granted_by({fact.rule, fact.pattern, Cause::none}), Mounts::Ask::SocketExcess);
   if (d.action || d.undecided)
     return {Holds::Wider, "a mount that shows sockets shows every other file beside them",
             d.action ? action_text(*d.action) : fact.text, "name the sockets one by one"};
@@ -148,10 +146,7 @@ Capability hold_mount(const Context& c, const model::Fact& fact) {
       model::is_beneath(mount.target, "/proc"))
     return {Holds::Narrower, fmt::format("the container's {} is its own", mount.target == "/" ? "root" : mount.target),
             action_text({model::Verb::List, mount.target}), ""};
-  bool used = false;
-  for (const TreeMount& m : c.tree.mounts)
-    used = used || (run_mount_of(c.policy, m.target) == fact.mount && !m.masked && !m.needed);
-  if (!used)
+  if (!c.shown_mounts[fact.mount])
     return {Holds::Narrower, "no rule permits anything in it, so it is not mounted",
             action_text({model::Verb::List, mount.target}),
             fmt::format("file {{ allow read {} }}", quoted(mount.target + "/**"))};

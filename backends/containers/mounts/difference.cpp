@@ -8,6 +8,7 @@
 #include <set>
 
 #include "backends/containers/mounts/shaped_rules.hpp"
+#include "compiler/model/path_search.hpp"
 
 namespace agp::backends::containers {
 namespace {
@@ -44,11 +45,6 @@ bool is_star_at_end(const PathPattern& p, std::size_t i) {
   if (i + 1 != p.components.size() || p.components[i].alternatives.size() != 1) return false;
   const auto& tokens = p.components[i].alternatives[0];
   return tokens.size() == 1 && tokens[0].kind == model::PathToken::Kind::AnyRun;
-}
-
-/// No path is, or lies beneath, both: most pairs of patterns, and cheaper to see than anything else about them.
-bool apart(std::string_view a, std::string_view b) {
-  return a != b && a != "/" && b != "/" && !model::is_beneath(a, b) && !model::is_beneath(b, a);
 }
 
 bool meet(const PathPattern& a, std::size_t i, const PathPattern& b, std::size_t j, std::vector<char>& failed) {
@@ -91,21 +87,36 @@ std::string action_text(const model::FileAction& action) {
 
 bool Point::matches(std::size_t rule) const { return std::binary_search(rules->begin(), rules->end(), rule); }
 
+bool Comparison::Pattern::matches(std::string_view path, bool list) const {
+  if (shape == PathPattern::Shape::Node) return path == prefix;
+  if (shape == PathPattern::Shape::Subtree) return list || path != prefix;
+  return list ? pattern->matches_list(path) : pattern->matches(path);
+}
+
 Comparison::Comparison(const model::Policy& policy, const MountTree& tree) : policy_(policy), tree_(tree) {
-  for (std::size_t i = 0; i < policy.rules.size(); ++i) {
-    const auto* file = std::get_if<model::FileBody>(&policy.rules[i].body);
-    if (policy.rules[i].expired || !file) continue;
-    for (const auto* list : {&file->patterns, &file->except})
-      for (const auto& p : *list) {
-        const bool except = list == &file->except, other = p.pattern.shape() == PathPattern::Shape::Other;
-        patterns_.push_back({&p.pattern, i, except, other, literal_prefix(p.pattern),
-                             except || policy.rules[i].effect == model::Effect::Allow});
-      }
-  }
+  collect_patterns();
   collect_places();
   make_samples();
-  match_samples(false, &Sample::rules);
-  match_samples(true, &Sample::rules_listing);
+}
+
+void Comparison::collect_patterns() {
+  std::vector<PathIndex::Entry> all, openers;
+  for (std::size_t i = 0; i < policy_.rules.size(); ++i) {
+    const model::Rule& rule = policy_.rules[i];
+    const auto* file = std::get_if<model::FileBody>(&rule.body);
+    if (rule.expired || !file) continue;
+    for (const auto* list : {&file->patterns, &file->except})
+      for (const auto& p : *list) {
+        const bool except = list == &file->except;
+        patterns_.push_back({&p.pattern, p.pattern.shape(), i, except, literal_prefix(p.pattern)});
+        const PathIndex::Entry entry{patterns_.back().prefix, patterns_.size() - 1};
+        all.push_back(entry);
+        if (patterns_.back().shape == PathPattern::Shape::Other && (except || rule.effect == model::Effect::Allow))
+          openers.push_back(entry);
+      }
+  }
+  by_prefix_ = PathIndex(std::move(all));
+  openers_ = PathIndex(std::move(openers));
 }
 
 void Comparison::collect_places() {
@@ -114,14 +125,22 @@ void Comparison::collect_places() {
   for (const TreeMount& m : tree_.mounts)
     for (std::string d = m.target; d != "/";) {
       d = model::parent_path(d);
-      if (governing(tree_, d) == Cause::none) places[d].scaffold = true;
+      if (governing(tree_, d) != Cause::none) continue;
+      Place& above = places[d];
+      if (above.scaffold) break;  // and so is everything above it
+      above.scaffold = true;
     }
+  of_mount_.resize(tree_.mounts.size());
+  std::vector<PathIndex::Entry> bases;
   for (auto& [path, place] : places) {
     place.node = model::path_node(path);
     place.subtree = model::path_subtree(path);
     place.base = path;
+    if (place.mount != Cause::none) of_mount_[place.mount] = places_.size();
+    bases.emplace_back(path, places_.size());
     places_.push_back(std::move(place));
   }
+  by_base_ = PathIndex(std::move(bases));
 }
 
 void Comparison::make_samples() {
@@ -129,52 +148,62 @@ void Comparison::make_samples() {
   std::vector<const PathPattern*> all;
   for (const Pattern& p : patterns_) {
     all.push_back(p.pattern);
-    if (p.pattern->shape() != PathPattern::Shape::Other) paths.insert(p.pattern->base());
+    if (p.shape != PathPattern::Shape::Other) paths.insert(p.prefix);
   }
-  for (const Place& p : places_) paths.insert(p.node.base());
+  for (const Place& p : places_) paths.insert(p.base);
   const std::string fresh = fresh_name(all);
   for (const std::string& base : std::vector<std::string>(paths.begin(), paths.end()))
     paths.insert((base == "/" ? "" : base) + "/" + fresh);
-  std::vector<const Place*> around;  // the places that hold the current path, the innermost last
+  std::vector<std::size_t> around;  // the places that hold the current path, the innermost last
   std::size_t next = 0;
   for (const std::string& path : paths) {
-    for (; next < places_.size() && !path_less(path, places_[next].node.base()); ++next)
-      around.push_back(&places_[next]);
-    while (!around.empty() && around.back()->node.base() != path &&
-           !model::is_beneath(path, around.back()->node.base()))
+    for (; next < places_.size() && !path_less(path, places_[next].base); ++next) around.push_back(next);
+    while (!around.empty() && places_[around.back()].base != path &&
+           !model::is_beneath(path, places_[around.back()].base))
       around.pop_back();
     Sample s;
     s.path = path;
-    s.at_root = !around.empty() && around.back()->node.base() == path;
-    if (!around.empty() && (s.at_root || !around.back()->scaffold)) s.place = around.back();
+    s.at_root = !around.empty() && places_[around.back()].base == path;
+    if (!around.empty() && (s.at_root || !places_[around.back()].scaffold)) s.place = around.back();
+    bool cut = false;
+    s.rules = matching(path, false, cut);
+    s.rules_listing = matching(path, true, cut);
+    if (cut) (s.place == Cause::none ? cuts_ : places_[s.place].cuts).push_back(samples_.size());
     samples_.push_back(std::move(s));
   }
 }
 
-void Comparison::match_samples(bool list, std::vector<std::size_t> Sample::*rules) {
-  std::vector<std::vector<std::size_t>> excepted(samples_.size());
-  for (const bool except : {true, false})
-    for (const Pattern& p : patterns_) {
-      if (p.except != except) continue;
-      const auto [first, last] = range(*p.pattern);
-      for (std::size_t i = first; i < last; ++i) {
-        if (!(list ? p.pattern->matches_list(samples_[i].path) : p.pattern->matches(samples_[i].path))) continue;
-        samples_[i].cut = samples_[i].cut || p.other;
-        auto& into = except ? excepted[i] : samples_[i].*rules;
-        const auto& out = excepted[i];
-        const bool known = !into.empty() && into.back() == p.rule;  // patterns stand in the order of their rules
-        if (!known && (except || !std::binary_search(out.begin(), out.end(), p.rule))) into.push_back(p.rule);
-      }
-    }
+std::vector<std::size_t> Comparison::matching(std::string_view path, bool list, bool& cut) const {
+  std::vector<std::size_t> in, out, left;
+  by_prefix_.above(path, [&](std::size_t i) {
+    const Pattern& p = patterns_[i];
+    if (!p.matches(path, list)) return;
+    cut = cut || p.shape == PathPattern::Shape::Other;
+    (p.except ? out : in).push_back(p.rule);
+  });
+  for (auto* rules : {&in, &out}) {
+    std::sort(rules->begin(), rules->end());
+    rules->erase(std::unique(rules->begin(), rules->end()), rules->end());
+  }
+  std::set_difference(in.begin(), in.end(), out.begin(), out.end(), std::back_inserter(left));
+  return left;
 }
 
-std::pair<std::size_t, std::size_t> Comparison::range(const PathPattern& region) const {
-  const std::string base = literal_prefix(region);
-  const auto first =
-      std::partition_point(samples_.begin(), samples_.end(), [&](const Sample& s) { return path_less(s.path, base); });
-  const auto last = std::partition_point(
-      first, samples_.end(), [&](const Sample& s) { return s.path == base || model::is_beneath(s.path, base); });
-  return {static_cast<std::size_t>(first - samples_.begin()), static_cast<std::size_t>(last - samples_.begin())};
+model::Decision Comparison::decide(const model::FileAction& action) const {
+  bool cut = false;
+  return point(action.verb, matching(action.path, action.verb == Verb::List, cut), nullptr, false).decision;
+}
+
+Comparison::Region Comparison::region(const PathPattern& pattern) const {
+  Region out{pattern, literal_prefix(pattern)};
+  const auto first = std::partition_point(samples_.begin(), samples_.end(),
+                                          [&](const Sample& s) { return path_less(s.path, out.prefix); });
+  const auto last = std::partition_point(first, samples_.end(), [&](const Sample& s) {
+    return s.path == out.prefix || model::is_beneath(s.path, out.prefix);
+  });
+  out.first = static_cast<std::size_t>(first - samples_.begin());
+  out.last = static_cast<std::size_t>(last - samples_.begin());
+  return out;
 }
 
 Point Comparison::point(Verb verb, const std::vector<std::size_t>& rules, const Place* place, bool at_root) const {
@@ -202,76 +231,111 @@ Point Comparison::point(Verb verb, const std::vector<std::size_t>& rules, const 
   return p;
 }
 
-Difference Comparison::find(const PathPattern& region, Verbs verbs, const Question& question, Within within) const {
-  Difference found = find_sample(region, verbs, question, within);
-  const std::string prefix = literal_prefix(region);
-  for (const Place& p : places_) {
-    if (found.action || found.undecided) return found;
-    if (apart(p.base, prefix)) continue;
-    const bool here = within.mount == Cause::none || within.mount == p.mount;
-    if (!p.scaffold && here && is_cut(region, &p)) found = search(region, verbs, question, &p);
+Difference Comparison::find(const PathPattern& pattern, Verbs verbs, const Question& question, Within within) const {
+  const Region where = region(pattern);
+  Difference found = find_sample(where, verbs, question, within);
+  if (found.action) return found;
+  const auto beneath = [&](const Place& place) {
+    if (!place.scaffold && is_cut(where, &place)) found = search(where, verbs, question, &place);
+    return found.action || found.undecided;
+  };
+  if (within.mount != Cause::none) {
+    beneath(places_[of_mount_[within.mount]]);
+    return found;
   }
-  if (found.action || found.undecided || within.mounted || within.mount != Cause::none) return found;
-  return is_cut(region, nullptr) ? search(region, verbs, question, nullptr) : found;
+  for (const std::size_t i : by_base_.near(where.prefix))
+    if (beneath(places_[i])) return found;
+  return !within.mounted && is_cut(where, nullptr) ? search(where, verbs, question, nullptr) : found;
 }
 
-Difference Comparison::find_sample(const PathPattern& region, Verbs verbs, const Question& question,
-                                   Within within) const {
-  const auto [first, last] = range(region);
+Difference Comparison::find_sample(const Region& region, Verbs verbs, const Question& question, Within within) const {
   for (const bool list : {false, true})
-    for (std::size_t i = first; i < last; ++i) {
+    for (std::size_t i = region.first; i < region.last; ++i) {
       const Sample& s = samples_[i];
-      if (within.mount != Cause::none && (!s.place || s.place->mount != within.mount)) continue;
-      if (!(list ? region.matches_list(s.path) : region.matches(s.path))) continue;
+      const Place* const place = s.place == Cause::none ? nullptr : &places_[s.place];
+      if (within.mount != Cause::none && (!place || place->mount != within.mount)) continue;
+      if (!(list ? region.pattern.matches_list(s.path) : region.pattern.matches(s.path))) continue;
       for (const Verb v : all_verbs)
         if (model::has(verbs, v) && (v == Verb::List) == list &&
-            question(point(v, list ? s.rules_listing : s.rules, s.place, s.at_root)))
+            question(point(v, list ? s.rules_listing : s.rules, place, s.at_root)))
           return {model::FileAction{v, s.path}, false};
     }
   return {};
 }
 
-bool Comparison::is_cut(const PathPattern& region, const Place* place) const {
-  if (place && !may_intersect(region, place->subtree)) return false;
-  if (region.shape() == PathPattern::Shape::Other) return true;
-  const std::string prefix = literal_prefix(region);
-  for (const Pattern& p : patterns_)
-    if (p.other && p.opens && !apart(p.prefix, prefix) && may_intersect(*p.pattern, region) &&
-        (!place || may_intersect(*p.pattern, place->subtree)))
-      return true;
-  const auto [first, last] = range(region);
-  return std::any_of(samples_.begin() + static_cast<std::ptrdiff_t>(first),
-                     samples_.begin() + static_cast<std::ptrdiff_t>(last),
-                     [&](const Sample& s) { return s.cut && s.place == place; });
+namespace {
+
+/// Of two paths of which one holds the other: what is near the deeper one is near both.
+const std::string& deeper(const std::string& a, const std::string& b) { return a.size() < b.size() ? b : a; }
+
+}  // namespace
+
+bool Comparison::is_cut(const Region& region, const Place* place) const {
+  if (place && !may_intersect(region.pattern, place->subtree)) return false;
+  if (region.pattern.shape() == PathPattern::Shape::Other) return true;
+  const auto& cuts = place ? place->cuts : cuts_;
+  const auto cut = std::lower_bound(cuts.begin(), cuts.end(), region.first);
+  if (cut != cuts.end() && *cut < region.last) return true;
+  const auto openers = openers_.near(place ? deeper(region.prefix, place->base) : region.prefix);
+  return std::any_of(openers.begin(), openers.end(), [&](std::size_t i) {
+    const PathPattern& p = *patterns_[i].pattern;
+    return may_intersect(p, region.pattern) && (!place || may_intersect(p, place->subtree));
+  });
 }
 
-Difference Comparison::search(const PathPattern& region, Verbs verbs, const Question& question,
-                              const Place* place) const {
+Difference Comparison::search(const Region& region, Verbs verbs, const Question& question, const Place* place) const {
   const Verbs listing = static_cast<Verbs>(Verb::List);
   const Difference found = search(region, verbs & static_cast<Verbs>(~listing), question, place, false);
   if (found.action || found.undecided || (verbs & listing) == 0) return found;
   return search(region, listing, question, place, true);
 }
 
+/// False: whichever of the patterns match, the question does not hold. Most searches end here.
+bool Comparison::possible(const Region& region, Verbs verbs, const Question& question, const Place* place,
+                          const std::vector<const Pattern*>& rules) const {
+  std::vector<const Pattern*> certain, open;
+  for (const Pattern* p : rules) {
+    const bool whole = place && p->shape == PathPattern::Shape::Subtree &&
+                       (p->prefix == place->base || model::is_beneath(place->base, p->prefix));
+    (whole || p->pattern == &region.pattern ? certain : open).push_back(p);
+  }
+  constexpr std::size_t most = 5;
+  if (open.size() > most) return true;
+  for (unsigned choice = 0; choice < 1u << open.size(); ++choice) {
+    std::set<std::size_t> in, out;
+    for (const Pattern* p : certain) (p->except ? out : in).insert(p->rule);
+    for (std::size_t i = 0; i < open.size(); ++i)
+      if ((choice >> i & 1) != 0) (open[i]->except ? out : in).insert(open[i]->rule);
+    std::vector<std::size_t> matching;
+    std::set_difference(in.begin(), in.end(), out.begin(), out.end(), std::back_inserter(matching));
+    for (const Verb v : all_verbs)
+      if (model::has(verbs, v) && question(point(v, matching, place, false))) return true;
+  }
+  return false;
+}
+
 /// One product automaton: the region, the rules that meet it, and either the place with what is mounted deeper, or
 /// everything mounted. Roots of mounts and directories that lead to them are samples already.
-Difference Comparison::search(const PathPattern& region, Verbs verbs, const Question& question, const Place* place,
+Difference Comparison::search(const Region& region, Verbs verbs, const Question& question, const Place* place,
                               bool list) const {
-  std::vector<const PathPattern*> asked{&region};
+  std::vector<const PathPattern*> asked{&region.pattern};
   std::vector<const Pattern*> rules;
-  const std::string prefix = literal_prefix(region);
-  for (const Pattern& p : patterns_)
-    if (!apart(p.prefix, prefix) && may_intersect(*p.pattern, region) &&
-        (!place || may_intersect(*p.pattern, place->subtree))) {
+  const std::string& near = place ? deeper(region.prefix, place->base) : region.prefix;
+  for (const std::size_t i : by_prefix_.near(near)) {
+    const Pattern& p = patterns_[i];
+    if (may_intersect(*p.pattern, region.pattern) && (!place || may_intersect(*p.pattern, place->subtree))) {
       rules.push_back(&p);
       asked.push_back(p.pattern);
     }
+  }
+  if (!possible(region, verbs, question, place, rules)) return {};
   const std::size_t excluded = asked.size() + (place ? 1 : 0);
   if (place) asked.push_back(&place->subtree);
-  for (const Place& p : places_) {
-    if (apart(p.base, prefix) || (place && !model::is_beneath(p.base, place->base))) continue;
-    if (may_intersect(p.node, region)) asked.push_back(&p.node);
-    if (!p.scaffold && may_intersect(p.subtree, region)) asked.push_back(&p.subtree);
+  for (const std::size_t i : by_base_.near(near)) {
+    const Place& p = places_[i];
+    if (place && !model::is_beneath(p.base, place->base)) continue;
+    if (may_intersect(p.node, region.pattern)) asked.push_back(&p.node);
+    if (!p.scaffold && may_intersect(p.subtree, region.pattern)) asked.push_back(&p.subtree);
   }
   const auto as_list = std::make_unique<bool[]>(asked.size());
   if (list) std::fill_n(as_list.get(), 1 + rules.size(), true);
@@ -292,7 +356,7 @@ Difference Comparison::search(const PathPattern& region, Verbs verbs, const Ques
       }
     return false;
   };
-  const model::PathSearch result = model::find_path(asked, accept, 200000, {as_list.get(), asked.size()});
+  const model::PathSearch result = model::find_path_beneath(near, asked, accept, 200000, {as_list.get(), asked.size()});
   if (result.exhausted) return {std::nullopt, true};
   if (!result.witness) return {};
   return {model::FileAction{found_verb, *result.witness}, false};

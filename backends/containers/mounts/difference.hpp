@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "backends/containers/mounts/mount_tree.hpp"
+#include "backends/containers/mounts/path_index.hpp"
 
 /// Where the mounts and the file rules differ. In: a policy and its mount tree. Out: one concrete action for a question
 /// about both. Exact: paths on which nothing but single nodes and subtrees decide fall into finitely many cells, of
@@ -45,51 +45,65 @@ class Comparison {
   /// the question holds. The path that comes first in the tree is preferred.
   Difference find(const model::PathPattern& region, model::Verbs verbs, const Question& question,
                   Within within = {}) const;
+  /// What the rules say about one action: model::decide, at the cost of the patterns that begin at or above its path.
+  model::Decision decide(const model::FileAction& action) const;
 
  private:
   struct Pattern {
     const model::PathPattern* pattern;
+    model::PathPattern::Shape shape;
     std::size_t rule;
     bool except;
-    bool other;          ///< neither one node nor one subtree
     std::string prefix;  ///< literal_prefix: every path that matches is this one or lies beneath it
-    bool opens;          ///< can turn a refused path into a permitted one, or the other way round, within a cell
+    bool matches(std::string_view path, bool list) const;  ///< precondition: `path` is `prefix` or lies beneath it
   };
   struct Place {
     std::size_t mount = Cause::none;
     bool scaffold = false;
     model::PathPattern node, subtree;
     std::string base;  ///< of both
+    std::vector<std::size_t>
+        cuts;  ///< its samples that a pattern of neither shape matches: they don't speak for their cells
   };
   struct Sample {
     std::string path;
-    const Place* place = nullptr;
+    std::size_t place = Cause::none;
     bool at_root = false;
-    bool cut = false;  ///< a pattern that is `other` matches: the sample does not speak for its cell
     std::vector<std::size_t> rules, rules_listing;
   };
+  struct Region {
+    const model::PathPattern& pattern;
+    std::string prefix;
+    std::size_t first = 0, last = 0;  ///< the samples that it may hold, a contiguous part: they are in path order
+  };
 
+  void collect_patterns();
   void collect_places();
   void make_samples();
-  void match_samples(bool list, std::vector<std::size_t> Sample::*rules);
-  /// The samples that `region` may hold: a contiguous part, since they are in path order.
-  std::pair<std::size_t, std::size_t> range(const model::PathPattern& region) const;
+  Region region(const model::PathPattern& pattern) const;
+  /// The rules that match the path, ascending. `cut` is set where a pattern or exception of neither shape matches.
+  std::vector<std::size_t> matching(std::string_view path, bool list, bool& cut) const;
   Point point(model::Verb verb, const std::vector<std::size_t>& rules, const Place* place, bool at_root) const;
-  Difference find_sample(const model::PathPattern& region, model::Verbs verbs, const Question& question,
-                         Within within) const;
+  Difference find_sample(const Region& region, model::Verbs verbs, const Question& question, Within within) const;
   /// Whether a sample can't speak for what `region` has beneath the place, or, without a place, where nothing is
   /// mounted.
-  bool is_cut(const model::PathPattern& region, const Place* place) const;
-  Difference search(const model::PathPattern& region, model::Verbs verbs, const Question& question,
-                    const Place* place) const;
-  Difference search(const model::PathPattern& region, model::Verbs verbs, const Question& question, const Place* place,
+  bool is_cut(const Region& region, const Place* place) const;
+  Difference search(const Region& region, model::Verbs verbs, const Question& question, const Place* place) const;
+  bool possible(const Region& region, model::Verbs verbs, const Question& question, const Place* place,
+                const std::vector<const Pattern*>& rules) const;
+  Difference search(const Region& region, model::Verbs verbs, const Question& question, const Place* place,
                     bool list) const;
 
   const model::Policy& policy_;
   const MountTree& tree_;
   std::vector<Pattern> patterns_;
-  std::vector<Place> places_;  ///< mounts and the directories that lead to them, in path order
+  PathIndex by_prefix_;  ///< the patterns
+  PathIndex openers_;  ///< those of neither shape that can turn a refused path of a cell into a permitted one, or back
+  std::vector<Place> places_;          ///< mounts and the directories that lead to them, in path order
+  PathIndex by_base_;                  ///< the places
+  std::vector<std::size_t> of_mount_;  ///< the place of each mount
   std::vector<Sample> samples_;
+  std::vector<std::size_t> cuts_;  ///< like a place's, where nothing is mounted
 };
 
 /// False: no path matches both, also where `D/*` or `D/**` includes D. True: perhaps one does.

@@ -65,27 +65,22 @@ class Builder {
 
  private:
   void collect() {
-    for (const ShapedRule& rule : rules_.rules())
-      for (const auto* list : {&rule.patterns, &rule.except})
-        for (const Area& a : *list) {
-          Anchor& anchor = anchors_[a.base];
-          (a.subtree ? anchor.subtree : anchor.node) = true;
-        }
+    for (const Area& a : rules_.areas()) {
+      Anchor& anchor = anchors_[a.base];
+      (a.subtree ? anchor.subtree : anchor.node) = true;
+    }
     for (std::size_t i = 0; i < policy_.run.mounts.size(); ++i) anchors_[policy_.run.mounts[i].target].run_mount = i;
   }
 
-  std::size_t around(const std::string& path) const {
-    for (std::size_t i = tree_.mounts.size(); i-- > 0;)
-      if (model::is_beneath(path, tree_.mounts[i].target)) return i;
-    return Cause::none;
-  }
+  /// The mount that `path`, which is not "/", lies in.
+  std::size_t around(const std::string& path) const { return governing(tree_, PathIndex::up(path)); }
 
   /// What the runtime or a layer needs: true when `path` is one of those and is done with.
   bool place_needed(const std::string& path) {
     TreeMount m;
     m.target = path;
     m.needed = true;
-    m.grants = rules_.allowing(path);
+    m.grants = rules_.at(path).allowing();
     if (path == "/proc") {
       m.from = TreeMount::From::Proc;
       m.directory = true;
@@ -112,18 +107,18 @@ class Builder {
     const Flags inherited = outer == Cause::none || tree_.mounts[outer].masked || !shows_host_or_tmpfs(outer)
                                 ? Flags{}
                                 : Flags{true, tree_.mounts[outer].writable, tree_.mounts[outer].exec};
-    const Verbs in = rules_.permitted(beneath(path)), at = rules_.permitted(path);
+    const RulesAt inside = rules_.at(beneath(path)), itself = rules_.at(path);
+    const Verbs in = inside.permitted(), at = itself.permitted();
     const bool list_only = !anchor.subtree && at == static_cast<Verbs>(Verb::List);
     const bool directory = anchor.subtree || holds_others || list_only || (anchor.run_mount != Cause::none && in != 0);
-    const std::string sample = directory && !list_only ? beneath(path) : path;
-    Flags want =
-        directory ? for_directory(list_only ? at : in, rules_.refused(sample)) : for_file(at, rules_.refused(path));
+    const RulesAt& rules = directory && !list_only ? inside : itself;
+    Flags want = directory ? for_directory(list_only ? at : in, rules.refused()) : for_file(at, rules.refused());
     if (list_only && holds_others) return;  // a directory that leads to a mount can be listed anyway
-    const bool socket = !directory && !want.shown && rules_.connects(path);
-    if (rules_.connects(sample)) want.shown = true;
+    const bool socket = !directory && !want.shown && itself.connects();
+    if (rules.connects()) want.shown = true;
     if (const model::Mount* mount = source_mount(path); mount && !mount->writable) want.writable = false;
     const bool host = outer != Cause::none && tree_.mounts[outer].from == TreeMount::From::Bind;
-    if (rules_.connect_denied(sample) && inherited.shown && host) want = {};  // only the host has sockets already
+    if (rules.connect_denied() && inherited.shown && host) want = {};  // only the host has sockets already
 
     const bool fixed = !directory && want.writable && inherited.writable &&
                        (at & model::verbs_write) != model::verbs_write;  // may be written, not removed
@@ -139,11 +134,11 @@ class Builder {
     m.narrows =
         inherited.shown && (!want.shown || want.writable < inherited.writable || want.exec < inherited.exec || fixed);
     if (!find_content(m, want.shown)) return;
-    m.grants = want.shown ? rules_.allowing(sample) : std::vector<Cause>{};
+    m.grants = want.shown ? rules.allowing() : std::vector<Cause>{};
     if (inherited.shown) {
-      m.causes = rules_.refusing(sample, static_cast<Verbs>(model::verbs_all & ~(directory ? in : at)));
+      m.causes = rules.refusing(static_cast<Verbs>(model::verbs_all & ~(directory ? in : at)));
       if (want.shown && (want.writable > inherited.writable || want.exec > inherited.exec))
-        for (const Cause& c : rules_.allowing(sample)) m.causes.push_back(c);
+        m.causes.insert(m.causes.end(), m.grants.begin(), m.grants.end());
       if (own_source) m.causes.push_back({Cause::none, 0, anchor.run_mount});
     }
     m.refused = std::any_of(m.causes.begin(), m.causes.end(), [&](const Cause& c) {
@@ -208,7 +203,7 @@ class Builder {
       p.writable = tree_.mounts[outer].writable;
       p.exec = tree_.mounts[outer].exec;
       find_content(p, true);
-      p.grants = rules_.allowing(beneath(*d));
+      p.grants = rules_.at(beneath(*d)).allowing();
       p.causes = m.causes;
       add(std::move(p));
     }
@@ -242,22 +237,34 @@ bool answered_by_causes(const TreeMount& m, bool at_root) {
 }
 
 bool path_less(std::string_view a, std::string_view b) {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    const auto rank = [](char c) { return c == '/' ? 0 : 1 + static_cast<unsigned char>(c); };
-    return rank(x) < rank(y);
-  });
+  const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  if (x == a.end() || y == b.end()) return x == a.end() && y != b.end();
+  return *y != '/' && (*x == '/' || static_cast<unsigned char>(*x) < static_cast<unsigned char>(*y));
 }
 
+namespace {
+
+/// The first mount that stands at `path` or behind it, in path order.
+std::size_t first_at(const MountTree& tree, std::string_view path) {
+  const auto at = std::partition_point(tree.mounts.begin(), tree.mounts.end(),
+                                       [&](const TreeMount& m) { return path_less(m.target, path); });
+  return static_cast<std::size_t>(at - tree.mounts.begin());
+}
+
+}  // namespace
+
 std::size_t governing(const MountTree& tree, std::string_view path) {
-  for (std::size_t i = tree.mounts.size(); i-- > 0;)
-    if (tree.mounts[i].target == path || model::is_beneath(path, tree.mounts[i].target)) return i;
-  return Cause::none;
+  for (std::string_view at = path;; at = PathIndex::up(at)) {
+    const std::size_t i = first_at(tree, at);
+    if (i < tree.mounts.size() && tree.mounts[i].target == at) return i;
+    if (at.size() <= 1) return Cause::none;
+  }
 }
 
 bool is_scaffold(const MountTree& tree, std::string_view path) {
-  return governing(tree, path) == Cause::none &&
-         std::any_of(tree.mounts.begin(), tree.mounts.end(),
-                     [&](const TreeMount& m) { return model::is_beneath(m.target, path); });
+  if (governing(tree, path) != Cause::none) return false;
+  const std::size_t next = first_at(tree, path);  // what lies beneath a directory stands right behind it
+  return next < tree.mounts.size() && model::is_beneath(tree.mounts[next].target, path);
 }
 
 Grant granted(const TreeMount& m, bool at_root, Verb verb) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,7 +20,7 @@ struct Cause {
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
   std::size_t rule = none, pattern = 0;
   std::size_t run_mount = none;
-  friend bool operator==(const Cause&, const Cause&) = default;
+  friend auto operator<=>(const Cause&, const Cause&) = default;
 };
 
 struct TreeMount {
@@ -52,7 +53,7 @@ struct TreeMount {
 };
 
 struct MountTree {
-  std::vector<TreeMount> mounts;  ///< in mounting order: a directory before what lies in it
+  std::vector<TreeMount> mounts;  ///< in path order, which is mounting order: a directory before what lies in it
   bool resolver = false;          ///< the generated resolv.conf is mounted
 };
 
@@ -61,7 +62,7 @@ MountTree mount_tree(const model::Policy& policy);
 
 enum class Grant { No, Yes, Any };  ///< Any: no such action exists there (reading a directory, listing a file)
 
-/// Index of the mount that shows `path`, or Cause::none: nothing is mounted there.
+/// Index of the mount that shows `path`, or Cause::none: nothing is mounted there. O(depth × log n).
 std::size_t governing(const MountTree& tree, std::string_view path);
 /// What a mount grants on its own root (`at_root`) or beneath it.
 Grant granted(const TreeMount& mount, bool at_root, model::Verb verb);

@@ -1,10 +1,9 @@
 #pragma once
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "backends/containers/mounts/mount_tree.hpp"
+#include "backends/containers/mounts/path_index.hpp"
 
 /// The file and unix rules of a policy reduced to the two shapes a mount can have: one node, and everything beneath a
 /// node. Patterns of other shapes are left out, except that an allow can be widened to the directory it stands in;
@@ -14,14 +13,37 @@ namespace agp::backends::containers {
 struct Area {
   bool subtree = false;
   std::string base;
-  Cause cause;
-  bool hit(std::string_view path, bool list) const;
+  Cause cause;  ///< of an exception: its rule, and its place among the exceptions
+  bool except = false;
+  model::Effect effect = model::Effect::Deny;
+  model::Verbs verbs = 0;  ///< 0: of a rule about unix sockets
 };
 
-struct ShapedRule {
-  model::Effect effect = model::Effect::Deny;
-  model::Verbs verbs = 0;  ///< 0: a rule about unix sockets
-  std::vector<Area> patterns, except;
+/// What the rules say about one path. Every answer costs what stands over the path, and no more.
+class RulesAt {
+ public:
+  model::Verbs permitted() const;
+  model::Verbs refused() const;  ///< by a deny or ask, not by the absence of a rule
+  bool connects() const;         ///< a socket there may be connected to
+  bool connect_denied() const;   ///< an explicit deny, not the absence of a rule
+  /// Allow patterns of either sort that match.
+  std::vector<Cause> allowing() const;
+  /// Deny and ask patterns that match with one of the verbs, and allow patterns whose exception does.
+  std::vector<Cause> refusing(model::Verbs verbs) const;
+
+ private:
+  friend class ShapedRules;
+  /// An area at or above the path: whether it has the path, and whether it has it for the verb `list`.
+  struct Hit {
+    const Area* area;
+    bool plain, list;
+  };
+  struct OfRule;
+  template <class Each>
+  void each_rule(const Each& each) const;
+  model::Verbs verbs(bool allow) const;
+
+  std::vector<Hit> hits_;  ///< in the order of the rules, exceptions behind the patterns of their rule
 };
 
 class ShapedRules {
@@ -29,20 +51,13 @@ class ShapedRules {
   /// `widened`: allow patterns of file rules that are neither shape and count as everything beneath their directory.
   ShapedRules(const model::Policy& policy, const std::vector<Cause>& widened);
 
-  model::Verbs permitted(std::string_view path) const;
-  model::Verbs refused(std::string_view path) const;  ///< by a deny or ask, not by the absence of a rule
-  bool connects(std::string_view path) const;         ///< a socket there may be connected to
-  bool connect_denied(std::string_view path) const;   ///< an explicit deny, not the absence of a rule
-  /// Allow patterns of either sort that match.
-  std::vector<Cause> allowing(std::string_view path) const;
-  std::vector<Cause> allowing(std::string_view path, model::Verbs verbs) const;
-  /// Deny and ask patterns that match with one of the verbs, and allow patterns whose exception does.
-  std::vector<Cause> refusing(std::string_view path, model::Verbs verbs) const;
-  const std::vector<ShapedRule>& rules() const { return rules_; }
+  /// Valid while the rules live. O(depth × log n + the areas over the path).
+  RulesAt at(std::string_view path) const;
+  const std::vector<Area>& areas() const { return areas_; }
 
  private:
-  model::Verbs verbs(std::string_view path, bool allow) const;
-  std::vector<ShapedRule> rules_;
+  std::vector<Area> areas_;  ///< in the order of the rules, exceptions behind the patterns of their rule
+  PathIndex by_base_;
 };
 
 /// The directory of a pattern up to its first wildcard; "/" when the wildcard stands in the first component.

@@ -162,6 +162,16 @@ Json linux_section(const model::Policy& policy, const MountTree& tree) {
 /// Rule -> JSON pointers. A refusal without a mount is held by what `/mounts` does not name.
 void map_rules(const model::Policy& policy, const MountTree& tree, std::vector<MapEntry>& out) {
   const std::string artifact(format::artifact);
+  std::vector<std::vector<std::size_t>> granted(policy.rules.size()), caused(policy.rules.size());  // mounts
+  const auto note = [](auto& of_rule, const std::vector<Cause>& causes, std::size_t mount) {
+    for (const Cause& c : causes)
+      if (c.rule != Cause::none && (of_rule[c.rule].empty() || of_rule[c.rule].back() != mount))
+        of_rule[c.rule].push_back(mount);
+  };
+  for (std::size_t k = 0; k < tree.mounts.size(); ++k) {
+    note(granted, tree.mounts[k].grants, k);
+    note(caused, tree.mounts[k].causes, k);
+  }
   for (std::size_t i = 0; i < policy.rules.size(); ++i) {
     const model::Rule& rule = policy.rules[i];
     if (rule.expired) continue;
@@ -171,16 +181,9 @@ void map_rules(const model::Policy& policy, const MountTree& tree, std::vector<M
       add("/process/env");
     if (!std::holds_alternative<model::FileBody>(rule.body) && !std::holds_alternative<model::UnixBody>(rule.body))
       continue;
-    const auto concerns = [&](const Cause& c) { return c.rule == i; };
-    bool found = false;
-    for (std::size_t k = 0; k < tree.mounts.size(); ++k) {
-      const TreeMount& m = tree.mounts[k];
-      const auto& list = rule.effect == model::Effect::Allow ? m.grants : m.causes;
-      if (!std::any_of(list.begin(), list.end(), concerns)) continue;
-      add(pointer_to_mount(k));
-      found = true;
-    }
-    if (!found) add("/mounts");
+    const auto& mounts = (rule.effect == model::Effect::Allow ? granted : caused)[i];
+    for (const std::size_t k : mounts) add(pointer_to_mount(k));
+    if (mounts.empty()) add("/mounts");
   }
 }
 

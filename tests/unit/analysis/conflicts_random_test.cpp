@@ -4,6 +4,7 @@
 #include <map>
 
 #include "compiler/analysis/conflicts.hpp"
+#include "compiler/analysis/permissiveness.hpp"
 #include "compiler/diagnostics/kinds.hpp"
 #include "tests/support/tier.hpp"
 #include "tests/unit/analysis/universe.hpp"
@@ -242,6 +243,55 @@ TEST(ConflictsRandom, AgreeWithTryingEveryAction) {
                      std::to_string(universe.actions().size()) + " actions;";
   for (const auto& [name, count] : kinds) line += " " + std::to_string(count) + " " + name;
   test::result(line);
+}
+
+/// The places of the findings of one kind.
+std::vector<std::uint32_t> places(const diagnostics::Sink& sink, const diagnostics::Kind& k) {
+  std::vector<std::uint32_t> out;
+  for (const auto& d : sink.all())
+    if (d.kind == &k) out.push_back(d.primary.begin);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+/// Of calls with more cells than is worth it only the telling ones are made: what they say must be what all cells say.
+TEST(ConflictsRandom, TellingCellsAgreeWithTryingEveryAction) {
+  const std::size_t policies = test::long_tier() ? 20'000 : 150;
+  analysis_test::Random random(test::seed(29));
+  analysis_test::Universe universe;
+  std::vector<Action> actions;
+  for (const Action& action : universe.actions())
+    if (std::holds_alternative<SyscallAction>(action)) actions.push_back(action);
+  analysis::SpaceLimits limits;
+  limits.call_work = 0;
+  std::size_t fewer = 0, partly = 0, redundant = 0;
+  for (std::size_t n = 0; n < policies; ++n) {
+    Policy policy = universe.policy(random, 8 + n % 40);
+    std::erase_if(policy.rules, [](const Rule& rule) { return !std::holds_alternative<SyscallBody>(rule.body); });
+    if (policy.rules.empty()) continue;
+    // one call has them all: conditions on two arguments multiply
+    for (Rule& rule : policy.rules)
+      for (auto* list : {&std::get<SyscallBody>(rule.body).patterns, &std::get<SyscallBody>(rule.body).except})
+        for (auto& p : *list)
+          if (n % 2 == 0) p.pattern.name = "socket";
+    std::string all;
+    for (const Rule& rule : policy.rules) all += "\n  " + rule.text;
+    SCOPED_TRACE("policy " + std::to_string(n) + all);
+    const analysis::Space whole(policy), telling(policy, limits);
+    diagnostics::Sink sink, expected;
+    ASSERT_TRUE(analysis::find_conflicts(policy, telling, 0, sink));
+    ASSERT_TRUE(analysis::find_conflicts(policy, whole, 0, expected));
+    compare(Trial(policy, actions), sink);
+    EXPECT_EQ(places(sink, kind::partly_denied), places(expected, kind::partly_denied));
+    EXPECT_EQ(analysis::permissiveness(telling).rows(), analysis::permissiveness(whole).rows());
+    fewer += telling.size() < whole.size();
+    partly += places(sink, kind::partly_denied).size();
+    redundant += places(sink, kind::redundant_rule).size();
+    ASSERT_FALSE(HasFailure());
+  }
+  EXPECT_GT(fewer, policies / 4);
+  EXPECT_GT(partly, policies / 50);
+  EXPECT_GT(redundant, policies / 4);
 }
 
 }  // namespace

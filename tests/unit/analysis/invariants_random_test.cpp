@@ -53,10 +53,14 @@ TEST(InvariantsRandom, AgreeWithTryingEveryAction) {
     for (const Action& a : universe.actions())
       breaks =
           breaks || (of_verb(a) && includes(set, a, never) == never && decide(policy, a).decision != Decision::Deny);
-    diagnostics::Sink sink;
     const Invariant* const list[] = {&invariant};
-    EXPECT_TRUE(analysis::check_invariants(policy, list, sink));
-    EXPECT_EQ(!sink.all().empty(), breaks);
+    analysis::SpaceLimits telling;
+    telling.call_work = 0;
+    for (const analysis::SpaceLimits& limits : {analysis::SpaceLimits{}, telling}) {
+      diagnostics::Sink sink;
+      EXPECT_TRUE(analysis::check_invariants(policy, list, sink, limits));
+      EXPECT_EQ(!sink.all().empty(), breaks);
+    }
     broken += breaks;
     ASSERT_FALSE(HasFailure());
   }

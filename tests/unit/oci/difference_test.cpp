@@ -4,8 +4,9 @@
 
 #include <cstdlib>
 #include <random>
+#include <set>
 
-#include "backends/containers/mounts/mount_tree.hpp"
+#include "backends/containers/mounts/shaped_rules.hpp"
 #include "tests/support/file_policy.hpp"
 
 // Random policies over a small universe, every action of it enumerated: what the mounts do and what the rules say may
@@ -157,6 +158,130 @@ TEST(OciDifference, NothingDiffersInSilence) {
   }
   EXPECT_GT(exact, 100);
   EXPECT_GT(gaps, 100);
+}
+
+// What is looked up in sorted lists, as by asking every rule and every mount.
+
+/// The patterns or exceptions of a rule that a mount can have, and that have the path.
+std::vector<std::size_t> hits(const std::vector<model::Placed<model::PathPattern>>& list, const std::string& path,
+                              bool listing) {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const model::PathPattern& p = list[i].pattern;
+    if (p.shape() != model::PathPattern::Shape::Other && (listing ? p.matches_list(path) : p.matches(path)))
+      out.push_back(i);
+  }
+  return out;
+}
+
+struct Direct {
+  model::Verbs permitted = 0, refused = 0;
+  bool connects = false, connect_denied = false;
+  std::set<Cause> allowing, refusing;
+};
+
+Direct ask_every_rule(const model::Policy& policy, const std::string& path) {
+  Direct out;
+  for (std::size_t r = 0; r < policy.rules.size(); ++r) {
+    const bool allow = policy.rules[r].effect == Effect::Allow;
+    if (const auto* file = std::get_if<model::FileBody>(&policy.rules[r].body))
+      for (const Verb v : verbs_list) {
+        if (!model::has(file->verbs, v)) continue;
+        const auto in = hits(file->patterns, path, v == Verb::List), except = hits(file->except, path, v == Verb::List);
+        if (!in.empty() && except.empty()) (allow ? out.permitted : out.refused) |= static_cast<model::Verbs>(v);
+        for (const std::size_t i : in)
+          if (allow || except.empty())
+            (allow && except.empty() ? out.allowing : out.refusing).insert({r, i, Cause::none});
+      }
+    const auto* sock = std::get_if<model::UnixBody>(&policy.rules[r].body);
+    if (!sock || sock->direction != model::Direction::Connect) continue;
+    const auto in = hits(sock->paths, path, false), except = hits(sock->except, path, false);
+    if (!in.empty() && except.empty()) (allow ? out.connects : out.connect_denied) = true;
+    for (const std::size_t i : in)
+      if (except.empty()) (allow ? out.allowing : out.refusing).insert({r, i, Cause::none});
+  }
+  out.permitted &= static_cast<model::Verbs>(~out.refused);
+  out.connects = out.connects && !out.connect_denied;
+  return out;
+}
+
+FilePolicy with_sockets(std::mt19937& random) {
+  FilePolicy p = random_policy(random);
+  p.file(random() % 2 ? Effect::Allow : Effect::Deny, "read write", {"/a/**", "/a/b", "/a/b/**"}, {"/a/b/a"});
+  for (std::size_t i = random() % 3; i > 0; --i)
+    p.sock(random() % 2 ? Effect::Allow : Effect::Deny,
+           random() % 4 ? model::Direction::Connect : model::Direction::Listen,
+           std::string(random() % 2 ? "/a" : "/b") + (random() % 2 ? "/a" : "/**"));
+  return p;
+}
+
+TEST(OciDifference, RulesAreFoundAsByAskingEachOfThem) {
+  const unsigned seed = std::random_device{}();
+  RecordProperty("seed", std::to_string(seed));
+  std::mt19937 random(seed);
+  auto paths = universe();
+  for (std::size_t i = paths.size(); i-- > 0;) paths.push_back((paths[i] == "/" ? "" : paths[i]) + "/\x01");
+  int permitted = 0, refusals = 0, sockets = 0;
+  for (int n = 0; n < rounds(); ++n) {
+    const FilePolicy p = with_sockets(random);
+    const backends::containers::ShapedRules rules(p.policy, {});
+    const std::string text = Answers(p).text();
+    for (const std::string& path : paths) {
+      const Direct expected = ask_every_rule(p.policy, path);
+      const auto at = rules.at(path);
+      const auto allowing = at.allowing(), refusing = at.refusing(model::verbs_all);
+      const std::string about = path + "; seed " + std::to_string(seed) + "\n" + text;
+      ASSERT_EQ(at.permitted(), expected.permitted) << about;
+      ASSERT_EQ(at.refused(), expected.refused) << about;
+      ASSERT_EQ(at.connects(), expected.connects) << about;
+      ASSERT_EQ(at.connect_denied(), expected.connect_denied) << about;
+      ASSERT_EQ(std::set<Cause>(allowing.begin(), allowing.end()), expected.allowing) << about;
+      ASSERT_EQ(std::set<Cause>(refusing.begin(), refusing.end()), expected.refusing) << about;
+      ASSERT_EQ(allowing.size(), expected.allowing.size()) << about;  // each once
+      permitted += expected.permitted != 0, refusals += !refusing.empty(), sockets += expected.connects;
+    }
+  }
+  EXPECT_GT(permitted, rounds());
+  EXPECT_GT(refusals, rounds());
+  EXPECT_GT(sockets, rounds());
+}
+
+TEST(OciDifference, MountsAndDecisionsAreFoundAsByAskingAll) {
+  const unsigned seed = std::random_device{}();
+  RecordProperty("seed", std::to_string(seed));
+  std::mt19937 random(seed);
+  const auto paths = universe();
+  int shown = 0, scaffolds = 0, allowed = 0;
+  for (int n = 0; n < rounds(); ++n) {
+    const FilePolicy p = random_policy(random);
+    const auto tree = backends::containers::mount_tree(p.policy);
+    const backends::containers::Comparison comparison(p.policy, tree);
+    for (const std::string& path : paths) {
+      std::size_t innermost = Cause::none;
+      bool leads = false;
+      for (std::size_t i = 0; i < tree.mounts.size(); ++i) {
+        const std::string& target = tree.mounts[i].target;
+        leads = leads || model::is_beneath(target, path);
+        if ((target == path || model::is_beneath(path, target)) &&
+            (innermost == Cause::none || target.size() > tree.mounts[innermost].target.size()))
+          innermost = i;
+      }
+      const bool scaffold = innermost == Cause::none && leads;
+      ASSERT_EQ(backends::containers::governing(tree, path), innermost) << path << "; seed " << seed;
+      ASSERT_EQ(backends::containers::is_scaffold(tree, path), scaffold) << path << "; seed " << seed;
+      for (const Verb verb : verbs_list) {
+        const auto decision = model::decide(p.policy, model::FileAction{verb, path}).decision;
+        ASSERT_EQ(comparison.decide({verb, path}), decision)
+            << path << " " << static_cast<int>(verb) << "; seed " << seed << "\n"
+            << Answers(p).text();
+        allowed += decision == model::Decision::Allow;
+      }
+      shown += innermost != Cause::none, scaffolds += scaffold;
+    }
+  }
+  EXPECT_GT(shown, rounds());
+  EXPECT_GT(scaffolds, rounds());
+  EXPECT_GT(allowed, rounds());
 }
 
 /// For `list`, `D/*` includes D: a deny one level up decides it.
