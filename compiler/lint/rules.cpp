@@ -10,6 +10,7 @@
 #include "compiler/diagnostics/lint_kinds.hpp"
 #include "compiler/lint/finding.hpp"
 #include "compiler/lint/guards.hpp"
+#include "compiler/lint/paths.hpp"
 #include "compiler/model/path_classes.hpp"
 
 namespace agp::lint {
@@ -41,6 +42,64 @@ std::string prefix_of(const PathPattern& p) {
   return {};
 }
 
+/// What the rules on files are compared with: the paths that the policy spells out, and the trees that may be executed.
+class Files {
+ public:
+  struct Tree {
+    const Rule* rule;
+    const Placed<PathPattern>* pattern;
+    std::size_t order;
+  };
+
+  explicit Files(const Policy& policy) {
+    for (const Mount& m : policy.run.mounts) named_.insert(m.target);
+    for (const Rule& rule : policy.rules) {
+      const auto* file = std::get_if<FileBody>(&rule.body);
+      if (!file) continue;
+      const bool runs = rule.effect != Effect::Deny && !rule.expired && has(file->verbs, Verb::Exec);
+      for (const auto& p : file->patterns) {
+        const PathPattern::Shape shape = p.pattern.shape();
+        if (shape != PathPattern::Shape::Other) named_.insert(p.pattern.base());
+        if (runs && shape != PathPattern::Shape::Node)
+          trees_[literal_directory(p.pattern)].push_back({&rule, &p, trees_count_++});
+      }
+    }
+  }
+
+  bool named(const std::string& path) const { return named_.contains(path); }
+
+  /// The first tree in the policy that holds the program: all of them begin at a directory above it.
+  const Tree* first_tree(const std::string& program) const {
+    const Tree* first = nullptr;
+    for (std::string at = program;; at = parent_path(at)) {
+      if (const auto here = trees_.find(at); here != trees_.end())
+        for (const Tree& tree : here->second)
+          if ((!first || tree.order < first->order) && tree.pattern->pattern.matches(program)) first = &tree;
+      if (at == "/") return first;
+    }
+  }
+
+ private:
+  std::unordered_set<std::string> named_;
+  std::unordered_map<std::string, std::vector<Tree>> trees_;  ///< by the directory that they spell out
+  std::size_t trees_count_ = 0;
+};
+
+void file_rule(Context& context, const Files& files, const Rule& rule, const FileBody& body) {
+  if (!rule.module.empty() || rule.effect == Effect::Deny) return;
+  for (const auto& p : body.patterns) {
+    const std::string path = prefix_of(p.pattern);
+    if (path.empty() || !files.named(path)) continue;
+    const Context::Place place = context.place(rule, p.span, p.text);
+    auto& d = context.report(kind::sibling_prefix, place,
+                             fmt::format("`{}` also has siblings of `{}` whose names begin alike", place.text, path));
+    d.witnessed(fmt::format("{} \"{}-other\"", verbs_text(body.verbs), path));
+    d.helped(fmt::format("write `\"{}/**\"`", path));
+    // of `/data*` nobody knows whether `/data` is meant or what lies beneath it
+    if (context.files.text(p.span) == fmt::format("\"{}*/**\"", path)) d.edit(p.span, fmt::format("\"{}/**\"", path));
+  }
+}
+
 /// Programs that the library denies by name as well: they ask something outside to run a command, and a copy without
 /// their set-user-id bit, or without what listens for them, can't.
 bool helper(const std::string& program) {
@@ -54,107 +113,55 @@ bool helper(const std::string& program) {
   return all.contains(program);
 }
 
-/// What the rules on files are compared with: the paths that the policy spells out, and the trees that may be executed.
-class Files {
- public:
-  explicit Files(Context& context) : context_(context) {
-    for (const Mount& m : context.policy.run.mounts) named_.insert(m.target);
-    for (const Rule& rule : context.policy.rules) {
-      const auto* file = std::get_if<FileBody>(&rule.body);
-      if (!file) continue;
-      const bool runs = rule.effect != Effect::Deny && !rule.expired && has(file->verbs, Verb::Exec);
-      for (const auto& p : file->patterns) {
-        const PathPattern::Shape shape = p.pattern.shape();
-        if (shape != PathPattern::Shape::Other) named_.insert(p.pattern.base());
-        if (runs && shape != PathPattern::Shape::Node)
-          trees_[literal_directory(p.pattern)].push_back({&rule, &p, trees_count_++});
-        if (rule.effect == Effect::Deny && !rule.expired && has(file->verbs, Verb::Exec) &&
-            shape == PathPattern::Shape::Subtree)
-          denied_beneath_.insert(p.pattern.base());
+/// Programs that are denied by their names beside a tree that may be executed: once for a policy, with their number. A
+/// path is a directory and no program where what lies beneath it is denied as well.
+void denylist(Context& context, const Files& files) {
+  if (context.off(kind::exec_denylist)) return;
+  std::vector<std::pair<const Placed<PathPattern>*, const Rule*>> denied;
+  std::unordered_set<std::string> directories;
+  for (const Rule& rule : context.policy.rules) {
+    const auto* body = std::get_if<FileBody>(&rule.body);
+    if (!body || rule.expired || rule.effect != Effect::Deny || !has(body->verbs, Verb::Exec)) continue;
+    for (const auto& p : body->patterns) {
+      const auto shape = p.pattern.shape();
+      if (shape == PathPattern::Shape::Subtree) {
+        directories.insert(p.pattern.base());
+      } else if (shape == PathPattern::Shape::Node && rule.module.empty()) {
+        denied.emplace_back(&p, &rule);
       }
     }
   }
-
-  void rule(const Rule& rule, const FileBody& body) {
-    if (!rule.module.empty()) return;
-    for (const auto& p : body.patterns)
-      if (rule.effect != Effect::Deny)
-        siblings(rule, body, p);
-      else if (has(body.verbs, Verb::Exec) && p.pattern.shape() == PathPattern::Shape::Node)
-        denied_by_name(rule, p);
-  }
-
-  /// All programs that are denied by their names are one finding: what mends them is one change.
-  void tell_denied() {
-    if (denied_.empty()) return;
-    std::set<std::string> programs;
-    for (const Denied& one : denied_) programs.insert(one.program->pattern.base());
-    const std::string first = denied_.front().program->pattern.base();
-    const std::string message =
-        programs.size() == 1
-            ? fmt::format("`{}` is denied by its name inside a tree that may be executed", first)
-            : fmt::format("`{}` and {} more are denied by their names inside a tree that may be executed", first,
-                          programs.size() - 1);
-    auto& d = context_.report(kind::exec_denylist, denied_.front().program->span, denied_.front().rule->span, message);
-    d.note("a copy, another program that does the same, or an interpreter is not denied");
-    d.relate(denied_.front().granted, "executing is permitted here");
-    for (std::size_t i = 1; i < denied_.size(); ++i) {
-      d.elsewhere.push_back(denied_[i].program->span);
-      if (i < 4) d.relate(denied_[i].program->span, "so is this one");
-    }
-    d.helped("allow the programs that are needed instead");
-  }
-
- private:
-  struct Tree {
-    const Rule* rule;
-    const Placed<PathPattern>* pattern;
-    std::size_t order;
-  };
-  struct Denied {
+  struct Found {
     const Placed<PathPattern>* program;
-    const Rule* rule;
+    const Rule* deny;
     source::Span granted;
   };
-
-  void siblings(const Rule& rule, const FileBody& body, const Placed<PathPattern>& p) const {
-    const std::string path = prefix_of(p.pattern);
-    if (path.empty() || !named_.contains(path)) return;
-    const Context::Place place = context_.place(rule, p.span, p.text);
-    auto& d = context_.report(kind::sibling_prefix, place,
-                              fmt::format("`{}` also has siblings of `{}` whose names begin alike", place.text, path));
-    d.witnessed(fmt::format("{} \"{}-other\"", verbs_text(body.verbs), path));
-    d.helped(fmt::format("write `\"{}/**\"`", path));
-    // of `/data*` nobody knows whether `/data` is meant or what lies beneath it
-    if (context_.files.text(p.span) == fmt::format("\"{}*/**\"", path)) d.edit(p.span, fmt::format("\"{}/**\"", path));
+  std::vector<Found> found;
+  std::set<std::string> programs;
+  for (const auto& [p, deny] : denied) {
+    const std::string program = p->pattern.base();
+    if (directories.contains(program) || helper(program)) continue;
+    const Files::Tree* tree = files.first_tree(program);
+    if (!tree || context.suppressed(kind::exec_denylist, p->span, deny->span)) continue;
+    found.push_back({p, deny, context.place(*tree->rule, tree->pattern->span, tree->pattern->text).span});
+    programs.insert(program);
   }
-
-  /// A path is a directory and no program where what lies beneath it is denied as well.
-  void denied_by_name(const Rule& rule, const Placed<PathPattern>& p) {
-    const std::string program = p.pattern.base();
-    if (context_.off(kind::exec_denylist) || denied_beneath_.contains(program) || helper(program)) return;
-    const Tree* tree = first_tree(program);
-    if (!tree || context_.suppressed(kind::exec_denylist, p.span, rule.span)) return;
-    denied_.push_back({&p, &rule, context_.place(*tree->rule, tree->pattern->span, tree->pattern->text).span});
+  if (found.empty()) return;
+  const std::string first = found.front().program->pattern.base();
+  const std::string message =
+      programs.size() == 1
+          ? fmt::format("`{}` is denied by its name inside a tree that may be executed", first)
+          : fmt::format("`{}` and {} more are denied by their names inside a tree that may be executed", first,
+                        programs.size() - 1);
+  auto& d = context.report(kind::exec_denylist, found.front().program->span, found.front().deny->span, message);
+  d.note("a copy, another program that does the same, or an interpreter is not denied");
+  d.relate(found.front().granted, "executing is permitted here");
+  for (std::size_t i = 1; i < found.size(); ++i) {
+    d.elsewhere.push_back(found[i].program->span);
+    if (i < 4) d.relate(found[i].program->span, "so is this one");
   }
-
-  /// The first tree in the policy that holds the program: all of them begin at a directory above it.
-  const Tree* first_tree(const std::string& program) const {
-    const Tree* first = nullptr;
-    for (std::string at = program;; at = parent_path(at)) {
-      if (const auto here = trees_.find(at); here != trees_.end())
-        for (const Tree& tree : here->second)
-          if ((!first || tree.order < first->order) && tree.pattern->pattern.matches(program)) first = &tree;
-      if (at == "/") return first;
-    }
-  }
-
-  Context& context_;
-  std::unordered_set<std::string> named_, denied_beneath_;
-  std::vector<Denied> denied_;
-  std::unordered_map<std::string, std::vector<Tree>> trees_;  ///< by the directory that they spell out
-  std::size_t trees_count_ = 0;
-};
+  d.helped("allow the programs that are needed instead");
+}
 
 /// `deny statx, clone3 errno EPERM`: where the answer stands, if the rule is about nothing but what libraries probe.
 std::optional<source::Span> answer_of(Context& context, const Rule& rule, const SyscallBody& body, auto probed) {
@@ -191,10 +198,11 @@ void call_rule(Context& context, const Rule& rule, const SyscallBody& body) {
 }  // namespace
 
 void find_rule_shapes(Context& context) {
-  Files files(context);
+  const Files files(context.policy);
+  denylist(context, files);
   for (const Rule& rule : context.policy.rules) {
     if (rule.expired) continue;
-    if (const auto* file = std::get_if<FileBody>(&rule.body)) files.rule(rule, *file);
+    if (const auto* file = std::get_if<FileBody>(&rule.body)) file_rule(context, files, rule, *file);
     if (const auto* call = std::get_if<SyscallBody>(&rule.body)) call_rule(context, rule, *call);
     if (rule.effect == Effect::Deny) continue;
     if (const auto* local = std::get_if<UnixBody>(&rule.body); local && local->abstract &&
@@ -214,7 +222,6 @@ void find_rule_shapes(Context& context) {
               .helped("name the variables: `allow \"LANG\", \"LC_*\"`");
         }
   }
-  files.tell_denied();
 }
 
 }  // namespace agp::lint
