@@ -160,7 +160,8 @@ class Writer {
     std::vector<linux::LoaderNeed> needs;
     if (!raw && model::starts_container(in_.target.stack))
       needs = linux::profile_needs(in_.target.stack, {static_cast<std::uint8_t>(in_.target.runc.major),
-                                                      static_cast<std::uint8_t>(in_.target.runc.minor)});
+                                                      static_cast<std::uint8_t>(in_.target.runc.minor)})
+                  .needs;
     const auto gaps = call_gaps(in_.policy, in_.plan);
     const auto script = [&](smt::Script& s, const model::Policy& policy) -> std::string {
       declare_call(s);
