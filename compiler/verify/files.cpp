@@ -30,6 +30,7 @@ constexpr Verb every_verb[] = {Verb::Read, Verb::List, Verb::Exec, Verb::Modify,
 struct Accepted {
   std::size_t rule, pattern;
   bool wider, narrower;
+  Verbs verbs;  ///< the rule's, and what the layer can't part from them
 };
 
 /// One combination, from both sides.
@@ -234,7 +235,11 @@ class Files {
       if (row.accept && row.holds == plan::Holds::Narrower) collect_pin(row.fact);
       if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "file") continue;
       const bool wider = row.holds == plan::Holds::Wider || row.holds == plan::Holds::Not;
-      accepted_.push_back({row.fact.rule, row.fact.pattern, wider, row.holds == plan::Holds::Narrower});
+      const model::Rule& rule = policy_.rules[row.fact.rule];
+      Verbs verbs = std::get<FileBody>(rule.body).verbs;
+      // a volume has no `noexec`
+      if (wider && rule.effect == Effect::Allow && row.layer == "kubernetes") verbs |= static_cast<Verbs>(Verb::Exec);
+      accepted_.push_back({row.fact.rule, row.fact.pattern, wider, row.holds == plan::Holds::Narrower, verbs});
       for (const plan::Answer& a : row.answers)
         if (wider && a.layer == "landlock" && a.capability.slips.rfind("modify ", 0) == 0) accepted_attributes_ = true;
     }
@@ -256,7 +261,7 @@ class Files {
     return std::any_of(accepted_.begin(), accepted_.end(), [&](const Accepted& a) {
       const model::Rule& rule = policy_.rules[a.rule];
       const FileBody& body = std::get<FileBody>(rule.body);
-      if (!has(body.verbs, v) || !(excess ? a.wider : a.narrower)) return false;
+      if (!has(a.verbs, v) || !(excess ? a.wider : a.narrower)) return false;
       const PathPattern& pattern = body.patterns[a.pattern].pattern;
       const std::string& path = p.path->path;
       if (excess && rule.effect == Effect::Allow) {
