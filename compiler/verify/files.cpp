@@ -249,7 +249,7 @@ class Files {
     return std::any_of(accepted_.begin(), accepted_.end(), [&](const FileGap& a) {
       const model::Rule& rule = policy_.rules[a.rule];
       const FileBody& body = std::get<FileBody>(rule.body);
-      if (!has(body.verbs, v) || !(excess ? a.wider : a.narrower)) return false;
+      if (!has(a.verbs, v) || !(excess ? a.wider : a.narrower)) return false;
       const PathPattern& pattern = body.patterns[a.pattern].pattern;
       const std::string& path = p.path->path;
       if (excess && rule.effect == Effect::Allow) {

@@ -46,12 +46,18 @@ std::vector<FileGap> file_gaps(const model::Policy& policy, const plan::Plan& pl
   std::vector<FileGap> out;
   for (const plan::Row& row : plan.rows) {
     if (!row.accept || row.fact.kind != model::Fact::Kind::Pattern || row.fact.block != "file") continue;
-    if (!std::holds_alternative<model::FileBody>(policy.rules[row.fact.rule].body)) continue;
+    const model::Rule& rule = policy.rules[row.fact.rule];
+    const auto* body = std::get_if<model::FileBody>(&rule.body);
+    if (!body) continue;
     const bool wider = row.holds == plan::Holds::Wider || row.holds == plan::Holds::Not;
     bool attributes = false;
     for (const plan::Answer& a : row.answers)
       attributes = attributes || (wider && a.layer == "landlock" && a.capability.slips.rfind("modify ", 0) == 0);
-    out.push_back({row.fact.rule, row.fact.pattern, wider, row.holds == plan::Holds::Narrower, attributes});
+    model::Verbs verbs = body->verbs;
+    // a volume of a pod has no `noexec`
+    if (wider && rule.effect == model::Effect::Allow && row.layer == "kubernetes")
+      verbs |= static_cast<model::Verbs>(model::Verb::Exec);
+    out.push_back({row.fact.rule, row.fact.pattern, wider, row.holds == plan::Holds::Narrower, attributes, verbs});
   }
   return out;
 }

@@ -30,6 +30,7 @@ std::vector<EndpointGap> endpoint_gaps(const model::Policy& policy, const plan::
 struct FileGap {
   std::size_t rule, pattern;
   bool wider, narrower, attributes;
+  model::Verbs verbs;  ///< the rule's, and what the layer can't part from them
 };
 std::vector<FileGap> file_gaps(const model::Policy& policy, const plan::Plan& plan);
 

@@ -114,6 +114,33 @@ TEST(Pods, CapabilitiesUnderEverySpelling) {
                   "capability CAP_CHOWN | given"));
 }
 
+TEST(Pods, RootKeepsWhatIsAdded) {
+  FilePolicy b = example();
+  b.capability("CAP_CHOWN");
+  b.policy.run.user = model::User{0, 0, {}};
+  Files f = files(b.policy);
+  EXPECT_EQ(f.pod["spec"]["containers"][0]["securityContext"]["capabilities"]["add"], Json::array({"CHOWN"}));
+  EXPECT_EQ(excess(b.policy, f), "proved");
+  EXPECT_EQ(loss(b.policy, f), "proved");
+  remove(f.pod, "/spec/containers/0/securityContext/capabilities/add");
+  EXPECT_TRUE(has(loss(b.policy, f), "capability CAP_CHOWN | not given"));
+}
+
+TEST(Pods, AnAcceptedVolumeMayBeExecutedAndNoMore) {
+  FilePolicy b = example();
+  b.allow("read", {"/data/**"});
+  Files f = files(b.policy);
+  EXPECT_TRUE(has(excess(b.policy, f), "exec \"/data/x\""));
+  model::Accept accept;
+  accept.kind = model::Accept::Kind::Wider;
+  accept.fact = "read \"/data/**\"";
+  b.policy.accepts.push_back(accept);
+  EXPECT_EQ(excess(b.policy, f), "proved");
+  mount(f.pod, "/data")["readOnly"] = false;
+  mount(f.pod, "/data").erase("recursiveReadOnly");
+  EXPECT_TRUE(has(excess(b.policy, f), "\"/data/x\"")) << excess(b.policy, f);
+}
+
 TEST(Pods, QuantitiesAreExact) {
   const auto cpu = [](Json value) {
     return container([&](Json& p) { set(p, "/spec/containers/0/resources/limits/cpu", std::move(value)); })->cpu;
