@@ -173,14 +173,16 @@ std::string certified_policy(const model::Policy& policy, const model::Target& t
   Json rules = Json::array(), needs = Json::array(), resolvers = Json::array();
   for (const model::Rule& rule : policy.rules)
     if (!rule.expired) rules.push_back(rule_json(rule));
-  if (model::starts_container(target.stack))
-    for (const linux::LoaderNeed& need : linux::profile_needs(
-             target.stack,
-             {static_cast<std::uint8_t>(target.runc.major), static_cast<std::uint8_t>(target.runc.minor)})) {
+  if (model::starts_container(target.stack)) {
+    const linux::Version runc{static_cast<std::uint8_t>(target.runc.major),
+                              static_cast<std::uint8_t>(target.runc.minor)};
+    const linux::ProfileNeeds needed = linux::profile_needs(target.stack, runc);
+    for (const linux::LoaderNeed& need : needed.needs) {
       Json one = {{"call", need.call}, {"reason", need.reason}};
       if (need.argument >= 0) one.update({{"argument", need.argument}, {"zero_under", hex(need.mask)}});
       needs.push_back(std::move(one));
     }
+  }
   const PacketNeeds packets = packet_needs(policy, plan);
   for (const model::Address a : policy.resolvers) resolvers.push_back(model::to_string(a));
   const Json out = {{"schema", "agp-certified/1"},
