@@ -7,6 +7,7 @@
 
 #include "compiler/analysis/cover.hpp"
 #include "compiler/lint/paths.hpp"
+#include "compiler/model/path_classes.hpp"
 
 namespace agp::lint {
 
@@ -66,6 +67,11 @@ std::vector<Placed<PathPattern>>& paths_of(RuleBody& body) {
   return std::get<UnixBody>(body).paths;
 }
 
+bool abstract(const RuleBody& body) {
+  const auto* sock = std::get_if<UnixBody>(&body);
+  return sock && sock->abstract;
+}
+
 }  // namespace
 
 Reach::Reach(Context& context, Sort sort, Verbs verbs) : context_(context), sort_(sort) {
@@ -74,7 +80,13 @@ Reach::Reach(Context& context, Sort sort, Verbs verbs) : context_(context), sort
     if (rule.expired || !of_sort(rule.body, sort)) continue;
     if (const auto* file = std::get_if<FileBody>(&rule.body); file && (file->verbs & verbs) == 0) continue;
     policy_rules_.push_back(&rule);
-    grants = grants || rule.effect != Effect::Deny;
+    if (rule.effect == Effect::Deny) continue;
+    grants = true;
+    const auto begin = [&](const auto& list) {
+      for (const auto& p : list) granted_.insert(literal_directory(p.pattern));
+    };
+    if (const auto* file = std::get_if<FileBody>(&rule.body)) begin(file->patterns);
+    if (const auto* sock = std::get_if<UnixBody>(&rule.body)) begin(sock->paths);
   }
   if (!grants) policy_rules_.clear();
   if (policy_rules_.empty() || (sort != Sort::File && sort != Sort::Unix)) return;
@@ -93,7 +105,22 @@ Reach::Reach(Context& context, Sort sort, Verbs verbs) : context_(context), sort
   }
 }
 
+bool Reach::may_be_granted(const PathPattern& pattern) const {
+  const std::string directory = literal_directory(pattern);
+  if (directory == "/") return true;
+  for (std::string at = directory; at != "/"; at = parent_path(at))
+    if (granted_.contains(at)) return true;
+  if (granted_.contains("/")) return true;
+  const auto beneath = granted_.lower_bound(directory + "/");
+  return beneath != granted_.end() && beneath->starts_with(directory + "/");
+}
+
 void Reach::add(Rule rule, std::size_t question, int mount) {
+  if (sort_ == Sort::File || sort_ == Sort::Unix) {
+    auto& patterns = paths_of(rule.body);
+    std::erase_if(patterns, [&](const auto& p) { return !may_be_granted(p.pattern); });
+    if (patterns.empty() && !abstract(rule.body)) return;
+  }
   rule.effect = Effect::Deny;
   parts_.push_back({std::move(rule), question, mount});
 }
@@ -289,7 +316,7 @@ void Reach::each_permitted(const std::function<void(const Space&, std::size_t)>&
 }
 
 std::vector<Reach::Grant> Reach::grants(std::size_t question, const diagnostics::Kind& kind, const Keep& keep) {
-  if (idle()) return {};
+  if (idle() || parts_.empty()) return {};
   cut();
   std::vector<Grant> places;
   std::map<std::pair<source::FileId, std::uint32_t>, std::vector<std::uint32_t>> known;

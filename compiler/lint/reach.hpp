@@ -2,6 +2,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,12 +56,15 @@ class Reach {
   static constexpr int root = -1, of_host = -2;
 
   void cut();
+  /// Paths that nothing is granted of are left out: they can be in no answer.
   void add(model::Rule rule, std::size_t question, int mount);
+  bool may_be_granted(const model::PathPattern& pattern) const;
   void add_paths(const model::Rule& rule, std::size_t question, model::Verbs verbs);
 
   Context& context_;
   analysis::Sort sort_;
   std::vector<const model::Rule*> policy_rules_;
+  std::set<std::string> granted_;  ///< of paths: the directories that granting patterns begin with
   std::vector<model::Rule> markers_;
   std::vector<int> marked_;  ///< the mount of a marker
   std::vector<Part> parts_;

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
 
 #include "compiler/diagnostics/lint_kinds.hpp"
@@ -408,15 +407,15 @@ void find_reaches(Context& context) {
     std::size_t question;
   };
   std::vector<Asked> asked;
-  std::map<std::pair<Sort, Verbs>, Reach*> shared;
+  const ReachRow* last = nullptr;
   for (const ReachRow& row : reach_rows()) {
     if (context.off(*row.kind) || !concerns(context.policy, row)) continue;
+    const bool alone = row.rooted || !last || last->rooted || last->sort != row.sort || last->verbs != row.verbs;
+    if (alone) spaces.push_back(std::make_unique<Reach>(context, row.sort, row.verbs ? row.verbs : verbs_all));
+    last = &row;
+    if (spaces.back()->idle()) continue;
     const Verbs verbs = row.verbs ? row.verbs : verbs_all;
-    Reach* own = nullptr;
-    Reach*& at = row.rooted ? own : shared[{row.sort, verbs}];
-    if (!at) at = spaces.emplace_back(std::make_unique<Reach>(context, row.sort, verbs)).get();
-    Reach& reach = *at;
-    if (reach.idle()) continue;
+    Reach& reach = *spaces.back();
     asked.push_back(
         {&row, &reach, row.rooted ? reach.ask_rooted(guard(row.guard), verbs) : reach.ask(guard(row.guard), verbs)});
   }

@@ -167,6 +167,8 @@ std::optional<model::FileAction> slips_in_whole_proc(const Context& c, const mod
 
 /// A file of /proc that a refusal names although runc's need leaves it.
 std::optional<model::FileAction> slips_in_proc(const Context& c, const model::Fact& f) {
+  const std::string base = literal_prefix(pattern_of(c, f));
+  if (base != "/" && base != "/proc" && !model::is_beneath(base, "/proc")) return std::nullopt;
   if (c.runtime.whole_proc) return slips_in_whole_proc(c, f);
   const Verbs verbs = body_of(c, f).verbs & model::verbs_read;
   if (verbs == 0) return std::nullopt;
