@@ -59,6 +59,9 @@ inline constexpr std::array<std::string_view, 11> variables{"HOME",
 /// No group may open a ping socket. containerd 2 lets every group do so where a pod does not say otherwise.
 inline constexpr std::string_view ping_sysctl = "net.ipv4.ping_group_range", no_ping = "1 0";
 
+/// User and group ids, and a deadline in seconds, are numbers of 31 bits.
+inline constexpr unsigned long long most = 0x7fffffff;
+
 /// The kubelet's period of processor time, and the least of it that it gives, in microseconds.
 inline constexpr unsigned cpu_period = 100000, least_quota = 1000;
 

@@ -147,7 +147,8 @@ Pod read_pod(const Section& object) {
   if (containers.size() != 1) spec.refuse(fmt::format("has {} containers, and one is understood", containers.size()));
   if (const auto deadline = spec.find("activeDeadlineSeconds")) {
     out.container.seconds = deadline->number();
-    if (*out.container.seconds == 0) deadline->refuse("is 0, which the API server refuses");
+    if (*out.container.seconds == 0 || *out.container.seconds > format::most)
+      deadline->refuse("is no deadline that the API server takes");
   }
   if (const auto grace = spec.find("terminationGracePeriodSeconds"); !grace || grace->number() > 2)
     spec.refuse("has no `terminationGracePeriodSeconds` of at most 2: the container goes on behind its deadline");

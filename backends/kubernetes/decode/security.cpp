@@ -21,7 +21,7 @@ constexpr std::string_view default_capabilities[] = {
 
 std::uint32_t id(const Section& s) {
   const std::uint64_t n = s.number();
-  if (n > 0x7fffffff) s.refuse("is no user or group id, which Kubernetes bounds by 2^31 - 1");
+  if (n > format::most) s.refuse("is no user or group id, which Kubernetes bounds by 2^31 - 1");
   return static_cast<std::uint32_t>(n);
 }
 

@@ -82,13 +82,15 @@ class Writer {
   }
 
   std::uint64_t deadline(std::uint64_t ms) {
-    if (ms < 1000 || ms % 1000 != 0)
-      problem("a pod's deadline is a whole number of seconds, and not 0", "limit { time 10 min }");
+    if (ms < 1000 || ms % 1000 != 0 || ms / 1000 > format::most)
+      problem("a pod's deadline is a whole number of seconds, not 0, and of 31 bits", "limit { time 10 min }");
     return ms / 1000;
   }
 
-  Json of_pod() const {
+  Json of_pod() {
     const model::User user = agent_user(policy_);
+    if (user.uid > format::most || user.gid > format::most)
+      problem(fmt::format("{}:{} can't be the user of a pod: {} is the largest id", user.uid, user.gid, format::most));
     return {{"runAsUser", user.uid},
             {"runAsGroup", user.gid},
             {"runAsNonRoot", user.uid != 0},

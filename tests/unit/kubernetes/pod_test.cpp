@@ -193,6 +193,29 @@ TEST(Pods, BoundsAreComparedAsNumbers) {
       has(changed([](Json& p) { set(p, "/spec/activeDeadlineSeconds", 599); }, verify::Direction::Loss), "limit time"));
 }
 
+TEST(Pods, WhatAPodCantSayIsNoFile) {
+  const auto problem = [](const std::function<void(model::Policy&)>& change) {
+    model::Policy p = example().policy;
+    change(p);
+    const auto out = backends::kubernetes::backend().emit(p, kubernetes(), {});
+    EXPECT_EQ(out.artifacts.empty(), !out.problems.empty());
+    EXPECT_EQ(out.map.empty(), !out.problems.empty());
+    return out.problems.empty() ? std::string() : out.problems[0].message;
+  };
+  EXPECT_EQ(problem([](auto&) {}), "");
+  EXPECT_TRUE(has(problem([](auto& p) { p.name = "Example"; }), "name of a pod"));
+  EXPECT_TRUE(has(problem([](auto& p) { p.name = std::string(60, 'a'); }), "name of a pod"));
+  EXPECT_EQ(problem([](auto& p) { p.name = std::string(59, 'a'); }), "");
+  EXPECT_TRUE(has(problem([](auto& p) { p.run.hostname = "a_b"; }), "host name"));
+  EXPECT_TRUE(has(problem([](auto& p) { p.run.command.clear(); }), "command"));
+  EXPECT_TRUE(has(problem([](auto& p) { p.run.user->gid = 4000000000u; }), "largest id"));
+  EXPECT_TRUE(has(problem([](auto& p) { p.limits.time_ms->value = 1500; }), "whole number of seconds"));
+  EXPECT_TRUE(has(problem([](auto& p) { p.limits.time_ms->value = 0; }), "whole number of seconds"));
+  EXPECT_TRUE(has(problem([](auto& p) { p.limits.cpu_milli->value = 9; }), "0.01"));
+  EXPECT_TRUE(has(problem([](auto& p) { p.limits.memory_bytes->value = 0; }), "no limit"));
+  EXPECT_TRUE(has(problem([](auto& p) { p.run.mounts[0].size_bytes = 0; }), "size 0"));
+}
+
 TEST(Pods, OtherContainersAreRefusedByName) {
   const Json one = pod()["spec"]["containers"][0];
   for (const char* list : {"initContainers", "ephemeralContainers"})
@@ -237,6 +260,8 @@ TEST(Pods, ValuesThatGiveTheNodeAwayAreRefusedByName) {
            {"/spec/securityContext/runAsUser", -1},
            {"/spec/securityContext/runAsUser", "1000"},
            {"/spec/activeDeadlineSeconds", 0},
+           {"/spec/activeDeadlineSeconds", 2147483648},
+           {"/spec/securityContext/runAsGroup", 2147483648},
            {"/apiVersion", "v2"},
            {"/kind", "Deployment"}})
     EXPECT_NE(refused([&](Json& p) { set(p, field, value); }), "") << field << " " << value;
