@@ -23,6 +23,8 @@ def sha256(path):
 
 
 class Certificates(unittest.TestCase):
+    said = ""  # by the last `make`, on standard error
+
     @classmethod
     def setUpClass(cls):
         cls.top = pathlib.Path(tempfile.mkdtemp(prefix="agp-certificate-"))
@@ -125,6 +127,17 @@ class Certificates(unittest.TestCase):
                 self.assertEqual(len(stated), 2 * len(options), done.stderr)
                 done = self.check(certificate, built)
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_architectures(self):
+        built, certificate = self.make(ROOT / "docs/examples/mcp-sqlite.agp", "architectures", "--arch", "x86_64,aarch64,riscv64")
+        index = json.loads((certificate / "certificate.json").read_text())
+        stated = {(o["artifact"], o["arch"]) for o in index["obligations"] if o["arch"]}
+        for arch in ("x86_64", "aarch64", "riscv64"):
+            self.assertIn((f"seccomp/filter.{arch}.bpf", arch), stated)
+            self.assertIn(("seccomp/profile.json", arch), stated)
+        done = self.check(certificate, built, "--only", "seccomp/filter.aarch64.bpf", "--only", "seccomp/profile.json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(sum(line.startswith("holds ") for line in done.stdout.splitlines()), 2 + 2 + 6)
 
     def test_single_artifact(self):
         filter_file, certificate = self.built / "seccomp/filter.x86_64.bpf", self.top / "single"
