@@ -18,8 +18,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PATHS = ["*.nft", "egress.json", "dnsmasq.conf", "resolv.conf", "filter.*.txt", "profile.json", "config.json", "ruleset.json",
-         "approvals.json", "alerts.json", "run.args", "manifest.json", "*.json", "*.json", "kern.log", "strace"]
-FOLDERS = ("packets", "landlock", "oci", "seccomp", "nftables", "dns", "advisory", "linux", "cli")
+         "approvals.json", "alerts.json", "run.args", "manifest.json", "*.json", "*.json", "kern.log", "strace",
+         "pod.json", "network-policy.json"]
+FOLDERS = ("packets", "landlock", "oci", "seccomp", "nftables", "dns", "advisory", "linux", "cli", "kubernetes")
 MANIFEST, COUNT = 11, len(PATHS)
 WORDS = """table chain set map elements type filter hook input output forward priority policy accept drop goto jump vmap ct state
 established related invalid untracked meta skuid l4proto ip ip6 daddr saddr tcp udp dport sport th flags interval timeout inet

@@ -7,12 +7,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include "backends/alerts/decode/decode.hpp"
 #include "backends/approvals/decode/decode.hpp"
 #include "backends/dns/decode/decode.hpp"
+#include "backends/kubernetes/decode/decode.hpp"
 #include "backends/landlock/decode/decode.hpp"
 #include "backends/nftables/decode/decode.hpp"
 #include "backends/oci/decode/decode.hpp"
@@ -88,6 +90,9 @@ Decoded decode(std::size_t which, const std::vector<Artifact>& one) {
       return approvals::decode(one);
     case 9:
       return alerts::decode(one);
+    case 16:
+    case 17:
+      return kubernetes::decode(one);
     default:
       return podman::decode(one);
   }
@@ -132,8 +137,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                    "landlock/ruleset.json",
                                    "approvals.json",
                                    "alerts.json",
-                                   "podman/run.args"};
-  const std::size_t which = data[0] % 16;
+                                   "podman/run.args",
+                                   "",  // 11 to 15: other files
+                                   "",
+                                   "",
+                                   "",
+                                   "",
+                                   "kubernetes/pod.json",
+                                   "kubernetes/network-policy.json"};
+  const std::size_t which = data[0] % std::size(paths);
   std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   if (others(which, bytes)) return 0;
   const std::vector<Artifact> one = {{paths[which], std::move(bytes)}};

@@ -116,6 +116,35 @@ TEST(KubernetesMutants, AnotherDigitOfANetworkPolicyIsRefutedOrTheSame) {
   EXPECT_GE(refuted, 30u);
 }
 
+TEST(KubernetesMutants, AnyBytesAreReadOrRefusedWithAReason) {
+  std::mt19937 random(4);
+  const Files f = files(example().policy);
+  const std::string texts[] = {f.pod.dump(), files(drawn(random)).network.dump()};
+  constexpr std::string_view alphabet = "{}[]\",:0159-+.eEaZ_/$ \n\\\x01\x80\xff";
+  std::size_t read = 0, refused = 0;
+  for (int i = 0; i < 3000; ++i) {
+    const bool pod = i % 2 == 0;
+    std::string text = texts[pod ? 0 : 1];
+    for (std::size_t n = 1 + random() % 3; n > 0; --n) {
+      const std::size_t at = random() % text.size();
+      const char c = alphabet[random() % alphabet.size()];
+      if (random() % 3 == 0)
+        text.erase(at, 1 + random() % 20);
+      else if (random() % 2 == 0)
+        text.insert(at, 1, c);
+      else
+        text[at] = c;
+    }
+    const auto out = pod ? decode(text, "") : decode("", text);
+    const bool made = pod ? out.container != nullptr : !out.packets.empty();
+    ASSERT_EQ(made, out.problems.empty()) << text;
+    for (const auto& p : out.problems) ASSERT_TRUE(has(p.message, "`kubernetes/")) << p.message;
+    ++(made ? read : refused);
+  }
+  EXPECT_GT(read, 20u);
+  EXPECT_GT(refused, 1000u);
+}
+
 TEST(KubernetesMutants, EachFieldOfANetworkPolicyIsNeeded) {
   PolicyBuilder b("needed");
   b.get().run.command = {"/bin/true"};
