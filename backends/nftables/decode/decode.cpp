@@ -29,10 +29,10 @@ Decoded decode(std::span<const Artifact> artifacts) {
       });
   for (const auto& [path, ruleset] : read)
     for (const std::string& cgroup : ruleset.cgroups) space->mention_cgroup(cgroup);
-  for (auto& [path, ruleset] : read)
-    taking(path, [&] {
+  for (auto& one : read)
+    taking(one.first, [&] {
       out.packets.push_back(
-          std::make_shared<const model::PacketLayer>(reading::evaluate(path, std::move(ruleset), space)));
+          std::make_shared<const model::PacketLayer>(reading::evaluate(one.first, std::move(one.second), space)));
     });
   return out;
 }
