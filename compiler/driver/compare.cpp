@@ -140,7 +140,7 @@ class Run {
 };
 
 void say(Session& session, const std::array<Input, 2>& inputs, const Comparison& c) {
-  const auto& [a, b] = std::tie(inputs[0].path, inputs[1].path);
+  const std::string &a = inputs[0].path, &b = inputs[1].path;
   c.verdict.match([](const solver::Proved&) {},
                   [&](const verify::Difference& d) {
                     const std::string message =

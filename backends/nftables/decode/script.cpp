@@ -75,11 +75,10 @@ class Parser {
     if (take("table")) return table(adds);
     if (!adds && take("delete")) {
       expect("table");
-      const auto [family, called] = table_name();
-      if (!out_.find(family, called)) refuse(fmt::format("there is no table `{} {}` to delete", family, called));
-      std::erase_if(out_.tables, [&family = family, &called = called](const Table& t) {
-        return t.family_word == family && t.name == called;
-      });
+      const auto gone = table_name();
+      if (!out_.find(gone.first, gone.second))
+        refuse(fmt::format("there is no table `{} {}` to delete", gone.first, gone.second));
+      std::erase_if(out_.tables, [&](const Table& t) { return t.family_word == gone.first && t.name == gone.second; });
       return stop();
     }
     if (!adds && take("flush")) {

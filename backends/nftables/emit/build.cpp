@@ -42,7 +42,7 @@ constexpr std::array<Family, 2> families = {{{4, "ip", "ipv4_addr", "icmp"}, {6,
 
 bool of(const Family& f, const model::AddressRange& r) { return r.first.is_v4() == (f.number == 4); }
 
-constexpr Verdict accept{Verdict::Kind::Accept, {}}, drop{Verdict::Kind::Drop, {}};
+const Verdict accept{Verdict::Kind::Accept, {}}, drop{Verdict::Kind::Drop, {}};
 Verdict go(std::string chain) { return {Verdict::Kind::Goto, std::move(chain)}; }
 
 Value address(const model::AddressRange& r) {

@@ -91,7 +91,7 @@ std::string complaint(const Damage& d) {
   const auto [begin, end] = item_around(d.text, d.at);
   for (const auto& finding : all) {
     const bool inside = finding.primary.begin >= begin && finding.primary.end <= end;
-    if (!d.brace && !inside) why += why.empty() ? "elsewhere" : ", elsewhere";
+    if (!inside) why += why.empty() ? "elsewhere" : ", elsewhere";
   }
   if (why.empty()) return why;
   for (const auto& finding : all)
