@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "backends/backend.hpp"
 #include "compiler/model/path_classes.hpp"
 
 // Comes in: mounts in their order. Goes out: one cell for each mount point and each directory that leads to one, with
@@ -20,6 +21,7 @@ namespace inode = model::inode;
 /// Rights that only files have, as far as a path that is a directory is concerned.
 constexpr InodeRights of_files =
     inode::read | inode::exec | inode::open_write | inode::truncate | inode::connect | inode::ioctl;
+constexpr const char* resolver_file = "/etc/resolv.conf";
 constexpr InodeRights of_entries = inode::create | inode::remove | inode::refer;
 
 std::string bound_text(std::optional<std::uint64_t> size) {
@@ -39,6 +41,7 @@ class Builder {
       check_source(m);
       check_point(m);
     }
+    check_resolver();
     bases_.insert(leads_.begin(), leads_.end());
     bases_.insert("/");
     for (const std::string& base : bases_) {
@@ -244,7 +247,29 @@ class Builder {
       out_.misplaced.push_back({m.target, expected, "an empty file system", m.place});
     } else if (from_host && m.source != expected && !own_device) {
       out_.misplaced.push_back({m.target, expected, m.source, m.place});
+    } else if (of_stack(m) && permits_at_or_beneath(m.target)) {
+      out_.misplaced.push_back({m.target, expected, "an empty file or directory of the stack", m.place});
     }
+  }
+  /// One that the stack makes, where it does not belong.
+  static bool of_stack(const ContainerMount& m) {
+    return (m.content == Content::EmptyTree && m.target != "/dev") || m.content == Content::EmptyFile ||
+           (m.content == Content::Resolver && m.target != resolver_file);
+  }
+  bool permits_at_or_beneath(const std::string& path) const {
+    using model::Verb;
+    for (const Verb v : {Verb::Read, Verb::Exec, Verb::Modify})
+      if (model::decide(policy_, model::FileAction{v, path}).decision == model::Decision::Allow) return true;
+    return permits_beneath(path);
+  }
+
+  /// With rules on names programs ask the generated resolver, which this file names (resolv.conf(5)).
+  void check_resolver() {
+    if (!backends::needs_resolver(policy_)) return;
+    const ContainerMount* m = model::mount_at(container_, resolver_file);
+    if (!m || m->content != Content::Resolver)
+      out_.misplaced.push_back(
+          {resolver_file, "the generated file", "another one, or none", m ? m->place : "no mount"});
   }
 
   const model::Policy& policy_;

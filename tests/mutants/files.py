@@ -72,6 +72,8 @@ class Landlock:
             out -= {"read_file", "execute", "write_file", "truncate"} if self.rules[path][1] else {"read_dir"}
         elif any(other.startswith(path.rstrip("/") + "/") for other in self.rules):
             out -= {"read_file", "execute", "write_file", "truncate"}
+        if not out & ON_ENTRY:   # alone it moves nothing
+            out.discard("refer")
         if "read_file" not in out:   # execve opens for reading too
             out.discard("execute")
         return frozenset(out)
@@ -260,8 +262,8 @@ class Dnsmasq:
         return {d.lstrip("*").strip(".") for d in [*self.rules, *self.fills] if d != "#"}
 
     def settings(self):
-        """What is about no single name; `no-resolv` is, in `outcome`."""
-        aside = {"strip-mac", "strip-subnet", "no-ident", "bind-interfaces", "no-resolv"}
+        """What is about no single name; `no-resolv` is, in `outcome`. What is logged decides nothing."""
+        aside = {"strip-mac", "strip-subnet", "no-ident", "bind-interfaces", "no-resolv", "log-queries"}
         values = {k: set(v) for k, v in self.globals.items() if k not in aside}
         if values.get("port") == {"53"}:
             del values["port"]

@@ -59,11 +59,13 @@ class FilterOracle:
         self.r, self.read, self.tried = r, read, 0
 
     def differs(self, one, two, w):
-        a, b = (filters.answer(p, w["arch"], w["number"], w["args"], w["ip"]) for p in (one, two))
+        words = set()
+        a, b = (filters.answer(p, w["arch"], w["number"], w["args"], w["ip"], words) for p in (one, two))
         if w["direction"] == "errno":
             return a != b
         known = {0x7fff, 0x7ffc, 0x7ff0, 0x7fc0, 5, 3, 0x8000, 0}   # an unknown action is the weaker one beside ERRNO
-        if {a >> 16, b >> 16} <= known and self.tried < (200 if LONG else 10) and w["arch"] == filters.X86_64 and w["number"] not in (317, 335, 336):
+        ours = words.isdisjoint((2, 3))   # where the call is made from is the kernel's to say
+        if ours and {a >> 16, b >> 16} <= known and self.tried < (200 if LONG else 10) and w["arch"] == filters.X86_64 and w["number"] not in (317, 335, 336):
             # 335 and 336, uretprobe and uprobe, ask no filter; 317 is the one that loads it
             self.tried += 1
             for program, word in ((one, a), (two, b)):

@@ -83,6 +83,9 @@ CHANGES = [
     ("--read-only\n", "--read-only=false\n"),
     ("--pull=never", "--pull=always"),
     ("/usr/bin/true\n--user=0:0\n", "/usr/bin/true\n--user=0:0"),
+    ("src=/usr/bin,dst=/usr/bin", "src=./dev,dst=/usr/bin"),
+    ("src=./dev,dst=/dev", "src=./denied-directory,dst=/dev"),
+    ("--env=PATH=/usr/bin", "--env=PATH=/usr/bin\n--env=PATH=/workspace"),
     ("--mount=type=bind,src=./denied-file,dst=/etc/hosts", "--mount=type=bind,src=/etc/hosts,dst=/etc/hosts"),
 ]
 

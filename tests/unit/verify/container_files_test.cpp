@@ -6,6 +6,7 @@
 #include "backends/oci/backend.hpp"
 #include "compiler/verify/stack.hpp"
 #include "tests/support/file_policy.hpp"
+#include "tests/support/net_policy.hpp"
 
 // The mounts of a config.json against the file rules: what is emitted is proved, and each change that a careless or
 // hostile hand could make is refuted with the path that shows it.
@@ -88,7 +89,7 @@ TEST(ContainerFiles, EachChangeIsRefuted) {
          replace(m, "/workspace", "uid=65534", "uid=0");
          replace(m, "/workspace", "gid=65534", "gid=0");
        },
-       "no loss: modify \"/workspace/"},
+       "no loss: open \"/workspace/"},
       {"a larger tmpfs", [](Json& m) { replace(m, "/workspace", "size=1048576", "size=1048577"); },
        "no excess: open \"/workspace\""},
       {"a smaller tmpfs", [](Json& m) { replace(m, "/workspace", "size=1048576", "size=1048575"); },
@@ -115,9 +116,29 @@ TEST(ContainerFiles, EachChangeIsRefuted) {
              m.erase(m.begin() + static_cast<std::ptrdiff_t>(i--));
        },
        "no excess: "},
+      {"a directory of the stack's where a program belongs", [](Json& m) { at(m, "/usr/bin/tool")["source"] = "dev"; },
+       "no excess: open \"/usr/bin/tool\""},
+      {"a mount in a directory that takes none", [](Json& m) { at(m, "/dev")["source"] = "denied-directory"; },
+       "no excess: open \"/dev/null\""},
+      {"the stack's resolv.conf elsewhere",
+       [](Json& m) {
+         Json& resolver = at(m, "/etc/resolv.conf");
+         resolver["destination"] = "/etc/other";
+       },
+       "no excess: open \"/etc/resolv.conf\""},
+      {"a tmpfs that can't be listed", [](Json& m) { replace(m, "/workspace", "mode=0700", "mode=0300"); },
+       "no loss: list \"/workspace\""},
   };
+  PolicyBuilder names("names");
+  names.resolver("10.0.0.53");
+  names.allow("name", tcp, {named("a.example", port(443))});
+  FilePolicy policy = workspace();
+  policy.allow("list", {"/workspace"});
+  policy.policy.rules.push_back(names.get().rules.at(0));
+  policy.policy.resolvers = names.get().resolvers;
+  EXPECT_EQ(refuted(policy), Refuted{});
   for (const Case& c : cases) {
-    const Refuted found = refuted(workspace(), c.change);
+    const Refuted found = refuted(policy, c.change);
     ASSERT_FALSE(found.empty()) << c.what;
     EXPECT_EQ(found[0].rfind(c.expected, 0), 0u) << c.what << ": " << found[0];
   }
