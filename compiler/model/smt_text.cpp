@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
+#include <unordered_set>
 
 namespace agp::smt {
 namespace {
@@ -13,9 +13,10 @@ std::string sort(unsigned width) { return width == 0 ? "Bool" : fmt::format("(_ 
 /// `and` and `or`: `neutral` parts are left out, `decisive` ones are the whole.
 Formula join(const char* word, const std::vector<Formula>& parts, std::string_view neutral, std::string_view decisive) {
   std::vector<std::string_view> kept;
+  std::unordered_set<std::string_view> seen;
   for (const Formula& p : parts) {
     if (p == decisive) return p;
-    if (p != neutral && std::find(kept.begin(), kept.end(), p) == kept.end()) kept.push_back(p);
+    if (p != neutral && seen.insert(p).second) kept.push_back(p);
   }
   if (kept.empty()) return Formula(neutral);
   return kept.size() == 1 ? Formula(kept.front()) : fmt::format("({} {})", word, fmt::join(kept, " "));

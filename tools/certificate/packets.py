@@ -370,10 +370,12 @@ class Passing:
             inside = self.inside(table, keys, data)
             return choose(both(there, no(inside) if rest[2] else inside), go_on(), after)
         elements = self.rules.sets[table, data][1] if isinstance(data, str) else data
-        ways = [(self.element(keys, words), verdict(*v)) for words, v in elements]
+        ways = {}                                                                # those with one outcome together: nft refuses overlaps
+        for words, v in elements:
+            ways.setdefault(verdict(*v), []).append(self.element(keys, words))
         out = after
-        for when, then in reversed(ways):
-            out = choose(both(there, when), then, out)
+        for then, whens in reversed(ways.items()):
+            out = choose(both(there, either(*whens)), then, out)
         return out
 
     def inside(self, table, keys, data):

@@ -69,11 +69,13 @@ class Writer {
     if (const auto* l = std::get_if<Lookup>(&s)) return smt::choose(lookup(*l), rest(), next);
     if (const auto* m = std::get_if<Masked>(&s)) return smt::choose(masked(*m), rest(), next);
     if (const auto* d = std::get_if<Dispatch>(&s)) {
-      Formula out = next;  // elements do not overlap where they differ: evaluate() has seen to it
-      const auto& elements = table_->sets[d->set].elements;
-      for (std::size_t e = elements.size(); e-- > 0;)
-        out = smt::choose(smt::all({there(d->keys), element(d->keys, elements[e])}),
-                          verdict(*elements[e].verdict, rule, statement, next, end), out);
+      // elements do not overlap where they differ, evaluate() has seen to it: those with one outcome together
+      std::map<Formula, std::vector<Formula>> outcomes;
+      for (const Element& e : table_->sets[d->set].elements)
+        outcomes[verdict(*e.verdict, rule, statement, next, end)].push_back(element(d->keys, e));
+      Formula out = next;
+      for (const auto& [outcome, elements] : outcomes)
+        out = smt::choose(smt::all({there(d->keys), smt::any(elements)}), outcome, out);
       return out;
     }
     return rest();
