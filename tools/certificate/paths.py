@@ -223,8 +223,8 @@ class Check:
             if verb not in rule["verbs"]:
                 continue
             parts = components(rule["patterns"][n])
-            literal = [p for p in parts]
-            stop = next((k for k, p in enumerate(literal) if p is None or len(p) > 1 or not all(isinstance(t, str) for t in p[0])), len(parts))
+            plain = [bool(p) and len(p) == 1 and all(isinstance(t, str) for t in p[0]) for p in parts]
+            stop = (plain + [False]).index(False)
             base = "".join("/" + "".join(p[0]) for p in parts[:stop])
             beneath = text.startswith(base + "/") and len(text) > 1
             allows = rule.get("was", rule["effect"]) == "allow"
