@@ -57,19 +57,19 @@ def addresses(n):
 
 
 def long_filter(conditions, flipped=None):
-    """4,096 instructions: `ioctl` is permitted with any of these 64-bit values as its third argument, each compared
+    """4,096 instructions: `lseek` is permitted with any of these 64-bit values as its second argument, each compared
     on its own, word by word; the rest is padding."""
     def ins(code, jt, jf, k):
         return struct.pack("<HBBI", code, jt, jf, k)
 
     allow, deny = ins(6, 0, 0, 0x7fff0000), ins(6, 0, 0, 0x50001)
-    out = [ins(0x20, 0, 0, 4), ins(0x15, 1, 0, 0xc000003e), deny, ins(0x20, 0, 0, 0), ins(0x15, 1, 0, 16), deny]
+    out = [ins(0x20, 0, 0, 4), ins(0x15, 1, 0, 0xc000003e), deny, ins(0x20, 0, 0, 0), ins(0x15, 1, 0, 8), deny]
     values = [v ^ 1 if i == flipped else v for i, v in enumerate(conditions)]
     for first in range(0, len(values), 50):
         block = values[first:first + 50]
         for i, v in enumerate(block):
             to_allow = 4 * len(block) + 1 - (4 * i + 3) - 1
-            out += [ins(0x20, 0, 0, 36), ins(0x15, 0, 2, v >> 32), ins(0x20, 0, 0, 32),
+            out += [ins(0x20, 0, 0, 28), ins(0x15, 0, 2, v >> 32), ins(0x20, 0, 0, 24),
                     ins(0x15, to_allow, 0, v & 0xffffffff)]
         out += [ins(0x05, 0, 0, 1), allow]
     assert len(out) < 4096
@@ -87,7 +87,7 @@ def main():
         report("the example, whole directory", 0.3, [agp, "verify", "-q", example, work / "example"], 0)
 
         values = [0x100000000 * (i % 61 + 1) + 0x9e3779b1 * (i + 1) % 0x100000000 for i in range(1010)]
-        names = "".join(f"    allow ioctl(arg2 == {v:#x})\n" for v in values)
+        names = "".join(f"    allow lseek(arg1 == {v:#x})\n" for v in values)
         text = work / "long.agp"
         text.write_text(policy("  syscall {\n" + names + "  }\n"))
         for name, flipped, expect in (("4,096 instructions", None, 0), ("… one constant flipped", 700, 1)):
