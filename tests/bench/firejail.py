@@ -199,7 +199,7 @@ def convert(directories, every):
 
 def check(agp, policy, seconds):
     """The findings; nothing where the time is not enough, or the check gives up."""
-    command = ["nice", "-n", "19", agp, "check", "--jobs", "1", "--format", "json", "--project-root", str(policy.parent), str(policy)]
+    command = ["nice", "-n", "10", agp, "check", "--jobs", "1", "--format", "json", "--project-root", str(policy.parent), str(policy)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
         found = json.loads(done.stdout)["diagnostics"]

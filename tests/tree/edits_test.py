@@ -1,6 +1,6 @@
-"""Every edit that any golden policy's findings carry, made by itself and without the check that `--fix` makes: the text
-still resolves, and `agp diff` proves that no policy permits more. Then `--fix` on the whole file: the same, and a second
-run changes nothing."""
+"""Every edit that any golden policy's findings carry, at most one for each policy at a time and without the check that
+`--fix` makes: the text still resolves, and `agp diff` proves that no policy permits more. Then `--fix` on the whole file:
+the same, and a second run changes nothing."""
 import collections
 import json
 import pathlib
@@ -36,9 +36,8 @@ def edited(text, edits):
     starts = [0]
     for line in text.split("\n"):
         starts.append(starts[-1] + len(line) + 1)
-    places = sorted((offset(starts, e["location"]["start"]), offset(starts, e["location"]["end"]), i, e["replacement"])
-                    for i, e in enumerate(edits))
-    for begin, end, _, replacement in reversed(places):
+    places = {(offset(starts, e["location"]["start"]), offset(starts, e["location"]["end"]), e["replacement"]) for e in edits}
+    for begin, end, replacement in sorted(places, reverse=True):
         text = text[:begin] + replacement + text[end:]
     return text
 
@@ -69,17 +68,22 @@ def main():
             carried = [f for f in report["diagnostics"] if f["edits"]]
             if not carried:
                 continue
-            resolves = agp("diff", before, before, cwd=top).returncode == 0
-            faults.expect(resolves, f"{path.name}: a text that does not resolve has an edit")
-            seen = set()
-            for number, finding in enumerate(carried):
-                places = json.dumps([(e["location"], e["replacement"]) for e in finding["edits"]])
-                if places in seen or any(e["location"]["path"] != path.name for e in finding["edits"]):
+            if agp("diff", before, before, cwd=top).returncode != 0:
+                continue  # what mends a text that does not resolve is no matter of what it permits
+            rounds = []  # of findings of different policies
+            for finding in carried:
+                if any(e["location"]["path"] != path.name for e in finding["edits"]):
                     continue
-                seen.add(places)
                 edits[finding["code"]] += 1
-                after = project(top / f"after-{number}", path, edited(text, finding["edits"]))
-                no_wider(faults, before, after, f"{path.name}: {finding['code']} at {finding['location']['start']}")
+                free = next((r for r in rounds if all(f["policy"] != finding["policy"] for f in r)), None)
+                if free is None:
+                    rounds.append(free := [])
+                free.append(finding)
+            for number, findings in enumerate(rounds):
+                after = project(top / f"after-{number}", path, edited(text, [e for f in findings for e in f["edits"]]))
+                no_wider(faults, before, after, f"{path.name}: " + ", ".join(f"{f['code']} of {f['policy']}" for f in findings))
+            if len(carried) > 20:  # `--fix` tries each by itself
+                continue
             after = project(top / "fixed", path, text)
             agp("check", "--fix", path.name, cwd=after)
             once = (after / path.name).read_bytes()
@@ -88,7 +92,7 @@ def main():
             agp("check", "--fix", path.name, cwd=after)
             faults.expect((after / path.name).read_bytes() == once, f"{path.name}: a second --fix changes something")
     faults.expect(sum(edits.values()) > 50 and fixed > 5, "hardly anything was tried")
-    print(f"{sum(edits.values())} edits, none of which permits more: " + ", ".join(f"{n} of {c}" for c, n in sorted(edits.items())))
+    print(f"{sum(edits.values())} edits tried: " + ", ".join(f"{n} of {c}" for c, n in sorted(edits.items())))
     print(f"{fixed} files changed by --fix; {len(faults)} faults")
     sys.exit(1 if faults else 0)
 
