@@ -24,7 +24,8 @@ class ContainerComparison {
     for (const auto* c : {&a_, &b_})
       for (const ContainerMount& m : c->mounts) mount(m.target);
     if (a_.empty_root != b_.empty_root)
-      ordered("what the root shows beside mounts", b_.empty_root, a_.empty_root, root(a_), root(b_), "/root");
+      ordered("what the root shows beside mounts", b_.empty_root, a_.empty_root, root(a_), root(b_),
+              a_.layer == "oci" ? "/root" : "its options");
     section("process");
     value("the command", fmt::format("{}", a_.command), fmt::format("{}", b_.command), "/process/args");
     value("the working directory", a_.workdir, b_.workdir, "/process/cwd");
@@ -73,10 +74,9 @@ class ContainerComparison {
     slot = Difference{std::move(what), std::move(first), place(at), std::move(second),
                       place(second_at.empty() ? at : second_at)};
   }
-  /// JSON pointers are places of a config.json; another format's settings are named by what they are.
-  std::string place(const std::string& at) const {
-    return at.starts_with('/') && a_.layer != "oci" ? "its options" : at;
-  }
+  /// Settings are named by their JSON pointers in a config.json; in another format by what they are. A mount has a
+  /// place of its own.
+  std::string place(const std::string& at) const { return a_.layer == "oci" || name_ == "mounts" ? at : "its options"; }
   /// Without an order: neither is within the other.
   void value(const std::string& what, const std::string& first, const std::string& second, const std::string& at,
              const std::string& second_at = "") {

@@ -263,9 +263,10 @@ class Builder {
     return permits_beneath(path);
   }
 
-  /// With rules on names programs ask the generated resolver, which this file names (resolv.conf(5)).
+  /// With rules on names programs ask the generated resolver, which this file names (resolv.conf(5)). A pod has none:
+  /// names are a gap there.
   void check_resolver() {
-    if (!backends::needs_resolver(policy_)) return;
+    if (!backends::needs_resolver(policy_) || container_.layer == "kubernetes") return;
     const ContainerMount* m = model::mount_at(container_, resolver_file);
     if (!m || m->content != Content::Resolver)
       out_.misplaced.push_back(

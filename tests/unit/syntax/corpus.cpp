@@ -25,6 +25,14 @@ std::vector<std::pair<std::string, std::string>> corpus() {
   return out;
 }
 
+/// Where an address or prefix in brackets ends that begins here; `i` where none does.
+std::size_t end_of_six(const std::string& text, std::size_t i) {
+  const std::size_t close = text.find(']', i);
+  if (i >= text.size() || text[i] != '[' || close == std::string::npos) return i;
+  const bool colons = text.substr(i, close - i).find(':') != std::string::npos;
+  return colons && text.find_first_not_of("0123456789abcdef:./", i + 1) == close ? close + 1 : i;
+}
+
 std::vector<Piece> tokens(const std::string& text) {
   std::vector<Piece> out;
   const auto at = [&](std::size_t i) { return i < text.size() ? text[i] : '\0'; };
@@ -35,11 +43,7 @@ std::vector<Piece> tokens(const std::string& text) {
       ++i;
       continue;
     }
-    const std::size_t close = text.find(']', i);
-    const bool six = text[i] == '[' && close != std::string::npos &&
-                     std::count(text.begin() + static_cast<std::ptrdiff_t>(i),
-                                text.begin() + static_cast<std::ptrdiff_t>(close), ':') > 0 &&
-                     text.find_first_not_of("0123456789abcdef:./", i + 1) == close;
+    const std::size_t six = end_of_six(text, i);
     if (text[i] == '"') {
       for (++i; at(i) != '"'; ++i)
         if (at(i) == '\\') ++i;
@@ -48,8 +52,9 @@ std::vector<Piece> tokens(const std::string& text) {
       i = std::min(text.find('\n', i), text.size());
     } else if (text.compare(i, 2, "/*") == 0) {
       i = text.find("*/", i) + 2;
-    } else if (six) {
-      i = close + 1;
+    } else if (six != i) {
+      i = six;
+      if (const std::size_t last = at(i) == '-' ? end_of_six(text, i + 1) : 0; last > i + 1) i = last;  // a range
     } else if (word(text[i])) {
       const bool digit = std::isdigit(static_cast<unsigned char>(text[i])) != 0;
       while (word(at(i)) || ((at(i) == '-' || at(i) == '.' || (digit && at(i) == '/')) && word(at(i + 1)))) ++i;
