@@ -83,7 +83,8 @@ std::string whole(const std::string& place) {
   p.tool(model::Effect::Ask, "ask", {"files.*"});
   p.get().on_deny.log = true;
   p.get().on_deny.alerts.push_back({model::Severity::P1, {"connect"}, {}});
-  const auto t = place.starts_with("landlock") ? target() : debian_12();
+  auto t = place.starts_with("landlock") ? target() : debian_12();
+  if (place.starts_with("podman")) t.stack = "podman";
   if (place.starts_with("landlock")) {
     return R"({"abi":7,"ruleset":[{"handledAccessFs":["abi.all"],"handledAccessNet":["connect_tcp"]}],)"
            R"("variable":[{"name":"v","literal":["/x","/y"]}],)"
