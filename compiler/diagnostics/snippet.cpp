@@ -309,7 +309,13 @@ std::string edit_lines(const source::Files& files, std::vector<std::pair<source:
                    [](const auto& a, const auto& b) { return a.first.begin < b.first.begin; });
   const source::File& file = files.get(edits.front().first.file);
   const std::uint32_t first = files.position(edits.front().first.file, edits.front().first.begin).line;
-  const std::uint32_t last = files.position(edits.front().first.file, edits.back().first.end).line;
+  std::uint32_t last = files.position(edits.front().first.file, edits.back().first.end).line;
+  // An edit that ends where a line begins leaves that line as it is, if it begins and puts in whole lines.
+  const auto& [tail, put] = edits.back();
+  const auto begins_line = [&](std::size_t line, std::size_t offset) { return file.line_starts[line - 1] == offset; };
+  if (last > first && begins_line(last, tail.end) && (put.empty() || put.back() == '\n') &&
+      begins_line(files.position(tail.file, tail.begin).line, tail.begin))
+    --last;
   const std::size_t begin = file.line_starts[first - 1];
   const std::size_t end = last < file.line_starts.size() ? file.line_starts[last] : file.text.size();
   if (last - first > 12 || end - begin > longest_slice)

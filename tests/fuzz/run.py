@@ -10,6 +10,7 @@ fewer than 80 % of the edges of compiler/syntax or compiler/sema are reached.
 """
 import argparse
 import hashlib
+import itertools
 import os
 import pathlib
 import re
@@ -49,6 +50,23 @@ def seeds():
                     yield b"!agp 1\n" + plain.encode()
 
 
+def damaged():
+    """The golden texts with a token away, doubled, or in another's place: what recovery is for. One token in eleven."""
+    count = 0
+    for top in ("docs/examples", "tests/artifacts", "tests/language/syntax", "tests/language/valid"):
+        for path in sorted((ROOT / top).rglob("*.agp")):
+            text = path.read_text(errors="replace")
+            if len(text) > 3000:
+                continue
+            pieces = list(re.finditer(r'"(?:[^"\\\n]|\\.)*"|[\w.-]+|[^\w\s]', text))
+            for one, other in zip(pieces, pieces[1:] + pieces[:1]):
+                count += 1
+                if count % 11 == 0:
+                    before, after = text[:one.start()], text[one.end():]
+                    way = count // 11 % 3
+                    yield b"!" + (before + ("", one[0] + " " + one[0], other[0])[way] + after).encode()
+
+
 def dictionary(path):
     lexer = (ROOT / "grammar/AgpLexer.g4").read_text()
     words = set(re.findall(r"^[A-Z_]+\s*:\s*'([^']+)'", lexer, re.M))
@@ -81,7 +99,7 @@ def main():
     args.corpus.mkdir(parents=True, exist_ok=True)
     found = args.corpus.with_name(args.corpus.name + ".found")
     found.mkdir(exist_ok=True)
-    for text in seeds():
+    for text in itertools.chain(seeds(), damaged()):
         (args.corpus / hashlib.sha1(text).hexdigest()).write_bytes(text)
     words = args.corpus.with_name(args.corpus.name + ".words")
     dictionary(words)

@@ -60,13 +60,17 @@ bool two_decoders(const std::string& place) { return place == "oci/config.json";
 
 void refused(const std::string& place, const std::string& bytes, const char* why) {
   const Read got = read(place, bytes);
-  if (!two_decoders(place)) EXPECT_EQ(got.layers, 0u) << place << ": " << why;
+  if (!two_decoders(place)) {
+    EXPECT_EQ(got.layers, 0u) << place << ": " << why;
+  }
   ASSERT_FALSE(got.problems.empty()) << place << ": " << why;
   for (const auto& p : got.problems) EXPECT_NE(p.find(place), std::string::npos) << p;
 }
 void one_or_the_other(const std::string& place, const std::string& bytes, const char* why) {
   const Read got = read(place, bytes);
-  if (!two_decoders(place)) EXPECT_NE(got.layers == 0, got.problems.empty()) << place << ": " << why;
+  if (!two_decoders(place)) {
+    EXPECT_NE(got.layers == 0, got.problems.empty()) << place << ": " << why;
+  }
   EXPECT_GT(got.layers + got.problems.size(), 0u) << place << ": " << why;
 }
 
