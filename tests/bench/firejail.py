@@ -174,7 +174,7 @@ class Profile:
         wide = "seccomp" not in self.flags and "seccomp" not in self.value
         calls = ["    allow @default"]
         if wide:
-            calls.append("    allow @mount, @debug, @keyring, @module, @reboot, @raw-io, @clock, @swap, @cpu-emulation, @obsolete")
+            calls.append("    allow @mount, @debug, @keyring, @module, @reboot, @raw-io, @clock, @swap, @cpu-emulation")
         extra = [FAMILIES[f] for f in families if f in ("netlink", "packet", "bluetooth")]
         if extra:
             calls.append(f"    allow socket(domain in [{', '.join(extra)}])")
