@@ -229,6 +229,8 @@ class Builder {
 
   /// What the policy says stands at a path: the file system of its innermost `mount`, else of `run.rootfs`.
   void check_source(const ContainerMount& m) {
+    for (const ContainerMount* later = &m + 1; later < container_.mounts.data() + container_.mounts.size(); ++later)
+      if (later->target == m.target) return;  // it hides this one
     const model::Mount* of_run = nullptr;
     for (const model::Mount& r : policy_.run.mounts)
       if ((r.target == m.target || model::is_beneath(m.target, r.target)) &&

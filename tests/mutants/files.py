@@ -137,6 +137,8 @@ class Container:
                 kind = "bind" if {"bind", "rbind"} & set(words) else m.get("type", "")
                 known = {"bind": ("rbind",), "tmpfs": ("size",), "proc": ("subset",)}.get(kind, ())
                 rest = sorted({w.split("=")[0]: w for w in words if w.split("=")[0] in known}.values())
+                if kind == "tmpfs" and flags["ro"]:
+                    rest = []   # nothing comes in, whatever its bound
                 if kind == "tmpfs":
                     rest.append(self.own_bits(dict(w.split("=", 1) for w in words if "=" in w)))
                 if m.get("source") == "dev" or kind == "proc":
@@ -184,7 +186,9 @@ class Container:
         """All that decides about one path: what shows it and its directory, and the mount points at it and beneath."""
         granted = lambda p: (p + "/").startswith(("/proc/", "/dev/null/"))   # beyond the policy, and no loss  # noqa: E731
         points = tuple(sorted({m[0] for m in self.mounts if not granted(m[0]) and (m[0] + "/").startswith(path.rstrip("/") + "/")}))
-        hidden = [] if self.at(path)[0] == "root" else [p for p in self.masked + self.readonly if (path + "/").startswith(p.rstrip("/") + "/")]
+        shown = self.at(path)
+        decided = self.masked + ([] if shown[0] == "root" or dict(shown[2]).get("ro") else self.readonly)
+        hidden = [] if shown[0] == "root" else [p for p in decided if (path + "/").startswith(p.rstrip("/") + "/")]
         return self.at(path), self.at((path.rsplit("/", 1)[0]) or "/"), points, hidden
 
     def differs(self, other, witness):
@@ -195,7 +199,8 @@ class Container:
         if section.startswith("/mounts"):
             path = quoted(witness["action"])[1]
             users = self.whole["process"].get("user"), other.whole["process"].get("user")   # a tmpfs is somebody's
-            return path is None or users[0] != users[1] or self.region(path) != other.region(path)
+            return path is None or users[0] != users[1] or any(
+                self.region(p) != other.region(p) for p in (path, *parents(path)))   # or of a directory around it
         return any(self.section(s) != other.section(s) for s in self.SECTIONS)
 
     def equal(self, other):
@@ -204,7 +209,8 @@ class Container:
             if mine != its:
                 return f"{name}: {mine} {its}"
         for path in set(borders({m[0] for m in self.mounts + other.mounts} | set(self.masked + self.readonly))):
-            if path.startswith("/dev/null") or self.covered(path) and other.covered(path) or (path.startswith("/proc") and self.bare(path) and other.bare(path)):
+            empty = [c.at(path)[0] == "bind" and c.at(path)[1].removeprefix("./").startswith("dev") for c in (self, other)]
+            if all(empty) or path.startswith("/dev/null") or self.covered(path) and other.covered(path) or (path.startswith("/proc") and self.bare(path) and other.bare(path)):
                 continue   # granted beyond the policy, and no loss
             if self.region(path) != other.region(path):
                 return f"{path}: {self.region(path)} {other.region(path)}"
