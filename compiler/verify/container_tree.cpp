@@ -1,7 +1,9 @@
 #include "compiler/verify/container_tree.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string_view>
 
 #include "backends/backend.hpp"
 #include "compiler/model/path_classes.hpp"
@@ -35,6 +37,7 @@ class Builder {
   ContainerTree run() {
     out_.layer.artifact = container_.artifact + (container_.layer == "oci" ? "#/mounts" : "");
     out_.layer.layer = container_.layer;
+    for (const ContainerMount& m : container_.mounts) last_[m.target] = &m;
     for (const ContainerMount& m : container_.mounts) {
       bases_.insert(m.target);
       for (std::string d = m.target; d != "/"; d = model::parent_path(d)) leads_.insert(model::parent_path(d));
@@ -229,8 +232,7 @@ class Builder {
 
   /// What the policy says stands at a path: the file system of its innermost `mount`, else of `run.rootfs`.
   void check_source(const ContainerMount& m) {
-    for (const ContainerMount* later = &m + 1; later < container_.mounts.data() + container_.mounts.size(); ++later)
-      if (later->target == m.target) return;  // it hides this one
+    if (last_.at(m.target) != &m) return;  // a later one hides it
     const model::Mount* of_run = nullptr;
     for (const model::Mount& r : policy_.run.mounts)
       if ((r.target == m.target || model::is_beneath(m.target, r.target)) &&
@@ -277,6 +279,7 @@ class Builder {
 
   const model::Policy& policy_;
   const Container& container_;
+  std::map<std::string_view, const ContainerMount*> last_;  ///< by target, the one that shows
   std::set<std::string> bases_, leads_;
   ContainerTree out_;
 };
