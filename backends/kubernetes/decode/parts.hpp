@@ -5,13 +5,16 @@
 #include <string>
 #include <vector>
 
-#include "backends/kubernetes/decode/section.hpp"
 #include "compiler/model/address.hpp"
 #include "compiler/model/container.hpp"
 #include "compiler/model/packet_layer.hpp"
+#include "compiler/source/json_section.hpp"
 
 /// What the parts of this folder hand each other.
 namespace agp::backends::kubernetes {
+
+using source::Refusal;
+using source::Section;
 
 /// The part of an object's metadata that decides something; the rest is the API server's own record.
 struct Named {

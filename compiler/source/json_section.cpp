@@ -1,11 +1,11 @@
-#include "backends/oci/decode/section.hpp"
+#include "compiler/source/json_section.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-namespace agp::backends::oci {
+namespace agp::source {
 
 void Section::refuse(std::string_view what) const {
   throw Refusal{fmt::format("`{}` {}", at_.empty() ? "/" : at_, what)};
@@ -15,7 +15,7 @@ void Section::only(std::initializer_list<std::string_view> known) const {
   if (!json_.is_object()) refuse("is not an object");
   for (const auto& item : json_.items())
     if (std::find(known.begin(), known.end(), item.key()) == known.end())
-      Section(item.value(), at_ + "/" + item.key()).refuse("is a property that agp has no model of");
+      Section(item.value(), at_ + "/" + item.key()).refuse("is a field that agp has no model of");
 }
 
 std::optional<Section> Section::find(const char* key) const {
@@ -68,10 +68,19 @@ std::int64_t Section::any_number() const {
   return json_.get<std::int64_t>();
 }
 
+std::string Section::number_text() const {
+  if (json_.is_number_unsigned()) return std::to_string(json_.get<std::uint64_t>());
+  return text();
+}
+
+void Section::never(const char* key, std::string_view what) const {
+  if (const auto found = find(key); found && found->flag()) found->refuse(what);
+}
+
 std::vector<std::string> Section::texts() const {
   std::vector<std::string> out;
   for (const Section& s : list()) out.push_back(s.text());
   return out;
 }
 
-}  // namespace agp::backends::oci
+}  // namespace agp::source
