@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "compiler/analysis/difference.hpp"
+#include "compiler/diagnostics/kinds.hpp"
 #include "compiler/driver/baseline.hpp"
 #include "compiler/driver/check.hpp"
 #include "compiler/driver/findings.hpp"
@@ -71,23 +72,9 @@ class Fixer {
     const std::string path = session_.files.get(file).path;
     State now = look_at(file);
     if (!now.resolved) return;
-    std::set<Key> tried;
-    for (;;) {
-      std::vector<const Diagnostic*> open;
-      for (const Diagnostic& d : now.findings)
-        if (mendable(d, now.file) && !tried.contains(key(d))) open.push_back(&d);
-      if (open.empty()) break;
-      std::optional<State> next = attempt(now, open);
-      for (std::size_t i = 0; !next && i < open.size() && open.size() > 1; ++i) {
-        tried.insert(key(*open[i]));
-        next = attempt(now, {open[i]});
-        if (next) open = {open[i]};
-      }
-      for (const Diagnostic* d : open) tried.insert(key(*d));
-      if (!next) break;
-      report.made += open.size();
-      now = std::move(*next);
-    }
+    // What was refused is tried again after whatever was made: until a whole pass makes nothing. Each edit that is made
+    // takes a finding away and adds none, so that this ends.
+    while (pass(now, report)) continue;
     report.refused += static_cast<std::size_t>(std::count_if(
         now.findings.begin(), now.findings.end(), [&](const Diagnostic& d) { return mendable(d, now.file); }));
     if (now.file != file)
@@ -96,6 +83,63 @@ class Fixer {
   }
 
  private:
+  /// Every finding with an edit once, together where that goes and one by one where not. Whether anything was made.
+  bool pass(State& now, FixReport& report) {
+    bool made = false;
+    std::multiset<Key> tried;
+    for (;;) {
+      auto left = tried;
+      std::vector<const Diagnostic*> open;
+      const std::vector<source::Span> changing = rules_to_change(now);
+      for (const Diagnostic& d : now.findings) {
+        if (!mendable(d, now.file) || rests_on(d, changing)) continue;
+        if (const auto at = left.find(key(d)); at != left.end())
+          left.erase(at);
+        else
+          open.push_back(&d);
+      }
+      if (open.empty()) return made;
+      std::optional<State> next = attempt(now, open);
+      for (std::size_t i = 0; !next && i < open.size() && open.size() > 1; ++i) {
+        next = attempt(now, {open[i]});
+        if (next)
+          open = {open[i]};
+        else
+          tried.insert(key(*open[i]));
+      }
+      if (!next && open.size() == 1) tried.insert(key(*open[0]));
+      if (!next) continue;
+      made = true;
+      report.made += open.size();
+      now = std::move(*next);
+    }
+  }
+
+  /// The rules into which an edit of something else than redundancy reaches.
+  static std::vector<source::Span> rules_to_change(const State& now) {
+    std::vector<source::Span> out;
+    for (const Diagnostic& d : now.findings) {
+      if (!mendable(d, now.file) || d.kind == &diagnostics::kind::redundant_rule) continue;
+      for (const model::Policy& policy : now.policies)
+        for (const model::Rule& rule : policy.rules)
+          if (std::any_of(d.edits.begin(), d.edits.end(), [&](const Edit& e) { return meet(e.span, rule.span); }))
+            out.push_back(rule.span);
+    }
+    return out;
+  }
+  /// A rule is deleted because of others. While one of them may still become narrower, what covers it is not sure to
+  /// stay.
+  static bool rests_on(const Diagnostic& d, const std::vector<source::Span>& changing) {
+    return d.kind == &diagnostics::kind::redundant_rule &&
+           std::any_of(d.related.begin(), d.related.end(), [&](const diagnostics::Label& by) {
+             return std::any_of(changing.begin(), changing.end(),
+                                [&](const source::Span& rule) { return meet(by.span, rule); });
+           });
+  }
+  static bool meet(const source::Span& a, const source::Span& b) {
+    return a.file == b.file && a.begin < b.end && b.begin < a.end;
+  }
+
   static bool mendable(const Diagnostic& d, FileId file) {
     return !d.edits.empty() &&
            std::all_of(d.edits.begin(), d.edits.end(), [&](const Edit& e) { return e.span.file == file; });

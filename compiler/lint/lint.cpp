@@ -61,8 +61,9 @@ void absorb(std::vector<Finding>& findings) {
       if (row.kind != whole.kind) continue;
       for (std::size_t f = 0; f < findings.size(); ++f) {
         const Diagnostic& d = findings[f].diagnostic;
-        if (f == w || gone[f] || d.kind == whole.kind || d.kind->number < row.first || d.kind->number > row.last ||
-            !same_place(findings[f], findings[w]))
+        // what is told of several places at once says something of the others as well
+        if (f == w || gone[f] || !d.elsewhere.empty() || d.kind == whole.kind || d.kind->number < row.first ||
+            d.kind->number > row.last || !same_place(findings[f], findings[w]))
           continue;
         gone[f] = true;
         names.insert(d.kind->name);

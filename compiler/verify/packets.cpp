@@ -148,6 +148,10 @@ class LayerCheck {
 
   /// A user's name stands for a number that only the machine knows; the resolver's is the target's to know.
   std::string not_comparable() const {
+    for (const std::size_t i : stated_)
+      if (const auto& set = layer_.filled[i]; set.forgets && !set.elements.empty())
+        return fmt::format("elements of the set `{}` expire, and nothing fills it: what it holds later is not known",
+                           set.name);
     for (const std::string& name : space_.users())
       if (name != target_.dns_user)
         return fmt::format("the rules name the user `{}`, whose number is not known: `nft list ruleset` prints it",

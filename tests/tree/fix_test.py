@@ -189,6 +189,78 @@ policy many {{
                 found = self.codes("--baseline", "base.json", "--cache", self.dir / "cache")
                 self.assertEqual([c for c in found if c in ("AGP3011", "AGP3070")], new)
 
+    def test_a_wide_grant_stands_for_its_own_place_only(self):
+        text = """agp 1
+policy wide {{
+  file {{
+{}    allow write "/w1/**"
+    allow write "/w2/**"
+    allow write "/w3/**"
+{}  }}
+}}
+"""
+        home, wanted = '    allow write "/root/**"\n', ("AGP3011", "AGP3013", "AGP3014")
+        (self.root / "one.agp").write_text(text.format(home, ""))
+        self.assertEqual([c for c in wanted if c not in self.codes()], [])
+        self.agp("check", "--write-baseline", "base.json")
+        self.assertEqual([c for c in wanted if c in self.codes("--baseline", "base.json")], [])
+        (self.root / "one.agp").write_text(text.format(home, '    allow write "/w4/**"\n'))
+        self.assertEqual([c for c in wanted if c not in self.codes("--baseline", "base.json")], [])
+
+    def test_a_deletion_waits_for_what_narrows_its_reason(self):
+        text = """agp 1
+policy one {
+  file {
+    allow read "/data*/**"
+    allow read "/data-x/**"
+  }
+  run {
+    command "/usr/bin/true"
+    user 1000:1000
+    mount "/srv/data" at "/data" readonly
+  }
+}
+"""
+        (self.root / "one.agp").write_text(text)
+        self.assertIn("AGP2015", self.codes())
+        self.agp("check", "--fix")
+        self.assertIn('"/data-x/**"', (self.root / "one.agp").read_text())
+        # with nothing to narrow its reason stays, and it goes
+        (self.root / "one.agp").write_text(text.replace("data*/**", "**").replace("data-x", "data/x"))
+        self.agp("check", "--fix")
+        self.assertNotIn('"/data/x/**"', (self.root / "one.agp").read_text())
+
+    def test_a_second_run_changes_nothing(self):
+        text = """agp 1
+policy one {
+  isolation container ephemeral
+  file {
+    allow read, write "/data/**"
+    allow read "/data/x"
+    allow write "/data/x"
+    allow read "/srv*/**"
+    allow exec "/srv"
+  }
+  syscall {
+    allow @default
+    allow clone, ioctl
+  }
+  capability { allow CAP_SYS_MODULE }
+  net { allow connect any 8.8.8.8:* }
+  run {
+    command "/usr/bin/true"
+    user 1000:1000
+    mount "/srv/data" at "/data" writable
+  }
+}
+"""
+        (self.root / "one.agp").write_text(text)
+        self.agp("check", "--fix")
+        once = (self.root / "one.agp").read_text()
+        self.assertNotIn('"/data/x"', once)
+        self.agp("check", "--fix")
+        self.assertEqual(once, (self.root / "one.agp").read_text())
+
     def test_an_unusable_baseline_changes_no_file(self):
         self.write("one")
         text = (self.root / "one.agp").read_text()

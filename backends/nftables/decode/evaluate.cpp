@@ -142,6 +142,7 @@ class Evaluator {
   /// Elements with the same outcome together: a map with ten thousand targets that all refuse has one.
   Ref dispatch(const Dispatch& d, const Rule& rule, std::size_t statement, Ref next, Ref end) {
     const Set& set = table_->sets[d.set];
+    lasting(set);
     std::map<Ref, std::vector<Ref>> outcomes;
     for (const Element& e : set.elements)
       outcomes[verdict(*e.verdict, rule, statement, next, end)].push_back(element(d.keys, e));
@@ -154,6 +155,13 @@ class Evaluator {
       out = d_.choose(d_.both(where, there(d.keys)), outcome, out);
     }
     return out;
+  }
+
+  /// What the artifact states and the kernel forgets holds at first only: a refusal by it ends by itself.
+  void lasting(const Set& set) const {
+    if (set.forgets && !set.elements.empty())
+      refuse(fmt::format("{}: elements that expire are in the subset for sets of single addresses only",
+                         ruleset_.where(set.place)));
   }
 
   Ref element(const Keys& keys, const Element& e) {
@@ -195,6 +203,7 @@ class Evaluator {
     if (const auto filled = l.keys.size() == 1 ? fillable(*table_, set, l.keys[0]) : std::nullopt) {
       in = space_.member(member(*filled, l.set));
     } else {
+      lasting(set);
       std::vector<Ref> elements;
       elements.reserve(set.elements.size());
       for (const Element& e : set.elements) elements.push_back(element(l.keys, e));

@@ -191,6 +191,52 @@ TEST(Packets, ElementsThatExpireAreALoss) {
   EXPECT_NE(proof.loss.find("as an address of"), std::string::npos) << proof.loss;
 }
 
+TEST(Packets, ARefusalThatExpiresIsNoRefusal) {
+  // `flags interval, timeout` and `timeout 1s`: nft takes it, and a second later the refusal is gone.
+  const char* script = R"(table inet t {
+  set never {
+    type ipv4_addr
+    flags interval
+    elements = { 10.0.0.2-10.0.0.3 }
+  }
+  set one {
+    type ipv4_addr
+    elements = { 10.0.0.1 }
+  }
+  map to {
+    type ipv4_addr : verdict
+    elements = { 10.0.0.4 : drop }
+  }
+  chain output {
+    type filter hook output priority 0; policy drop;
+    ct state established accept
+    ip daddr @never drop
+    ip daddr @one drop
+    ip daddr vmap @to
+    ip daddr 10.0.0.0/29 tcp dport 443 accept
+  }
+  chain input {
+    type filter hook input priority 0; policy drop;
+    ct state established accept
+    ct state related icmp type destination-unreachable accept
+  }
+})";
+  PolicyBuilder p("expires");
+  p.allow("some", test::tcp, {test::at("10.0.0.0/29", test::port(443))});
+  p.deny("those", test::any_protocol, {test::all_of("10.0.0.1-10.0.0.4")});
+  EXPECT_EQ(proofs(p.get(), script).excess, "proved");
+  for (const auto& [from, to] : {std::pair{"    flags interval\n", "    flags interval, timeout\n    timeout 1s\n"},
+                                 std::pair{"10.0.0.2-10.0.0.3", "10.0.0.2-10.0.0.3 timeout 1s"},
+                                 std::pair{"ipv4_addr : verdict\n", "ipv4_addr : verdict\n    timeout 1s\n"}}) {
+    const std::string changed = replaced(script, from, to);
+    const auto refused = proofs(p.get(), changed);
+    EXPECT_NE(refused.excess.find("elements that expire"), std::string::npos) << refused.excess << changed;
+  }
+  const auto lone =
+      proofs(p.get(), replaced(script, "    elements = { 10.0.0.1 }", "    timeout 1s\n    elements = { 10.0.0.1 }"));
+  EXPECT_NE(lone.excess.find("`one` expire"), std::string::npos) << lone.excess;
+}
+
 TEST(Packets, SetsThatNobodyFillsHoldWhatTheyState) {
   const char* script = R"(table inet t {
   set extra {
