@@ -142,11 +142,11 @@ TEST(Container, WhatIsNotModelledIsRefusedByName) {
   };
   const Json mount = {{"destination", "/x"}, {"type", "bind"}, {"source", "/x"}, {"options", {"rbind", "nodev"}}};
   const std::vector<Case> cases = {
-      {"/hooks", {{"prestart", Json::array()}}, "`/hooks` is a property"},
-      {"/annotations", {{"run.oci.seccomp_bpf_data", "AAAA"}}, "`/annotations` is a property"},
-      {"/Process", Json::object(), "`/Process` is a property"},
-      {"/process/oomScoreAdj", 1, "`/process/oomScoreAdj` is a property"},
-      {"/process/apparmorProfile", "unconfined", "`/process/apparmorProfile` is a property"},
+      {"/hooks", {{"prestart", Json::array()}}, "`/hooks` is a field"},
+      {"/annotations", {{"run.oci.seccomp_bpf_data", "AAAA"}}, "`/annotations` is a field"},
+      {"/Process", Json::object(), "`/Process` is a field"},
+      {"/process/oomScoreAdj", 1, "`/process/oomScoreAdj` is a field"},
+      {"/process/apparmorProfile", "unconfined", "`/process/apparmorProfile` is a field"},
       {"/process/terminal", true, "`/process/terminal` gives"},
       {"/process/user/uid", -1, "`/process/user/uid` is not a whole number"},
       {"/process/user/uid", 4294967295u, "`/process/user/uid` is no user"},
@@ -156,9 +156,9 @@ TEST(Container, WhatIsNotModelledIsRefusedByName) {
       {"/mounts/0", mount, "`/mounts/0/options/0` shows the mounts beneath its source too"},
       {"/mounts/0/destination", "/a/../etc", "`/mounts/0/destination` is not an absolute path"},
       {"/mounts/3/type", "overlay", "`/mounts/3` is of a type"},
-      {"/linux/devices", Json::array(), "`/linux/devices` is a property"},
-      {"/linux/rootfsPropagation", "shared", "`/linux/rootfsPropagation` is a property"},
-      {"/linux/resources/unified", Json::object(), "`/linux/resources/unified` is a property"},
+      {"/linux/devices", Json::array(), "`/linux/devices` is a field"},
+      {"/linux/rootfsPropagation", "shared", "`/linux/rootfsPropagation` is a field"},
+      {"/linux/resources/unified", Json::object(), "`/linux/resources/unified` is a field"},
   };
   for (const Case& c : cases) {
     Json json = config(example().policy);
