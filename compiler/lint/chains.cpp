@@ -27,7 +27,7 @@ void write_and_exec(Context& context) {
   if (context.off(kind::write_and_exec)) return;
   constexpr Verbs exec = static_cast<Verbs>(Verb::Exec),
                   fill = static_cast<Verbs>(Verb::Modify) | static_cast<Verbs>(Verb::Create);
-  Reach files(context, Sort::File, verbs_write | exec);
+  Reach& files = context.file_reach();
   struct Cell {
     std::size_t exec = ~std::size_t{0}, write = ~std::size_t{0};
   };
@@ -84,12 +84,11 @@ void secret_and_exit(Context& context) {
     bool grave;
   };
   std::vector<Secret> secrets;
+  Reach env(context, Sort::Env);
   const auto ask = [&](std::string_view name, Sort sort, bool grave) {
-    Reach reach(context, sort, static_cast<Verbs>(Verb::Read));
-    if (reach.idle()) return;
     const bool project = name == "std.guard.credentials.project";
-    const std::size_t q = project ? reach.ask_rooted(guard(name), static_cast<Verbs>(Verb::Read))
-                                  : reach.ask(guard(name), static_cast<Verbs>(Verb::Read));
+    Reach& reach = sort == Sort::File ? context.file_reach() : env;
+    const std::size_t q = reach.ask(name, project, static_cast<Verbs>(Verb::Read));
     const auto keep = [&](const Rule& rule, std::uint32_t) { return !project || rule.module.empty(); };
     for (Reach::Grant& g : reach.grants(q, kind::secret_and_exit, keep)) secrets.push_back({std::move(g), grave});
   };

@@ -1,4 +1,5 @@
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,14 +16,15 @@ struct Finding {
   std::size_t extent = 0;  ///< of a reach: how many cells the place grants, to compare with others at the same place
 };
 
+class Reach;
 class Suppressions;
 
 /// What every lint gets: one policy, and where its findings go.
 class Context {
  public:
   Context(const source::Files& all_files, const model::Policy& looked_at, const Options& settings,
-          Suppressions& suppressions, Layout& where)
-      : files(all_files), policy(looked_at), options(settings), layout(where), suppressions_(suppressions) {}
+          Suppressions& suppressions, Layout& where);
+  ~Context();
 
   const source::Files& files;
   const model::Policy& policy;
@@ -57,6 +59,8 @@ class Context {
     const auto at = options.levels.find(kind.number);
     return at != options.levels.end() && !at->second;
   }
+  /// The policy's file rules and all sets of paths that lints ask about, cut once: whoever asks first, asks for all.
+  Reach& file_reach();
   void give_up(const std::string& why) {
     decided = false;
     undecided = why;
@@ -64,6 +68,7 @@ class Context {
 
  private:
   Suppressions& suppressions_;
+  std::unique_ptr<Reach> file_reach_;
 };
 
 // The lints, in the order of their kinds. Each adds to `context.findings`.

@@ -212,7 +212,7 @@ void embedded(Context& context) {
   const auto deny = std::find_if(rules.begin(), rules.end(), denies_v4);
   if (deny == rules.end() || context.off(kind::embedded_ipv4)) return;
   Reach net(context, Sort::Net);
-  const std::size_t q = net.ask(guard("std.guard.private.embedded"));
+  const std::size_t q = net.ask("std.guard.private.embedded");
   for (const Reach::Grant& g : net.grants(q, kind::embedded_ipv4, [](const Rule&rule, std::uint32_t pattern) {
          return !std::get<NetBody>(rule.body).endpoints[pattern].pattern.name;
        })) {

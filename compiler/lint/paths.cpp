@@ -7,9 +7,7 @@ namespace agp::lint {
 
 using namespace model;
 
-namespace {
-
-void append(std::string& out, const PathComponent& component) {
+void append_component(std::string& out, const PathComponent& component) {
   out += '/';
   if (component.any_depth) {
     out += "**";
@@ -32,6 +30,8 @@ void append(std::string& out, const PathComponent& component) {
   }
   if (several) out += '}';
 }
+
+namespace {
 
 std::vector<std::string> split(std::string_view path) {
   std::vector<std::string> out;
@@ -76,7 +76,7 @@ void behind(const Components& pattern, const std::string& name, std::vector<Comp
 PathPattern make_pattern(std::vector<PathComponent> components) {
   PathPattern out;
   out.components = std::move(components);
-  for (const PathComponent& c : out.components) append(out.text, c);
+  for (const PathComponent& c : out.components) append_component(out.text, c);
   if (out.text.empty()) out.text = "/";
   return out;
 }

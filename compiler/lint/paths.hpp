@@ -8,6 +8,9 @@
 
 namespace agp::lint {
 
+/// Adds `/` and the component as the language spells it.
+void append_component(std::string& out, const model::PathComponent& component);
+
 /// A pattern with its canonical text, which is how a space tells patterns apart.
 model::PathPattern make_pattern(std::vector<model::PathComponent> components);
 

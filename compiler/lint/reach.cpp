@@ -6,6 +6,7 @@
 #include <set>
 
 #include "compiler/analysis/cover.hpp"
+#include "compiler/lint/guards.hpp"
 #include "compiler/lint/paths.hpp"
 #include "compiler/model/path_classes.hpp"
 
@@ -74,11 +75,10 @@ bool abstract(const RuleBody& body) {
 
 }  // namespace
 
-Reach::Reach(Context& context, Sort sort, Verbs verbs) : context_(context), sort_(sort) {
+Reach::Reach(Context& context, Sort sort) : context_(context), sort_(sort) {
   bool grants = false;
   for (const Rule& rule : context.policy.rules) {
     if (rule.expired || !of_sort(rule.body, sort)) continue;
-    if (const auto* file = std::get_if<FileBody>(&rule.body); file && (file->verbs & verbs) == 0) continue;
     policy_rules_.push_back(&rule);
     if (rule.effect == Effect::Deny) continue;
     grants = true;
@@ -115,14 +115,14 @@ bool Reach::may_be_granted(const PathPattern& pattern) const {
   return beneath != granted_.end() && beneath->starts_with(directory + "/");
 }
 
-void Reach::add(Rule rule, std::size_t question, int mount) {
+void Reach::add(Part part) {
   if (sort_ == Sort::File || sort_ == Sort::Unix) {
-    auto& patterns = paths_of(rule.body);
+    auto& patterns = paths_of(part.rule.body);
     std::erase_if(patterns, [&](const auto& p) { return !may_be_granted(p.pattern); });
-    if (patterns.empty() && !abstract(rule.body)) return;
+    if (patterns.empty() && !abstract(part.rule.body)) return;
   }
-  rule.effect = Effect::Deny;
-  parts_.push_back({std::move(rule), question, mount});
+  part.rule.effect = Effect::Deny;
+  parts_.push_back(std::move(part));
 }
 
 /// A set of the host's paths, where no mount hides them and through each that shows them.
@@ -141,119 +141,197 @@ void Reach::add_paths(const Rule& rule, std::size_t question, Verbs verbs) {
     for (const auto& p : paths_of(here.body))
       for (PathPattern& one : through_mount(p.pattern, *mounts[m].source, mounts[m].target))
         patterns.push_back(bare(std::move(one)));
-    if (!patterns.empty()) add(std::move(moved), question, static_cast<int>(m));
+    if (!patterns.empty()) add({std::move(moved), question, static_cast<int>(m), {}});
   }
-  add(std::move(here), question, root);
+  add({std::move(here), question, root, {}});
 }
 
-std::size_t Reach::ask(const std::vector<Rule>& rules, Verbs verbs) {
-  for (const Rule& rule : rules) {
-    if (!of_sort(rule.body, sort_)) continue;
-    if (sort_ == Sort::File || sort_ == Sort::Unix)
-      add_paths(rule, questions_, verbs);
-    else
-      add(rule, questions_, root);
-  }
-  return questions_++;
-}
-
-namespace {
-
-/// The directories that granting patterns spell out, up to their first `**`, and how they go on from there. What no
-/// pattern goes on to need not be asked about.
-class Roots {
+/// The directories that patterns spell out, up to their first `**`, and how they go on from there. What no granting
+/// pattern goes on to need not be asked about. Where nothing but whole trees says anything about a set, all of the set
+/// that lies there is granted or none of it, and one path of it answers for all.
+class Reach::Roots {
  public:
-  explicit Roots(const std::vector<const Rule*>& rules) {
-    for (const Rule* rule : rules)
-      if (rule->effect != Effect::Deny)
-        for (const auto& p : std::get<FileBody>(rule->body).patterns) add(p.pattern.components);
-    for (auto& [text, root] : roots_) {  // a directory comes before what lies in it
-      if (root.components.empty()) continue;
-      const Root& above =
-          roots_.find(std::string_view(text).substr(0, std::max<std::size_t>(text.rfind('/'), 1)))->second;
-      root.open = root.open || above.open || !above.globs.empty();
+  Roots(const std::vector<const Rule*>& rules, const std::vector<Rule>& markers) {
+    const auto all = [&](const Rule& rule, bool grants) {
+      const auto& body = std::get<FileBody>(rule.body);
+      for (const auto& p : body.patterns) add(p.pattern.components, grants ? body.verbs : 0);
+      for (const auto& p : body.except) add(p.pattern.components, 0);
+    };
+    for (const Rule* rule : rules) all(*rule, rule->effect != Effect::Deny);
+    for (const Rule& marker : markers) all(marker, false);
+    for (auto& [text, at] : roots_) {  // a directory comes before what lies in it
+      if (at.components.empty()) continue;
+      at.above = &roots_.find(std::string_view(text).substr(0, std::max<std::size_t>(text.rfind('/'), 1)))->second;
+      at.open |= at.above->open;
+      if (!at.above->globs.empty()) at.open |= at.above->granted;
+      at.beside_glob = at.above->beside_glob || at.above->any_glob;
+      at.crossed = at.crossed || at.above->crossed;
     }
   }
 
-  /// Calls `visit(components)` for each directory beneath which the pattern behind `**` may meet a granting one.
-  template <class Visit>
-  void each(const PathPattern& floating, const Visit& visit) const {
-    const PathComponent* const next = floating.components.size() > 1 ? &floating.components[1] : nullptr;
-    for (const auto& [text, root] : roots_)
-      if (root.open || !next || !next->literal() || root.goes_on_to(next->literal_text())) visit(root.components);
-  }
-
- private:
   struct Root {
     std::vector<PathComponent> components;
-    bool open = false;                 ///< some pattern may have any name here, by a wildcard here or above
-    std::set<std::string> names;       ///< with which patterns go on
+    const Root* above = nullptr;
+    Verbs granted = 0;                 ///< by patterns that lead here
+    Verbs open = 0;                    ///< by those that may have any name here, by a wildcard here or above
+    bool goes_on = false;              ///< some pattern has a name here
+    bool any_glob = false;             ///< or one with a wildcard
+    bool beside_glob = false;          ///< such a name may be one of this path's own
+    bool crossed = false;              ///< a `**` here or above has something behind it, which may be beneath
+    std::set<std::string> names;       ///< with which granting patterns go on
     std::vector<PathComponent> globs;  ///< the same, with wildcards
+    std::vector<PathComponent> behind;  ///< what stands behind a `**` here
     bool goes_on_to(const std::string& name) const {
-      return names.contains(name) || std::any_of(globs.begin(), globs.end(), [&](const PathComponent& glob) {
-               return PathPattern{{glob}, ""}.matches("/" + name);
-             });
+      return names.contains(name) ||
+             std::any_of(globs.begin(), globs.end(), [&](const PathComponent& glob) { return has_name(glob, name); });
+    }
+    /// Nothing but trees says anything about a path that has these names beneath.
+    bool only_trees(const std::vector<PathComponent>& path) const {
+      if (goes_on || any_glob || beside_glob) return false;
+      const auto named = [&](const PathComponent& c) {
+        return std::any_of(path.begin(), path.end(), [&](const auto& n) { return has_name(c, n.literal_text()); });
+      };
+      for (const Root* at = this; at; at = at->above)
+        if (std::any_of(at->behind.begin(), at->behind.end(), named)) return false;
+      return true;
     }
   };
 
-  void add(const std::vector<PathComponent>& components) {
-    std::vector<PathComponent> prefix;
-    for (const PathComponent& c : components) {
-      Root& root = roots_.try_emplace(make_pattern(prefix).text, Root{prefix, false, {}, {}}).first->second;
+  /// Calls `visit(root)` for each directory beneath which the pattern behind `**` may meet one that grants such verbs.
+  template <class Visit>
+  void each(const PathPattern& floating, Verbs verbs, const Visit& visit) const {
+    const PathComponent* const next = floating.components.size() > 1 ? &floating.components[1] : nullptr;
+    for (const auto& [text, at] : roots_)
+      if (at.granted != 0 && ((at.open & verbs) != 0 || ((at.granted & verbs) != 0 &&
+                                                         (!next || !next->literal() || at.goes_on_to(next->literal_text())))))
+        visit(at);
+  }
+
+ private:
+  static bool has_name(const PathComponent& c, const std::string& name) {
+    if (c.any_depth) return false;
+    return c.literal() ? c.literal_text() == name : PathPattern{{c}, ""}.matches("/" + name);
+  }
+
+  void add(const std::vector<PathComponent>& components, Verbs grants) {
+    std::string text = "/";
+    for (std::size_t i = 0; i < components.size(); ++i) {
+      const PathComponent& c = components[i];
+      auto known = roots_.find(text);
+      if (known == roots_.end()) {
+        known = roots_.try_emplace(text).first;
+        known->second.components.assign(components.begin(), components.begin() + static_cast<std::ptrdiff_t>(i));
+      }
+      Root& at = known->second;
+      at.granted |= grants;
       if (c.any_depth) {
-        root.open = true;
+        at.open |= grants;
+        at.crossed = at.crossed || i + 1 != components.size();
+        at.behind.insert(at.behind.end(), components.begin() + static_cast<std::ptrdiff_t>(i) + 1, components.end());
         return;
       }
-      if (c.literal())
-        root.names.insert(c.literal_text());
-      else
-        root.globs.push_back(c);
-      prefix.push_back(c);
+      (c.literal() ? at.goes_on : at.any_glob) = true;
+      if (grants != 0 && c.literal()) at.names.insert(c.literal_text());
+      if (grants != 0 && !c.literal()) at.globs.push_back(c);
+      if (i == 0) text.clear();
+      append_component(text, c);
     }
   }
 
   std::map<std::string, Root, std::less<>> roots_;  ///< by text
 };
 
-}  // namespace
+Reach::~Reach() = default;
 
-std::size_t Reach::ask_rooted(const std::vector<Rule>& rules, Verbs verbs) {
-  const Roots roots(policy_rules_);
-  const auto& mounts = context_.policy.run.mounts;
-  for (const Rule& rule : rules) {
-    Rule here = rule;
-    auto* file = std::get_if<FileBody>(&here.body);
-    if (!file || (file->verbs & verbs) == 0) continue;
-    file->verbs &= verbs;
-    const auto all = std::move(file->patterns);
-    file->patterns.clear();
-    Rule fixed = here;  // what does not float is like any path of the host
-    for (const auto& p : all) {
-      const auto& c = p.pattern.components;
-      if (c.empty() || !c[0].any_depth) {
-        paths_of(fixed.body).push_back(p);
-        continue;
-      }
-      roots.each(p.pattern, [&](std::vector<PathComponent> at) {
-        at.insert(at.end(), c.begin() + 1, c.end());
-        file->patterns.push_back(bare(make_pattern(std::move(at))));
-      });
-      for (std::size_t m = 0; m < mounts.size(); ++m) {
-        if (!mounts[m].source) continue;
-        Rule moved = here;
-        auto& into = paths_of(moved.body);
-        into.clear();
-        const std::size_t depth = path_node(mounts[m].target).components.size();
-        for (PathPattern& one : through_mount(p.pattern, *mounts[m].source, mounts[m].target))
-          if (one.components.size() <= depth || !one.components[depth].any_depth || one.components.size() == depth + 1)
-            into.push_back(bare(std::move(one)));
-        if (!into.empty()) add(std::move(moved), questions_, static_cast<int>(m));
-      }
-    }
-    if (!paths_of(fixed.body).empty()) add_paths(fixed, questions_, verbs);
-    if (!file->patterns.empty()) add(std::move(here), questions_, of_host);
+Context::Context(const source::Files& all_files, const Policy& looked_at, const Options& settings,
+                 Suppressions& suppressions, Layout& where)
+    : files(all_files), policy(looked_at), options(settings), layout(where), suppressions_(suppressions) {}
+Context::~Context() = default;
+
+Reach& Context::file_reach() {
+  if (!file_reach_) file_reach_ = std::make_unique<Reach>(*this, Sort::File);
+  return *file_reach_;
+}
+
+/// A path of what stands behind the `**` of a floating pattern: `/.git/hooks` of `**/.git/hooks/**`. Nothing where a
+/// component is not one name.
+static std::string spelled_behind(const PathPattern& floating) {
+  std::string out;
+  const auto& c = floating.components;
+  for (std::size_t i = 1; i < c.size(); ++i) {
+    if (c[i].any_depth && i + 1 == c.size()) return out + "/x";
+    if (!c[i].literal()) return {};
+    out += '/' + c[i].literal_text();
   }
-  return questions_++;
+  return out;
+}
+
+void Reach::add_rooted(const Rule& rule, std::size_t question, Verbs verbs) {
+  Rule here = rule;
+  auto* file = std::get_if<FileBody>(&here.body);
+  if (!file || (file->verbs & verbs) == 0) return;
+  file->verbs &= verbs;
+  if (!roots_) roots_ = std::make_unique<Roots>(policy_rules_, markers_);
+  const auto& mounts = context_.policy.run.mounts;
+  const auto all = std::move(file->patterns);
+  file->patterns.clear();
+  Rule fixed = here;  // what does not float is like any path of the host
+  Rule trees = here;
+  std::string beneath;
+  for (const auto& p : all) {
+    const auto& c = p.pattern.components;
+    if (c.empty() || !c[0].any_depth) {
+      paths_of(fixed.body).push_back(p);
+      continue;
+    }
+    const bool first = beneath.empty();
+    if (first) beneath = spelled_behind(p.pattern);
+    const std::vector<PathComponent> sample = path_node(beneath.empty() ? "/" : beneath).components;
+    roots_->each(p.pattern, file->verbs, [&](const Roots::Root& at) {
+      const bool one = !beneath.empty() && file->except.empty() && at.only_trees(sample);
+      if (one && !first) return;
+      std::vector<PathComponent> components = at.components;
+      if (one && !at.crossed)
+        components.push_back(c[0]);
+      else if (one)
+        components.insert(components.end(), sample.begin(), sample.end());
+      else
+        components.insert(components.end(), c.begin() + 1, c.end());
+      paths_of((one && !at.crossed ? trees : here).body).push_back(bare(make_pattern(std::move(components))));
+    });
+    for (std::size_t m = 0; m < mounts.size(); ++m) {
+      if (!mounts[m].source) continue;
+      Rule moved = here;
+      auto& into = paths_of(moved.body);
+      into.clear();
+      const std::size_t depth = path_node(mounts[m].target).components.size();
+      for (PathPattern& one : through_mount(p.pattern, *mounts[m].source, mounts[m].target))
+        if (one.components.size() <= depth || !one.components[depth].any_depth || one.components.size() == depth + 1)
+          into.push_back(bare(std::move(one)));
+      if (!into.empty()) add({std::move(moved), question, static_cast<int>(m), {}});
+    }
+  }
+  if (!paths_of(fixed.body).empty()) add_paths(fixed, question, verbs);
+  if (!file->patterns.empty()) add({std::move(here), question, of_host, {}});
+  if (!paths_of(trees.body).empty()) add({std::move(trees), question, of_host, std::move(beneath)});
+}
+
+std::size_t Reach::ask(std::string_view name, bool rooted, Verbs verbs) {
+  if (idle()) return 0;
+  const auto [known, fresh] = questions_.try_emplace({std::string(name), rooted, verbs}, questions_.size());
+  const std::size_t question = known->second;
+  if (!fresh) return question;
+  space_.reset();
+  for (const Rule& rule : guard(name)) {
+    if (!of_sort(rule.body, sort_)) continue;
+    if (rooted)
+      add_rooted(rule, question, verbs);
+    else if (sort_ == Sort::File || sort_ == Sort::Unix)
+      add_paths(rule, question, verbs);
+    else
+      add({rule, question, root, {}});
+  }
+  return question;
 }
 
 void Reach::cut() {
@@ -264,13 +342,15 @@ void Reach::cut() {
   space_ = std::make_unique<Space>(std::move(rules), context_.options.limits, policy_rules_.size());
   for (const auto& [sort, why] : space_->undecided()) context_.give_up(why);
   const std::size_t first_marker = policy_rules_.size(), first_part = first_marker + markers_.size();
-  permitted_.resize(space_->size());
-  inside_.resize(space_->size());
+  permitted_.assign(space_->size(), false);
+  inside_.assign(questions_.size(), {});
+  granted_cells_.reset();
   const auto& mounts = context_.policy.run.mounts;
+  std::vector<std::size_t> hits;
   for (std::size_t c = 0; c < space_->size(); ++c) {
     bool deny = false, grant = false;
     int mount = root;
-    std::vector<std::size_t> hits;
+    hits.clear();
     space_->each_rule(c, [&](std::uint32_t r, bool matches) {
       if (!matches) return;
       if (r < first_marker) {
@@ -288,11 +368,26 @@ void Reach::cut() {
         (space_->verbs(c) & verbs_write) != 0)
       continue;
     permitted_[c] = true;
-    for (const std::size_t hit : hits)
-      if (parts_[hit].mount == mount ||
-          (parts_[hit].mount == of_host && (mount == root || mounts[static_cast<std::size_t>(mount)].source)))
-        inside_[c].push_back(parts_[hit].question);
+    for (const std::size_t hit : hits) {
+      const Part& part = parts_[hit];
+      const bool here = part.mount == mount || (part.mount == of_host &&
+                                                (mount == root || mounts[static_cast<std::size_t>(mount)].source));
+      auto& cells = inside_[part.question];
+      if (here && (cells.empty() || cells.back().cell != c)) cells.push_back({c, hit});
+    }
   }
+}
+
+std::string Reach::witness(const Inside& inside) const {
+  const std::string& beneath = parts_[inside.part].beneath;
+  std::string text = space_->witness_text(inside.cell);
+  if (beneath.empty()) return text;
+  // the cell is what lies in a directory: `write "/a/x"` -> `write "/a/.git/hooks/x"`
+  auto action = std::get<FileAction>(space_->witness(inside.cell));
+  const std::string directory = parent_path(action.path);
+  action.path = (directory == "/" ? "" : directory) + beneath;
+  const std::string quoted = to_string(Action{action});
+  return text.substr(0, text.find(" \"")) + quoted.substr(quoted.find(" \""));
 }
 
 std::vector<PatternRef> Reach::granting(std::size_t cell) const {
@@ -315,52 +410,84 @@ void Reach::each_permitted(const std::function<void(const Space&, std::size_t)>&
     if (permitted_[c]) visit(*space_, c);
 }
 
+/// A set's own order says what matters most in it; then the fewer patterns name a cell, the plainer is its witness.
+Reach::Rank Reach::rank_of(const Inside& inside) const {
+  const auto over = space_->over(inside.cell);
+  const auto own = std::find_if(over.begin(), over.end(), [&](std::uint32_t p) {
+    return space_->patterns()[p].rule == policy_rules_.size() + markers_.size() + inside.part;
+  });
+  return {inside.part, own == over.end() ? 0 : space_->patterns()[*own].pattern, over.size()};
+}
+
+const Reach::Cells& Reach::granted_cells() {
+  if (granted_cells_) return *granted_cells_;
+  granted_cells_.emplace();
+  for (std::size_t c = 0; c < space_->size(); ++c)
+    if (permitted_[c])
+      for (const PatternRef& ref : granting(c)) (*granted_cells_)[{ref.rule, ref.pattern}].push_back(c);
+  return *granted_cells_;
+}
+
 std::vector<Reach::Grant> Reach::grants(std::size_t question, const diagnostics::Kind& kind, const Keep& keep) {
   if (idle() || parts_.empty()) return {};
   cut();
+  const std::vector<Inside>& inside = inside_[question];
   std::vector<Grant> places;
+  std::vector<std::uint32_t> rules;  // of the places
+  std::vector<Rank> ranks;           // of their witnesses
+  constexpr std::uint32_t none = ~0u;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> of_pattern;  // its place
   std::map<std::pair<source::FileId, std::uint32_t>, std::vector<std::uint32_t>> known;
+  const auto place_of = [&](const PatternRef& ref, const Inside& one) {
+    const Rule& rule = *policy_rules_[ref.rule];
+    if (rule.implied || (keep && !keep(rule, ref.pattern))) return none;
+    const auto [span, text] = placed(rule, ref.pattern);
+    Context::Place place = context_.place(rule, span, text);
+    auto& same = known[{place.span.file, place.span.begin}];
+    const auto at = std::find_if(same.begin(), same.end(), [&](std::uint32_t p) { return places[p].place == place; });
+    if (at != same.end()) return *at;
+    if (context_.suppressed(kind, place.span, place.statement)) return none;
+    same.push_back(static_cast<std::uint32_t>(places.size()));
+    places.push_back({std::move(place), witness(one), &rule, ref.pattern, 0, true});
+    rules.push_back(ref.rule);
+    ranks.push_back(rank_of(one));
+    return same.back();
+  };
   std::vector<std::vector<std::uint32_t>> lists;
-  for (std::size_t c = 0; c < space_->size(); ++c) {
-    if (std::find(inside_[c].begin(), inside_[c].end(), question) == inside_[c].end()) continue;
+  for (const Inside& one : inside) {
     std::vector<std::uint32_t> here;
-    for (const PatternRef& ref : granting(c)) {
-      const Rule& rule = *policy_rules_[ref.rule];
-      if (rule.implied || (keep && !keep(rule, ref.pattern))) continue;
-      const auto [span, text] = placed(rule, ref.pattern);
-      Context::Place place = context_.place(rule, span, text);
-      auto& same = known[{place.span.file, place.span.begin}];
-      auto at = std::find_if(same.begin(), same.end(), [&](std::uint32_t p) { return places[p].place == place; });
-      if (at == same.end()) {
-        if (context_.suppressed(kind, place.span, place.statement)) continue;
-        same.push_back(static_cast<std::uint32_t>(places.size()));
-        places.push_back({std::move(place), space_->witness_text(c), &rule, ref.pattern, 0, true});
-        at = std::prev(same.end());
+    const Rank rank = rank_of(one);
+    for (const PatternRef& ref : granting(one.cell)) {
+      const auto [at, fresh] = of_pattern.try_emplace({ref.rule, ref.pattern}, none);
+      if (fresh) at->second = place_of(ref, one);
+      if (at->second == none || (!here.empty() && here.back() == at->second)) continue;
+      Grant& grant = places[at->second];
+      if (++grant.extent > 1 && rank < ranks[at->second]) {
+        grant.witness = witness(one);
+        ranks[at->second] = rank;
       }
-      if (!here.empty() && here.back() == *at) continue;
-      ++places[*at].extent;
-      here.push_back(*at);
+      here.push_back(at->second);
     }
     std::sort(here.begin(), here.end());
     here.erase(std::unique(here.begin(), here.end()), here.end());
     if (!here.empty()) lists.push_back(std::move(here));
   }
-  std::vector<Grant> out;
-  for (const std::uint32_t p : analysis::smallest_cover(std::move(lists))) out.push_back(std::move(places[p]));
   Verbs asked = 0;
   for (const Part& part : parts_)
     if (const auto* file = std::get_if<FileBody>(&part.rule.body); file && part.question == question)
       asked |= file->verbs;
-  std::size_t open = out.size();
-  for (std::size_t c = 0; c < space_->size() && open > 0; ++c) {
-    if (!permitted_[c] || std::find(inside_[c].begin(), inside_[c].end(), question) != inside_[c].end()) continue;
-    if (sort_ == Sort::File && (space_->verbs(c) & asked) == 0) continue;
-    for (const PatternRef& ref : granting(c))
-      for (Grant& grant : out)
-        if (grant.wholly && grant.rule == policy_rules_[ref.rule] && grant.pattern == ref.pattern) {
-          grant.wholly = false;
-          --open;
-        }
+  // of a cell of which the set has one path alone the rest is beside it
+  const auto beside = [&](std::size_t cell) {
+    if (sort_ == Sort::File && (space_->verbs(cell) & asked) == 0) return false;
+    const auto at = std::lower_bound(inside.begin(), inside.end(), cell,
+                                     [](const Inside& one, std::size_t c) { return one.cell < c; });
+    return at == inside.end() || at->cell != cell || !parts_[at->part].beneath.empty();
+  };
+  std::vector<Grant> out;
+  for (const std::uint32_t p : analysis::smallest_cover(std::move(lists))) {
+    const auto& cells = granted_cells().at({rules[p], places[p].pattern});
+    places[p].wholly = std::none_of(cells.begin(), cells.end(), beside);
+    out.push_back(std::move(places[p]));
   }
   return out;
 }

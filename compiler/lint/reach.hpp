@@ -1,9 +1,12 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "compiler/analysis/units.hpp"
@@ -16,15 +19,14 @@ namespace agp::lint {
 /// in no set, and a read-only mount takes writing away.
 class Reach {
  public:
-  /// `verbs`: of Sort::File, which a set asks about. Rules of other sorts take no part.
-  Reach(Context& context, analysis::Sort sort, model::Verbs verbs = model::verbs_all);
+  /// Rules of other sorts take no part.
+  Reach(Context& context, analysis::Sort sort);
+  ~Reach();
 
-  /// One more set, as rules whose effect does not matter; its number.
-  std::size_t ask(const std::vector<model::Rule>& rules, model::Verbs verbs = model::verbs_all);
-
-  /// A set that protects one project, its patterns with `**` in front: asked about at the top of every tree that the
-  /// policy grants, at every directory that its patterns spell out, and where a mount leads into the set.
-  std::size_t ask_rooted(const std::vector<model::Rule>& rules, model::Verbs verbs);
+  /// The set of a guard, of which `verbs` alone are asked about; its number. A `rooted` one protects one project, its
+  /// patterns with `**` in front: it is asked about at the top of every tree that the policy grants, at every directory
+  /// that its patterns spell out, and where a mount leads into the set.
+  std::size_t ask(std::string_view guard, bool rooted = false, model::Verbs verbs = model::verbs_all);
 
   /// Where a part of the set is granted.
   struct Grant {
@@ -51,15 +53,27 @@ class Reach {
   struct Part {
     model::Rule rule;
     std::size_t question;
-    int mount;  ///< -1: only where no mount is; -2: anywhere but on a tmpfs
+    int mount;           ///< -1: only where no mount is; -2: anywhere but on a tmpfs
+    std::string beneath;  ///< not empty: the rule's patterns are trees of which the set has this path, `/.git/hooks`
   };
   static constexpr int root = -1, of_host = -2;
+  struct Inside {
+    std::size_t cell, part;
+  };
+  class Roots;
 
   void cut();
   /// Paths that nothing is granted of are left out: they can be in no answer.
-  void add(model::Rule rule, std::size_t question, int mount);
+  void add(Part part);
   bool may_be_granted(const model::PathPattern& pattern) const;
   void add_paths(const model::Rule& rule, std::size_t question, model::Verbs verbs);
+  void add_rooted(const model::Rule& rule, std::size_t question, model::Verbs verbs);
+  std::string witness(const Inside& inside) const;
+  using Rank = std::tuple<std::size_t, std::uint32_t, std::size_t>;  ///< less: to be told first
+  Rank rank_of(const Inside& inside) const;
+  /// What each granting pattern grants, as cells, ascending.
+  using Cells = std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::size_t>>;
+  const Cells& granted_cells();
 
   Context& context_;
   analysis::Sort sort_;
@@ -67,11 +81,13 @@ class Reach {
   std::set<std::string> granted_;  ///< of paths: the directories that granting patterns begin with
   std::vector<model::Rule> markers_;
   std::vector<int> marked_;  ///< the mount of a marker
+  std::unique_ptr<Roots> roots_;
+  std::map<std::tuple<std::string, bool, model::Verbs>, std::size_t> questions_;
   std::vector<Part> parts_;
-  std::size_t questions_ = 0;
   std::unique_ptr<analysis::Space> space_;
   std::vector<bool> permitted_;
-  std::vector<std::vector<std::size_t>> inside_;  ///< cell -> questions
+  std::vector<std::vector<Inside>> inside_;  ///< by question, cells ascending
+  std::optional<Cells> granted_cells_;
 };
 
 }  // namespace agp::lint

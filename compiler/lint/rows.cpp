@@ -4,12 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
+#include <map>
 
 #include "compiler/diagnostics/lint_kinds.hpp"
 #include "compiler/lint/guards.hpp"
 #include "compiler/lint/paths.hpp"
 #include "compiler/lint/reach.hpp"
+#include "compiler/model/path_search.hpp"
 
 namespace agp::lint {
 
@@ -206,6 +207,7 @@ bool beside_projects(const Policy& policy, const ReachRow& row, const Reach::Gra
   const PathPattern& granted = std::get<FileBody>(grant.rule->body).patterns[grant.pattern].pattern;
   const Verbs verbs = row.verbs & std::get<FileBody>(grant.rule->body).verbs;
   const auto permitted = [&](const PathPattern& fixed, const Mount* by) {
+    if (!may_intersect(granted, fixed)) return false;
     const PathPattern* const both[] = {&granted, &fixed};
     const auto found = find_path(both, [](const std::vector<bool>& in) { return in[0] && in[1]; });
     if (!found.witness || mount_of(policy, *found.witness) != by || (by && !by->writable && (verbs & verbs_write) != 0))
@@ -399,25 +401,19 @@ void tell(Context& context, const ReachRow& row, std::vector<Reach::Grant> grant
 }  // namespace
 
 void find_reaches(Context& context) {
-  // Sets that float in every directory multiply each other's cells: each of them is asked about alone.
-  std::vector<std::unique_ptr<Reach>> spaces;
+  std::map<Sort, Reach> others;
   struct Asked {
     const ReachRow* row;
     Reach* reach;
     std::size_t question;
   };
   std::vector<Asked> asked;
-  const ReachRow* last = nullptr;
   for (const ReachRow& row : reach_rows()) {
     if (context.off(*row.kind) || !concerns(context.policy, row)) continue;
-    const bool alone = row.rooted || !last || last->rooted || last->sort != row.sort || last->verbs != row.verbs;
-    if (alone) spaces.push_back(std::make_unique<Reach>(context, row.sort, row.verbs ? row.verbs : verbs_all));
-    last = &row;
-    if (spaces.back()->idle()) continue;
-    const Verbs verbs = row.verbs ? row.verbs : verbs_all;
-    Reach& reach = *spaces.back();
-    asked.push_back(
-        {&row, &reach, row.rooted ? reach.ask_rooted(guard(row.guard), verbs) : reach.ask(guard(row.guard), verbs)});
+    Reach& reach =
+        row.sort == Sort::File ? context.file_reach() : others.try_emplace(row.sort, context, row.sort).first->second;
+    if (reach.idle()) continue;
+    asked.push_back({&row, &reach, reach.ask(row.guard, row.rooted, row.verbs ? row.verbs : verbs_all)});
   }
   for (const Asked& a : asked) tell(context, *a.row, a.reach->grants(a.question, *a.row->kind, keep(*a.row)));
 }

@@ -94,7 +94,7 @@ void sources(Context& context) {
 
 void image(Context& context) {
   if (context.policy.run.rootfs == "/" || context.off(kind::image_writable)) return;
-  Reach files(context, analysis::Sort::File, verbs_write);
+  Reach& files = context.file_reach();
   bool told = false;
   files.each_permitted([&](const analysis::Space& space, std::size_t c) {
     if (told || (space.verbs(c) & verbs_write) == 0) return;

@@ -164,13 +164,7 @@ class Construction {
       for (const std::uint32_t g : place.globs) globbed[g].push_back(i + 1);
     }
     if (always.empty() && named.empty() && globbed.empty()) return;
-    for (auto& [name, places] : named) {
-      places.insert(places.end(), always.begin(), always.end());
-      for (const auto& [glob, more] : globbed)
-        if (matches(glob, name)) places.insert(places.end(), more.begin(), more.end());
-      close(places);
-      visit(places, at, names_[name]);
-    }
+    // first, so that a cell that both lead to has a name that nobody spells out for its witness
     for (const NameClass& unnamed : classes(named, globbed)) {
       Places next = always;
       for (const std::uint32_t glob : unnamed.globs)
@@ -179,6 +173,13 @@ class Construction {
       close(next);
       const std::uint32_t to = visit(std::move(next), at, unnamed.name);
       out_.cells[at].unnamed.push_back(to);
+    }
+    for (auto& [name, places] : named) {
+      places.insert(places.end(), always.begin(), always.end());
+      for (const auto& [glob, more] : globbed)
+        if (matches(glob, name)) places.insert(places.end(), more.begin(), more.end());
+      close(places);
+      visit(places, at, names_[name]);
     }
   }
 

@@ -44,10 +44,11 @@ std::string rule_for(const TreeMount& m) {
 Difference lost_by_allow(const Context& c, const model::Fact& f) {
   const Difference lost = lost_by(c, cause_of(f));
   if (lost.action || lost.undecided) return lost;
-  return c.comparison.find(pattern_of(c, f), body_of(c, f).verbs, [&](const Point& p) {
+  const Question lost_here = [&](const Point& p) {
     if (p.decision != Decision::Allow || p.grant != Grant::No || !p.matches(f.rule)) return false;
     return p.mount == Cause::none || !answered_by_causes(c.tree.mounts[p.mount], p.at_root);
-  });
+  };
+  return c.comparison.find(pattern_of(c, f), body_of(c, f).verbs, lost_here, {false, Cause::none, Grant::No});
 }
 
 /// What the mounts of `f` give although no rule permits it. What a rule refuses is that rule's excess; changing the
@@ -239,7 +240,7 @@ Capability hold_refusal(const Context& c, const model::Fact& f) {
   const Question slips = [&](const Point& p) {
     return p.grant == Grant::Yes && p.matches(f.rule) && p.decision != Decision::Allow;
   };
-  const Difference slip = c.comparison.find(pattern_of(c, f), body_of(c, f).verbs, slips, {true, Cause::none});
+  const Difference slip = c.comparison.find(pattern_of(c, f), body_of(c, f).verbs, slips, {true, Cause::none, Grant::Yes});
   if (slip.undecided) return undecided(f);
   const bool in_proc = !slip.action || slip.action->path == "/proc";
   if (const auto proc = in_proc ? slips_in_proc(c, f) : std::nullopt) return slipped(c, f, *proc);

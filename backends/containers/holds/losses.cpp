@@ -49,7 +49,7 @@ Difference Mounts::find(std::size_t mount, Ask ask) const {
     if (ask == Ask::Removal && !(p.at_root && p.verb == model::Verb::Delete)) return false;
     return answered_by_causes(m, p.at_root);
   };
-  const Within here{true, mount};
+  const Within here{true, mount, ask == Ask::Excess || ask == Ask::SocketExcess ? Grant::Yes : Grant::No};
   Difference d = comparison_.find(model::path_subtree(m.target), model::verbs_all, question, here);
   if (!d.action && !d.undecided) d = comparison_.find(model::path_node(m.target), model::verbs_all, question, here);
   return d;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backends/containers/holds/context.hpp"
+#include "compiler/model/path_search.hpp"
 
 // Facts about sockets with a path, mounts, capabilities, the environment, limits and the user.
 namespace agp::backends::containers {
@@ -31,7 +32,7 @@ std::optional<std::string> shown_path(const Context& c, const PathPattern& patte
     for (const std::string& s : samples)
       if (pattern.matches(s) && governing(c.tree, s) == i) return s;
     if (pattern.shape() == PathPattern::Shape::Other && m.directory &&
-        may_intersect(pattern, model::path_subtree(m.target)))
+        model::may_intersect(pattern, model::path_subtree(m.target)))
       return m.target + "/x";
   }
   return std::nullopt;
@@ -45,7 +46,7 @@ bool all_shown(const Context& c, const PathPattern& pattern, bool writable) {
   if (i == Cause::none || !reaches_host(c.tree.mounts[i]) || (writable && !c.tree.mounts[i].writable)) return false;
   if (writable && c.tree.mounts[i].target == sample) return false;  // a mount point can't be created
   return std::none_of(c.tree.mounts.begin(), c.tree.mounts.end(), [&](const TreeMount& m) {
-    return !reaches_host(m) && may_intersect(pattern, model::path_node(m.target));
+    return !reaches_host(m) && model::may_intersect(pattern, model::path_node(m.target));
   });
 }
 

@@ -13,11 +13,33 @@
 namespace agp::backends::containers {
 namespace {
 
+using model::may_intersect;
 using model::PathPattern;
 using model::Verb;
 using model::Verbs;
 
 constexpr std::array<Verb, 6> all_verbs{Verb::Create, Verb::Read, Verb::Delete, Verb::Modify, Verb::Exec, Verb::List};
+
+/// A path of the pattern: its wildcards stand for `fresh`, its first `**` for `inside` and any other but the last for
+/// nothing.
+std::string member(const PathPattern& pattern, const std::string& fresh, std::string_view inside) {
+  std::string out;
+  for (const auto& c : pattern.components) {
+    if (c.any_depth) {
+      out += inside;
+      inside = {};
+      if (&c == &pattern.components.back()) out += '/' + fresh;
+      continue;
+    }
+    out += '/';
+    for (const model::PathToken& t : c.alternatives.front())
+      if (t.kind == model::PathToken::Kind::Literal)
+        out += t.byte;
+      else
+        out += t.kind == model::PathToken::Kind::AnyRun ? fresh : "x";
+  }
+  return out.empty() ? "/" : out;
+}
 
 /// A component that no pattern names, so that only wildcards match it.
 std::string fresh_name(const std::vector<const PathPattern*>& patterns) {
@@ -30,53 +52,7 @@ std::string fresh_name(const std::vector<const PathPattern*>& patterns) {
   return name;
 }
 
-bool components_meet(const model::PathComponent& a, const model::PathComponent& b) {
-  if (a.literal() && b.literal()) return a.alternatives == b.alternatives;
-  const auto matches = [](const model::PathComponent& glob, const model::PathComponent& literal) {
-    return PathPattern{{glob}, ""}.matches("/" + literal.literal_text());
-  };
-  if (a.literal()) return matches(b, a);
-  if (b.literal()) return matches(a, b);
-  return true;
-}
-
-/// The `*` of `D/*`: for the verb `list` such a pattern includes D.
-bool is_star_at_end(const PathPattern& p, std::size_t i) {
-  if (i + 1 != p.components.size() || p.components[i].alternatives.size() != 1) return false;
-  const auto& tokens = p.components[i].alternatives[0];
-  return tokens.size() == 1 && tokens[0].kind == model::PathToken::Kind::AnyRun;
-}
-
-bool meet(const PathPattern& a, std::size_t i, const PathPattern& b, std::size_t j, std::vector<char>& failed) {
-  const std::size_t n = a.components.size(), m = b.components.size();
-  if (i == n && j == m) return true;
-  char& known = failed[i * (m + 1) + j];
-  if (known != 0) return false;
-  const bool deep_a = i < n && a.components[i].any_depth, deep_b = j < m && b.components[j].any_depth;
-  bool found = false;
-  if (deep_a) found = meet(a, i + 1, b, j, failed) || (j < m && meet(a, i, b, j + 1, failed));
-  if (!found && deep_b) found = meet(a, i, b, j + 1, failed) || (i < n && meet(a, i + 1, b, j, failed));
-  if (!found && is_star_at_end(a, i)) found = meet(a, i + 1, b, j, failed);
-  if (!found && is_star_at_end(b, j)) found = meet(a, i, b, j + 1, failed);
-  if (!found && i < n && j < m && !deep_a && !deep_b)
-    found = components_meet(a.components[i], b.components[j]) && meet(a, i + 1, b, j + 1, failed);
-  if (!found) failed[i * (m + 1) + j] = 1;
-  return found;
-}
-
 }  // namespace
-
-bool may_intersect(const PathPattern& a, const PathPattern& b) {
-  // most pairs part at a name that both spell out; a common head says nothing else
-  std::size_t head = 0;
-  for (; head < a.components.size() && head < b.components.size(); ++head) {
-    const auto &x = a.components[head], &y = b.components[head];
-    if (!x.literal() || !y.literal()) break;
-    if (x.alternatives != y.alternatives) return false;
-  }
-  std::vector<char> failed((a.components.size() + 1) * (b.components.size() + 1), 0);
-  return meet(a, head, b, head, failed);
-}
 
 std::string action_text(const model::FileAction& action) {
   // An atomic Read is written `read`: the policy's verb that includes it
@@ -151,26 +127,29 @@ void Comparison::make_samples() {
     if (p.shape != PathPattern::Shape::Other) paths.insert(p.prefix);
   }
   for (const Place& p : places_) paths.insert(p.base);
-  const std::string fresh = fresh_name(all);
+  fresh_ = fresh_name(all);
   for (const std::string& base : std::vector<std::string>(paths.begin(), paths.end()))
-    paths.insert((base == "/" ? "" : base) + "/" + fresh);
-  std::vector<std::size_t> around;  // the places that hold the current path, the innermost last
-  std::size_t next = 0;
+    paths.insert((base == "/" ? "" : base) + "/" + fresh_);
   for (const std::string& path : paths) {
-    for (; next < places_.size() && !path_less(path, places_[next].base); ++next) around.push_back(next);
-    while (!around.empty() && places_[around.back()].base != path &&
-           !model::is_beneath(path, places_[around.back()].base))
-      around.pop_back();
-    Sample s;
-    s.path = path;
-    s.at_root = !around.empty() && places_[around.back()].base == path;
-    if (!around.empty() && (s.at_root || !places_[around.back()].scaffold)) s.place = around.back();
     bool cut = false;
-    s.rules = matching(path, false, cut);
-    s.rules_listing = matching(path, true, cut);
+    Sample s = sample(path, cut);
     if (cut) (s.place == Cause::none ? cuts_ : places_[s.place].cuts).push_back(samples_.size());
     samples_.push_back(std::move(s));
   }
+}
+
+Comparison::Sample Comparison::sample(std::string path, bool& cut) const {
+  Sample s;
+  s.path = std::move(path);
+  std::size_t innermost = Cause::none;
+  by_base_.above(s.path, [&](std::size_t i) {
+    if (innermost == Cause::none) innermost = i;
+  });
+  s.at_root = innermost != Cause::none && places_[innermost].base == s.path;
+  if (innermost != Cause::none && (s.at_root || !places_[innermost].scaffold)) s.place = innermost;
+  s.rules = matching(s.path, false, cut);
+  s.rules_listing = matching(s.path, true, cut);
+  return s;
 }
 
 std::vector<std::size_t> Comparison::matching(std::string_view path, bool list, bool& cut) const {
@@ -231,36 +210,77 @@ Point Comparison::point(Verb verb, const std::vector<std::size_t>& rules, const 
   return p;
 }
 
+/// Does the place grant one of the verbs so, beneath its root?
+bool Comparison::may_grant(const Place& place, Verbs verbs, std::optional<Grant> grant) const {
+  return !grant || std::any_of(all_verbs.begin(), all_verbs.end(), [&](Verb v) {
+    return model::has(verbs, v) && granted(tree_.mounts[place.mount], false, v) == *grant;
+  });
+}
+
 Difference Comparison::find(const PathPattern& pattern, Verbs verbs, const Question& question, Within within) const {
   const Region where = region(pattern);
   Difference found = find_sample(where, verbs, question, within);
   if (found.action) return found;
   const auto beneath = [&](const Place& place) {
-    if (!place.scaffold && is_cut(where, &place)) found = search(where, verbs, question, &place);
+    if (place.scaffold || !may_grant(place, verbs, within.grant) || !is_cut(where, &place)) return false;
+    found = find_member(where, verbs, question, within, &place);
+    if (!found.action) found = search(where, verbs, question, &place);
     return found.action || found.undecided;
   };
   if (within.mount != Cause::none) {
     beneath(places_[of_mount_[within.mount]]);
     return found;
   }
-  for (const std::size_t i : by_base_.near(where.prefix))
-    if (beneath(places_[i])) return found;
-  return !within.mounted && is_cut(where, nullptr) ? search(where, verbs, question, nullptr) : found;
+  // all of the region lies in the innermost mount at or above its prefix: nothing of it in those around that one
+  const auto near = by_base_.near(where.prefix);
+  std::size_t from = 0;
+  bool inside = false;
+  for (std::size_t n = 0; n < near.size(); ++n) {
+    const Place& place = places_[near[n]];
+    if (place.scaffold || (place.base != where.prefix && !model::is_beneath(where.prefix, place.base))) continue;
+    from = n;
+    inside = true;
+  }
+  for (std::size_t n = from; n < near.size(); ++n)
+    if (beneath(places_[near[n]])) return found;
+  if (inside || within.mounted || within.grant.value_or(Grant::No) != Grant::No || !is_cut(where, nullptr))
+    return found;
+  found = find_member(where, verbs, question, within, nullptr);
+  return found.action ? found : search(where, verbs, question, nullptr);
 }
 
 Difference Comparison::find_sample(const Region& region, Verbs verbs, const Question& question, Within within) const {
   for (const bool list : {false, true})
-    for (std::size_t i = region.first; i < region.last; ++i) {
-      const Sample& s = samples_[i];
-      const Place* const place = s.place == Cause::none ? nullptr : &places_[s.place];
-      if (within.mount != Cause::none && (!place || place->mount != within.mount)) continue;
-      if (!(list ? region.pattern.matches_list(s.path) : region.pattern.matches(s.path))) continue;
-      for (const Verb v : all_verbs)
-        if (model::has(verbs, v) && (v == Verb::List) == list &&
-            question(point(v, list ? s.rules_listing : s.rules, place, s.at_root)))
-          return {model::FileAction{v, s.path}, false};
-    }
+    for (std::size_t i = region.first; i < region.last; ++i)
+      if (auto found = at_sample(samples_[i], list, region, verbs, question, within)) return {std::move(found), false};
   return {};
+}
+
+/// The path that a pattern of neither shape most plainly has, beneath the place where it can: most searches for such a
+/// pattern would end there.
+Difference Comparison::find_member(const Region& region, Verbs verbs, const Question& question, Within within,
+                                   const Place* place) const {
+  if (region.pattern.shape() != PathPattern::Shape::Other) return {};
+  std::string_view inside;
+  if (place && model::is_beneath(place->base, region.prefix))
+    inside = std::string_view(place->base).substr(region.prefix == "/" ? 0 : region.prefix.size());
+  bool cut = false;
+  const Sample s = sample(member(region.pattern, fresh_, inside), cut);
+  for (const bool list : {false, true})
+    if (auto found = at_sample(s, list, region, verbs, question, within)) return {std::move(found), false};
+  return {};
+}
+
+std::optional<model::FileAction> Comparison::at_sample(const Sample& s, bool list, const Region& region, Verbs verbs,
+                                                       const Question& question, Within within) const {
+  const Place* const place = s.place == Cause::none ? nullptr : &places_[s.place];
+  if (within.mount != Cause::none && (!place || place->mount != within.mount)) return std::nullopt;
+  if (!(list ? region.pattern.matches_list(s.path) : region.pattern.matches(s.path))) return std::nullopt;
+  for (const Verb v : all_verbs)
+    if (model::has(verbs, v) && (v == Verb::List) == list &&
+        question(point(v, list ? s.rules_listing : s.rules, place, s.at_root)))
+      return model::FileAction{v, s.path};
+  return std::nullopt;
 }
 
 namespace {

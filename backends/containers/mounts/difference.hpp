@@ -31,10 +31,12 @@ struct Difference {
   bool undecided = false;  ///< too many patterns overlap: to be taken as a difference
 };
 
-/// Where to look: everywhere, only where something is mounted, or only in one mount.
+/// Where to look: everywhere, only where something is mounted, or only in one mount; and, if the question holds for one
+/// grant alone, for which.
 struct Within {
   bool mounted = false;
   std::size_t mount = Cause::none;
+  std::optional<Grant> grant = std::nullopt;
 };
 
 class Comparison {
@@ -80,11 +82,18 @@ class Comparison {
   void collect_patterns();
   void collect_places();
   void make_samples();
+  /// `cut` is set where a pattern or exception of neither shape matches.
+  Sample sample(std::string path, bool& cut) const;
   Region region(const model::PathPattern& pattern) const;
   /// The rules that match the path, ascending. `cut` is set where a pattern or exception of neither shape matches.
   std::vector<std::size_t> matching(std::string_view path, bool list, bool& cut) const;
   Point point(model::Verb verb, const std::vector<std::size_t>& rules, const Place* place, bool at_root) const;
+  bool may_grant(const Place& place, model::Verbs verbs, std::optional<Grant> grant) const;
   Difference find_sample(const Region& region, model::Verbs verbs, const Question& question, Within within) const;
+  Difference find_member(const Region& region, model::Verbs verbs, const Question& question, Within within,
+                         const Place* place) const;
+  std::optional<model::FileAction> at_sample(const Sample& sample, bool list, const Region& region, model::Verbs verbs,
+                                             const Question& question, Within within) const;
   /// Whether a sample can't speak for what `region` has beneath the place, or, without a place, where nothing is
   /// mounted.
   bool is_cut(const Region& region, const Place* place) const;
@@ -103,11 +112,9 @@ class Comparison {
   PathIndex by_base_;                  ///< the places
   std::vector<std::size_t> of_mount_;  ///< the place of each mount
   std::vector<Sample> samples_;
+  std::string fresh_;  ///< a name that no pattern spells out
   std::vector<std::size_t> cuts_;  ///< like a place's, where nothing is mounted
 };
-
-/// False: no path matches both, also where `D/*` or `D/**` includes D. True: perhaps one does.
-bool may_intersect(const model::PathPattern& a, const model::PathPattern& b);
 
 /// `create "/a/b"`, as `agp query` takes it.
 std::string action_text(const model::FileAction& action);
