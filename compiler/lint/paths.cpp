@@ -1,6 +1,7 @@
 // Patterns over paths of the host, as the sandbox's mounts show them.
 #include "compiler/lint/paths.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace agp::lint {
@@ -50,8 +51,11 @@ PathComponent literal(const std::string& name) {
   return out;
 }
 
-bool component_matches(const PathComponent& component, const std::string& name) {
-  return PathPattern{{component}, ""}.matches("/" + name);
+bool component_matches(const PathComponent& component, std::string_view name) {
+  if (component.literal())
+    return std::equal(name.begin(), name.end(), component.alternatives[0].begin(), component.alternatives[0].end(),
+                      [](char c, const PathToken& t) { return c == t.byte; });
+  return PathPattern{{component}, ""}.matches("/" + std::string(name));
 }
 
 using Components = std::vector<PathComponent>;
@@ -82,8 +86,12 @@ PathPattern make_pattern(std::vector<PathComponent> components) {
 }
 
 std::vector<PathPattern> through_mount(const PathPattern& pattern, std::string_view source, std::string_view target) {
+  const std::vector<std::string> names = split(source);
+  if (!names.empty() && !pattern.components.empty() && !pattern.components[0].any_depth &&
+      !component_matches(pattern.components[0], names[0]))
+    return {};  // most patterns part here
   std::vector<Components> left{pattern.components};
-  for (const std::string& name : split(source)) {
+  for (const std::string& name : names) {
     std::vector<Components> next;
     for (const Components& one : left) behind(one, name, next);
     left = std::move(next);

@@ -68,6 +68,27 @@ std::vector<Placed<PathPattern>>& paths_of(RuleBody& body) {
   return std::get<UnixBody>(body).paths;
 }
 
+const std::vector<Placed<PathPattern>>& paths_of(const RuleBody& body) {
+  if (const auto* file = std::get_if<FileBody>(&body)) return file->patterns;
+  return std::get<UnixBody>(body).paths;
+}
+
+/// True: no text matches both, by what they begin or end with. False: perhaps one does.
+bool part_ways(std::string_view a, std::string_view b) {
+  constexpr std::string_view special = "*?\\";
+  if (a.find_first_of(special) == a.npos && b.find_first_of(special) == b.npos) return a != b;
+  const auto differ = [&](auto x, auto x_end, auto y, auto y_end) {
+    for (;; ++x, ++y) {
+      if ((x != x_end && special.find(*x) != special.npos) || (y != y_end && special.find(*y) != special.npos))
+        return false;
+      if (x == x_end || y == y_end) return x != x_end || y != y_end;
+      if (*x != *y) return true;
+    }
+  };
+  return differ(a.begin(), a.end(), b.begin(), b.end()) ||
+         (a.find('\\') == a.npos && b.find('\\') == b.npos && differ(a.rbegin(), a.rend(), b.rbegin(), b.rend()));
+}
+
 bool abstract(const RuleBody& body) {
   const auto* sock = std::get_if<UnixBody>(&body);
   return sock && sock->abstract;
@@ -83,10 +104,16 @@ Reach::Reach(Context& context, Sort sort) : context_(context), sort_(sort) {
     if (rule.effect == Effect::Deny) continue;
     grants = true;
     const auto begin = [&](const auto& list) {
-      for (const auto& p : list) granted_.insert(literal_directory(p.pattern));
+      for (const auto& p : list) {
+        const std::string directory = literal_directory(p.pattern);
+        tops_.insert(directory.substr(0, directory.find('/', 1)));
+        granted_.insert(directory);
+      }
     };
     if (const auto* file = std::get_if<FileBody>(&rule.body)) begin(file->patterns);
     if (const auto* sock = std::get_if<UnixBody>(&rule.body)) begin(sock->paths);
+    if (const auto* text = std::get_if<TextBody>(&rule.body))
+      for (const auto& p : text->patterns) granted_.insert(p.pattern);
   }
   if (!grants) policy_rules_.clear();
   if (policy_rules_.empty() || (sort != Sort::File && sort != Sort::Unix)) return;
@@ -106,6 +133,9 @@ Reach::Reach(Context& context, Sort sort) : context_(context), sort_(sort) {
 }
 
 bool Reach::may_be_granted(const PathPattern& pattern) const {
+  if (!pattern.components.empty() && pattern.components[0].literal() && !tops_.contains("/") &&
+      !tops_.contains("/" + pattern.components[0].literal_text()))
+    return false;
   const std::string directory = literal_directory(pattern);
   if (directory == "/") return true;
   for (std::string at = directory; at != "/"; at = parent_path(at))
@@ -121,29 +151,37 @@ void Reach::add(Part part) {
     std::erase_if(patterns, [&](const auto& p) { return !may_be_granted(p.pattern); });
     if (patterns.empty() && !abstract(part.rule.body)) return;
   }
+  if (auto* text = std::get_if<TextBody>(&part.rule.body)) {
+    std::erase_if(text->patterns, [&](const auto& p) {
+      return std::all_of(granted_.begin(), granted_.end(), [&](const auto& g) { return part_ways(g, p.pattern); });
+    });
+    if (text->patterns.empty()) return;
+  }
   part.rule.effect = Effect::Deny;
   parts_.push_back(std::move(part));
 }
 
 /// A set of the host's paths, where no mount hides them and through each that shows them.
 void Reach::add_paths(const Rule& rule, std::size_t question, Verbs verbs) {
-  Rule here = rule;
-  if (auto* file = std::get_if<FileBody>(&here.body)) {
-    file->verbs &= verbs;
-    if (file->verbs == 0) return;
-  }
+  Rule empty;  // the rule without its patterns: most of them are about what nothing is granted of
+  if (const auto* file = std::get_if<FileBody>(&rule.body))
+    empty.body = FileBody{static_cast<Verbs>(file->verbs & verbs), {}, file->except};
+  else if (const auto* sock = std::get_if<UnixBody>(&rule.body))
+    empty.body = UnixBody{sock->direction, {}, sock->abstract, sock->except};
+  if (const auto* file = std::get_if<FileBody>(&empty.body); file && file->verbs == 0) return;
+  const auto& patterns = paths_of(rule.body);
   const auto& mounts = context_.policy.run.mounts;
   for (std::size_t m = 0; m < mounts.size(); ++m) {
     if (!mounts[m].source) continue;
-    Rule moved = here;
-    auto& patterns = paths_of(moved.body);
-    patterns.clear();
-    for (const auto& p : paths_of(here.body))
+    Rule moved = empty;
+    for (const auto& p : patterns)
       for (PathPattern& one : through_mount(p.pattern, *mounts[m].source, mounts[m].target))
-        patterns.push_back(bare(std::move(one)));
-    if (!patterns.empty()) add({std::move(moved), question, static_cast<int>(m), {}});
+        paths_of(moved.body).push_back(bare(std::move(one)));
+    if (!paths_of(moved.body).empty()) add({std::move(moved), question, static_cast<int>(m), {}});
   }
-  add({std::move(here), question, root, {}});
+  for (const auto& p : patterns)
+    if (may_be_granted(p.pattern)) paths_of(empty.body).push_back(p);
+  add({std::move(empty), question, root, {}});
 }
 
 /// The directories that patterns spell out, up to their first `**`, and how they go on from there. What no granting

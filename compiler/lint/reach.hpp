@@ -78,7 +78,8 @@ class Reach {
   Context& context_;
   analysis::Sort sort_;
   std::vector<const model::Rule*> policy_rules_;
-  std::set<std::string> granted_;  ///< of paths: the directories that granting patterns begin with
+  std::set<std::string> granted_;  ///< of paths: the directories that granting patterns begin with; of texts: patterns
+  std::set<std::string> tops_;     ///< of those directories: the first
   std::vector<model::Rule> markers_;
   std::vector<int> marked_;  ///< the mount of a marker
   std::unique_ptr<Roots> roots_;
