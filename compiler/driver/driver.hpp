@@ -13,6 +13,7 @@
 #include "compiler/model/target.hpp"
 #include "compiler/plan/plan.hpp"
 #include "compiler/project/project.hpp"
+#include "compiler/sema/sema.hpp"
 #include "compiler/verify/verify.hpp"
 
 /// The pipelines behind the commands, each readable on one screen. Nothing here prints or exits: findings go to the
@@ -46,6 +47,7 @@ struct Session {
   explicit Session(Options o) : options(std::move(o)) {}
   Options options;
   source::Files files;
+  sema::ParsedLibrary library;  ///< over `files`
   diagnostics::Sink sink;
   std::optional<project::Project> project;
   std::optional<model::Target> target;

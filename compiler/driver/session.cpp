@@ -158,7 +158,9 @@ sema::Options sema_options(const Session& session) {
 }
 
 sema::Unit load(Session& session, source::FileId file) {
-  sema::Unit unit = sema::analyse(session.files, file, *session.project, sema_options(session), session.sink);
+  sema::Options options = sema_options(session);
+  options.parsed = &session.library;
+  sema::Unit unit = sema::analyse(session.files, file, *session.project, options, session.sink);
   session.sink.drop_repeated();
   return unit;
 }

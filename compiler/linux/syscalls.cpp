@@ -59,7 +59,7 @@ std::span<const Syscall> syscalls(Arch arch) { return table(arch).calls; }
 Version name_since(const Syscall& call) {
   Version first = call.since;
   for (const Arch arch : all_archs)
-    if (const Syscall* same = find_syscall(arch, call.name); same && same->number == call.number)
+    if (const Syscall* same = find_syscall(arch, call.number); same && same->name == call.name)
       first = std::min(first, same->since);
   return first;
 }

@@ -19,7 +19,7 @@ struct Module {
   source::FileId file = source::no_file;
   bool library = false;
   std::vector<Span> used_by;  ///< the `use` items by which it was first reached, outermost first
-  syntax::File ast;
+  std::shared_ptr<const syntax::File> ast;  ///< never null
   std::map<std::string, const syntax::Item*> items;  ///< params, lets, fragments, policies, invariants by name
   std::map<std::string, const Module*> uses;         ///< as they are written here: `std.a.b`, an alias, a stem
   std::map<std::string, Span> use_spans;
@@ -34,8 +34,8 @@ struct Module {
 /// Loads a file and everything it uses, each once. Cycles, unknown modules and duplicate names are reported.
 class Modules {
  public:
-  Modules(source::Files& files, ModuleSource& source, const syntax::Limits& limits, diagnostics::Sink& sink)
-      : files_(files), source_(source), limits_(limits), sink_(sink) {}
+  Modules(source::Files& files, ModuleSource& source, const Options& options, diagnostics::Sink& sink)
+      : files_(files), source_(source), limits_(options.limits), parsed_(options.parsed), sink_(sink) {}
 
   const Module* load_root(source::FileId file);
   /// A module of the library by its dotted name, for `@group` and what a missing block implies; nothing if there is
@@ -47,7 +47,9 @@ class Modules {
   const std::deque<Module>& all() const { return modules_; }
 
  private:
-  Module* load(source::FileId file, std::string path, std::string name, bool library);
+  /// `ast`: what the file was parsed to before.
+  Module* load(source::FileId file, std::string path, std::string name, bool library,
+               std::shared_ptr<const syntax::File> ast = nullptr);
   void declare(Module& module);
   void resolve_use(Module& module, const syntax::Use& use);
   const Module* used_library(const syntax::QualifiedName& name);
@@ -57,6 +59,7 @@ class Modules {
   source::Files& files_;
   ModuleSource& source_;
   const syntax::Limits& limits_;
+  ParsedLibrary* parsed_;
   diagnostics::Sink& sink_;
   std::deque<Module> modules_;
   std::map<std::string, Module*> by_path_;

@@ -72,11 +72,17 @@ const Module* Modules::load_library(std::string_view dotted) {
   if (const auto known = by_path_.find(path); known != by_path_.end()) return known->second;
   const embedded::File* file = find_embedded(library_path(dotted));
   if (!file) return nullptr;
-  const source::FileId id = files_.add(std::string(file->path), std::string(file->bytes), true);
-  return load(id, path, path.substr(path.rfind('.') + 1), true);
+  ParsedLibrary once;
+  ParsedLibrary::Entry& entry = (parsed_ ? *parsed_ : once).modules[path];
+  if (entry.file == source::no_file)
+    entry.file = files_.add(std::string(file->path), std::string(file->bytes), true);
+  const Module* module = load(entry.file, path, path.substr(path.rfind('.') + 1), true, entry.ast);
+  entry.ast = module->ast;
+  return module;
 }
 
-Module* Modules::load(source::FileId file, std::string path, std::string name, bool library) {
+Module* Modules::load(source::FileId file, std::string path, std::string name, bool library,
+                      std::shared_ptr<const syntax::File> ast) {
   if (const auto known = by_path_.find(path); known != by_path_.end()) return known->second;
   modules_.emplace_back();
   Module& module = modules_.back();
@@ -87,7 +93,8 @@ Module* Modules::load(source::FileId file, std::string path, std::string name, b
   module.used_by = using_;
   by_path_[path] = &module;
   const std::size_t before = sink_.errors();
-  module.ast = syntax::parse(files_, file, sink_, limits_);
+  module.ast = ast ? std::move(ast)
+                   : std::make_shared<const syntax::File>(syntax::parse(files_, file, sink_, limits_));
   module.broken = sink_.errors() > before;
   module.text = files_.get(file).text;
   loading_.push_back(path);
@@ -97,7 +104,7 @@ Module* Modules::load(source::FileId file, std::string path, std::string name, b
 }
 
 void Modules::declare(Module& module) {
-  for (const syntax::Item& item : module.ast.items) {
+  for (const syntax::Item& item : module.ast->items) {
     if (const auto* use = std::get_if<syntax::Use>(&item)) resolve_use(module, *use);
     const syntax::Name* name = item_name(item);
     if (!name) continue;
@@ -212,7 +219,7 @@ std::vector<model::ModuleRead> Modules::read() const {
 }
 
 bool Module::lost(std::string_view item) const {
-  if (ast.lost_item) return true;
+  if (ast->lost_item) return true;
   if (!broken || item.empty()) return false;
   const auto is_word = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -245,7 +252,7 @@ std::string qualifier(const syntax::QualifiedName& name) {
 
 bool is_lost(const Module& from, const syntax::QualifiedName& name) {
   if (name.parts.size() == 1 && from.lost(name.parts[0].text)) return true;
-  if (from.ast.lost_item || !from.missing.empty()) return true;  // what failed may be what was meant
+  if (from.ast->lost_item || !from.missing.empty()) return true;  // what failed may be what was meant
   if (const auto whole = from.uses.find(name.text()); whole != from.uses.end())
     return whole->second->lost(whole->second->name);
   const auto module = from.uses.find(qualifier(name));

@@ -68,7 +68,7 @@ void check_definitions(const Module& module, Evaluator& eval, diagnostics::Sink&
     sink.emit(kind::unknown_type, p.type.name.span, fmt::format("`{}` is no type", p.type.name.text))
         .helped("types are path, string, int, size, duration, address, host and port; `[path]` is a list");
   };
-  for (const auto& item : module.ast.items) {
+  for (const auto& item : module.ast->items) {
     if (const auto* p = std::get_if<syntax::Parameter>(&item)) check(*p);
     if (const auto* f = std::get_if<syntax::Fragment>(&item))
       for (const auto& p : f->parameters) check(p);
@@ -79,7 +79,7 @@ void check_definitions(const Module& module, Evaluator& eval, diagnostics::Sink&
 /// Rules of a fragment that no policy includes are checked too, where all its parameters have defaults.
 void check_unused_fragments(Modules& modules, const Module& root, Evaluator& eval, const Options& options,
                             std::set<const syntax::Item*> visited) {
-  for (const auto& item : root.ast.items) {
+  for (const auto& item : root.ast->items) {
     const auto* f = std::get_if<syntax::Fragment>(&item);
     if (!f || visited.count(&item)) continue;
     if (!std::all_of(f->parameters.begin(), f->parameters.end(), [](const auto& p) { return p.fallback.has_value(); }))
@@ -148,7 +148,7 @@ void drop_consequences(const Modules& modules, diagnostics::Sink& sink) {
   const auto damaged = [&](const diagnostics::Diagnostic& d) {
     return std::any_of(modules.all().begin(), modules.all().end(), [&](const Module& m) {
       if (m.file != d.primary.file) return false;
-      const auto& all = m.ast.damaged;
+      const auto& all = m.ast->damaged;
       const auto behind = std::upper_bound(all.begin(), all.end(), d.primary.begin,
                                            [](std::uint32_t at, Span s) { return at < s.begin; });
       return behind != all.begin() && d.primary.end <= std::prev(behind)->end;
@@ -171,13 +171,13 @@ Unit analyse(source::Files& files, source::FileId root_file, ModuleSource& sourc
              diagnostics::Sink& sink) {
   Unit unit;
   const std::size_t before = sink.errors();
-  Modules modules(files, source, options.limits, sink);
+  Modules modules(files, source, options, sink);
   const Module& root = *modules.load_root(root_file);
   const Overrides set = set_values(root, options, sink);
   Evaluator eval(root, set, sink);
   for (const Module& module : modules.all()) check_definitions(module, eval, sink);
   std::set<const syntax::Item*> visited;
-  for (const auto& item : root.ast.items)
+  for (const auto& item : root.ast->items)
     if (const auto* policy = std::get_if<syntax::Policy>(&item)) {
       PolicyBuilder builder(modules, root, eval, options);
       unit.policies.push_back(builder.build(*policy));
@@ -185,11 +185,11 @@ Unit analyse(source::Files& files, source::FileId root_file, ModuleSource& sourc
     }
   Patterns patterns(modules, eval, options);
   for (const Module& module : modules.all())
-    for (const auto& item : module.ast.items)
+    for (const auto& item : module.ast->items)
       if (const auto* invariant = std::get_if<syntax::Invariant>(&item))
         unit.invariants.push_back(resolve_invariant(patterns, module, *invariant));
   check_unused_fragments(modules, root, eval, options, visited);
-  for (const auto& item : root.ast.items)
+  for (const auto& item : root.ast->items)
     if (const auto* test = std::get_if<syntax::Test>(&item)) add_test(modules, root, *test, set, options, sink, unit);
   unit.failed = sink.errors() > before;
   drop_consequences(modules, sink);
@@ -205,7 +205,7 @@ std::optional<ResolvedAction> resolve_action(const syntax::ActionPattern& action
     }
   } nothing;
   source::Files files;
-  Modules modules(files, nothing, options.limits, sink);
+  Modules modules(files, nothing, options, sink);
   const Module empty;
   Evaluator eval(empty, {}, sink);
   Patterns patterns(modules, eval, options);

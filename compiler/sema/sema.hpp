@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,11 +21,21 @@ namespace agp::sema {
 inline constexpr int language_version = 1;
 inline constexpr int library_edition = 1;
 
+/// Modules of the library as they were parsed, to be used again: for one `Files`, which keeps their texts.
+struct ParsedLibrary {
+  struct Entry {
+    source::FileId file = source::no_file;
+    std::shared_ptr<const syntax::File> ast;
+  };
+  std::map<std::string, Entry, std::less<>> modules;  ///< by dotted name
+};
+
 struct Options {
   std::map<std::string, std::string> set;                  ///< --set
   model::Day today = 0;                                    ///< what `until` is compared with
   std::vector<linux::Arch> archs = {linux::Arch::x86_64};  ///< the target's
   syntax::Limits limits;
+  ParsedLibrary* parsed = nullptr;  ///< null: the library is parsed for each analysis
 };
 
 /// One expectation. `actions` are the atomic actions of what was written (`write` is three).
