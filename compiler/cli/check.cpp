@@ -24,13 +24,19 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// Does this run print JSON somewhere?
+bool prints_json(const Settings& settings) {
+  using diagnostics::Format;
+  return settings.format == Format::Json ||
+         std::any_of(settings.reports.begin(), settings.reports.end(),
+                     [](const auto& report) { return report.first == Format::Json; });
+}
+
 /// Both forms of a plan where it will be kept, else the one that this run prints.
 driver::Described describe(const Settings& settings, const driver::PolicyReport& one, const model::Target& target) {
   using diagnostics::Format;
   driver::Described out;
-  bool json = settings.cache || settings.format == Format::Json;
-  for (const auto& [format, path] : settings.reports) json = json || format == Format::Json;
-  if (json) out.json = plan_json(one.policy, one.plan, target).dump();
+  if (settings.cache || prints_json(settings)) out.json = plan_json(one.policy, one.plan, target).dump();
   if (settings.cache || settings.format == Format::Text) out.text = plan_text(one.policy, one.plan, target);
   return out;
 }
@@ -163,7 +169,8 @@ int run_check(Context& context) {
   if (settings.why) explain(session.files, session.sink);
   const bool diff_alone = settings.dry_run && context.text_format();
   context.out(diff_alone ? diff : "");
-  context.findings(session.files, session.sink, diff_alone ? stderr : stdout, {{"plans", plans(report)}});
+  context.findings(session.files, session.sink, diff_alone ? stderr : stdout,
+                   {{"plans", prints_json(settings) ? plans(report) : Json::array()}});
   if (context.text_format() && !settings.quiet && !diff_alone)
     for (const driver::CheckedPolicy& one : report.policies)
       context.out(one.text + (settings.verbose ? counts_text(one) : "") + '\n');
