@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "compiler/analysis/cover.hpp"
 #include "compiler/lint/guards.hpp"
@@ -177,11 +178,11 @@ void Reach::add_paths(const Rule& rule, std::size_t question, Verbs verbs) {
     for (const auto& p : patterns)
       for (PathPattern& one : through_mount(p.pattern, *mounts[m].source, mounts[m].target))
         paths_of(moved.body).push_back(bare(std::move(one)));
-    if (!paths_of(moved.body).empty()) add({std::move(moved), question, static_cast<int>(m), {}});
+    if (!paths_of(moved.body).empty()) add({std::move(moved), question, static_cast<int>(m), {}, {}});
   }
   for (const auto& p : patterns)
     if (may_be_granted(p.pattern)) paths_of(empty.body).push_back(p);
-  add({std::move(empty), question, root, {}});
+  add({std::move(empty), question, root, {}, {}});
 }
 
 /// The directories that patterns spell out, up to their first `**`, and how they go on from there. What no granting
@@ -203,8 +204,10 @@ class Reach::Roots {
       at.open |= at.above->open;
       if (!at.above->globs.empty()) at.open |= at.above->granted;
       at.beside_glob = at.above->beside_glob || at.above->any_glob;
-      at.crossed = at.crossed || at.above->crossed;
     }
+    for (const auto& [text, at] : roots_)
+      if (std::all_of(at.components.begin(), at.components.end(), [](const auto& c) { return c.literal(); }))
+        by_path_.emplace(plain(at.components), &at);
   }
 
   struct Root {
@@ -215,13 +218,17 @@ class Reach::Roots {
     bool goes_on = false;              ///< some pattern has a name here
     bool any_glob = false;             ///< or one with a wildcard
     bool beside_glob = false;          ///< such a name may be one of this path's own
-    bool crossed = false;              ///< a `**` here or above has something behind it, which may be beneath
     std::set<std::string> names;       ///< with which granting patterns go on
     std::vector<PathComponent> globs;  ///< the same, with wildcards
     std::vector<PathComponent> behind;  ///< what stands behind a `**` here
     bool goes_on_to(const std::string& name) const {
       return names.contains(name) ||
              std::any_of(globs.begin(), globs.end(), [&](const PathComponent& glob) { return has_name(glob, name); });
+    }
+    /// May what stands behind the `**` of a pattern meet a granting one here?
+    bool may_meet(const PathPattern& floating, Verbs verbs) const {
+      const PathComponent* const next = floating.components.size() > 1 ? &floating.components[1] : nullptr;
+      return (open & verbs) != 0 || !next || !next->literal() || goes_on_to(next->literal_text());
     }
     /// Nothing but trees says anything about a path that has these names beneath.
     bool only_trees(const std::vector<PathComponent>& path) const {
@@ -235,14 +242,17 @@ class Reach::Roots {
     }
   };
 
-  /// Calls `visit(root)` for each directory beneath which the pattern behind `**` may meet one that grants such verbs.
+  /// The directory of this path, if patterns spell it out.
+  const Root* find(const std::string& path) const {
+    const auto at = by_path_.find(path);
+    return at == by_path_.end() ? nullptr : at->second;
+  }
+
+  /// Calls `visit(root)` for each directory that patterns granting such verbs lead to.
   template <class Visit>
-  void each(const PathPattern& floating, Verbs verbs, const Visit& visit) const {
-    const PathComponent* const next = floating.components.size() > 1 ? &floating.components[1] : nullptr;
+  void each(Verbs verbs, const Visit& visit) const {
     for (const auto& [text, at] : roots_)
-      if (at.granted != 0 && ((at.open & verbs) != 0 || ((at.granted & verbs) != 0 &&
-                                                         (!next || !next->literal() || at.goes_on_to(next->literal_text())))))
-        visit(at);
+      if (at.granted != 0 && ((at.granted | at.open) & verbs) != 0) visit(at);
   }
 
  private:
@@ -264,7 +274,6 @@ class Reach::Roots {
       at.granted |= grants;
       if (c.any_depth) {
         at.open |= grants;
-        at.crossed = at.crossed || i + 1 != components.size();
         at.behind.insert(at.behind.end(), components.begin() + static_cast<std::ptrdiff_t>(i) + 1, components.end());
         return;
       }
@@ -276,7 +285,14 @@ class Reach::Roots {
     }
   }
 
+  static std::string plain(const std::vector<PathComponent>& components) {
+    std::string out;
+    for (const PathComponent& c : components) out += '/' + c.literal_text();
+    return out.empty() ? "/" : out;
+  }
+
   std::map<std::string, Root, std::less<>> roots_;  ///< by text
+  std::unordered_map<std::string, const Root*> by_path_;
 };
 
 Reach::~Reach() = default;
@@ -313,8 +329,9 @@ void Reach::add_rooted(const Rule& rule, std::size_t question, Verbs verbs) {
   const auto& mounts = context_.policy.run.mounts;
   const auto all = std::move(file->patterns);
   file->patterns.clear();
-  Rule fixed = here;  // what does not float is like any path of the host
-  Rule trees = here;
+  const Rule empty = here;
+  Rule fixed = empty;  // what does not float is like any path of the host
+  std::vector<const PathPattern*> floating;
   std::string beneath;
   for (const auto& p : all) {
     const auto& c = p.pattern.components;
@@ -322,36 +339,35 @@ void Reach::add_rooted(const Rule& rule, std::size_t question, Verbs verbs) {
       paths_of(fixed.body).push_back(p);
       continue;
     }
-    const bool first = beneath.empty();
-    if (first) beneath = spelled_behind(p.pattern);
-    const std::vector<PathComponent> sample = path_node(beneath.empty() ? "/" : beneath).components;
-    roots_->each(p.pattern, file->verbs, [&](const Roots::Root& at) {
-      const bool one = !beneath.empty() && file->except.empty() && at.only_trees(sample);
-      if (one && !first) return;
+    floating.push_back(&p.pattern);
+    if (beneath.empty() && file->except.empty()) beneath = spelled_behind(p.pattern);
+  }
+  std::vector<PathComponent> path;
+  if (!beneath.empty()) path = path_node(beneath).components;
+  roots_->each(file->verbs, [&](const Roots::Root& at) {
+    if (!path.empty() && at.only_trees(path)) return;  // by the cell of what lies in it: see `cut`
+    for (const PathPattern* p : floating) {
+      if (!at.may_meet(*p, file->verbs)) continue;
       std::vector<PathComponent> components = at.components;
-      if (one && !at.crossed)
-        components.push_back(c[0]);
-      else if (one)
-        components.insert(components.end(), sample.begin(), sample.end());
-      else
-        components.insert(components.end(), c.begin() + 1, c.end());
-      paths_of((one && !at.crossed ? trees : here).body).push_back(bare(make_pattern(std::move(components))));
-    });
-    for (std::size_t m = 0; m < mounts.size(); ++m) {
-      if (!mounts[m].source) continue;
-      Rule moved = here;
+      components.insert(components.end(), p->components.begin() + 1, p->components.end());
+      paths_of(here.body).push_back(bare(make_pattern(std::move(components))));
+    }
+  });
+  for (std::size_t m = 0; m < mounts.size(); ++m) {
+    if (!mounts[m].source) continue;
+    const std::size_t depth = path_node(mounts[m].target).components.size();
+    for (const PathPattern* p : floating) {
+      Rule moved = empty;
       auto& into = paths_of(moved.body);
-      into.clear();
-      const std::size_t depth = path_node(mounts[m].target).components.size();
-      for (PathPattern& one : through_mount(p.pattern, *mounts[m].source, mounts[m].target))
+      for (PathPattern& one : through_mount(*p, *mounts[m].source, mounts[m].target))
         if (one.components.size() <= depth || !one.components[depth].any_depth || one.components.size() == depth + 1)
           into.push_back(bare(std::move(one)));
-      if (!into.empty()) add({std::move(moved), question, static_cast<int>(m), {}});
+      if (!into.empty()) add({std::move(moved), question, static_cast<int>(m), {}, {}});
     }
   }
   if (!paths_of(fixed.body).empty()) add_paths(fixed, question, verbs);
-  if (!file->patterns.empty()) add({std::move(here), question, of_host, {}});
-  if (!paths_of(trees.body).empty()) add({std::move(trees), question, of_host, std::move(beneath)});
+  if (!file->patterns.empty()) add({std::move(here), question, of_host, {}, {}});
+  if (!path.empty()) parts_.push_back({empty, question, of_host, std::move(beneath), std::move(path)});
 }
 
 std::size_t Reach::ask(std::string_view name, bool rooted, Verbs verbs) {
@@ -367,7 +383,7 @@ std::size_t Reach::ask(std::string_view name, bool rooted, Verbs verbs) {
     else if (sort_ == Sort::File || sort_ == Sort::Unix)
       add_paths(rule, question, verbs);
     else
-      add({rule, question, root, {}});
+      add({rule, question, root, {}, {}});
   }
   return question;
 }
@@ -406,6 +422,7 @@ void Reach::cut() {
         (space_->verbs(c) & verbs_write) != 0)
       continue;
     permitted_[c] = true;
+    add_trees(c, hits);
     for (const std::size_t hit : hits) {
       const Part& part = parts_[hit];
       const bool here = part.mount == mount || (part.mount == of_host &&
@@ -416,16 +433,33 @@ void Reach::cut() {
   }
 }
 
+/// A cell of entries that nobody names in their directory: where nothing but trees says anything about a set's path in
+/// that directory, it is permitted like them.
+void Reach::add_trees(std::size_t c, std::vector<std::size_t>& parts) const {
+  if (!roots_) return;
+  const auto& cells = space_->files().cells;
+  const std::uint32_t here = space_->path_cell(c), above = cells[here].parent;
+  const auto& unnamed = cells[above].unnamed;
+  if (here == above || std::find(unnamed.begin(), unnamed.end(), here) == unnamed.end()) return;
+  const Roots::Root* at = roots_->find(space_->files().witness(above));
+  if (!at || at->granted == 0) return;
+  for (std::size_t p = 0; p < parts_.size(); ++p) {
+    if (parts_[p].beneath.empty()) continue;
+    const Verbs verbs = std::get<FileBody>(parts_[p].rule.body).verbs;
+    if ((at->open & verbs) != 0 && (space_->verbs(c) & verbs) != 0 && at->only_trees(parts_[p].path)) parts.push_back(p);
+  }
+}
+
 std::string Reach::witness(const Inside& inside) const {
   const std::string& beneath = parts_[inside.part].beneath;
-  std::string text = space_->witness_text(inside.cell);
-  if (beneath.empty()) return text;
-  // the cell is what lies in a directory: `write "/a/x"` -> `write "/a/.git/hooks/x"`
+  if (beneath.empty()) return space_->witness_text(inside.cell);
+  // the cell is what lies in a directory: `read, write "/a/x"` -> `write "/a/.git/hooks/x"`
+  const Verbs asked = std::get<FileBody>(parts_[inside.part].rule.body).verbs;
   auto action = std::get<FileAction>(space_->witness(inside.cell));
   const std::string directory = parent_path(action.path);
   action.path = (directory == "/" ? "" : directory) + beneath;
   const std::string quoted = to_string(Action{action});
-  return text.substr(0, text.find(" \"")) + quoted.substr(quoted.find(" \""));
+  return analysis::verb_words(space_->verbs(inside.cell) & asked) + quoted.substr(quoted.find(" \""));
 }
 
 std::vector<PatternRef> Reach::granting(std::size_t cell) const {

@@ -54,7 +54,10 @@ class Reach {
     model::Rule rule;
     std::size_t question;
     int mount;           ///< -1: only where no mount is; -2: anywhere but on a tmpfs
-    std::string beneath;  ///< not empty: the rule's patterns are trees of which the set has this path, `/.git/hooks`
+    /// Not empty: a path of a floating set, `/.git/hooks/x`, in a directory of which only trees speak. The rule has no
+    /// pattern.
+    std::string beneath;
+    std::vector<model::PathComponent> path;  ///< the same
   };
   static constexpr int root = -1, of_host = -2;
   struct Inside {
@@ -67,6 +70,7 @@ class Reach {
   void add(Part part);
   bool may_be_granted(const model::PathPattern& pattern) const;
   void add_paths(const model::Rule& rule, std::size_t question, model::Verbs verbs);
+  void add_trees(std::size_t cell, std::vector<std::size_t>& parts) const;
   void add_rooted(const model::Rule& rule, std::size_t question, model::Verbs verbs);
   std::string witness(const Inside& inside) const;
   using Rank = std::tuple<std::size_t, std::uint32_t, std::size_t>;  ///< less: to be told first

@@ -149,10 +149,23 @@ class Construction {
     return known->second;
   }
 
+  /// Places by the name or glob that leads to them.
+  using Steps = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
+  /// Calls `visit(id, places)` for each name or glob.
+  template <class Visit>
+  static void each(const Steps& sorted, const Visit& visit) {
+    for (std::size_t i = 0; i < sorted.size();) {
+      const std::uint32_t id = sorted[i].first;
+      Places places;
+      for (; i < sorted.size() && sorted[i].first == id; ++i) places.push_back(sorted[i].second);
+      visit(id, places);
+    }
+  }
+
   void expand(std::size_t at) {
     const Places& from = *states_[at];
     Places always;
-    std::map<std::uint32_t, Places> named, globbed;
+    Steps named, globbed;
     for (const std::uint32_t i : from) {
       const Place& place = places_[i];
       if (place.end) continue;
@@ -160,27 +173,32 @@ class Construction {
         always.push_back(i);
         if (place.last) always.push_back(i + 1);
       }
-      for (const std::uint32_t n : place.names) named[n].push_back(i + 1);
-      for (const std::uint32_t g : place.globs) globbed[g].push_back(i + 1);
+      for (const std::uint32_t n : place.names) named.emplace_back(n, i + 1);
+      for (const std::uint32_t g : place.globs) globbed.emplace_back(g, i + 1);
     }
     if (always.empty() && named.empty() && globbed.empty()) return;
+    std::sort(named.begin(), named.end());
+    std::sort(globbed.begin(), globbed.end());
     // first, so that a cell that both lead to has a name that nobody spells out for its witness
     for (const NameClass& unnamed : classes(named, globbed)) {
       Places next = always;
-      for (const std::uint32_t glob : unnamed.globs)
-        next.insert(next.end(), globbed[glob].begin(), globbed[glob].end());
+      each(globbed, [&](std::uint32_t glob, const Places& more) {
+        if (std::binary_search(unnamed.globs.begin(), unnamed.globs.end(), glob))
+          next.insert(next.end(), more.begin(), more.end());
+      });
       if (next.empty()) continue;  // no pattern goes on there
       close(next);
       const std::uint32_t to = visit(std::move(next), at, unnamed.name);
       out_.cells[at].unnamed.push_back(to);
     }
-    for (auto& [name, places] : named) {
+    each(named, [&](std::uint32_t name, Places& places) {
       places.insert(places.end(), always.begin(), always.end());
-      for (const auto& [glob, more] : globbed)
+      each(globbed, [&](std::uint32_t glob, const Places& more) {
         if (matches(glob, name)) places.insert(places.end(), more.begin(), more.end());
+      });
       close(places);
-      visit(places, at, names_[name]);
-    }
+      visit(std::move(places), at, names_[name]);
+    });
   }
 
   bool matches(std::uint32_t glob, std::uint32_t name) {
@@ -195,15 +213,17 @@ class Construction {
   }
 
   /// The sets of globs that a name outside `named` can match. Without globs: the empty set alone.
-  std::vector<NameClass> classes(const std::map<std::uint32_t, Places>& named,
-                                 const std::map<std::uint32_t, Places>& globbed) {
-    std::vector<NameClass> out;
+  std::vector<NameClass> classes(const Steps& named, const Steps& globbed) {
     const auto taken = [&](const std::string& name) {
       const auto id = name_ids_.find(name);
-      return name == "." || name == ".." || (id != name_ids_.end() && named.contains(id->second));
+      if (name == "." || name == "..") return true;
+      if (id == name_ids_.end()) return false;
+      const auto step = std::lower_bound(named.begin(), named.end(), std::pair{id->second, 0u});
+      return step != named.end() && step->first == id->second;
     };
     std::vector<std::uint32_t> ids;
-    for (const auto& [glob, places] : globbed) ids.push_back(glob);
+    for (const auto& [glob, place] : globbed)
+      if (ids.empty() || ids.back() != glob) ids.push_back(glob);
     auto [cached, fresh] = classes_.try_emplace(ids);
     if (fresh) cached->second = all_classes(ids, {});
     const bool clash =
@@ -211,7 +231,8 @@ class Construction {
     if (!clash) return cached->second;
     // some witness is a name of its own here: let the names take part
     std::vector<std::string> avoid = {".", ".."};
-    for (const auto& [name, places] : named) avoid.push_back(names_[name]);
+    for (std::size_t i = 0; i < named.size(); ++i)
+      if (i == 0 || named[i].first != named[i - 1].first) avoid.push_back(names_[named[i].first]);
     return all_classes(ids, avoid);
   }
 

@@ -120,19 +120,21 @@ void Comparison::collect_places() {
 }
 
 void Comparison::make_samples() {
-  std::set<std::string, PathOrder> paths;
+  std::vector<std::string> paths;
   std::vector<const PathPattern*> all;
   for (const Pattern& p : patterns_) {
     all.push_back(p.pattern);
-    if (p.shape != PathPattern::Shape::Other) paths.insert(p.prefix);
+    if (p.shape != PathPattern::Shape::Other) paths.push_back(p.prefix);
   }
-  for (const Place& p : places_) paths.insert(p.base);
+  for (const Place& p : places_) paths.push_back(p.base);
   fresh_ = fresh_name(all);
-  for (const std::string& base : std::vector<std::string>(paths.begin(), paths.end()))
-    paths.insert((base == "/" ? "" : base) + "/" + fresh_);
-  for (const std::string& path : paths) {
+  for (std::size_t i = 0, n = paths.size(); i < n; ++i)
+    paths.push_back((paths[i] == "/" ? "" : paths[i]) + "/" + fresh_);
+  std::sort(paths.begin(), paths.end(), path_less);
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  for (std::string& path : paths) {
     bool cut = false;
-    Sample s = sample(path, cut);
+    Sample s = sample(std::move(path), cut);
     if (cut) (s.place == Cause::none ? cuts_ : places_[s.place].cuts).push_back(samples_.size());
     samples_.push_back(std::move(s));
   }
@@ -147,30 +149,39 @@ Comparison::Sample Comparison::sample(std::string path, bool& cut) const {
   });
   s.at_root = innermost != Cause::none && places_[innermost].base == s.path;
   if (innermost != Cause::none && (s.at_root || !places_[innermost].scaffold)) s.place = innermost;
-  s.rules = matching(s.path, false, cut);
-  s.rules_listing = matching(s.path, true, cut);
+  Matches plain, listing;
+  by_prefix_.above(s.path, [&](std::size_t i) {
+    const Pattern& p = patterns_[i];
+    const bool here = p.matches(s.path, false), listed = p.matches(s.path, true);
+    if (here) plain.add(p);
+    if (listed) listing.add(p);
+    cut = cut || ((here || listed) && p.shape == PathPattern::Shape::Other);
+  });
+  s.rules = plain.rules();
+  s.rules_listing = listing.rules();
   return s;
 }
 
-std::vector<std::size_t> Comparison::matching(std::string_view path, bool list, bool& cut) const {
-  std::vector<std::size_t> in, out, left;
-  by_prefix_.above(path, [&](std::size_t i) {
-    const Pattern& p = patterns_[i];
-    if (!p.matches(path, list)) return;
-    cut = cut || p.shape == PathPattern::Shape::Other;
-    (p.except ? out : in).push_back(p.rule);
-  });
-  for (auto* rules : {&in, &out}) {
-    std::sort(rules->begin(), rules->end());
-    rules->erase(std::unique(rules->begin(), rules->end()), rules->end());
+std::vector<std::size_t> Comparison::Matches::rules() {
+  std::vector<std::size_t> left;
+  for (auto* list : {&in, &out}) {
+    std::sort(list->begin(), list->end());
+    list->erase(std::unique(list->begin(), list->end()), list->end());
   }
   std::set_difference(in.begin(), in.end(), out.begin(), out.end(), std::back_inserter(left));
   return left;
 }
 
+std::vector<std::size_t> Comparison::matching(std::string_view path, bool list) const {
+  Matches found;
+  by_prefix_.above(path, [&](std::size_t i) {
+    if (patterns_[i].matches(path, list)) found.add(patterns_[i]);
+  });
+  return found.rules();
+}
+
 model::Decision Comparison::decide(const model::FileAction& action) const {
-  bool cut = false;
-  return point(action.verb, matching(action.path, action.verb == Verb::List, cut), nullptr, false).decision;
+  return point(action.verb, matching(action.path, action.verb == Verb::List), nullptr, false).decision;
 }
 
 Comparison::Region Comparison::region(const PathPattern& pattern) const {

@@ -85,8 +85,13 @@ class Comparison {
   /// `cut` is set where a pattern or exception of neither shape matches.
   Sample sample(std::string path, bool& cut) const;
   Region region(const model::PathPattern& pattern) const;
-  /// The rules that match the path, ascending. `cut` is set where a pattern or exception of neither shape matches.
-  std::vector<std::size_t> matching(std::string_view path, bool list, bool& cut) const;
+  /// The rules of patterns that match one path, and of exceptions that do.
+  struct Matches {
+    std::vector<std::size_t> in, out;
+    void add(const Pattern& p) { (p.except ? out : in).push_back(p.rule); }
+    std::vector<std::size_t> rules();  ///< that match, ascending
+  };
+  std::vector<std::size_t> matching(std::string_view path, bool list) const;
   Point point(model::Verb verb, const std::vector<std::size_t>& rules, const Place* place, bool at_root) const;
   bool may_grant(const Place& place, model::Verbs verbs, std::optional<Grant> grant) const;
   Difference find_sample(const Region& region, model::Verbs verbs, const Question& question, Within within) const;
