@@ -15,6 +15,7 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PATHS = ["*.nft", "egress.json", "dnsmasq.conf", "resolv.conf", "filter.*.txt", "profile.json", "config.json", "ruleset.json",
@@ -65,17 +66,23 @@ def main():
     args.corpus.mkdir(parents=True, exist_ok=True)
     found = args.corpus.with_name(args.corpus.name + ".found")
     found.mkdir(exist_ok=True)
+    kinds = set()
     for text in seeds():
+        kinds.add(text[0])
         (args.corpus / hashlib.sha1(text).hexdigest()).write_bytes(text)
+    if kinds != set(range(COUNT)):
+        sys.exit(f"no seed of {', '.join(PATHS[k] for k in range(COUNT) if k not in kinds)}")
     words = args.corpus.with_name(args.corpus.name + ".words")
     words.write_text("".join(f'"{w}"\n' for w in WORDS))
-    run = subprocess.run([args.binary, f"-max_total_time={args.seconds}", f"-seed={args.seed}", f"-dict={words}", "-max_len=4096",
-                          "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={found}/", args.corpus],
-                         capture_output=True, text=True, errors="replace", check=False)
+    with tempfile.TemporaryDirectory(prefix="agp-fuzz-", dir="/dev/shm") as memory:
+        run = subprocess.run([args.binary, f"-max_total_time={args.seconds}", f"-seed={args.seed}", f"-dict={words}",
+                              "-max_len=40000", "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1",
+                              f"-artifact_prefix={found}/", args.corpus],
+                             env=os.environ | {"TMPDIR": memory}, capture_output=True, text=True, errors="replace", check=False)
     stats = dict(re.findall(r"^stat::(\w+):\s+(\d+)", run.stderr, re.M))
     edges = re.findall(r"cov: (\d+)", run.stderr)
     print(f"seed: {args.seed}")
-    print(f"result: {stats.get('number_of_executed_units', '?')} inputs in {args.seconds} s, {edges[-1] if edges else '?'} edges, "
+    print(f"result: layers: {stats.get('number_of_executed_units', '?')} inputs in {args.seconds} s, {edges[-1] if edges else '?'} edges, "
           f"{'nothing found' if run.returncode == 0 else 'found: ' + str(found)}")
     if run.returncode:
         print(run.stderr[-6000:])
