@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "compiler/diagnostics/kinds.hpp"
 #include "compiler/syntax/braces.hpp"
@@ -23,6 +24,10 @@ namespace {
 
 /// Longer phrases are not analysed token by token.
 constexpr std::uint32_t longest_analysed = 20000;
+
+/// What is done with a phrase that parses. One type for all rules: what is recovered once need not be fast, and each
+/// kind of phrase would have the whole of this class to itself.
+using Take = std::function<void(Builder&)>;
 
 class Recovery {
  public:
@@ -70,15 +75,13 @@ class Recovery {
 
   // ---- one phrase ---------------------------------------------------------------------------------------------------
 
-  template <typename Take>
-  bool parse(R rule, Slice s, Take take) {
+  bool parse(R rule, Slice s, const Take& take) {
     Tree tree;
     if (parser_.parse(rule, s.begin, s.end, tree) != s.end) return false;
     build(tree, take);
     return true;
   }
-  template <typename Take>
-  void build(const Tree& tree, Take take) {
+  void build(const Tree& tree, const Take& take) {
     const Phrase phrase{text_, file_, t_, comments_, tree};
     Builder builder(phrase, reports_);
     take(builder);
@@ -86,8 +89,7 @@ class Recovery {
 
   /// Parses the slice with that number, or several that belong together after all: where the phrase ends with the last
   /// of them. The number of the slice behind; the same number when it does not parse.
-  template <typename Take>
-  std::size_t parse_slices(R rule, const std::vector<Slice>& slices, std::size_t i, Take take) {
+  std::size_t parse_slices(R rule, const std::vector<Slice>& slices, std::size_t i, const Take& take) {
     Tree tree;
     const std::uint32_t behind = parser_.parse(rule, slices[i].begin, slices.back().end, tree);
     if (behind != Parser::failed) {
@@ -102,8 +104,7 @@ class Recovery {
   }
 
   /// Parses tokens that are not those of the text; `before` is the token before them.
-  template <typename Take>
-  bool parse_changed(R rule, std::vector<Token> tokens, std::uint32_t before, Take take) {
+  bool parse_changed(R rule, std::vector<Token> tokens, std::uint32_t before, const Take& take) {
     const auto size = static_cast<std::uint32_t>(tokens.size());
     tokens.insert(tokens.begin(), before == 0 ? Token{} : t_[before - 1]);
     tokens.push_back({tokens.back().end, tokens.back().end, T::END, false, false});
@@ -117,13 +118,11 @@ class Recovery {
   }
 
   /// Parses a slice, or says what is wrong with it and parses it as it was probably meant.
-  template <typename Take>
-  void read(R rule, Slice s, Take take) {
+  void read(R rule, Slice s, const Take& take) {
     if (!parse(rule, s, take)) explain_failed(rule, s, take);
   }
 
-  template <typename Take>
-  void explain_failed(R rule, Slice s, Take take) {
+  void explain_failed(R rule, Slice s, const Take& take) {
     mark(s);
     if (damaged(s)) return;
     Failure failure = fail(rule, t_, s);
@@ -192,8 +191,7 @@ class Recovery {
   // ---------------------------------------------------------------------------------------------------------
 
   /// Every slice of a row of pieces: `take` gets what parses, `fallback` what does not.
-  template <typename Take, typename Fallback>
-  void pieces(R rule, const std::vector<Slice>& slices, Take take, Fallback fallback) {
+  void pieces(R rule, const std::vector<Slice>& slices, const Take& take, const std::function<void(Slice)>& fallback) {
     for (std::size_t i = 0; i < slices.size() && !reports_.full();) {
       const std::size_t next = parse_slices(rule, slices, i, take);
       if (next == i) fallback(slices[i]);
@@ -201,8 +199,7 @@ class Recovery {
     }
   }
 
-  template <typename Take>
-  void lines(R rule, Pieces kind_of_pieces, Slice inside, Take take) {
+  void lines(R rule, Pieces kind_of_pieces, Slice inside, const Take& take) {
     const std::vector<Slice> slices = split(kind_of_pieces, text_, t_, inside.begin, inside.end);
     std::vector<bool> starts;  // by T: can it begin the rule
     for (std::size_t i = 0; i < slices.size() && !reports_.full();) {
@@ -229,8 +226,7 @@ class Recovery {
 
   /// Reads what stands around the braces, as if nothing were between them. The type of the first token as it was meant;
   /// END when that is not known.
-  template <typename Take>
-  T header(R rule, Slice s, Slice inside, Take take) {
+  T header(R rule, Slice s, Slice inside, const Take& take) {
     std::vector<Token> tokens(t_.begin() + s.begin, t_.begin() + inside.begin + 1);
     tokens.push_back(t_[inside.end]);
     const T first = tokens.front().type;

@@ -6,11 +6,13 @@ time-out is a fault. Names: policies drawn, and each name that a rule has, those
 generated resolver; what it forwards is answered by an upstream that knows every name. Every attempt is made without the
 layer too, and must then succeed. Exits 77 without root.
 """
+import contextlib
 import json
 import os
 import pathlib
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -63,9 +65,7 @@ def packets(world, program, uid, seed):
             form = ("nft", "json")[count.policies % 2]
             world.clear()
             free = world.attempt(out) + world.attempt(into, world.peer)
-            loaded = world.load(f"{directory}/{name}/nftables/egress.{form}")
-            if loaded.returncode:
-                sys.exit(loaded.stderr)
+            must(world.load(f"{directory}/{name}/nftables/egress.{form}"), f"nft {name} {form}")
             held = world.attempt(out) + world.attempt(into, world.peer)
             count.policies += 1
             for a, before, answer in zip(out + into, free, held):
@@ -85,22 +85,50 @@ def candidates(r, text):
     return sorted(out | {"elsewhere.example", "localhost.example"})
 
 
+def must(done, what):
+    """The standard output of what must succeed for anything to be tested."""
+    if done.returncode:
+        sys.exit(f"{what}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def resolver(world, built):
+    """dnsmasq by the generated configuration, in the box; it ends with the block."""
+    file = pathlib.Path(built, "pid")
+    run("ip", "netns", "exec", world.box, "dnsmasq", "-C", f"{built}/dns/dnsmasq.conf", f"--pid-file={file}",
+        "--log-facility=/dev/null")
+    number = int(file.read_text())   # a daemon writes it before its first process ends
+    try:
+        yield
+    finally:
+        os.kill(number, signal.SIGKILL)
+        while os.path.exists(f"/proc/{number}"):
+            time.sleep(0.01)
+
+
 def names(world, agp, verdicts, seed):
     count, least, r = Count("names by dnsmasq"), 1_000 if LONG else 60, random.Random(seed)
     run("ip", "netns", "exec", world.peer, "nft", f"insert rule inet nat pre ip daddr {UPSTREAM} return")
     run("ip", "-n", world.peer, "addr", "add", UPSTREAM, "dev", "lo")
     world.ready(world.start(world.peer, "dns.py", "serve", UPSTREAM, json.dumps({"*": [["A", "10.0.1.60"]]})))
     child = subprocess.Popen([verdicts], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    world.children.append(child)   # it ends with the world
     with tempfile.TemporaryDirectory(prefix="agp-names-") as folder:
         os.chmod(folder, 0o755)
         pathlib.Path(folder, "agp.toml").write_text("")
         drawn = 0
         while count.pairs < least:
             drawn += 1
+            if drawn > least:   # a policy gives ten pairs or so
+                sys.exit(f"names: only {count.pairs} pairs of {count.policies} of {least} policies drawn")
             file, built = pathlib.Path(folder, f"n{drawn}.agp"), f"{folder}/out{drawn}"
             file.write_text(re.sub(r"resolver .*", f"resolver {UPSTREAM}", draw.names(r, f"n{drawn}")))
-            done = subprocess.run([agp, "build", "-q", "--no-verify", file, "-o", built], capture_output=True, check=False)
-            if done.returncode not in (0, 3):
+            done = subprocess.run([agp, "build", "-q", "--no-verify", file, "-o", built], capture_output=True, text=True,
+                                  check=False)
+            if done.returncode not in (0, 1, 3):   # 1: the policy that was drawn has a mistake
+                must(done, f"agp build {file}")
+            if done.returncode == 1:
                 continue
             every = candidates(r, file.read_text())
             print(json.dumps({"policy": str(file), "actions": [f"resolve {n}" for n in every]}), file=child.stdin, flush=True)
@@ -110,14 +138,9 @@ def names(world, agp, verdicts, seed):
             chosen = sides[0][:most] + sides[1][:most]
             world.clear()
             free = [ask(world, UPSTREAM, n) for n in chosen]   # the same agent and question, without rules or resolver
-            world.load(f"{built}/nftables/egress.nft")
-            run("ip", "netns", "exec", world.box, "dnsmasq", "-C", f"{built}/dns/dnsmasq.conf", f"--pid-file={built}/pid",
-                "--log-facility=/dev/null")
-            number = int(pathlib.Path(built, "pid").read_text())
-            held = [ask(world, "127.0.0.53", n) for n in chosen]
-            os.kill(number, 15)
-            while os.path.exists(f"/proc/{number}"):
-                time.sleep(0.01)
+            must(world.load(f"{built}/nftables/egress.nft"), "nft")
+            with resolver(world, built):
+                held = [ask(world, "127.0.0.53", n) for n in chosen]
             count.policies += 1
             for name, before, answer in zip(chosen, free, held):
                 wanted = [0, [["A", "10.0.1.60"]]] if decisions[name] == "allow" else [3, []]

@@ -15,13 +15,42 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PATHS = ["*.nft", "egress.json", "dnsmasq.conf", "resolv.conf", "filter.*.txt", "profile.json", "config.json", "ruleset.json",
          "approvals.json", "alerts.json", "run.args", "manifest.json", "*.json", "*.json", "kern.log", "strace",
          "pod.json", "network-policy.json"]
 FOLDERS = ("packets", "landlock", "oci", "seccomp", "nftables", "dns", "advisory", "linux", "cli", "kubernetes")
-MANIFEST, COUNT = 11, len(PATHS)
+ARGUMENTS, MANIFEST, COUNT = 10, 11, len(PATHS)
+RUN = """--pull=never
+--read-only
+--read-only-tmpfs=false
+--network=ns:/run/netns/agp-p
+--ipc=none
+--cgroupns=private
+--user=65534:65534
+--workdir=/
+--hostname=p
+--cap-drop=ALL
+--security-opt=no-new-privileges
+--security-opt=seccomp=profile.json
+--ulimit=core=0:0
+--memory=4294967296b
+--memory-swap=4294967296b
+--cpu-period=100000
+--cpu-quota=200000
+--pids-limit=256
+--env=PATH=/usr/bin:/bin
+--mount=type=bind,src=./dev,dst=/dev,bind-nonrecursive,readonly,nosuid,nodev,noexec
+--mount=type=bind,src=/dev/null,dst=/dev/null,bind-nonrecursive,nosuid,noexec
+--mount=type=bind,src=/srv/task,dst=/task,bind-nonrecursive,readonly,nosuid,nodev
+--tmpfs=/workspace:rw,nosuid,nodev,noexec,size=1073741824,mode=0777
+--tmpfs=/sys:ro,nosuid,nodev,noexec,size=4096,mode=0555
+localhost/agp-root:latest
+/usr/bin/python3.11
+-I
+"""
 WORDS = """table chain set map elements type filter hook input output forward priority policy accept drop goto jump vmap ct state
 established related invalid untracked meta skuid l4proto ip ip6 daddr saddr tcp udp dport sport th flags interval timeout inet
 icmp icmpv6 counter comment reject with log server= local= address= nftset= no-resolv filter-rr= nameserver defaultAction
@@ -48,6 +77,7 @@ def seeds():
             for path in sorted((ROOT / top).rglob(pattern)):
                 texts = filters(path) if which == 4 else [path.read_bytes()]
                 yield from (bytes([which]) + t for t in texts)
+    yield bytes([ARGUMENTS]) + RUN.encode()
     yield bytes([MANIFEST]) + b'{"schema": "agp-manifest/1", "files": ["manifest.json", "a/b"]}'
     for text in sorted((ROOT / "tests/unit").rglob("*_test.cpp")):
         for raw in re.findall(r'R"\((.*?)\)"', text.read_text(), re.S):
@@ -65,17 +95,23 @@ def main():
     args.corpus.mkdir(parents=True, exist_ok=True)
     found = args.corpus.with_name(args.corpus.name + ".found")
     found.mkdir(exist_ok=True)
+    kinds = set()
     for text in seeds():
+        kinds.add(text[0])
         (args.corpus / hashlib.sha1(text).hexdigest()).write_bytes(text)
+    if kinds != set(range(COUNT)):
+        sys.exit(f"no seed of {', '.join(PATHS[k] for k in range(COUNT) if k not in kinds)}")
     words = args.corpus.with_name(args.corpus.name + ".words")
     words.write_text("".join(f'"{w}"\n' for w in WORDS))
-    run = subprocess.run([args.binary, f"-max_total_time={args.seconds}", f"-seed={args.seed}", f"-dict={words}", "-max_len=4096",
-                          "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={found}/", args.corpus],
-                         capture_output=True, text=True, errors="replace", check=False)
+    with tempfile.TemporaryDirectory(prefix="agp-fuzz-", dir="/dev/shm") as memory:
+        run = subprocess.run([args.binary, f"-max_total_time={args.seconds}", f"-seed={args.seed}", f"-dict={words}",
+                              "-max_len=40000", "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1",
+                              f"-artifact_prefix={found}/", args.corpus],
+                             env=os.environ | {"TMPDIR": memory}, capture_output=True, text=True, errors="replace", check=False)
     stats = dict(re.findall(r"^stat::(\w+):\s+(\d+)", run.stderr, re.M))
     edges = re.findall(r"cov: (\d+)", run.stderr)
     print(f"seed: {args.seed}")
-    print(f"result: {stats.get('number_of_executed_units', '?')} inputs in {args.seconds} s, {edges[-1] if edges else '?'} edges, "
+    print(f"result: layers: {stats.get('number_of_executed_units', '?')} inputs in {args.seconds} s, {edges[-1] if edges else '?'} edges, "
           f"{'nothing found' if run.returncode == 0 else 'found: ' + str(found)}")
     if run.returncode:
         print(run.stderr[-6000:])

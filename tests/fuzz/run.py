@@ -19,7 +19,10 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SEEDS = ROOT / "tests/fuzz/front_end/seeds"
 LEAST = 80  # per cent
+# Bytes of no character, of too long a one, of half a pair, above the last, and one that ends early.
+NOT_UTF8 = (b"\x80", b"\xff", b"\xc3(", b"\xe2\x82", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xf0\x80\x80\x80", b"\xf4\x90\x80\x80")
 FOLDERS = ("compiler/syntax", "compiler/sema")
 
 
@@ -48,6 +51,26 @@ def seeds():
                 yield b"!agp 1\npolicy p {\n" + plain.encode() + b"\n}\n"
                 if "{" in plain or "=" in plain:
                     yield b"!agp 1\n" + plain.encode()
+
+
+def mistakes():
+    """Each line of seeds/phrases in a text of its own, where its section says; each of seeds/actions; values of
+    parameters of each type, as --set gives them; what is not UTF-8."""
+    around = {"": "{}", "policy": "policy p {{\n  {}\n}}", "invariant": "invariant i {{\n  {}\n}}", "test": "test p {{\n  {}\n}}"}
+    section = ""
+    for line in (SEEDS / "phrases").read_text().splitlines():
+        if head := re.fullmatch(r"\[(.*)\]", line):
+            section = head[1]
+            continue
+        text = around.get(section, f"policy p {{{{\n  {section} {{{{\n    {{}}\n  }}}}\n}}}}").format(line)
+        yield b"!agp 1\n" + text.encode() + b"\n"
+    for line in (SEEDS / "actions").read_bytes().split(b"\n"):
+        yield b"?" + line
+    for line in (SEEDS / "values").read_text().splitlines():
+        kind, _, value = line.partition("=")
+        yield f"={value}\nagp 1\nparam workspace : {kind}\n".encode()
+    for bad in NOT_UTF8:
+        yield b'!agp 1\nlet x = "' + bad + b'"\n'
 
 
 def damaged():
@@ -99,7 +122,7 @@ def main():
     args.corpus.mkdir(parents=True, exist_ok=True)
     found = args.corpus.with_name(args.corpus.name + ".found")
     found.mkdir(exist_ok=True)
-    for text in itertools.chain(seeds(), damaged()):
+    for text in itertools.chain(seeds(), mistakes(), damaged()):
         (args.corpus / hashlib.sha1(text).hexdigest()).write_bytes(text)
     words = args.corpus.with_name(args.corpus.name + ".words")
     dictionary(words)

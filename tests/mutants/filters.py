@@ -5,6 +5,8 @@ import errno
 import itertools
 import json
 import os
+import resource
+import signal
 import struct
 import tempfile
 
@@ -18,6 +20,42 @@ OPS = {"SCMP_CMP_NE": 1, "SCMP_CMP_LT": 2, "SCMP_CMP_LE": 3, "SCMP_CMP_EQ": 4, "
 
 class Refused(Exception):
     pass
+
+
+class Hung(Refused):
+    """The loader does not end."""
+
+
+def bounded(seconds, work):
+    """The bytes that WORK returns, made in a process of its own that may use SECONDS of a processor: libseccomp 2.5.4 adds
+    some rules for ever. Raises Hung, what WORK refuses, and RuntimeError where it ends in any other way."""
+    here, there = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+            try:
+                answer = b"+" + work()
+            except Refused as e:
+                answer = b"-" + str(e).encode()
+            with os.fdopen(there, "wb") as out:
+                out.write(answer)
+            code = 0
+        finally:
+            os._exit(code)   # nothing of the parent's is ended or flushed a second time
+    os.close(there)
+    with os.fdopen(here, "rb") as answered:
+        answer = answered.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == -signal.SIGXCPU:
+        raise Hung(f"more than {seconds} s of processor time")
+    if code:
+        raise RuntimeError(f"exit {code}")
+    if answer[:1] == b"-":
+        raise Refused(answer[1:].decode())
+    return answer[1:]
 
 
 def load(data):
@@ -90,7 +128,6 @@ def libseccomp():
     lib.seccomp_init.argtypes = [ctypes.c_uint32]
     lib.seccomp_rule_add_array.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p]
     lib.seccomp_export_bpf.argtypes = [ctypes.c_void_p, ctypes.c_int]
-    lib.seccomp_release.argtypes = [ctypes.c_void_p]
     lib.seccomp_arch_add.argtypes = [ctypes.c_void_p, ctypes.c_uint32]
     lib.seccomp_arch_resolve_name.argtypes = [ctypes.c_char_p]
     lib.seccomp_arch_resolve_name.restype = ctypes.c_uint32
@@ -99,6 +136,10 @@ def libseccomp():
 
 def compiled(data, lib=libseccomp()):
     """What runc 1.1 loads for a profile, its ENOSYS prefix for x86_64 included. Refused: runc or libseccomp would not."""
+    return load(bounded(2, lambda: as_runc(data, lib)))
+
+
+def as_runc(data, lib):
     try:
         profile = json.loads(data)
         default = action(profile, "defaultAction", "defaultErrnoRet")
@@ -110,15 +151,14 @@ def compiled(data, lib=libseccomp()):
             if lib.seccomp_export_bpf(ctx, out.fileno()):
                 raise Refused("export")
             os.lseek(out.fileno(), 0, 0)
-            program = load(out.read())
-        lib.seccomp_release(ctx)
+            program = out.read()
     except (KeyError, TypeError, ValueError, AttributeError, ctypes.ArgumentError) as e:
         raise Refused(repr(e)) from e
     if default in ALLOW or not profile.get("architectures") or largest is None:
         return program
     prefix = [(0x20, 0, 0, 4), (0x15, 0, 4, X86_64), (0x20, 0, 0, 0), (0x45, 2, 0, 1 << 30), (0x25, 0, 1, largest),
               (0x06, 0, 0, 0x50026)]
-    return prefix + program
+    return b"".join(struct.pack("<HBBI", *i) for i in prefix) + program
 
 
 def action(entry, key, number):

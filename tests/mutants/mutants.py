@@ -7,8 +7,10 @@ a time: filters.py, packets.py, files.py) must answer the original and the mutan
 to the original for the oracle on a universe of inputs at the borders of everything that either mentions. Of filters'
 witnesses a sample is tried on the running kernel as well.
 
-Prints what it did, the seed first; the long tier (AGP_LONG) judges 2,000 mutants of each kind, those that the decoder
-refuses by name not counted. Exits 77 where it can't run.
+Prints what it did, the seed first; the long tier (AGP_LONG) judges 2,000 mutants of each kind. Only those that an oracle
+compared with their original count: not what the decoder refuses by name, and not what its loader does not take. An oracle
+that does not read the original, or a kind of which nothing was refuted, is a fault: nothing would have been tested. A kind
+whose loader is not on this machine is skipped, counted and named; exits 77 where none can run.
 """
 import collections
 import hashlib
@@ -17,6 +19,7 @@ import os
 import pathlib
 import pwd
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -51,7 +54,18 @@ class Verifier:
         return json.loads(self.child.stdout.readline())
 
 
-NEEDS = {1, 3, 15, 59, 138, 202, 217, 257}   # compiler/linux/loader_needs.cpp
+def rows(name):
+    lines = (ROOT / "tools/data" / name).read_text().splitlines()
+    return [line.split("\t") for line in lines if line and line[0] != "#"]
+
+
+def needs(loader, suite):
+    """The numbers on x86_64 of what a loader can't go on without once the filter is on."""
+    numbers = {row[0]: row[1] for row in rows("numbers.tsv")}
+    return {int(numbers[call]) for one, _, where, call, *_ in rows("loader_needs.tsv") if (one, where) == (loader, suite)}
+
+
+NEEDS = needs("runc", "bookworm")   # the target of the policies that are drawn is Debian 12
 
 
 class FilterOracle:
@@ -88,7 +102,7 @@ class FilterOracle:
 
 class PacketOracle:
     def __init__(self, r, form):
-        self.r, self.form, self.space, self.known, self.tried = r, form, packets.Namespace(), {}, 0
+        self.r, self.form, self.space, self.known = r, form, packets.Namespace(), {}
 
     def read(self, data):
         key = hashlib.sha256(data).digest()
@@ -117,7 +131,7 @@ class PacketOracle:
 
 class PlainOracle:
     def __init__(self, read):
-        self.read, self.tried = read, 0
+        self.read = read
 
     @staticmethod
     def differs(one, two, w):
@@ -140,6 +154,37 @@ KINDS = {
     "approvals": ("approvals.json", draw.tools, change.tree, lambda r: PlainOracle(advisory.Tools)),
     "alerts": ("alerts.json", draw.alerts, change.tree, lambda r: PlainOracle(advisory.Alerts)),
 }
+
+
+# What the oracle of a kind starts.
+PROGRAMS = {"nft-script": ("nft", "unshare", "nsenter"), "nft-json": ("nft", "unshare", "nsenter"), "dnsmasq": ("dnsmasq",)}
+
+
+def impossible(kind):
+    """Why this machine can't judge the kind; None."""
+    missing = [program for program in PROGRAMS.get(kind, ()) if not shutil.which(program)]
+    if missing:
+        return f"`{'`, `'.join(missing)}` not installed"
+    if kind.startswith("nft") and os.geteuid() != 0:
+        return "nft needs root to read an artifact"
+    if kind.startswith("nft"):
+        try:
+            pwd.getpwnam("dnsmasq")
+        except KeyError:
+            return "there is no user `dnsmasq`"
+    return None
+
+
+def shortfalls(count, tried):
+    """What a run must have done to have tested anything. `tried` on the kernel; None: not a kind of which some are."""
+    if not count["refuted"]:
+        yield "none was refuted"
+    if count["replayed"] < count["refuted"]:
+        yield f"{count['refuted']} refuted, and only {count['replayed']} witnesses replayed"
+    if tried == 0:
+        yield "no witness was tried on the kernel"
+    if count["hung"] * 100 > count["refuted"] + count["proved"]:
+        yield f"libseccomp did not end with {count['hung']}"
 
 
 def built(agp, folder, kind, r):
@@ -169,9 +214,9 @@ class Run:
     def __init__(self, agp, verdicts, folder, kind, seed):
         self.kind, self.r, self.folder = kind, random.Random(f"{seed} {kind}"), folder
         self.place, _, self.mutate, oracle = KINDS[kind]
-        self.verifier, self.oracle = Verifier(verdicts), oracle(self.r)
+        self.oracle, self.verifier = oracle(self.r), Verifier(verdicts)
         self.policies = built(agp, folder, kind, self.r)
-        self.count, self.faults, self.values = collections.Counter(), [], 0
+        self.count, self.faults, self.values, self.kept = collections.Counter(), [], 0, None
         self.pools = [self.pool(data) for _, data in self.policies]
 
     def pool(self, data):
@@ -181,11 +226,33 @@ class Run:
             return change.texts(json.loads(data))
         return change.parts(data) if self.mutate is change.arguments else change.words(data)
 
+    def close(self):
+        self.verifier.child.kill()
+        self.verifier.child.wait()
+        if isinstance(self.oracle, PacketOracle):
+            self.oracle.space.close()
+
     def fault(self, what, policy, data):
-        kept = self.folder.parent / f"agp-mutant-{self.kind}-{len(self.faults)}"
+        if not self.kept:
+            self.kept = pathlib.Path(tempfile.mkdtemp(prefix=f"agp-mutant-{self.kind}-"))
+        kept = self.kept / str(len(self.faults))
         kept.write_bytes(data)
         kept.with_suffix(".agp").write_bytes(policy.read_bytes())
         self.faults.append(f"{self.kind}: {what}\n  {kept}")
+
+    def itself(self, policy, data):
+        """The artifact as it was built is proved, and the oracle reads it: else its mutants show nothing."""
+        file = self.folder / "mutant"
+        file.write_bytes(data)
+        got = self.verifier.ask(policy, self.place, file)
+        if got["problems"] or any(o["verdict"] != "proved" for o in got["obligations"]):
+            self.fault(f"the artifact itself: {json.dumps(got)[:600]}", policy, data)
+        try:
+            one = self.oracle.read(data)
+            if said := hasattr(one, "refusal") and one.refusal(file):
+                self.fault(f"its loader does not take the artifact itself: {said}", policy, data)
+        except (Refused, KeyError, TypeError) as e:
+            self.fault(f"the oracle does not read the artifact itself: {e!r}", policy, data)
 
     def one(self, policy, original, data):
         file = self.folder / "mutant"
@@ -201,34 +268,37 @@ class Run:
         if not verdicts or verdicts["unknown"]:
             self.fault(f"neither proved nor refuted: {got}", policy, data)
             return
-        self.count["refuted" if verdicts["refuted"] else "proved"] += 1
+        one = self.oracle.read(original)
         try:
-            one, two = self.oracle.read(original), self.oracle.read(data)
+            two = self.oracle.read(data)
+            replayed = 0
             for o in got["obligations"]:
                 if "witness" in o:
                     w = o["witness"] | {"direction": o["direction"], "artifact": o["artifact"]}
                     if not self.oracle.differs(one, two, w):
                         self.fault(f"the witness shows no difference: {w}", policy, data)
-                    self.count["replayed"] += 1
+                    replayed += 1
             if not verdicts["refuted"]:
                 difference = self.oracle.equal(one, two) or (hasattr(two, "refusal") and two.refusal(file))
                 if difference:
                     self.fault(f"proved, and differs: {difference[:600]}", policy, data)
         except (Refused, KeyError, TypeError) as e:   # the two others: a listing with something that no rule of agp's has
             self.count["not loadable"] += 1
+            self.count["hung"] += isinstance(e, filters.Hung)
             if not isinstance(e, Refused) and not isinstance(self.oracle, PacketOracle):
                 raise
+            return
+        self.count["replayed"] += replayed
+        self.count["refuted" if verdicts["refuted"] else "proved"] += 1
 
     def all(self):
         if len(self.policies) < min(POLICIES, 40):
             self.faults.append(f"{self.kind}: only {len(self.policies)} policies")
             return
-        for policy, data in self.policies:   # what is not proved to begin with shows nothing
-            file = self.folder / "mutant"
-            file.write_bytes(data)
-            got = self.verifier.ask(policy, self.place, file)
-            if got["problems"] or any(o["verdict"] != "proved" for o in got["obligations"]):
-                self.fault(f"the artifact itself: {json.dumps(got)[:600]}", policy, data)
+        for policy, data in self.policies:
+            self.itself(policy, data)
+        if self.faults:
+            return
         seen, tries = set(), 0
         while self.count["refuted"] + self.count["proved"] < COUNT and tries < 50 * COUNT and len(self.faults) < 20:
             tries += 1
@@ -244,27 +314,43 @@ class Run:
             seen.add(key)
             self.values += value
             self.one(policy, original, data)
-        self.verifier.child.stdin.close()
+        self.faults += [f"{self.kind}: {what}" for what in shortfalls(self.count, getattr(self.oracle, "tried", None))]
         judged = self.count["refuted"] + self.count["proved"]
         if judged < COUNT or self.values * 4 < len(seen):
             self.faults.append(f"{self.kind}: {judged} mutants judged of {len(seen)}, {self.values} of one value")
         c = self.count
         print(f"result: {self.kind}: {len(seen)} mutants of {len(self.policies)} policies ({self.values} differ in one "
               f"value): {c['refuted']} refuted ({c['replayed']} witnesses replayed"
-              + (f", {self.oracle.tried} on the kernel" if self.oracle.tried else "") +
-              f"), {c['proved']} proved and equal, {c['refused']} refused by the decoder, {c['not loadable']} of the others "
-              f"not taken by the loader, {len(self.faults)} wrong", flush=True)
+              + (f", {self.oracle.tried} on the kernel" if hasattr(self.oracle, "tried") else "") +
+              f"), {c['proved']} proved and equal; beside them {c['refused']} refused by the decoder and {c['not loadable']} not "
+              f"taken by the loader; {len(self.faults)} wrong", flush=True)
+
+
+def judged(agp, verdicts, folder, kind, seed):
+    """What is wrong with the kind, as texts."""
+    try:
+        run = Run(agp, verdicts, folder, kind, seed)
+    except packets.Unusable as e:
+        return [f"{kind}: {e}"]
+    try:
+        run.all()
+    except packets.Unusable as e:
+        run.faults.append(f"{kind}: {e}")
+    finally:
+        run.close()
+    return run.faults
 
 
 def main():
     agp, verdicts, *kinds = sys.argv[1:]
-    if os.geteuid() != 0:
-        print("skipped: nft needs root to read an artifact")
-        sys.exit(77)
     seed = os.environ.get("AGP_SEED", "7")
     print(f"seed: {seed}")
-    faults = []
+    faults, passed, failed, skipped = [], 0, 0, 0
     for kind in kinds or KINDS:
+        if why := impossible(kind):
+            print(f"skipped {kind}: {why}")
+            skipped += 1
+            continue
         with tempfile.TemporaryDirectory(prefix="agp-mutants-") as name:
             folder = pathlib.Path(name)
             (folder / "agp.toml").write_text("")
@@ -273,11 +359,13 @@ def main():
                 (folder / "podman.json").write_text(json.dumps(json.loads(record) | {"name": "with-podman", "stack": "podman"}))
                 (folder / "agp.toml").write_text('target = "podman.json"\n')
             (folder / "out").mkdir()
-            run = Run(agp, verdicts, folder, kind, seed)
-            run.all()
-            faults += run.faults
-    print("\n".join(faults))
-    sys.exit(1 if faults else 0)
+            found = judged(agp, verdicts, folder, kind, seed)
+            faults += found
+            passed, failed = (passed, failed + 1) if found else (passed + 1, failed)
+    for fault in faults:
+        print(fault)
+    print(f"mutants: {passed} passed, {failed} failed, {skipped} skipped")
+    sys.exit(1 if failed else 0 if passed else 77)
 
 
 if __name__ == "__main__":

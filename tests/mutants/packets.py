@@ -222,14 +222,20 @@ def holds(left, right, kind, p):
     return left == constant(right, kind, p)
 
 
+class Unusable(Exception):
+    """The oracle itself does not work here."""
+
+
 class Namespace:
     """One network namespace of this run's own, where nft reads one artifact after the other."""
 
     def __init__(self):
         self.child = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo ready; exec cat"], stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, text=True)
-        self.child.stdout.readline()
-        self.known = {}
+        said = self.child.stdout.readline()
+        if said != "ready\n":   # nft would read the artifacts into the machine's own namespace
+            self.close()
+            raise Unusable(f"no network namespace: {said!r}")
 
     def close(self):
         self.child.kill()
@@ -239,13 +245,20 @@ class Namespace:
         return subprocess.run(["nsenter", f"--net=/proc/{self.child.pid}/ns/net", "nft", *words], input=text, timeout=60,
                               capture_output=True, check=False)
 
+    def must(self, *words):
+        """What nft prints where only an artifact could be at fault, and none is."""
+        done = self.nft(*words)
+        if done.returncode:
+            raise Unusable(f"nft {' '.join(words)}: exit {done.returncode}: {done.stderr.decode(errors='replace')[:200]}")
+        return done.stdout
+
     def listing(self, data, form):
-        """The artifact as the kernel has it. Refused: nft or the kernel does not take it."""
-        self.nft("flush", "ruleset")
+        """The artifact as the kernel has it. Refused: nft or the kernel does not take it. Raises Unusable."""
+        self.must("flush", "ruleset")
         done = self.nft(*(["-j"] if form == "json" else []), "-f", "-", text=data)
         if done.returncode:
             raise Refused(done.stderr.decode(errors="replace")[:200])
-        return Rules(json.loads(self.nft("-j", "list", "ruleset").stdout))
+        return Rules(json.loads(self.must("-j", "list", "ruleset")))
 
 
 def packet_of(witness):

@@ -39,7 +39,10 @@ class Suite:
             raise Unavailable("the suite can't be reached: " + update.stderr.strip().split("\n")[-1])
 
     def run(self, program, *words):
-        return subprocess.run([program, *self.own, *words], cwd=self.folder, capture_output=True, text=True, timeout=600)
+        try:
+            return subprocess.run([program, *self.own, *words], cwd=self.folder, capture_output=True, text=True, timeout=600)
+        except subprocess.TimeoutExpired as e:
+            raise Unavailable(f"{program} does not end within {e.timeout:.0f} s") from e
 
     def depends(self, package):
         return self.run("apt-cache", "depends", package).stdout

@@ -2,7 +2,8 @@
 //   - every span lies inside its text, and begins before it ends;
 //   - a text without an error has a model, and a text with one says so;
 //   - the layout of a text that parses is a text that parses, means the same, and is its own layout.
-// The first byte chooses: a file, or an action of the command line.
+// The first byte chooses: `!` a file; `=` the same behind a line with the value of `--set workspace=…`; `?` an action of
+// the command line.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -69,31 +70,31 @@ std::string meaning(const sema::Unit& unit) {
   return out;
 }
 
-sema::Options options() {
+sema::Options options(const std::optional<std::string>& workspace = {}) {
   sema::Options out;
   out.today = 20000;
-  out.set = {{"workspace", "/data"}};
+  if (workspace) out.set = {{"workspace", *workspace}};
   return out;
 }
 
-void file(std::string text, bool again) {
+void file(std::string text, const std::optional<std::string>& workspace) {
   source::Files files;
   diagnostics::Sink sink;
   const auto id = files.add("fuzz.agp", std::move(text));
   Project project(files, id);
-  const sema::Unit unit = sema::analyse(files, id, project, options(), sink);
+  const sema::Unit unit = sema::analyse(files, id, project, options(workspace), sink);
   check_spans(files, sink);
   require(unit.failed == (sink.errors() > 0), "`failed` does not say whether there are errors");
   diagnostics::Sink layout;
   const auto laid_out = syntax::format(files, id, layout);
   check_spans(files, layout);
   require(laid_out.has_value() == (layout.errors() == 0), "a text is laid out exactly when it parses");
-  if (!laid_out || !again) return;
+  if (!laid_out) return;
   source::Files other_files;
   diagnostics::Sink other;
   const auto second = other_files.add("fuzz.agp", *laid_out);
   Project other_project(other_files, second);
-  const sema::Unit same = sema::analyse(other_files, second, other_project, options(), other);
+  const sema::Unit same = sema::analyse(other_files, second, other_project, options(workspace), other);
   require(other.errors() == sink.errors(), "the layout has other mistakes");
   require(meaning(same) == meaning(unit), "the layout means something else");
   const auto twice = syntax::format(other_files, second, other);
@@ -118,9 +119,12 @@ void action(std::string text) {
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   if (size == 0) return 0;
   std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::size_t line = text.find('\n');
   if (data[0] == '?')
     action(std::move(text));
+  else if (data[0] == '=' && line != std::string::npos)
+    file(text.substr(line + 1), text.substr(0, line));
   else
-    file(std::move(text), true);
+    file(std::move(text), std::nullopt);
   return 0;
 }

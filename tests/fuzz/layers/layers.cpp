@@ -1,7 +1,7 @@
 // Bytes -> what the decoder of an artifact makes of them, or the reader of another file that agp did not write. The
 // first byte chooses. Beside crashes, hangs and what the sanitizers see: what is read is a layer or a problem with its
 // reason, never nothing.
-#include <unistd.h>
+#include <stdlib.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -46,15 +46,27 @@ agp::model::Target target() {
   return out;
 }
 
+/// A directory of this process's own; where a finding ends it, layers.py removes what lies around.
+struct Directory {
+  std::filesystem::path path;
+  Directory() {
+    std::string name = (std::filesystem::temp_directory_path() / "agp-fuzz-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) std::abort();
+    path = name;
+  }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  ~Directory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+};
+
 /// The manifest is read from disk, to decide whether a directory is one of agp's.
 void manifest(const std::string& bytes) {
-  static const std::string directory = [] {
-    const std::string name = "/dev/shm/agp-fuzz-" + std::to_string(::getpid());
-    std::filesystem::create_directories(name);
-    return name;
-  }();
-  std::ofstream(directory + "/manifest.json", std::ios::binary) << bytes;
-  const auto place = agp::bundle::look_at(directory);
+  static const Directory directory;
+  std::ofstream(directory.path / "manifest.json", std::ios::binary) << bytes;
+  const auto place = agp::bundle::look_at(directory.path.string());
   if (place.state == agp::bundle::Place::State::Foreign && place.reason.empty()) std::abort();
 }
 

@@ -117,5 +117,5 @@ class Bundle(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    support.skip_unless_root()
+    support.alone()
     unittest.main()

@@ -5,16 +5,23 @@ import pathlib
 import subprocess
 import sys
 
+ARGUMENTS = list(sys.argv)  # before a test takes its own away
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "docs/examples/code-execution.agp"
 sys.path.insert(0, str(ROOT / "tools/demo"))
 
 
-def skip_unless_root():
-    """The demonstration makes namespaces and starts a container; without that there is nothing to see."""
+def alone():
+    """Goes on where /srv and /run are the test's own: the example's directories and the names of network namespaces and
+    containers are fixed, and another checkout may be testing on this machine. Without root there is nothing to see."""
     if os.geteuid() != 0:
         print("skipped: needs root, for network namespaces and a container")
         sys.exit(77)
+    if os.environ.get("AGP_DEMO_ALONE") != "1":
+        script = 'mount -t tmpfs -o mode=755 tmpfs /srv && mount -t tmpfs -o mode=755 tmpfs /run && exec "$@"'
+        os.environ["AGP_DEMO_ALONE"] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", sys.executable, "-B",
+                              *ARGUMENTS])
 
 
 def variant(directory, *replacements):

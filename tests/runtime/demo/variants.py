@@ -81,5 +81,5 @@ class Variants(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    support.skip_unless_root()
+    support.alone()
     unittest.main()

@@ -3,9 +3,11 @@
 each release of the table, the installed ones first.
 
 FOLDER (in the build tree) keeps the loaders of other releases of Debian; one that is not there is downloaded as a package
-and unpacked, never installed. What can't be had is skipped, counted and named; exits 77 if nothing ran.
+and unpacked, never installed. What can't be had is skipped, counted and named, release by release; exits 77 if nothing ran.
 """
+import collections
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.append(str(ROOT / "tests/support"))
 import debian  # noqa: E402
 
+RUNS = 10
 TOOL = ROOT / "tools/find_loader_needs"
 # Where a loader is in its package.
 PROGRAMS = {"runc": ("runc", "usr/sbin/runc"), "crun": ("crun", "usr/bin/crun"), "bwrap": ("bubblewrap", "usr/bin/bwrap")}
@@ -48,25 +51,32 @@ def had(suite, folder):
 
 def retest(path, libraries=None):
     """Exit code and output; the release is the loader's own word."""
-    words = [sys.executable, "-B", TOOL, "--retest", "--runs", "10", path]
+    words = [sys.executable, "-B", TOOL, "--retest", "--runs", str(RUNS), path]
     if libraries:
         words += ["--libraries", libraries]
     done = subprocess.run(words, capture_output=True, text=True)
     print(done.stdout + done.stderr, end="", flush=True)
-    return done.returncode, done.stdout
+    return done.returncode, done.stdout + done.stderr
+
+
+def state(loader, release, said):
+    """Of one release by what the tool said: passed, failed, skipped."""
+    own = re.findall(rf"^{re.escape(f'{loader} {release}: ')}(.*)$", said, re.M)
+    if not own:
+        return "skipped"
+    fine = own[0].startswith(f"starts {RUNS} times") and all(line.startswith("not without ") for line in own[1:])
+    return "passed" if fine else "failed"
 
 
 def main():
     launcher, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    todo, said, failed, skipped = table(), "", [], 0
+    todo, said, failed = table(), "", []
 
     def one(name, path, libraries=None):
-        nonlocal said, skipped
+        nonlocal said
         code, out = retest(path, libraries)
         said += out
-        if code == 77:
-            skipped += 1
-        elif code:
+        if code not in (0, 77):
             failed.append(name)
 
     one("landlock-launch", launcher)
@@ -79,14 +89,19 @@ def main():
             where = had(suite, folder) if wanted else None
         except debian.Unavailable as why:
             print(f"skipped {len(wanted)} loaders of {suite}: {why}")
-            skipped += len(wanted)
             continue
         for loader in sorted(wanted):
             one(f"{loader} of {suite}", where / "programs" / PROGRAMS[loader][1], where / "libraries" / LIBRARIES)
-    missed = [f"{loader} {release}" for loader, release, _ in todo if f"{loader} {release}: starts" not in said]
-    print(f"{len(todo) - len(missed)} of {len(todo)} releases tried again; {len(failed)} failed, {skipped} skipped"
-          + (f"; not had: {', '.join(missed)}" if missed else ""))
-    sys.exit(1 if failed else 77 if len(missed) == len(todo) else 0)
+    states = {f"{loader} {release}": state(loader, release, said) for loader, release, _ in todo}
+    for name in failed:
+        print(f"failed: {name}")
+    for name, what in states.items():
+        if what == "skipped":
+            print(f"skipped {name}: not had here")
+    counts = collections.Counter(states.values())
+    bad = max(counts["failed"], len(failed))   # an installed release may have no rows
+    print(f"loaders: {counts['passed']} passed, {bad} failed, {counts['skipped']} skipped")
+    sys.exit(1 if bad else 0 if counts["passed"] else 77)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ int main(int argc, char** argv) {
       return std::printf("skipped: %s is not installed\n", program), 77;
   struct stat s {};
   if (stat("/bin/busybox", &s) != 0) return std::puts("skipped: busybox-static is not installed"), 77;
-  if (agp::test::execute({"ip", "netns", "add", "agp-test-probe"}).status != 0)
+  const std::string ns = "agp-test-probe-" + std::to_string(getpid());
+  if (agp::test::execute({"ip", "netns", "add", ns}).status != 0)
     return std::puts("skipped: no network namespace can be made here"), 77;
-  agp::test::execute({"ip", "netns", "del", "agp-test-probe"});
+  agp::test::execute({"ip", "netns", "del", ns});
   umask(077);  // what the commands make must not depend on it
   return RUN_ALL_TESTS();
 }

@@ -10,10 +10,11 @@ import tempfile
 import unittest
 
 AGP = sys.argv[1]
+NAME = f"podman-test-{os.getpid()}"   # of the network namespace and the control groups, which are the machine's
 
 POLICY = """agp 1
 
-policy agp-podman-test {{
+policy {name} {{
   isolation container ephemeral
   file {{
     allow read, exec "/tools/**"
@@ -95,7 +96,7 @@ class Podman(unittest.TestCase):
         (cls.home / "input/attempts").write_text("\n".join(["echo user=$(id -u):$(id -g)", "echo files=$(ulimit -n)",
                                                            "echo set=$(env | cut -d= -f1 | sort | tr '\\n' ' ')",
                                                            "grep -E '^(CapBnd|NoNewPrivs|Seccomp):' /proc/self/status", *lines]) + "\n")
-        (cls.home / "input/wait").write_text("exec sleep 1000.125\n")
+        (cls.home / "input/wait").write_text(f"exec sleep 1000.{os.getpid()}\n")
         record = json.loads(run([AGP, "targets", "linux-6.18"]).stdout)
         record.update(name="podman-here", stack="podman")
         (cls.home / "target.json").write_text(json.dumps(record))
@@ -107,7 +108,7 @@ class Podman(unittest.TestCase):
 
     def build(self, script, time):
         policy = self.home / f"{script}.agp"
-        policy.write_text(POLICY.format(time=time, script=script, home=self.home))
+        policy.write_text(POLICY.format(name=NAME, time=time, script=script, home=self.home))
         out = self.home / f"{script}.out"
         done = run([AGP, "build", policy, "--target", self.home / "target.json", "-o", out])
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -133,7 +134,7 @@ class Podman(unittest.TestCase):
             for command in stack["commands"]["finally"]:
                 run(filled(command))
         self.assertFalse((self.home / "run").exists())
-        self.assertEqual(list(pathlib.Path("/sys/fs/cgroup").glob("**/agp-agp-podman-test")), [])
+        self.assertEqual(list(pathlib.Path("/sys/fs/cgroup").glob(f"**/agp-{NAME}")), [])
         return done
 
     @staticmethod
@@ -185,7 +186,7 @@ class Podman(unittest.TestCase):
     def test_the_time_ends_every_process(self):
         done = self.start(self.build("wait", "5 s"))
         self.assertIn(done.returncode, (137, -9), done.stderr)
-        alive = [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if b"1000.125" in (p.read_bytes() if p.exists() else b"")]
+        alive = [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if f"1000.{os.getpid()}".encode() in (p.read_bytes() if p.exists() else b"")]
         self.assertEqual(alive, [])
 
 

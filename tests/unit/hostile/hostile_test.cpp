@@ -27,7 +27,9 @@ constexpr const char* places[] = {"seccomp/filter.x86_64.bpf",
                                   "oci/config.json",
                                   "approvals.json",
                                   "alerts.json",
-                                  "podman/run.args"};
+                                  "podman/run.args",
+                                  "kubernetes/pod.json",
+                                  "kubernetes/network-policy.json"};
 
 model::Target target() {
   auto out = debian_12();
@@ -88,7 +90,8 @@ std::string whole(const std::string& place) {
   p.get().on_deny.log = true;
   p.get().on_deny.alerts.push_back({model::Severity::P1, {"connect"}, {}});
   auto t = place.starts_with("landlock") ? target() : debian_12();
-  if (place.starts_with("podman")) t.stack = "podman";
+  for (const std::string stack : {"podman", "kubernetes"})
+    if (place.starts_with(stack)) t.stack = stack;
   if (place.starts_with("landlock")) {
     return R"({"abi":7,"ruleset":[{"handledAccessFs":["abi.all"],"handledAccessNet":["connect_tcp"]}],)"
            R"("variable":[{"name":"v","literal":["/x","/y"]}],)"

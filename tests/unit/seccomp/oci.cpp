@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "tests/support/bounded.hpp"
+
 // runc's steps (libcontainer/seccomp), written down once more on top of the library it uses.
 namespace agp::test {
 namespace {
@@ -36,7 +38,7 @@ scmp_compare op(const std::string& name) {
   return SCMP_CMP_MASKED_EQ;
 }
 
-Bpf exported(scmp_filter_ctx ctx) {
+std::string exported(scmp_filter_ctx ctx) {
   std::FILE* file = std::tmpfile();
   std::string bytes;
   if (seccomp_export_bpf(ctx, fileno(file)) == 0) {
@@ -44,13 +46,10 @@ Bpf exported(scmp_filter_ctx ctx) {
     for (int c; (c = std::fgetc(file)) != EOF;) bytes += static_cast<char>(c);
   }
   std::fclose(file);
-  return bpf_from_bytes(bytes);
+  return bytes;
 }
 
-}  // namespace
-
-Bpf runc_program(const std::string& profile_json) {
-  const Json profile = Json::parse(profile_json);
+Bpf program_of(const Json& profile) {
   const std::uint32_t fallback = action(profile, "defaultAction", "defaultErrnoRet");
   scmp_filter_ctx ctx = seccomp_init(fallback);
   int largest = 0;
@@ -79,7 +78,7 @@ Bpf runc_program(const std::string& profile_json) {
         for (const auto& one : args) add(&one, 1);
     }
   }
-  Bpf program = fine ? exported(ctx) : Bpf{};
+  Bpf program = fine ? bpf_from_bytes(exported(ctx)) : Bpf{};
   seccomp_release(ctx);
   if (program.empty()) return program;
   const bool open = fallback == SCMP_ACT_ALLOW || fallback == SCMP_ACT_LOG;
@@ -93,6 +92,15 @@ Bpf runc_program(const std::string& profile_json) {
     program.insert(program.begin(), prefix.begin(), prefix.end());
   }
   return program;
+}
+
+}  // namespace
+
+Bpf runc_program(const std::string& profile_json) {
+  const Json profile = Json::parse(profile_json);
+  const auto bytes = bounded(2, [&] { return bpf_to_bytes(program_of(profile)); });
+  if (!bytes) throw Hung();
+  return bpf_from_bytes(*bytes);
 }
 
 }  // namespace agp::test
