@@ -69,6 +69,22 @@ Refuted refuted(const FilePolicy& b, const Change& change = {}) {
 
 TEST(ContainerFiles, WhatIsEmittedIsProved) { EXPECT_EQ(refuted(workspace()), Refuted{}); }
 
+/// What has no permission bit for its owner is no cover: the owner gives itself what it wants.
+TEST(ContainerFiles, AnOwnersModeRefusesNothing) {
+  FilePolicy b;
+  b.allow("read write", {"/workspace/**"}).deny("read write", {"/workspace/keys/**"}).tmpfs("/workspace", 1 << 20);
+  const auto cover = [&](const char* who) {
+    return refuted(b, [&](Json& m) {
+      Json& keys = at(m, "/workspace/keys");
+      keys["type"] = keys["source"] = "tmpfs";
+      keys["options"] = {"rw", "nosuid", "nodev", "noexec", "size=1048576", who, "gid=7", "mode=0000"};
+    });
+  };
+  EXPECT_EQ(refuted(b), (Refuted{"no loss: create \"/workspace/keys\" (/mounts/2)"}));
+  EXPECT_EQ(cover("uid=7"), refuted(b));
+  EXPECT_EQ(cover("uid=65534").front(), "");
+}
+
 TEST(ContainerFiles, EachChangeIsRefuted) {
   struct Case {
     const char* what;
