@@ -55,10 +55,10 @@ std::string expected(const Case& c) {
   for (const char* name : {"uid", "gid"})
     options.push_back(fmt::format("{}={}", name, std::string_view(name) == "uid" ? c.owner : c.group));
   options.push_back(fmt::format("mode={:o}", c.mode));
-  config["process"]["user"]["additionalGids"] = {supplementary};
+  config["process"]["user"]["additionalGids"] = nlohmann::ordered_json::array({supplementary});
   for (const char* set : {"bounding", "effective", "inheritable", "permitted", "ambient"})
     config["process"]["capabilities"][set] =
-        *c.capability ? nlohmann::ordered_json{c.capability} : nlohmann::ordered_json::array();
+        *c.capability ? nlohmann::ordered_json::array({c.capability}) : nlohmann::ordered_json::array();
   const backends::Artifact artifact{"oci/config.json", config.dump()};
   const auto decoded = backends::oci::backend().decode({&artifact, 1}, debian12());
   if (!decoded.container) return decoded.problems.at(0).message;
