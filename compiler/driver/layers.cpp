@@ -80,7 +80,7 @@ class Answers {
       for (const auto& layer : r.decoded.inodes)
         if (loads(layer->artifact)) ask(*layer);
       if (r.decoded.container && loads(r.decoded.container->artifact))
-        ask(verify::container_tree(policy_, *r.decoded.container).layer);
+        ask(verify::container_tree(policy_, stack_.target, *r.decoded.container).layer);
     }
   }
   void on(const model::FileAction& a) { rights(a.path, model::rights_of(a.verb)); }

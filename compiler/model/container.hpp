@@ -5,6 +5,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -45,6 +47,7 @@ struct Container {
   };
   std::string artifact;
   std::string layer = "oci";  ///< the backend's name
+  bool by_pointer = false;    ///< laid out as the OCI configuration: its settings have JSON pointers of their own
   std::vector<ContainerMount> mounts;
   bool empty_root = false;  ///< the root shows nothing but mounts, and is read-only
 
@@ -54,6 +57,8 @@ struct Container {
   std::vector<std::uint32_t> groups;
   std::optional<std::uint32_t> umask;  ///< the runtime's own where there is none
   std::string cgroup;                  ///< its path, as the runtime takes it
+  /// By what others know it, and may decide about it: the name, the namespace and the labels of a pod.
+  std::map<std::string, std::string> seen_as;
   std::vector<std::pair<std::string, std::string>> environment;
   std::array<std::set<std::string>, 5> capabilities;
   bool no_new_privileges = false;
@@ -65,10 +70,32 @@ struct Container {
   std::optional<std::uint64_t> memory_bytes, memory_and_swap_bytes, pids;
   std::optional<std::pair<std::uint64_t, std::uint64_t>> cpu;  ///< quota and period, microseconds
   std::optional<std::uint64_t> seconds;                        ///< after which the runtime itself ends it
+  bool holds_time = false;                                     ///< the runtime can: no command of the stack's does
   std::set<std::string> devices;  ///< nodes that the device controller lets be opened, `*` for all
 };
 
-/// The mount that shows `path`: the last one in mounting order at it or above it. Nothing: no mount does.
+/// Mounts by their targets, in mounting order. They must outlive it.
+class MountIndex {
+ public:
+  MountIndex() = default;
+  explicit MountIndex(const std::vector<ContainerMount>& mounts) {
+    for (const ContainerMount& m : mounts) add(m);
+  }
+  /// The next in mounting order: it hides what earlier ones show at its target and beneath it.
+  void add(const ContainerMount& mount) { last_.insert_or_assign(mount.target, Entry{count_++, &mount}); }
+  /// The mount that shows `path`: the last one at it or above it. Nothing: no mount does. O(depth).
+  const ContainerMount* at(std::string_view path) const;
+
+ private:
+  struct Entry {
+    std::size_t number;
+    const ContainerMount* mount;
+  };
+  std::unordered_map<std::string_view, Entry> last_;
+  std::size_t count_ = 0;
+};
+
+/// The same for one path.
 const ContainerMount* mount_at(const Container& container, std::string_view path);
 
 }  // namespace agp::model

@@ -55,12 +55,14 @@ constexpr InodeRights rights_of(Verb verb) {
 
 /// One directory or file that the layer names, and what lies beneath it down to the next that it names. `absent` are
 /// rights to what can't be there: reading a directory, anything beneath a file; they count neither as granted nor as
-/// refused.
+/// refused. `later` are rights that a process does not have and can give itself, by changing the mode of what it owns:
+/// no action is permitted that needs them, and none is kept from it.
 struct InodeCell {
   std::string base;  ///< canonical
   InodeRights at = 0, beneath = 0;
   InodeRights absent_at = 0, absent_beneath = 0;
   std::string place;  ///< in the artifact: JSON pointers of what grants here, or ""
+  InodeRights later_at = 0, later_beneath = 0;
 };
 
 /// What a layer of files permits, read back from one artifact. Neutral: mounts and Landlock rules have the same form.

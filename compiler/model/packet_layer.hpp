@@ -133,6 +133,7 @@ struct FilledSet {
 struct PacketLayer {
   std::string artifact;
   std::string layer = "nftables";  ///< the backend's name
+  std::string selects;             ///< whose packets it judges, where the artifact says so and nothing else does
   std::shared_ptr<PacketSpace> space;
   std::array<DecisionDiagrams::Ref, hooks> accepted{};  ///< `yes` where nothing is hooked
   std::array<bool, hooks> hooked{};

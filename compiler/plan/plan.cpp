@@ -17,9 +17,11 @@ namespace kind = diagnostics::kind;
 using model::Accept;
 using model::Fact;
 
-/// What the stack's own commands hold (BACKENDS.md, Layout). A pod's time is the kubelet's to hold.
-std::optional<Capability> by_stack(const model::Target& target, const Fact& fact) {
-  if (fact.kind == Fact::Kind::Limit && fact.name == "time" && target.stack != "kubernetes")
+/// What the stack's own commands hold (BACKENDS.md, Layout): the time, where no runtime does.
+std::optional<Capability> by_stack(const Row& row) {
+  const bool held = std::any_of(row.answers.begin(), row.answers.end(),
+                                [](const Answer& a) { return a.capability.holds == Holds::Exact; });
+  if (row.fact.kind == Fact::Kind::Limit && row.fact.name == "time" && !held)
     return Capability{Holds::Exact,
                       "the stack's `run` command kills every process of the container when the time is over", "", ""};
   return std::nullopt;
@@ -219,7 +221,7 @@ Plan make_plan(const model::Policy& policy, const model::Target& target, diagnos
   std::vector<bool> used(policy.accepts.size());
   std::set<std::string> said;
   for (Row& row : plan.rows) {
-    if (auto c = by_stack(target, row.fact)) row.answers.push_back({"stack", std::move(*c)});
+    if (auto c = by_stack(row)) row.answers.push_back({"stack", std::move(*c)});
     if (target.stack == "launcher")
       if (auto c = by_launcher(policy, row.fact)) row.answers.push_back({"launcher", std::move(*c)});
     if (auto c = by_effect(policy, row.fact)) row.answers.push_back({"stack", std::move(*c)});

@@ -43,7 +43,8 @@ std::vector<Comparison> compare_filters(const model::FilterGraph& first, const m
 
 /// Over every packet and connection state, at each hook. Both layers were read into one space (Backend::decode of both
 /// in one call). A set of both that starts with the same elements is taken to hold the same whatever fills it; of
-/// one of both that starts with others, these are compared; one of a single side may hold anything.
+/// one of both that starts with others, these are compared; one of a single side may hold anything. Unknown where the
+/// two judge the packets of different senders.
 std::vector<Comparison> compare_packets(const model::PacketLayer& first, const model::PacketLayer& second);
 
 std::vector<Comparison> compare_files(const model::InodeLayer& first, const model::InodeLayer& second);

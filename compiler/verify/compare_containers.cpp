@@ -17,7 +17,8 @@ using model::ContainerMount;
 
 class ContainerComparison {
  public:
-  ContainerComparison(const Container& first, const Container& second) : a_(first), b_(second) {}
+  ContainerComparison(const Container& first, const Container& second)
+      : a_(first), b_(second), first_mounts_(first.mounts), second_mounts_(second.mounts) {}
 
   std::vector<Comparison> run() {
     section("mounts");
@@ -25,7 +26,7 @@ class ContainerComparison {
       for (const ContainerMount& m : c->mounts) mount(m.target);
     if (a_.empty_root != b_.empty_root)
       ordered("what the root shows beside mounts", b_.empty_root, a_.empty_root, root(a_), root(b_),
-              a_.layer == "oci" ? "/root" : "its options");
+              a_.by_pointer ? "/root" : "its options");
     section("process");
     value("the command", fmt::format("{}", a_.command), fmt::format("{}", b_.command), "/process/args");
     value("the working directory", a_.workdir, b_.workdir, "/process/cwd");
@@ -45,6 +46,7 @@ class ContainerComparison {
     value("the host name", a_.hostname, b_.hostname, "/hostname");
     value("sysctls", fmt::format("{}", a_.sysctls), fmt::format("{}", b_.sysctls), "/linux/sysctl");
     devices();
+    known_as();
     close();
     return std::move(out_);
   }
@@ -76,7 +78,7 @@ class ContainerComparison {
   }
   /// Settings are named by their JSON pointers in a config.json; in another format by what they are. A mount has a
   /// place of its own.
-  std::string place(const std::string& at) const { return a_.layer == "oci" || name_ == "mounts" ? at : "its options"; }
+  std::string place(const std::string& at) const { return a_.by_pointer || name_ == "mounts" ? at : "its options"; }
   /// Without an order: neither is within the other.
   void value(const std::string& what, const std::string& first, const std::string& second, const std::string& at,
              const std::string& second_at = "") {
@@ -104,6 +106,17 @@ class ContainerComparison {
       return ordered(what + " *", first_all, second_all, first_all ? "permitted" : "refused",
                      second_all ? "permitted" : "refused", at);
     if (!first_all) members(what, a_.devices, b_.devices, at);
+  }
+
+  void known_as() {
+    std::set<std::string> keys;
+    for (const auto* c : {&a_, &b_})
+      for (const auto& [key, is] : c->seen_as) keys.insert(key);
+    const auto text = [](const Container& c, const std::string& key) {
+      const auto at = c.seen_as.find(key);
+      return at == c.seen_as.end() ? "none" : "\"" + at->second + "\"";
+    };
+    for (const std::string& key : keys) value(fmt::format("the {}", key), text(a_, key), text(b_, key), "/metadata");
   }
 
   static std::string root(const Container& c) { return c.empty_root ? "nothing, read-only" : "a file tree"; }
@@ -144,7 +157,7 @@ class ContainerComparison {
   }
 
   void mount(const std::string& path) {
-    const ContainerMount *a = mount_at(a_, path), *b = mount_at(b_, path);
+    const ContainerMount *a = first_mounts_.at(path), *b = second_mounts_.at(path);
     const std::string first = shown(a, path), second = shown(b, path);
     const std::string first_at = a ? a->place : "no mount", second_at = b ? b->place : "no mount";
     const std::string what = fmt::format("what stands at \"{}\"", path);
@@ -241,6 +254,7 @@ class ContainerComparison {
   }
 
   const Container &a_, &b_;
+  const model::MountIndex first_mounts_, second_mounts_;
   std::string name_;
   std::optional<Difference> within_, covers_;
   std::vector<Comparison> out_;

@@ -43,6 +43,9 @@ class PacketComparison {
       : layers_{&first, &second}, space_(*first.space), d_(space_.diagrams()) {}
 
   Found run() {
+    if (layers_[0]->selects != layers_[1]->selects)
+      return {
+          {}, {}, fmt::format("the first is about {}, the second about {}", layers_[0]->selects, layers_[1]->selects)};
     members_ = std::max(layers_[0]->filled.size(), layers_[1]->filled.size());
     const std::array<std::array<Ref, model::hooks>, 2> passes{contents(0), contents(1)};
     const Ref wellformed = space_.wellformed();

@@ -20,6 +20,10 @@ using model::Decision;
 /// Whom the agent is when the policy names nobody: the overflow ids, which own nothing (LANGUAGE.md, run).
 constexpr std::uint32_t nobody = 65534;
 
+/// What a new network namespace has, unless its maker says otherwise: no group may open a ping socket
+/// (Documentation/networking/ip-sysctl.rst). It takes a way out and opens none.
+constexpr std::pair<std::string_view, std::string_view> no_ping_sockets{"net.ipv4.ping_group_range", "1 0"};
+
 class ContainerCheck {
  public:
   ContainerCheck(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
@@ -65,7 +69,7 @@ class ContainerCheck {
 
   /// The section, as a JSON pointer where the artifact is JSON.
   std::string where(const std::string& at = "") const {
-    if (container_.layer == "oci") return container_.artifact + "#" + pointer_ + at;
+    if (container_.by_pointer) return container_.artifact + "#" + pointer_ + at;
     return fmt::format("{} ({})", container_.artifact, pointer_.substr(pointer_.rfind('/') + 1));
   }
 
@@ -203,7 +207,7 @@ class ContainerCheck {
     bound("memory", value(l.memory_bytes), container_.memory_bytes, "/memory/limit");
     bound("memory", value(l.memory_bytes), container_.memory_and_swap_bytes, "/memory/swap");
     bound("pids", value(l.pids), container_.pids, "/pids/limit");
-    if (container_.layer == "kubernetes") deadline();
+    if (container_.holds_time) deadline();
     cpu();
     for (const auto& [name, b] : container_.rlimits) {
       if (name == "RLIMIT_CORE") continue;  // a file that nobody reads; no action of a policy needs one
@@ -256,7 +260,8 @@ class ContainerCheck {
         differs(excess_, fmt::format("the network namespace \"{}\"", at->second), "joined");
     }
     for (const auto& [key, value] : container_.sysctls)
-      differs(excess_, fmt::format("sysctl {} = {}", key, value), "set", " (/linux/sysctl)");
+      if (std::pair<std::string_view, std::string_view>(key, value) != no_ping_sockets)
+        differs(excess_, fmt::format("sysctl {} = {}", key, value), "set", " (/linux/sysctl)");
     if (container_.devices.contains("*") && container_.capabilities[Container::Bounding].contains("CAP_MKNOD"))
       differs(excess_, "every device of the host", "can be made and opened", " (/linux/resources/devices)");
   }

@@ -1,7 +1,6 @@
 #include "compiler/verify/container_tree.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <string_view>
 
@@ -32,29 +31,29 @@ std::string bound_text(std::optional<std::uint64_t> size) {
 
 class Builder {
  public:
-  Builder(const model::Policy& policy, const Container& container) : policy_(policy), container_(container) {}
+  Builder(const model::Policy& policy, const model::Target& target, const Container& container)
+      : policy_(policy), target_(target), container_(container), mounts_(container.mounts) {}
 
   ContainerTree run() {
-    out_.layer.artifact = container_.artifact + (container_.layer == "oci" ? "#/mounts" : "");
+    out_.layer.artifact = container_.artifact + (container_.by_pointer ? "#/mounts" : "");
     out_.layer.layer = container_.layer;
-    for (const ContainerMount& m : container_.mounts) last_[m.target] = &m;
+    model::MountIndex earlier;
     for (const ContainerMount& m : container_.mounts) {
       bases_.insert(m.target);
       for (std::string d = m.target; d != "/"; d = model::parent_path(d)) leads_.insert(model::parent_path(d));
       check_source(m);
-      check_point(m);
+      check_point(m, earlier.at(m.target));
+      earlier.add(m);
     }
     check_resolver();
     bases_.insert(leads_.begin(), leads_.end());
     bases_.insert("/");
     for (const std::string& base : bases_) {
-      const ContainerMount* m = model::mount_at(container_, base);
+      const ContainerMount* m = mounts_.at(base);
       InodeCell cell = m ? shown(*m, base) : scaffold();
       cell.base = base;
       if (m) cell.place = m->place;
-      const InodeRights replaced = replaceable(base, m);
-      cell.at |= replaced, cell.beneath |= replaced;
-      cell.absent_at &= ~replaced, cell.absent_beneath &= ~replaced;
+      replaceable(base, m, cell);
       out_.layer.cells.push_back(std::move(cell));
       if (m && m->content == Content::Processes && m->target == base) own_processes(base, m->place);
     }
@@ -114,11 +113,23 @@ class Builder {
     return of_entries | (devices ? inode::make_device : 0);
   }
 
+  /// A6: of the host's files the permissions are not in the artifact. The mode of a tmpfs is: what its owner does not
+  /// have there it can give itself.
   InodeCell directory(const ContainerMount& m, const std::string& base) const {
+    if (m.content != Content::Tmpfs) return directory(m, base, 7);
+    const std::uint32_t bits = permissions(m);
+    InodeCell c = directory(m, base, bits);
+    if (bits != 7 && m.writable && may_chmod(m)) {
+      const InodeCell all = directory(m, base, 7);
+      c.later_at = all.at & ~c.at, c.later_beneath = all.beneath & ~c.beneath;
+    }
+    return c;
+  }
+  /// `bits`: what the agent may do with the directory at the mount point, as the three bits of a mode.
+  InodeCell directory(const ContainerMount& m, const std::string& base, std::uint32_t bits) const {
     InodeCell c;
-    const bool writable = m.writable && owned(m);
+    const bool writable = m.writable && (bits & 3) == 3;  // an entry is made or removed by who may write and search
     const bool own_root = m.target == base;
-    const std::uint32_t bits = m.content == Content::Tmpfs ? permissions(m) : 7;  // A6: those of the host's files
     c.at = (bits & 4 ? inode::list : 0) | (writable ? inode::attributes : 0) | (writable && !own_root ? entries() : 0);
     c.absent_at = of_files;
     c.beneath = inode::read | inode::list | inode::connect | inode::ioctl | (m.exec ? inode::exec : 0) |
@@ -134,14 +145,19 @@ class Builder {
   /// What another directory put in the place of one on the way would give. A mount point can't be renamed; a directory
   /// around it can, where it lies in a writable file system and is no mount point itself, and takes the mount with it
   /// (rename(2), EBUSY): `mv .git x; mkdir -p .git/hooks`.
-  InodeRights replaceable(const std::string& base, const ContainerMount* shows) const {
-    InodeRights out = 0;
+  void replaceable(const std::string& base, const ContainerMount* shows, InodeCell& out) const {
     for (std::string d = base == "/" ? base : model::parent_path(base); d != "/"; d = model::parent_path(d)) {
-      const ContainerMount* m = model::mount_at(container_, d);
-      if (m == nullptr || m == shows || m->target == d || !m->writable || !owned(*m)) continue;
-      if (m->content == Content::Host || m->content == Content::Tmpfs) out |= directory(*m, d).beneath;
+      const ContainerMount* m = mounts_.at(d);
+      if (m == nullptr || m == shows || m->target == d || !m->writable) continue;
+      if (m->content != Content::Host && m->content != Content::Tmpfs) continue;
+      const InodeCell other = directory(*m, d);
+      const bool now = (other.beneath & inode::remove) != 0;
+      if (!now && (other.later_beneath & inode::remove) == 0) continue;
+      const InodeRights gives = other.beneath | other.later_beneath;
+      if (now) out.at |= other.beneath, out.beneath |= other.beneath;
+      out.later_at |= gives & ~out.at, out.later_beneath |= gives & ~out.beneath;
+      out.absent_at &= ~gives, out.absent_beneath &= ~gives;
     }
-    return out;
   }
 
   static InodeCell file(const ContainerMount& m) {
@@ -153,14 +169,26 @@ class Builder {
     return c;
   }
 
-  /// A tmpfs belongs to whom its options name: another user than the agent can only do what its mode gives to all.
-  bool owned(const ContainerMount& m) const {
-    return m.content != Content::Tmpfs || (permissions(m) & 3) == 3;  // A6: the permissions of the host's files
+  /// Does the command have it, after execve (capabilities(7))? Root gets what is in the bounding set, with
+  /// no_new_privileges no more than it had; another user keeps what is ambient.
+  bool has_capability(const char* name) const {
+    const auto in = [&](Container::Set set) { return container_.capabilities[set].contains(name); };
+    if (container_.uid != 0) return in(Container::Ambient);
+    return in(Container::Bounding) && (!container_.no_new_privileges || in(Container::Permitted));
   }
-  /// What the agent may do with a tmpfs: read, write and search, as the three bits of a mode.
+  /// What the agent may do with a tmpfs as its options make it: read, write and search, as the three bits of a mode.
+  /// One class of bits counts, the first that the agent is of (path_resolution(7)), and a capability beside it.
   std::uint32_t permissions(const ContainerMount& m) const {
-    const std::uint32_t mode = m.mode.value_or(01777);
-    return (m.uid == container_.uid ? mode >> 6 : m.gid == container_.gid ? mode >> 3 : mode) & 7;
+    if (has_capability("CAP_DAC_OVERRIDE")) return 7;
+    const std::uint32_t mode = m.mode.value_or(01777), group = m.gid.value_or(0);
+    const auto& groups = container_.groups;
+    const bool member = group == container_.gid || std::find(groups.begin(), groups.end(), group) != groups.end();
+    const std::uint32_t bits = (m.uid.value_or(0) == container_.uid ? mode >> 6 : member ? mode >> 3 : mode) & 7;
+    return bits | (has_capability("CAP_DAC_READ_SEARCH") ? 5 : 0);
+  }
+  /// chmod(2).
+  bool may_chmod(const ContainerMount& m) const {
+    return m.uid.value_or(0) == container_.uid || has_capability("CAP_FOWNER");
   }
 
   /// With subset=pid nothing stands there but the directories of processes.
@@ -217,14 +245,8 @@ class Builder {
   }
 
   /// A mount needs a mount point: none can be made in a file, nor in the directory without permission bits.
-  void check_point(const ContainerMount& m) {
-    const ContainerMount* around = nullptr;
-    for (const ContainerMount& other : container_.mounts) {
-      if (&other == &m) break;
-      if (model::is_beneath(m.target, other.target)) around = &other;
-      if (m.target == other.target) around = nullptr;  // it is there
-    }
-    if (!around || m.content == Content::Nothing) return;
+  void check_point(const ContainerMount& m, const ContainerMount* around) {
+    if (!around || around->target == m.target || m.content == Content::Nothing) return;  // at the target: it is there
     if (around->content == Content::Nothing || around->content == Content::EmptyFile ||
         around->content == Content::Device || around->content == Content::Resolver)
       out_.misplaced.push_back({m.target, "a mount point", "a file or nothing at " + around->target, m.place});
@@ -232,7 +254,7 @@ class Builder {
 
   /// What the policy says stands at a path: the file system of its innermost `mount`, else of `run.rootfs`.
   void check_source(const ContainerMount& m) {
-    if (last_.at(m.target) != &m) return;  // a later one hides it
+    if (mounts_.at(m.target) != &m) return;  // a later one hides it
     const model::Mount* of_run = nullptr;
     for (const model::Mount& r : policy_.run.mounts)
       if ((r.target == m.target || model::is_beneath(m.target, r.target)) &&
@@ -267,27 +289,28 @@ class Builder {
     return permits_beneath(path);
   }
 
-  /// With rules on names programs ask the generated resolver, which this file names (resolv.conf(5)). A pod has none:
-  /// names are a gap there.
+  /// With rules on names programs ask the generated resolver, which this file names (resolv.conf(5)). A stack that
+  /// makes no network has none: names are a gap there.
   void check_resolver() {
-    if (!backends::needs_resolver(policy_) || container_.layer == "kubernetes") return;
-    const ContainerMount* m = model::mount_at(container_, resolver_file);
+    if (!backends::needs_resolver(policy_) || !model::makes_network(target_.stack)) return;
+    const ContainerMount* m = mounts_.at(resolver_file);
     if (!m || m->content != Content::Resolver)
       out_.misplaced.push_back(
           {resolver_file, "the generated file", "another one, or none", m ? m->place : "no mount"});
   }
 
   const model::Policy& policy_;
+  const model::Target& target_;
   const Container& container_;
-  std::map<std::string_view, const ContainerMount*> last_;  ///< by target, the one that shows
+  model::MountIndex mounts_;
   std::set<std::string> bases_, leads_;
   ContainerTree out_;
 };
 
 }  // namespace
 
-ContainerTree container_tree(const model::Policy& policy, const Container& container) {
-  return Builder(policy, container).run();
+ContainerTree container_tree(const model::Policy& policy, const model::Target& target, const Container& container) {
+  return Builder(policy, target, container).run();
 }
 
 std::vector<Obligation> verify_sources(const ContainerTree& tree) {

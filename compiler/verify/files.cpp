@@ -141,7 +141,8 @@ class Files {
       const auto [own, at] = cell(i, c);
       const InodeRights granted = !own ? 0 : at ? own->at : own->beneath;
       const InodeRights gone = !own ? 0 : at ? own->absent_at : own->absent_beneath;
-      all_grant &= granted | gone;
+      const InodeRights later = !own ? 0 : at ? own->later_at : own->later_beneath;
+      all_grant &= granted | later | gone;
       absent |= gone;
       if (own && where.empty()) where = own->place.empty() ? "what no rule names" : own->place;
       for (const Verb v : every_verb)

@@ -51,12 +51,13 @@ std::vector<FileGap> file_gaps(const model::Policy& policy, const plan::Plan& pl
     if (!body) continue;
     const bool wider = row.holds == plan::Holds::Wider || row.holds == plan::Holds::Not;
     bool attributes = false;
-    for (const plan::Answer& a : row.answers)
-      attributes = attributes || (wider && a.layer == "landlock" && a.capability.slips.rfind("modify ", 0) == 0);
     model::Verbs verbs = body->verbs;
-    // a volume of a pod has no `noexec`
-    if (wider && rule.effect == model::Effect::Allow && row.layer == "kubernetes")
-      verbs |= static_cast<model::Verbs>(model::Verb::Exec);
+    for (const plan::Answer& a : row.answers) {
+      // the layer gives execution with whatever the rule permits (a volume of a pod has no `noexec`)
+      if (wider && rule.effect == model::Effect::Allow && a.capability.slips.starts_with("exec "))
+        verbs |= static_cast<model::Verbs>(model::Verb::Exec);
+      attributes = attributes || (wider && a.layer == "landlock" && a.capability.slips.rfind("modify ", 0) == 0);
+    }
     out.push_back({row.fact.rule, row.fact.pattern, wider, row.holds == plan::Holds::Narrower, attributes, verbs});
   }
   return out;

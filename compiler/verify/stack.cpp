@@ -55,7 +55,7 @@ std::vector<Obligation> verify_stack(const model::Policy& policy, const model::T
     files.insert(files.end(), r.decoded.inodes.begin(), r.decoded.inodes.end());
     if (!r.decoded.container) continue;
     take(verify_container(policy, target, plan, *r.decoded.container));
-    ContainerTree tree = container_tree(policy, *r.decoded.container);
+    ContainerTree tree = container_tree(policy, target, *r.decoded.container);
     take(verify_sources(tree));
     files.push_back(std::make_shared<model::InodeLayer>(std::move(tree.layer)));
   }

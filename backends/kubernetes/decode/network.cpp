@@ -1,8 +1,10 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "backends/kubernetes/decode/parts.hpp"
 
@@ -43,11 +45,12 @@ AddressSet peer(const Section& s) {
     if (const auto found = s.find(selector)) found->refuse("names pods, whose addresses are not in the file");
   const Section one = s.need("ipBlock");
   one.only({"cidr", "except"});
-  AddressSet out = block(one.need("cidr"));
+  const AddressSet whole = block(one.need("cidr"));
+  AddressSet out = whole;
   if (const auto list = one.find("except"))
     for (const Section& e : list->list()) {
       const AddressSet without = block(e);
-      if (without == out || !(without - out).empty()) e.refuse("is not within the block, and smaller");
+      if (without == whole || !(without - whole).empty()) e.refuse("is not within the block, and smaller");
       out = out - without;
     }
   return out;
@@ -155,6 +158,19 @@ bool NetPolicy::selects(const Named& pod) const {
     const bool listed = has && std::find(e.values.begin(), e.values.end(), *has) != e.values.end();
     return e.op == "In" ? listed : !listed;
   });
+}
+
+std::string NetPolicy::selector() const {
+  std::set<std::string> terms;
+  for (const auto& [key, value] : match) terms.insert(fmt::format("{} = {}", key, value));
+  for (const Expression& e : expressions) {
+    const std::set<std::string> values(e.values.begin(), e.values.end());
+    terms.insert(
+        fmt::format("{} {}{}", e.key, e.op, values.empty() ? "" : fmt::format(" ({})", fmt::join(values, ", "))));
+  }
+  return fmt::format("{} of {}", terms.empty() ? "every pod" : fmt::format("pods with {}", fmt::join(terms, ", ")),
+                     named.name_space.empty() ? "the namespace that it is created in"
+                                              : fmt::format("the namespace `{}`", named.name_space));
 }
 
 std::vector<NetPolicy> read_policies(const Section& object) {

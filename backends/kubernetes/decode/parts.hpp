@@ -59,6 +59,7 @@ struct NetPolicy {
   std::vector<NetRule> in, out;
 
   bool selects(const Named& pod) const;  ///< a pod of its own namespace with such labels
+  std::string selector() const;  ///< "pods with a = b of the namespace `n`": alike for two that select the same pods
 };
 std::vector<NetPolicy> read_policies(const Section& object);
 

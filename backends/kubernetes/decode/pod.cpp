@@ -153,6 +153,8 @@ Pod read_pod(const Section& object) {
   if (const auto grace = spec.find("terminationGracePeriodSeconds"); !grace || grace->number() > 2)
     spec.refuse("has no `terminationGracePeriodSeconds` of at most 2: the container goes on behind its deadline");
   out.container.hostname = out.named.name;
+  out.container.seen_as = {{"name", out.named.name}, {"namespace", out.named.name_space}};
+  for (const auto& [key, value] : out.named.labels) out.container.seen_as[fmt::format("label `{}`", key)] = value;
   if (const auto name = spec.find("hostname"); name && !name->text().empty()) out.container.hostname = name->text();
   read_namespaces(spec, out.container);
   read_container(containers.front(), out);

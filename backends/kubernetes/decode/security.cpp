@@ -61,10 +61,8 @@ void read_sysctls(const Section& list, Pod& out) {
   for (const Section& one : list.list()) {
     one.only({"name", "value"});
     const std::string name = one.need("name").text(), value = one.need("value").text();
-    if (name == format::ping_sysctl && value == format::no_ping)
-      out.pings = false;
-    else if (!out.container.sysctls.insert({name, value}).second)
-      one.refuse("is a second one of one name");
+    if (name == format::ping_sysctl && value == format::no_ping) out.pings = false;
+    if (!out.container.sysctls.insert({name, value}).second) one.refuse("is a second one of one name");
   }
 }
 

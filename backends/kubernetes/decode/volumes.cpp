@@ -116,8 +116,9 @@ class Reader {
     const Section name = s.need("name");
     const auto found = volumes_.find(name.text());
     if (found == volumes_.end()) name.refuse("is no volume of the pod");
-    used_.insert(found->first);
     const Volume& v = found->second;
+    if (!used_.insert(found->first).second && v.content == Content::Tmpfs)
+      name.refuse("is an emptyDir that is mounted already: what is written at one of its paths stands at the other");
     if (const auto spread = s.find("mountPropagation"); spread && spread->text() != "None" && !spread->text().empty())
       spread->refuse("lets mounts be seen that are made later");
     ContainerMount m;

@@ -162,6 +162,7 @@ Decoded decode(std::span<const Artifact> artifacts) {
     try {
       auto container = std::make_shared<model::Container>(read(a.bytes));
       container->artifact = a.path;
+      container->by_pointer = true;
       out.container = std::move(container);
     } catch (const Refusal& refusal) {
       out.problems.push_back({fmt::format("`{}`: {}", a.path, refusal.text), std::nullopt, ""});

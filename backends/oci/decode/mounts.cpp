@@ -18,11 +18,12 @@ struct Options {
   std::optional<std::uint64_t> size, mode, uid, gid;
 };
 
-std::uint64_t value(const Section& option, std::string_view digits, int base) {
+std::uint64_t value(const Section& option, std::string_view digits, int base, std::uint64_t most = UINT64_MAX) {
   std::uint64_t out = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out, base);
   if (error != std::errc{} || end != digits.data() + digits.size() || digits.empty())
     option.refuse("has a value that is no plain number");
+  if (out > most) option.refuse("has a value that the file system refuses");
   return out;
 }
 
@@ -62,11 +63,11 @@ Options read_options(const Section& mount) {
     else if (const auto size = after("size="))
       out.size = value(option, *size, 10);
     else if (const auto mode = after("mode="))
-      out.mode = value(option, *mode, 8);
+      out.mode = value(option, *mode, 8, 07777);
     else if (const auto uid = after("uid="))
-      out.uid = value(option, *uid, 10);
+      out.uid = value(option, *uid, 10, 0xfffffffe);
     else if (const auto gid = after("gid="))
-      out.gid = value(option, *gid, 10);
+      out.gid = value(option, *gid, 10, 0xfffffffe);
     else if (o == "rbind")
       option.refuse("shows the mounts beneath its source too, and their flags are not decided here");
     else

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "compiler/verify/compare.hpp"
 #include "tests/unit/kubernetes/support.hpp"
 
 // NetworkPolicies: what is written is proved exactly, and each trap is a policy that looks right and is not. No network
@@ -131,7 +132,6 @@ TEST(NetworkPolicies, OnlyThoseThatSelectThePodCount) {
   EXPECT_TRUE(
       has(over(rich(), [](Json& n) { set(n, "/spec/podSelector/matchLabels/agp-policy", "other"); }), "connect"));
   EXPECT_TRUE(has(over(rich(), [](Json& n) { set(n, "/metadata/namespace", "default"); }), "connect"));
-  EXPECT_TRUE(has(over(rich(), [](Json& n) { remove(n, "/metadata/namespace"); }), "connect"));
   const auto selector = [](Json value) { return [value](Json& n) { set(n, "/spec/podSelector", value); }; };
   const auto expression = [&](const char* op, Json values) {
     Json one{{"key", "agp-policy"}, {"operator", op}};
@@ -147,6 +147,25 @@ TEST(NetworkPolicies, OnlyThoseThatSelectThePodCount) {
   Files f = files(rich().get());
   f.network = nullptr;
   EXPECT_TRUE(has(excess(rich().get(), f), "connect"));
+}
+
+/// Where one has a namespace and the other has none, the other's is whoever's who creates it.
+TEST(NetworkPolicies, APodAndItsPolicyBothSayTheirNamespaceOrNeither) {
+  const auto nowhere = [](Json& n) { remove(n, "/metadata/namespace"); };
+  EXPECT_TRUE(has(over(rich(), nowhere), "`rich` has no namespace and the pod the namespace `agp-rich`"));
+  // one of a list that opens everything would not count either
+  const std::string open = over(rich(), [&](Json& n) {
+    Json second = n;
+    nowhere(second);
+    second["spec"]["egress"].push_back(Json::object());
+    n = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", Json::array({n, second})}};
+  });
+  EXPECT_TRUE(has(open, "no namespace")) << open;
+  Files f = files(rich().get());
+  nowhere(f.pod);
+  EXPECT_TRUE(has(excess(rich().get(), f), "has the namespace `agp-rich` and the pod no namespace"));
+  nowhere(f.network);
+  EXPECT_EQ(excess(rich().get(), f), "proved");
 }
 
 TEST(NetworkPolicies, SeveralAddUp) {
@@ -165,6 +184,70 @@ TEST(NetworkPolicies, SeveralAddUp) {
                    set(n, "/metadata/namespace", "default");
                  })),
             "proved");
+}
+
+/// Two files against each other, without a pod: "equal", "different", or why it is not decided.
+std::string compared(const Json& first, const Json& second) {
+  const backends::Artifact both[] = {{"kubernetes/network-policy.json", first.dump()},
+                                     {"kubernetes/network-policy.json", second.dump()}};
+  const auto decoded = backends::kubernetes::backend().decode(both, kubernetes());
+  if (!decoded.problems.empty()) return decoded.problems[0].message;
+  std::string out = "equal";
+  for (const auto& c : verify::compare_packets(*decoded.packets.at(0), *decoded.packets.at(1)))
+    c.verdict.match([](const solver::Proved&) {}, [&](const verify::Difference&) { out = "different"; },
+                    [&](const solver::Unknown& u) { out = u.reason; });
+  return out;
+}
+
+TEST(NetworkPolicies, OnlyThoseThatSelectTheSamePodsAreCompared) {
+  const Json first = files(rich().get()).network;
+  const auto with = [&](const Change& change) {
+    Json out = first;
+    change(out);
+    return out;
+  };
+  EXPECT_EQ(compared(first, first), "equal");
+  EXPECT_EQ(compared(first, with([](Json& n) { set(n, "/metadata/name", "another"); })), "equal");
+  EXPECT_EQ(compared(first, with([](Json& n) { set(n, "/spec/egress", Json::array()); })), "different");
+  EXPECT_EQ(compared(first, with([](Json& n) { set(n, "/spec/podSelector/matchLabels/agp-policy", "other"); })),
+            "the first is about pods with agp-policy = rich of the namespace `agp-rich`, the second about pods with "
+            "agp-policy = other of the namespace `agp-rich`");
+  EXPECT_TRUE(has(compared(first, with([](Json& n) { set(n, "/metadata/namespace", "default"); })), "`default`"));
+  EXPECT_TRUE(has(compared(first, with([](Json& n) { set(n, "/spec/podSelector", Json::object()); })), "every pod"));
+  const auto expressions = [&](Json list) {
+    return with([&](Json& n) { set(n, "/spec/podSelector", {{"matchExpressions", std::move(list)}}); });
+  };
+  const Json a{{"key", "a"}, {"operator", "In"}, {"values", {"x", "y"}}}, b{{"key", "b"}, {"operator", "Exists"}};
+  const Json y{{"key", "a"}, {"operator", "In"}, {"values", {"y", "x"}}};
+  EXPECT_EQ(compared(expressions(Json::array({a, b})), expressions(Json::array({b, y}))), "equal");
+  EXPECT_TRUE(has(compared(expressions(Json::array({a})), expressions(Json::array({a, b}))), "about pods with"));
+}
+
+TEST(NetworkPolicies, AListWithoutAPodHasOneSelector) {
+  const auto list = [](const Change& change) {
+    return refused([&](Json& n) {
+      Json second = n;
+      change(second);
+      n = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", Json::array({n, second})}};
+    });
+  };
+  EXPECT_EQ(list([](Json& n) { set(n, "/spec/egress", Json::array()); }), "");
+  EXPECT_TRUE(has(list([](Json& n) { set(n, "/spec/podSelector", Json::object()); }), "no pod tells which"));
+  EXPECT_TRUE(has(list([](Json& n) { set(n, "/metadata/namespace", "default"); }), "no pod tells which"));
+}
+
+TEST(NetworkPolicies, AnExceptionIsWithinItsBlockWhateverOthersLeaveOfIt) {
+  const auto with = [](std::vector<std::string> except) {
+    Json n = files(outside().get()).network;
+    set(n, "/spec/egress/0/to/0/ipBlock", {{"cidr", "10.0.0.0/8"}, {"except", std::move(except)}});
+    return n;
+  };
+  const Json one = with({"10.1.0.0/16"});
+  EXPECT_EQ(compared(one, with({"10.1.0.0/16", "10.1.2.0/24"})), "equal");
+  EXPECT_EQ(compared(one, with({"10.1.2.0/24", "10.1.0.0/16", "10.1.0.0/16"})), "equal");
+  EXPECT_EQ(compared(one, with({"10.1.0.0/17", "10.1.128.0/17"})), "equal");
+  EXPECT_EQ(compared(one, with({"10.1.2.0/24"})), "different");
+  EXPECT_TRUE(has(compared(one, with({"10.1.0.0/16", "10.0.0.0/8"})), "not within the block"));
 }
 
 TEST(NetworkPolicies, PeersThatAreNoBlockAreRefusedByName) {

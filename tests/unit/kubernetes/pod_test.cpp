@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "compiler/verify/compare.hpp"
 #include "tests/unit/kubernetes/support.hpp"
 
 // Pods: what is written is proved; each wrong value, and each field that is absent and whose default permits more, is
@@ -298,6 +299,53 @@ TEST(Pods, Volumes) {
       has(changed([](Json& p) { volume(p, "/srv/secret")["hostPath"]["path"] = "/var/lib/agp/other/denied-directory"; },
                   verify::Direction::Excess),
           "/srv/secret"));
+}
+
+TEST(Pods, AnEmptyDirStandsAtOnePath) {
+  const auto twice = [](const char* path) {
+    return [path](Json& p) {
+      Json& mounts = p["spec"]["containers"][0]["volumeMounts"];
+      mounts.push_back({{"name", volume(p, path)["name"]}, {"mountPath", "/again"}, {"readOnly", true}});
+      if (std::string_view(path) == "/usr") mounts.back()["recursiveReadOnly"] = "Enabled";
+    };
+  };
+  EXPECT_TRUE(has(refused(twice("/work")), "is an emptyDir that is mounted already"));
+  EXPECT_EQ(refused(twice("/usr")), "");  // the same directory of the node: both mounts say so
+}
+
+/// What a NetworkPolicy selects by, and others decide by, is part of what a pod is; so are its sysctls.
+TEST(Pods, ComparedWithAllThatDecides) {
+  const auto differs = [](const Change& change) {
+    std::string out;
+    for (const auto& c : verify::compare_containers(*container(), *container(change)))
+      c.verdict.match([](const solver::Proved&) {}, [&](const verify::Difference& d) { out = d.action; },
+                      [&](const solver::Unknown&) { out = "unknown"; });
+    return out;
+  };
+  EXPECT_EQ(differs([](Json& p) { p["metadata"]["uid"] = "x"; }), "");
+  EXPECT_EQ(differs([](Json& p) { set(p, "/metadata/namespace", "default"); }), "the namespace");
+  EXPECT_EQ(differs([](Json& p) { remove(p, "/metadata/namespace"); }), "the namespace");
+  EXPECT_EQ(differs([](Json& p) { set(p, "/metadata/labels/agp-policy", "b"); }), "the label `agp-policy`");
+  EXPECT_EQ(differs([](Json& p) { set(p, "/metadata/labels/app", "b"); }), "the label `app`");
+  EXPECT_EQ(differs([](Json& p) { remove(p, "/metadata/labels"); }), "the label `agp-policy`");
+  EXPECT_EQ(differs([](Json& p) { remove(p, "/spec/securityContext/sysctls"); }), "sysctls");
+  EXPECT_EQ(differs([](Json& p) { set(p, "/spec/securityContext/sysctls/0/value", "0 9"); }), "sysctls");
+  // another name has another profile
+  const Change renamed = [](Json& p) {
+    set(p, "/metadata/name", "b");
+    set(p, "/spec/hostname", "example");
+    set(p, "/spec/securityContext/seccompProfile/localhostProfile", "agp/b.json");
+  };
+  const auto hosts = [&](Json& p) {
+    renamed(p);
+    for (Json& v : p["spec"]["volumes"])
+      if (v.contains("hostPath")) {
+        std::string path = v["hostPath"]["path"];
+        if (const auto at = path.find("/agp/example"); at != std::string::npos) path.replace(at, 12, "/agp/b");
+        v["hostPath"]["path"] = path;
+      }
+  };
+  EXPECT_EQ(differs(hosts), "the name");
 }
 
 TEST(Pods, AVolumeOfAParentShowsWhatIsDenied) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -68,6 +69,22 @@ Refuted refuted(const FilePolicy& b, const Change& change = {}) {
 }
 
 TEST(ContainerFiles, WhatIsEmittedIsProved) { EXPECT_EQ(refuted(workspace()), Refuted{}); }
+
+/// What has no permission bit for its owner is no cover: the owner gives itself what it wants.
+TEST(ContainerFiles, AnOwnersModeRefusesNothing) {
+  FilePolicy b;
+  b.allow("read write", {"/workspace/**"}).deny("read write", {"/workspace/keys/**"}).tmpfs("/workspace", 1 << 20);
+  const auto exceeds = [&](const char* owner) {
+    const Refuted found = refuted(b, [&](Json& m) {
+      Json& keys = at(m, "/workspace/keys");
+      keys["type"] = keys["source"] = "tmpfs";
+      keys["options"] = {"rw", "nosuid", "nodev", "noexec", "size=1048576", owner, "gid=7", "mode=0000"};
+    });
+    return std::any_of(found.begin(), found.end(), [](const std::string& f) { return f.starts_with("no excess: "); });
+  };
+  EXPECT_FALSE(exceeds("uid=7"));
+  EXPECT_TRUE(exceeds("uid=65534"));
+}
 
 TEST(ContainerFiles, EachChangeIsRefuted) {
   struct Case {
