@@ -21,4 +21,5 @@ endforeach()
 # The script that checks certificates: no program of this build, and nothing of its code.
 install(PROGRAMS tools/check-certificate DESTINATION ${CMAKE_INSTALL_DATADIR}/agp)
 install(DIRECTORY tools/certificate DESTINATION ${CMAKE_INSTALL_DATADIR}/agp FILES_MATCHING PATTERN "*.py")
-install(DIRECTORY docs/examples docs/explanation docs/reference DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# All of it: pages lead to each other.
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR})

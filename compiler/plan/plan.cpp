@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include "compiler/diagnostics/kinds.hpp"
 
@@ -79,13 +80,34 @@ void join(Row& row) {
   row.holds = Holds::Not;
 }
 
-bool covers(const Accept& a, const Row& row) {
-  const auto wanted = row.holds == Holds::Not     ? Accept::Kind::Unenforced
-                      : row.holds == Holds::Wider ? Accept::Kind::Wider
-                                                  : Accept::Kind::Narrower;
-  if (a.kind != wanted || a.expired) return false;
-  return a.block ? a.fact == row.fact.block : a.fact == row.fact.text;
-}
+/// The `accept` lines that count, by what they name: there may be as many of them as there are facts.
+class Accepts {
+ public:
+  explicit Accepts(const std::vector<Accept>& all) : all_(all) {
+    for (std::size_t i = 0; i < all.size(); ++i)
+      if (!all[i].expired) (all[i].block ? blocks_ : texts_)[all[i].fact].push_back(i);
+  }
+
+  /// Those that name the fact of `row` or its block, whatever kind of gap they accept, as they are written.
+  std::vector<std::size_t> about(const Row& row) const {
+    std::vector<std::size_t> out;
+    if (const auto at = blocks_.find(row.fact.block); at != blocks_.end()) out = at->second;
+    if (const auto at = texts_.find(row.fact.text); at != texts_.end())
+      out.insert(out.end(), at->second.begin(), at->second.end());
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+  bool covers(std::size_t accept, const Row& row) const {
+    return all_[accept].kind == (row.holds == Holds::Not     ? Accept::Kind::Unenforced
+                                 : row.holds == Holds::Wider ? Accept::Kind::Wider
+                                                             : Accept::Kind::Narrower);
+  }
+
+ private:
+  const std::vector<Accept>& all_;
+  std::unordered_map<std::string_view, std::vector<std::size_t>> blocks_, texts_;
+};
 
 const Answer* deciding(const Row& row) {
   for (const Answer& a : row.answers)
@@ -93,7 +115,8 @@ const Answer* deciding(const Row& row) {
   return nullptr;
 }
 
-void report_gap(const model::Policy& policy, const model::Target& target, const Row& row, diagnostics::Sink& sink) {
+void report_gap(const model::Policy& policy, const model::Target& target, const Row& row, const Accepts& accepts,
+                diagnostics::Sink& sink) {
   const Answer* answer = deciding(row);
   const diagnostics::Kind& k = row.holds == Holds::Not     ? kind::gap_unenforced
                                : row.holds == Holds::Wider ? kind::gap_wider
@@ -128,9 +151,8 @@ void report_gap(const model::Policy& policy, const model::Target& target, const 
     d.witnessed(
         fmt::format("{} {}", answer->capability.slips, row.holds == Holds::Narrower ? "is refused" : "slips through"));
   d.helped(help);
-  for (const Accept& a : policy.accepts)
-    if (!a.expired && (a.block ? a.fact == row.fact.block : a.fact == row.fact.text))
-      d.relate(a.span, fmt::format("this accepts another kind of gap: the stack's is `{}`", word));
+  for (const std::size_t a : accepts.about(row))
+    d.relate(policy.accepts[a].span, fmt::format("this accepts another kind of gap: the stack's is `{}`", word));
 }
 
 /// The patterns of a group of system calls are one line of the source: one row, as long as all are held alike.
@@ -218,6 +240,7 @@ Plan make_plan(const model::Policy& policy, const model::Target& target, diagnos
   plan.assumptions.assign(assumptions.begin(), assumptions.end());
   std::sort(plan.assumptions.begin(), plan.assumptions.end(), by_number);
 
+  const Accepts accepts(policy.accepts);
   std::vector<bool> used(policy.accepts.size());
   std::set<std::string> said;
   for (Row& row : plan.rows) {
@@ -227,14 +250,14 @@ Plan make_plan(const model::Policy& policy, const model::Target& target, diagnos
     if (auto c = by_effect(policy, row.fact)) row.answers.push_back({"stack", std::move(*c)});
     join(row);
     if (row.holds == Holds::Exact) continue;
-    for (std::size_t a = 0; a < policy.accepts.size(); ++a)
-      if (covers(policy.accepts[a], row)) {
+    for (const std::size_t a : accepts.about(row))
+      if (accepts.covers(a, row)) {
         if (!row.accept) row.accept = a;
         used[a] = true;
       }
     if (!row.accept &&
         said.insert(fmt::format("{}:{}:{}", row.fact.span.file, row.fact.span.begin, row.fact.text)).second)
-      report_gap(policy, target, row, sink);
+      report_gap(policy, target, row, accepts, sink);
   }
   merge_groups(plan.rows);
   for (std::size_t a = 0; a < policy.accepts.size(); ++a) {

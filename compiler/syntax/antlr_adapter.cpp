@@ -6,6 +6,7 @@
 #include "AgpLexer.h"
 #include "AgpParser.h"
 #include "antlr4-runtime.h"
+#include "compiler/syntax/plain_tokens.hpp"
 
 namespace agp::syntax::detail {
 
@@ -220,7 +221,8 @@ Entry entry_of(R rule) {
 // ---- the scanner ------------------------------------------------------------------------------------------------
 
 struct Scanner::Impl {
-  explicit Impl(std::string_view text) : bytes(text), lexer(&bytes) {}
+  explicit Impl(std::string_view whole) : text(whole), bytes(whole), lexer(&bytes) {}
+  std::string_view text;
   Bytes bytes;
   AgpLexer lexer;
 };
@@ -229,6 +231,11 @@ Scanner::Scanner(std::string_view text) : impl_(std::make_unique<Impl>(text)) {}
 Scanner::~Scanner() = default;
 
 T Scanner::next(std::uint32_t begin, std::uint32_t& end) {
+  const T plain = plain_token(impl_->text, begin, end);
+  return plain == T::END ? next_by_grammar(begin, end) : plain;
+}
+
+T Scanner::next_by_grammar(std::uint32_t begin, std::uint32_t& end) {
   impl_->bytes.seek(begin);
   // The simulator is called without the lexer around it: no token object is made. BAD_CHAR takes any character, so
   // there is always a match.

@@ -26,6 +26,8 @@ class Scanner {
   /// The longest token that begins at `begin` (which must be inside the text), white space and comments included.
   /// Sets `end` behind it; at least one byte is taken.
   T next(std::uint32_t begin, std::uint32_t& end);
+  /// The same by the grammar's automaton alone, without the short cut of plain_tokens.hpp.
+  T next_by_grammar(std::uint32_t begin, std::uint32_t& end);
 
  private:
   struct Impl;

@@ -114,7 +114,8 @@ class Suite:
         expect(works(inside(root, "dpkg --verify agp")) == "", "files differ from what the package says")
         files = works(inside(root, "dpkg -L agp"))
         for path in ("/usr/share/man/man1/agp.1.gz", "/usr/share/man/man1/agp-check.1.gz", "/usr/libexec/agp/agp-probe",
-                     "/usr/share/bash-completion/completions/agp", "/usr/share/doc/agp/examples/code-execution.agp"):
+                     "/usr/share/bash-completion/completions/agp", "/usr/share/doc/agp/examples/code-execution.agp",
+                     "/usr/share/doc/agp/tutorial.md"):
             expect(f"{path}\n" in files, f"{path} is not in the package")
         works(inside(root, "apt-get -qq -y remove agp"))
         expect(not (root / "usr/bin/agp").exists(), "the package leaves its binary")

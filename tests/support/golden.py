@@ -9,7 +9,8 @@ SUITE is one of
              looked for in the folder `lints` alone; what a folder `parts` holds is there to be used by others
   cli        tests/cli/NAME/: args (one command line a line; `!rm FILE` and
              `!append FILE TEXT` change a file between them, `!count FILE TIMES TEXT` adds a line for each number from 1,
-             in the place of `{}`, and `!patch` applies what the command before printed), input/ (the working directory), made.json (files of it whose
+             in the place of `{}`, and `!patch` applies what the command before printed; `!cpu SECONDS` before a
+             command ends each of its processes that computes for longer), input/ (the working directory), made.json (files of it whose
              names not every system can hold, or that are large: a text, or a list of texts and [TEXT, TIMES]), stdin, env; expected: exit, out, err, and, where the folder exists, after/
              (exactly the files that must be there afterwards)
   artifacts  tests/artifacts/NAME/: policy.agp, or its path from the root of the checkout in `source`; perhaps args; beside
@@ -24,6 +25,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shlex
 import shutil
 import subprocess
@@ -35,12 +37,13 @@ DAY = "2025-06-01"  # what `until` is compared with where a case says nothing el
 LIMIT = 120         # seconds for one run of agp: a hang is a failure, not a wait
 
 
-def run(agp, words, cwd, stdin=b"", env=None):
-    """Exit code (as a shell gives it), standard output and error."""
+def run(agp, words, cwd, stdin=b"", env=None, cpu=None):
+    """Exit code (as a shell gives it), standard output and error. With `cpu`, the kernel kills each process of the run
+    that has used so many seconds of processor time."""
     base = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SOURCE_DATE_EPOCH": "1748736000"}
     try:
         done = subprocess.run([agp, *words], cwd=cwd, input=stdin, env={**base, **(env or {})}, capture_output=True,
-                              timeout=LIMIT)
+                              timeout=LIMIT, preexec_fn=cpu and (lambda: resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))))
     except subprocess.TimeoutExpired:
         return 124, b"", b"golden.py: the run took too long\n"
     code = done.returncode if done.returncode >= 0 else 128 - done.returncode
@@ -185,7 +188,10 @@ def cli_case(agp, folder, update):
             if words[:1] == ["!patch"]:
                 subprocess.run(["patch", "-s", "-p0"], cwd=home, input=out, check=True)
                 continue
-            code, out, err = run(agp, words, home, stdin, env)
+            cpu = None
+            if words[:1] == ["!cpu"]:
+                cpu, words = int(words[1]), words[2:]
+            code, out, err = run(agp, words, home, stdin, env, cpu)
             codes.append(str(code))
             outs, errs = outs + out, errs + err
 

@@ -9,7 +9,7 @@
   house.py lints      docs/reference/lints.md says of every candidate what became of it, has every lint once, and reviews
                       every suppression of the examples and the library; each lint has golden policies NAME-0, NAME-1, …
                       in tests/language/lints, of which some have the finding and some have not
-  house.py coverage   each diagnostic is produced by a golden file or in tests/tree, but those of tests/diagnostics_exempt.txt, which may
+  house.py coverage   each diagnostic is produced by a golden file, but those of tests/diagnostics_exempt.txt, which may
                       only lose lines
 """
 import pathlib
@@ -205,9 +205,7 @@ def coverage():
     found = set()
     for path in (ROOT / "tests/language").rglob("*.agp"):
         found.update(re.findall(r"^\s*//~ .*?\[(AGP\d{4})\]", path.read_text(encoding="utf-8"), re.M))
-    # tests/tree has those that need a process to be killed, say
-    for path in [*(ROOT / "tests/cli").glob("*/out"), *(ROOT / "tests/cli").glob("*/err"),
-                 *(ROOT / "tests/tree").glob("*_test.py")]:
+    for path in [*(ROOT / "tests/cli").glob("*/out"), *(ROOT / "tests/cli").glob("*/err")]:
         found.update(re.findall(r"\[(AGP\d{4})\]", path.read_text(encoding="utf-8", errors="replace")))
     exempt = {}
     for line in (ROOT / "tests/diagnostics_exempt.txt").read_text().splitlines():
