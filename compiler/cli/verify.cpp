@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "compiler/cli/commands.hpp"
@@ -10,10 +11,15 @@ namespace agp::cli {
 
 namespace {
 
-/// What is in the certificate is its own to say; what is not must not be missed.
+/// What is in the certificate is its own to say; what is not must not be missed. Why a directory can't be written is a
+/// finding of its own.
 void say_certificate(Context& context, const std::string& directory, const driver::VerifyReport& report) {
   using diagnostics::visible;
-  if (!report.certified) return context.err("no certificate is written: not everything is proved\n");
+  const bool proved =
+      report.not_verified.empty() && std::all_of(report.obligations.begin(), report.obligations.end(),
+                                                 [](const verify::Obligation& one) { return one.verdict.proved(); });
+  if (!report.certified)
+    return context.err(fmt::format("no certificate is written{}\n", proved ? "" : ": not everything is proved"));
   context.err(fmt::format("wrote {}\n", visible(directory)));
   for (const std::string& line : report.not_certified) context.err(fmt::format("not certified  {}\n", visible(line)));
 }

@@ -1,6 +1,7 @@
 #include "compiler/model/path_states.hpp"
 
 #include <unordered_set>
+#include <utility>
 
 #include "compiler/model/path_automaton.hpp"
 
@@ -23,7 +24,7 @@ std::optional<std::vector<std::string>> path_states(std::span<const PathPattern*
   alphabet.push_back(other);
 
   struct State {
-    std::vector<Automaton::Set> sets;
+    std::vector<std::pair<std::uint32_t, Automaton::Set>> live;  ///< of the automata that can still accept: most can't
     Canon canon = Canon::Root;
     std::string text;
   };
@@ -31,21 +32,24 @@ std::optional<std::vector<std::string>> path_states(std::span<const PathPattern*
   std::unordered_set<std::string> seen;
   const auto visit = [&](State s) {
     std::string key(1, static_cast<char>(s.canon));
-    for (const auto& set : s.sets) {
+    for (const auto& [automaton, set] : s.live) {
+      key.append(reinterpret_cast<const char*>(&automaton), sizeof automaton);
       for (const std::uint32_t one : set) key.append(reinterpret_cast<const char*>(&one), sizeof one);
       key.append(4, '\xff');
     }
     if (seen.insert(std::move(key)).second) states.push_back(std::move(s));
   };
   State start;
-  for (const Automaton& a : automata) start.sets.push_back(a.start());
+  for (std::uint32_t i = 0; i < automata.size(); ++i) start.live.emplace_back(i, automata[i].start());
   visit(std::move(start));
   for (std::size_t at = 0; at < states.size(); ++at) {
     if (states.size() > limit) return std::nullopt;
     for (const CodePoint c : alphabet) {
       State next;
       if (!canon_step(states[at].canon, c, next.canon)) continue;
-      for (std::size_t i = 0; i < automata.size(); ++i) next.sets.push_back(automata[i].step(states[at].sets[i], c));
+      for (const auto& [automaton, set] : states[at].live)
+        if (Automaton::Set after = automata[automaton].step(set, c); !after.empty())
+          next.live.emplace_back(automaton, std::move(after));
       next.text = states[at].text;
       encode(c, next.text);
       visit(std::move(next));

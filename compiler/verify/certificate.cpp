@@ -15,10 +15,13 @@
 #include "compiler/source/version.hpp"
 #include "compiler/verify/certificate_calls.hpp"
 #include "compiler/verify/certificate_packets.hpp"
+#include "compiler/verify/certificate_ports.hpp"
+#include "compiler/verify/container_tree.hpp"
 #include "compiler/verify/files.hpp"
 
 // In: what was proved, and the bytes. Out: the directory of a certificate. A control is found by trying: a policy with
-// one rule less, or one more, for which the verifier refutes the same obligation.
+// one rule less, or one more, for which the verifier refutes the same obligation; where no rule could, an answer of the
+// filter that the verifier would refute is demanded instead.
 namespace agp::verify {
 namespace {
 
@@ -32,6 +35,7 @@ struct Control {
   model::Policy policy;
   std::optional<std::size_t> removed;  ///< index into policy.rules; else the last of them is new
   std::string witness;
+  std::string demanded = {};  ///< not empty: the policy is the same, and this answer is demanded of the artifact
 };
 using Refute = std::function<std::optional<std::string>(const model::Policy&)>;
 
@@ -62,14 +66,18 @@ std::vector<model::Rule> rules_to_add(const model::Policy& policy, const model::
     return {added_rule(std::move(body), "read \"/control\"")};
   }
   if (block == "net") {
+    std::vector<model::Rule> listens;
     for (const char* address : {"192.0.2.1", "198.51.100.1", "203.0.113.1"}) {
       const model::Address a = *model::parse_v4(address);
       model::NetBody body;
       body.protocols = static_cast<model::Protocols>(model::Protocol::Tcp);
       body.endpoints.push_back(
           {{model::AddressSet::range(a, a), std::nullopt, model::PortSet::range(9, 9), false}, {}, ""});
-      out.push_back(added_rule(std::move(body), fmt::format("connect tcp {}:9", address)));
+      out.push_back(added_rule(body, fmt::format("connect tcp {}:9", address)));
+      body.direction = model::Direction::Listen;
+      listens.push_back(added_rule(std::move(body), fmt::format("listen tcp {}:9", address)));
     }
+    out.insert(out.end(), listens.begin(), listens.end());
     return out;
   }
   const auto arch = target.archs.empty() ? std::nullopt : linux::find_arch(target.archs.front());
@@ -120,14 +128,12 @@ class Writer {
     for (const Obligation& o : in_.obligations) {
       const std::string why = certify_one(o);
       if (why.empty()) continue;
-      missing_.push_back(
-          {{"artifact", text(name(o.artifact))}, {"direction", to_string(o.direction)}, {"reason", why}});
-      if (!o.arch.empty()) missing_.back()["arch"] = o.arch;
-      out_.not_certified.push_back(fmt::format("{}{}: {}: {}", text(name(o.artifact)),
-                                               o.arch.empty() ? "" : " (" + o.arch + ")", to_string(o.direction), why));
+      missing_.push_back(row_of(o));
+      missing_.back()["reason"] = why;
+      out_.not_certified.push_back(fmt::format("{}: {}", text(shown(o)), why));
     }
     for (const std::string& path : not_verified(in_.readings)) {
-      missing_.push_back({{"artifact", text(name(path))}, {"direction", nullptr}, {"reason", "it is not verified"}});
+      missing_.push_back({{"artifact", text(path)}, {"direction", nullptr}, {"reason", "it is not verified"}});
       out_.not_certified.push_back(fmt::format("{}: it is not verified", text(name(path))));
     }
     finish();
@@ -136,56 +142,96 @@ class Writer {
 
  private:
   std::string certify_one(const Obligation& o) {
-    if (o.direction == Direction::Permits || o.direction == Direction::Reports || o.direction == Direction::Quiet)
-      return "the statement of an audited block has no form as a certificate yet";
-    if (o.direction == Direction::Errno) return "which error is returned has no form as a certificate yet";
+    const bool audited =
+        o.direction == Direction::Permits || o.direction == Direction::Reports || o.direction == Direction::Quiet;
+    if (audited && o.layer != "seccomp")
+      return "what an audited block of this layer does has no form as a certificate yet";
     for (const Reading& reading : in_.readings) {
       for (const backends::DecodedFilter& filter : reading.decoded.filters)
         if (o.layer == "seccomp" && filter.artifact == o.artifact && filter.arch == o.arch) return calls(o, filter);
       for (const auto& layer : reading.decoded.packets)
         if (o.layer == "nftables" && layer->artifact == o.artifact) return packets(o, *layer);
+      for (const auto& layer : reading.decoded.ports)
+        if (o.statement == statement_of_ports && layer->artifact == o.artifact) return ports(o, *layer);
     }
-    if (o.layer == "landlock" && o.thing == "file access") return paths(o);
+    if (o.artifact.ends_with(" (sources)")) return "what a mount shows has no form as a certificate yet";
+    if ((o.layer == "landlock" || o.artifact == "oci/config.json#/mounts") && o.thing == "file access") return paths(o);
+    if (o.layer == "landlock") return "abstract sockets have no form as a certificate yet";
     return fmt::format("the layer `{}` has no form as a certificate yet", o.layer);
   }
 
   std::string calls(const Obligation& o, const backends::DecodedFilter& filter) {
-    const bool demanded = o.direction == Direction::Loss, raw = filter.artifact.starts_with("seccomp/filter");
+    const bool raw = filter.artifact.starts_with("seccomp/filter");
     const auto bytes = bytes_of(o.artifact);
     const auto machine = linux::find_arch(filter.arch);
     if (!bytes || !machine) return "its bytes are not there";
-    for (const std::string& arch : in_.target.archs)
-      if (!raw && (arch == "i386" || arch == "x32"))
-        return fmt::format("what libseccomp makes of a profile for {} has no form as a certificate yet", arch);
     std::vector<linux::LoaderNeed> needs;
     if (!raw && model::starts_container(in_.target.stack))
       needs = linux::profile_needs(in_.target.stack, {static_cast<std::uint8_t>(in_.target.runc.major),
                                                       static_cast<std::uint8_t>(in_.target.runc.minor)})
                   .needs;
     const auto gaps = call_gaps(in_.policy, in_.plan);
-    const auto script = [&](smt::Script& s, const model::Policy& policy) -> std::string {
-      declare_call(s);
+    const auto script = [&](smt::Script& s, const model::Policy& policy, bool other_answer) -> std::string {
+      const Answers answers = answers_of(o.direction, other_answer);
+      declare_call(s, o.direction);
       s.remark(raw ? "the program, from its bytes" : "the profile, as runc and libseccomp load it");
-      if (!raw) state_graph(s, filter.graph, demanded);
-      if (std::string why = raw ? state_program(s, *bytes, demanded) : std::string(); !why.empty()) return why;
+      if (!raw) state_graph(s, filter.graph, answers);
+      if (std::string why = raw ? state_program(s, *bytes, answers) : std::string(); !why.empty()) return why;
       s.remark("the policy, call by call, under the bits that the kernel looks at");
-      state_calls(s, {policy, in_.target, gaps, needs, *machine}, demanded);
+      state_calls(s, {policy, in_.target, gaps, needs, *machine}, o.direction);
       return {};
     };
-    backends::Decoded one;
-    one.filters.push_back(filter);
-    const auto refute = [&](const model::Policy& policy) {
-      return refuted(verify_filters(policy, in_.target, in_.plan, one, options_), o.direction);
+    const auto verify_one = [&](const model::Policy& policy, const backends::DecodedFilter& one) {
+      backends::Decoded decoded;
+      decoded.filters.push_back(one);
+      return refuted(verify_filters(policy, in_.target, in_.plan, decoded, options_), o.direction);
     };
-    return add(o, raw ? "seccomp-program" : "seccomp-profile", script,
-               find_control(in_.policy, in_.target, "syscall", !demanded, refute));
+    std::optional<Control> control;
+    if (const std::string_view demanded = demanded_by_control(o.direction); demanded.empty())
+      control = find_control(in_.policy, in_.target, "syscall", !demands(o.direction),
+                             [&](const model::Policy& policy) { return verify_one(policy, filter); });
+    else if (const auto witness = verify_one(in_.policy, refusing(filter, o.direction)))
+      control = Control{in_.policy, std::nullopt, *witness, std::string(demanded)};
+    return add(o, raw ? "seccomp-program" : "seccomp-profile", script, std::move(control));
+  }
+
+  /// The filter with EPERM wherever it gives the answer that only a control refuses: calls on which the two differ are
+  /// those on which a control is satisfied.
+  static backends::DecodedFilter refusing(const backends::DecodedFilter& filter, Direction direction) {
+    using Graph = model::FilterGraph;
+    constexpr std::uint32_t eperm = 0x00050001, enosys = 0x00050026, log = 0x7ffc0000;  // SECCOMP_RET_ERRNO | errno
+    backends::DecodedFilter out = filter;
+    const auto other = static_cast<std::uint32_t>(out.graph.exprs.size());
+    out.graph.exprs.push_back({Graph::Expr::Op::Const, 0, 0, eperm});
+    for (Graph::Node& node : out.graph.nodes) {
+      const Graph::Expr& answer = out.graph.exprs[node.lhs];
+      if (node.kind == Graph::Node::Kind::Leaf && answer.op == Graph::Expr::Op::Const &&
+          (direction == Direction::Errno ? answer.value == enosys : (answer.value & 0xffff0000) == log))
+        node.lhs = other;
+    }
+    return out;
+  }
+
+  std::string ports(const Obligation& o, const model::PortLayer& layer) {
+    if (!bytes_of(o.artifact)) return "its bytes are not there";
+    const auto script = [&](smt::Script& s, const model::Policy& policy, bool) {
+      state_ports(s, policy, layer);
+      return std::string();
+    };
+    return add(o, "ports", script, find_control(in_.policy, in_.target, "net", false, [&](const model::Policy& policy) {
+                 std::vector<Obligation> again = verify_ports(policy, in_.target, in_.plan, in_.readings);
+                 std::erase_if(again, [&](const Obligation& one) {
+                   return one.artifact != o.artifact || one.statement != o.statement;
+                 });
+                 return refuted(again, o.direction);
+               }));
   }
 
   std::string packets(const Obligation& o, const model::PacketLayer& layer) {
     const bool demanded = o.direction == Direction::Loss;
     if (!bytes_of(o.artifact)) return "its bytes are not there";
     const auto fills = resolver_fills(in_.readings);
-    const auto script = [&](smt::Script& s, const model::Policy& policy) {
+    const auto script = [&](smt::Script& s, const model::Policy& policy, bool) {
       return state_packets(
           s, {in_.policy, policy, in_.target, in_.plan, layer, fills, packet_needs(in_.policy, in_.plan)}, demanded);
     };
@@ -193,24 +239,27 @@ class Writer {
       return refuted(verify_packets(policy, in_.target, in_.plan, layer, fills), o.direction);
     };
     smt::Script probe;  // before rules are tried for nothing
-    if (std::string why = script(probe, in_.policy); !why.empty()) return why;
+    if (std::string why = script(probe, in_.policy, false); !why.empty()) return why;
     return add(o, "nftables", script, find_control(in_.policy, in_.target, "net", !demanded, refute));
   }
 
   /// Rights on paths: an inductive set of states of the automaton over all patterns of both sides.
   std::string paths(const Obligation& o) {
-    std::vector<std::shared_ptr<const model::InodeLayer>> layers;
-    for (const Reading& r : in_.readings) {
-      layers.insert(layers.end(), r.decoded.inodes.begin(), r.decoded.inodes.end());
-      if (r.decoded.container) return "files that several layers decide have no form as a certificate yet";
-    }
-    if (layers.size() != 1 || !bytes_of(o.artifact)) return "files that several layers decide have no form yet";
-    plan::Plan bare = in_.plan;  // what loaders need on files is left out of the form
-    bare.derived.clear();
-    const auto check = [&](const model::Policy& policy) { return verify_files(policy, in_.target, bare, layers); };
-    for (const Obligation& one : check(in_.policy))
-      if (one.direction == o.direction && !one.verdict.proved())
-        return "it rests on what a loader needs, which has no form as a certificate yet";
+    const auto layers_for = [&](const model::Policy& policy) {
+      std::vector<std::shared_ptr<const model::InodeLayer>> out;
+      for (const Reading& r : in_.readings) {
+        out.insert(out.end(), r.decoded.inodes.begin(), r.decoded.inodes.end());
+        if (r.decoded.container)
+          out.push_back(std::make_shared<model::InodeLayer>(container_tree(policy, *r.decoded.container).layer));
+      }
+      return out;
+    };
+    const auto layers = layers_for(in_.policy);
+    if (layers.size() != 1) return "files that several layers decide have no form as a certificate yet";
+    if (!bytes_of(o.artifact)) return "its bytes are not there";
+    const auto check = [&](const model::Policy& policy) {
+      return verify_files(policy, in_.target, in_.plan, layers_for(policy));
+    };
     const auto control = find_control(in_.policy, in_.target, "file", o.direction == Direction::Excess,
                                       [&](const model::Policy& p) { return refuted(check(p), o.direction); });
     if (!control) return no_control;
@@ -235,7 +284,7 @@ class Writer {
     const std::string file = fmt::format("{:02}.json", ++count_);
     const Json document = {{"statement", o.statement + ", changing attributes apart"}, {"states", std::move(list)}};
     out_.files.push_back({file, document.dump(1) + "\n"});
-    state(o, "paths", file, "inductive", changed(*control, "violated"));
+    state(o, o.layer == "landlock" ? "paths" : "mounts", file, "inductive", changed(*control, "violated"));
     return {};
   }
 
@@ -248,7 +297,8 @@ class Writer {
     return std::nullopt;
   }
 
-  using Fill = std::function<std::string(smt::Script&, const model::Policy&)>;
+  /// Writes a statement about this policy, with the answer that a control demands (true) or the right one.
+  using Fill = std::function<std::string(smt::Script&, const model::Policy&, bool)>;
 
   static constexpr const char* no_control =
       "no rule was found whose absence, or presence, would refute it: it has no control";
@@ -256,6 +306,10 @@ class Writer {
   /// What a control changes, for the index.
   Json changed(const Control& control, std::string_view expected) const {
     Json out = {{"expected", expected}, {"witness", text(control.witness)}};
+    if (!control.demanded.empty()) {
+      out["demanded"] = control.demanded;
+      return out;
+    }
     if (!control.removed) {
       out["added"] = Json::parse(certified_rule(control.policy.rules.back()));
       return out;
@@ -270,33 +324,47 @@ class Writer {
   void state(const Obligation& o, std::string_view kind, const std::string& file, std::string_view expected,
              Json control) {
     const auto at = std::find_if(out_.files.begin(), out_.files.end(), [&](const auto& f) { return f.path == file; });
-    obligations_.push_back({{"artifact", o.artifact},
-                            {"kind", kind},
-                            {"arch", o.arch.empty() ? Json(nullptr) : Json(o.arch)},
-                            {"direction", to_string(o.direction)},
-                            {"statement", o.statement},
-                            {"file", file},
-                            {"sha256", source::sha256(at->bytes)},
-                            {"expected", expected},
-                            {"control", std::move(control)}});
+    obligations_.push_back(row_of(o));
+    obligations_.back().update({{"kind", kind},
+                                {"file", file},
+                                {"sha256", source::sha256(at->bytes)},
+                                {"expected", expected},
+                                {"control", std::move(control)}});
+  }
+
+  /// What the index says of every obligation, whether it is certified or not.
+  static Json row_of(const Obligation& o) {
+    return {{"artifact", text(o.artifact)},
+            {"arch", o.arch.empty() ? Json(nullptr) : Json(o.arch)},
+            {"about", o.thing},
+            {"direction", to_string(o.direction)},
+            {"statement", o.statement}};
+  }
+  std::string shown(const Obligation& o) const {
+    return fmt::format("{}{}: {}: {}", name(o.artifact), o.arch.empty() ? "" : " (" + o.arch + ")",
+                       to_string(o.direction), o.statement);
   }
 
   std::string add(const Obligation& o, std::string_view kind, const Fill& fill, std::optional<Control> control) {
     if (!control) return no_control;
-    const bool demanded = o.direction == Direction::Loss;
-    const std::string head = fmt::format("{}{}: {}: {}", name(o.artifact), o.arch.empty() ? "" : " (" + o.arch + ")",
-                                         to_string(o.direction), o.statement);
-    const model::Rule& rule = control->removed ? in_.policy.rules[*control->removed] : control->policy.rules.back();
-    const std::string change =
-        fmt::format("Control, {} {}: {}", control->removed ? "without the rule" : "with a rule", rule.id, rule.text);
+    std::string change;
+    if (!control->demanded.empty()) {
+      change = fmt::format("Control, where {} is demanded", control->demanded);
+    } else {
+      const model::Rule& rule = control->removed ? in_.policy.rules[*control->removed] : control->policy.rules.back();
+      change =
+          fmt::format("Control, {} {}: {}", control->removed ? "without the rule" : "with a rule", rule.id, rule.text);
+    }
     const std::string number = fmt::format("{:02}", ++count_);
     const auto write = [&](const std::string& path, const model::Policy& policy, std::string_view expected,
                            const std::string& remark) -> std::string {
       smt::Script script;
-      script.remark(head);
+      script.remark(shown(o));
       if (!remark.empty()) script.remark(remark);
       script.remark(fmt::format("Expected: {}.", expected));
-      if (std::string why = fill(script, policy); !why.empty()) return why;
+      if (std::string why = fill(script, policy, !remark.empty() && !control->demanded.empty()); !why.empty())
+        return why;
+      const bool demanded = demands(o.direction);
       out_.files.push_back(
           {path, std::move(script).violation(demanded ? "policy" : "artifact", demanded ? "artifact" : "policy")});
       return {};

@@ -19,16 +19,24 @@ using model::ArgTest;
 using smt::Formula;
 
 // SECCOMP_RET_* (include/uapi/linux/seccomp.h): what runs, and what somebody else may let run.
-constexpr std::uint32_t ret_allow = 0x7fff0000, ret_log = 0x7ffc0000, ret_notify = 0x7fc00000, ret_trace = 0x7ff00000;
+constexpr std::uint32_t ret_allow = 0x7fff0000, ret_log = 0x7ffc0000, ret_notify = 0x7fc00000, ret_trace = 0x7ff00000,
+                        ret_errno = 0x00050000, action_mask = 0xffff0000, eperm = 1, enosys = 38;
 
-Formula lets(const Formula& word, std::optional<std::uint32_t> known, bool runs) {
-  const auto is = [&](std::uint32_t action) -> Formula {
-    if (known) return (*known & 0xffff0000) == action ? "true" : "false";
-    return smt::equal(fmt::format("(bvand {} #xffff0000)", word), smt::bits(action, 32));
-  };
-  std::vector<Formula> some{is(ret_allow), is(ret_log)};
-  if (!runs) some.insert(some.end(), {is(ret_notify), is(ret_trace)});
+/// Is the word one that is named? What `others` says is for the whole.
+Formula named(const Answers& answers, const Formula& word, std::optional<std::uint32_t> known) {
+  std::vector<Formula> some;
+  for (const std::uint32_t action : answers.actions)
+    some.push_back(known ? ((*known & action_mask) == action ? "true" : "false")
+                         : smt::equal(fmt::format("(bvand {} #xffff0000)", word), smt::bits(action, 32)));
+  if (answers.word)
+    some.push_back(known ? (*known == *answers.word ? "true" : "false")
+                         : smt::equal(word, smt::bits(*answers.word, 32)));
   return smt::any(some);
+}
+
+void state_answers(smt::Script& script, const Answers& answers, const std::vector<Formula>& returned) {
+  const Formula some = smt::any(returned);
+  script.state("artifact", answers.others ? smt::negate(some) : some);
 }
 
 /// The word of seccomp_data at this byte.
@@ -50,7 +58,8 @@ struct Edge {
 
 class Program {
  public:
-  Program(smt::Script& script, std::string_view bytes, bool runs) : script_(script), bytes_(bytes), runs_(runs) {}
+  Program(smt::Script& script, std::string_view bytes, const Answers& answers)
+      : script_(script), bytes_(bytes), answers_(answers) {}
 
   std::string state() {
     const std::size_t length = bytes_.size() / 8;
@@ -58,7 +67,7 @@ class Program {
     into_[0].push_back({"true", {}});
     for (std::size_t at = 0; at < length; ++at)
       if (std::string why = step(at); !why.empty()) return why;
-    script_.state("artifact", smt::any(permitting_));
+    state_answers(script_, answers_, returned_);
     return {};
   }
 
@@ -75,12 +84,12 @@ class Program {
     for (const Edge& e : into_[at]) whens.push_back(e.when);
     const Formula here = script_.define(fmt::format("at{}", at), 0, smt::any(whens));
     if (code == 0x06) {  // ret k
-      permitting_.push_back(smt::all({here, lets("", k, runs_)}));
+      returned_.push_back(smt::all({here, named(answers_, "", k)}));
       return {};
     }
     Registers r = merge(at);
     if (code == 0x16) {  // ret a
-      permitting_.push_back(smt::all({here, lets(r.a, std::nullopt, runs_)}));
+      returned_.push_back(smt::all({here, named(answers_, r.a, std::nullopt)}));
       return {};
     }
     if (code == 0x05) {  // ja
@@ -202,15 +211,16 @@ class Program {
 
   smt::Script& script_;
   std::string_view bytes_;
-  const bool runs_;
+  const Answers& answers_;
   std::vector<std::vector<Edge>> into_;
-  std::vector<Formula> permitting_;
+  std::vector<Formula> returned_;
 };
 
 // the policy ----------------------------------------------------------------------------------------------------------
 
-Formula under(const ArgTest& t, std::uint64_t mask) {
-  const Formula argument = fmt::format("arg{}", t.index);
+/// `registers`: the six of the call, `arg`, or those of another one that is spoken about.
+Formula under(const ArgTest& t, std::uint64_t mask, std::string_view registers) {
+  const Formula argument = fmt::format("{}{}", registers, t.index);
   const auto masked = [&](std::uint64_t m) {
     return m == ~0ull ? argument : fmt::format("(bvand {} {})", argument, smt::bits(m, 64));
   };
@@ -240,77 +250,151 @@ Formula under(const ArgTest& t, std::uint64_t mask) {
   }
 }
 
-Formula pattern(const model::SyscallPattern& p, const linux::Syscall& call, bool refuses) {
+Formula pattern(const model::SyscallPattern& p, const linux::Syscall& call, bool refuses, std::string_view registers) {
   if (p.name != call.name || !p.archs.has(call.arch)) return "false";
   std::vector<Formula> parts;
   for (const ArgTest& t : p.tests) {
     const linux::Argument& argument = call.arguments[static_cast<std::size_t>(t.index)];
-    std::vector<Formula> readings{under(t, argument.effective_mask)};
-    if (!argument.classified) readings.push_back(under(t, argument.effective_mask & 0xffffffff));
+    std::vector<Formula> readings{under(t, argument.effective_mask, registers)};
+    if (!argument.classified) readings.push_back(under(t, argument.effective_mask & 0xffffffff, registers));
     parts.push_back(refuses ? smt::any(readings) : smt::all(readings));
   }
   return smt::all(parts);
 }
 
 template <class Patterns>
-Formula any_of(const Patterns& patterns, const linux::Syscall& call, bool refuses) {
+Formula any_of(const Patterns& patterns, const linux::Syscall& call, bool refuses, std::string_view registers) {
   std::vector<Formula> some;
   for (const auto& p : patterns)
-    if (p.pattern.name == call.name) some.push_back(pattern(p.pattern, call, refuses));
+    if (p.pattern.name == call.name) some.push_back(pattern(p.pattern, call, refuses, registers));
   return smt::any(some);
 }
 
-/// One call of the tables: what about it is permitted, or demanded.
-Formula call_formula(smt::Script& script, const CallStatement& s, const linux::Syscall& call, bool demanded) {
-  std::vector<Formula> allowed, refused, exceeds, lacks;
-  std::string behind;
-  for (const model::Rule& rule : s.policy.rules) {
+/// What the rules say about one call.
+struct Decided {
+  Formula allowed, refused, named;  ///< `named`: denied with an errno of its own, a trap or a kill
+  std::string by;                   ///< the rules, for a remark
+};
+Decided decided(const model::Policy& policy, const linux::Syscall& call, std::string_view registers) {
+  std::vector<Formula> allowed, refused, named;
+  std::string by;
+  for (const model::Rule& rule : policy.rules) {
     const auto* body = std::get_if<model::SyscallBody>(&rule.body);
     if (!body || rule.expired) continue;
     const bool refuses = rule.effect != model::Effect::Allow;
-    const Formula in = any_of(body->patterns, call, refuses);
+    const Formula in = any_of(body->patterns, call, refuses, registers);
     if (in == "false") continue;
-    (refuses ? refused : allowed).push_back(smt::all({in, smt::negate(any_of(body->except, call, !refuses))}));
-    behind += fmt::format(", {} {}", model::to_string(rule.effect), rule.id);
+    const Formula matches = smt::all({in, smt::negate(any_of(body->except, call, !refuses, registers))});
+    (refuses ? refused : allowed).push_back(matches);
+    if (rule.effect == model::Effect::Deny && body->denial != model::Denial{}) named.push_back(matches);
+    by += fmt::format(", {} {}", model::to_string(rule.effect), rule.id);
   }
+  return {smt::any(allowed), smt::any(refused), smt::any(named), std::move(by)};
+}
+
+/// What the loader calls for itself; `by` gets why.
+Formula needed(const CallStatement& s, const linux::Syscall& call, std::string& by) {
+  std::vector<Formula> some;
   for (const linux::LoaderNeed& need : s.needs) {
-    if (demanded || need.call != call.name) continue;
-    allowed.push_back(need.argument < 0 ? "true"
-                                        : fmt::format("(= (bvand arg{} {}) {})", need.argument,
-                                                      smt::bits(need.mask, 64), smt::bits(0, 64)));
-    behind += fmt::format(", the loader's need: {}", need.reason);
+    if (need.call != call.name) continue;
+    some.push_back(need.argument < 0 ? "true"
+                                     : fmt::format("(= (bvand arg{} {}) {})", need.argument, smt::bits(need.mask, 64),
+                                                   smt::bits(0, 64)));
+    by += fmt::format(", the loader's need: {}", need.reason);
   }
+  return smt::any(some);
+}
+
+Formula is_call(const linux::Syscall& call, const Formula& inside) {
+  return smt::all({smt::equal("arch", smt::bits(linux::audit_arch(call.arch), 32)),
+                   smt::equal("nr", smt::bits(call.number, 32)), inside});
+}
+
+/// One call of the tables: what about it is permitted, or demanded.
+Formula call_formula(smt::Script& script, const CallStatement& s, const linux::Syscall& call, Direction direction) {
+  const bool demanded = demands(direction);
+  const Decided rules = decided(s.policy, call, "arg");
+  std::vector<Formula> allowed{rules.allowed}, exceeds, lacks;
+  std::string by = rules.by;
+  if (!demanded) allowed.push_back(needed(s, call, by));
   for (const CallGap& gap : s.gaps) {
     if (gap.calls.name != call.name || gap.narrower != demanded) continue;
-    (gap.narrower ? lacks : exceeds).push_back(pattern(gap.calls, call, gap.refuses));
-    behind += fmt::format(", an accepted gap: may be {}", gap.narrower ? "refused" : "permitted");
+    (gap.narrower ? lacks : exceeds).push_back(pattern(gap.calls, call, gap.refuses, "arg"));
+    by += fmt::format(", an accepted gap: may be {}", gap.narrower ? "refused" : "permitted");
   }
-  const Formula inside = smt::any(
-      {smt::all({smt::any(allowed), smt::negate(smt::any(refused)), smt::negate(smt::any(lacks))}), smt::any(exceeds)});
+  Formula inside = smt::any(
+      {smt::all({smt::any(allowed), smt::negate(rules.refused), smt::negate(smt::any(lacks))}), smt::any(exceeds)});
+  if (direction == Direction::Permits) inside = "true", by.clear();
   if (inside == "false") return inside;
-  script.remark(fmt::format("{}{}", call.name, behind));
-  return script.define(fmt::format("{}.{}", linux::to_string(call.arch), call.name), 0,
-                       smt::all({smt::equal("arch", smt::bits(linux::audit_arch(call.arch), 32)),
-                                 smt::equal("nr", smt::bits(call.number, 32)), inside}));
+  script.remark(fmt::format("{}{}", call.name, by));
+  return script.define(fmt::format("{}.{}", linux::to_string(call.arch), call.name), 0, is_call(call, inside));
+}
+
+/// A `clone3` that is refused without an errno of its own, where `clone` has conditions: some registers, `yes`, with
+/// which it is allowed, and some, `no`, with which it is not.
+Formula fallback(smt::Script& script, const CallStatement& s, linux::Arch arch) {
+  const linux::Syscall *clone = linux::find_syscall(arch, "clone"), *clone3 = linux::find_syscall(arch, "clone3");
+  if (!clone || !clone3) return "false";
+  const auto allowed = [&](std::string_view registers) {
+    const Decided d = decided(s.policy, *clone, registers);
+    return smt::all({d.allowed, smt::negate(d.refused)});
+  };
+  const Decided rules = decided(s.policy, *clone3, "arg");
+  std::string by = rules.by;
+  const Formula may = smt::all({smt::any({rules.allowed, needed(s, *clone3, by)}), smt::negate(rules.refused)});
+  script.remark(fmt::format("clone3, where clone depends on its arguments{}", by));
+  return script.define(fmt::format("{}.fallback", linux::to_string(arch)), 0,
+                       is_call(*clone3, smt::all({smt::negate(rules.named), smt::negate(may), allowed("yes"),
+                                                  smt::negate(allowed("no"))})));
 }
 
 }  // namespace
 
-void declare_call(smt::Script& script) {
+Answers answers_of(Direction direction, bool control) {
+  switch (direction) {
+    case Direction::Excess:
+      return {{ret_allow, ret_log, ret_notify, ret_trace}, std::nullopt, false};
+    case Direction::Loss:
+      return {{ret_allow, ret_log}, std::nullopt, false};
+    case Direction::Errno:
+      return {{ret_allow, ret_log, ret_notify, ret_trace}, ret_errno | (control ? eperm : enosys), true};
+    case Direction::Permits:
+      if (control) return {{ret_allow}, std::nullopt, false};
+      return {{ret_allow, ret_log}, std::nullopt, false};
+    case Direction::Reports:
+      return {{ret_allow, ret_notify, ret_trace}, std::nullopt, false};
+    case Direction::Quiet:
+      return {{ret_log}, std::nullopt, true};
+  }
+  return {};
+}
+
+std::string_view demanded_by_control(Direction direction) {
+  return direction == Direction::Errno ? "EPERM" : direction == Direction::Permits ? "SECCOMP_RET_ALLOW" : "";
+}
+
+bool demands(Direction direction) {
+  return direction == Direction::Loss || direction == Direction::Permits || direction == Direction::Quiet;
+}
+
+void declare_call(smt::Script& script, Direction direction) {
   script.declare("nr", 32);
   script.declare("arch", 32);
   script.declare("ip", 64);
   for (int i = 0; i < 6; ++i) script.declare(fmt::format("arg{}", i), 64);
+  if (direction != Direction::Errno) return;
+  for (const char* clone : {"yes", "no"})
+    for (int i = 0; i < 6; ++i) script.declare(fmt::format("{}{}", clone, i), 64);
 }
 
-std::string state_program(smt::Script& script, std::string_view bytes, bool runs) {
-  return Program(script, bytes, runs).state();
+std::string state_program(smt::Script& script, std::string_view bytes, const Answers& answers) {
+  return Program(script, bytes, answers).state();
 }
 
-void state_graph(smt::Script& script, const model::FilterGraph& graph, bool runs) {
+void state_graph(smt::Script& script, const model::FilterGraph& graph, const Answers& answers) {
   using Op = model::FilterGraph::Expr::Op;
   using Kind = model::FilterGraph::Node::Kind;
-  std::vector<Formula> values, permitting;
+  std::vector<Formula> values, returned;
   std::vector<std::vector<Formula>> into(graph.nodes.size());
   for (const auto& e : graph.exprs) {
     if (e.op == Op::Const)
@@ -330,8 +414,8 @@ void state_graph(smt::Script& script, const model::FilterGraph& graph, bool runs
     const Formula here = script.define(fmt::format("at{}", i), 0, smt::any(into[i]));
     if (n.kind == Kind::Leaf) {
       const auto& word = graph.exprs[n.lhs];
-      permitting.push_back(
-          smt::all({here, lets(values[n.lhs], word.op == Op::Const ? std::optional(word.value) : std::nullopt, runs)}));
+      returned.push_back(smt::all(
+          {here, named(answers, values[n.lhs], word.op == Op::Const ? std::optional(word.value) : std::nullopt)}));
       continue;
     }
     const Formula &lhs = values[n.lhs], &rhs = values[n.rhs];
@@ -344,21 +428,26 @@ void state_graph(smt::Script& script, const model::FilterGraph& graph, bool runs
     into[n.yes].push_back(smt::all({here, test}));
     into[n.no].push_back(smt::all({here, smt::negate(test)}));
   }
-  script.state("artifact", smt::any(permitting));
+  state_answers(script, answers, returned);
 }
 
-void state_calls(smt::Script& script, const CallStatement& s, bool demanded) {
+void state_calls(smt::Script& script, const CallStatement& s, Direction direction) {
   std::vector<Formula> some;
   for (const linux::Arch arch : linux::all_archs) {
     const auto named = std::find(s.target.archs.begin(), s.target.archs.end(), linux::to_string(arch));
     if (named == s.target.archs.end()) continue;
-    if (demanded && linux::machine_of(arch) != s.machine) continue;  // this machine can't make its calls
+    const bool here = linux::machine_of(arch) == s.machine;  // else this machine can't make its calls
+    if (direction == Direction::Errno) {
+      if (here) some.push_back(fallback(script, s, arch));
+      continue;
+    }
+    if (demands(direction) && !here) continue;
     for (const linux::Syscall& call : linux::syscalls(arch)) {
-      if (demanded && model::KernelVersion{call.since.major, call.since.minor} > s.target.kernel) continue;
-      some.push_back(call_formula(script, s, call, demanded));
+      if (demands(direction) && model::KernelVersion{call.since.major, call.since.minor} > s.target.kernel) continue;
+      some.push_back(call_formula(script, s, call, direction));
     }
   }
-  script.state("policy", smt::any(some));
+  script.state("policy", direction == Direction::Errno ? smt::negate(smt::any(some)) : smt::any(some));
 }
 
 }  // namespace agp::verify

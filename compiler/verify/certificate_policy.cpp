@@ -7,6 +7,7 @@
 #include "compiler/diagnostics/text.hpp"
 #include "compiler/linux/loader_needs.hpp"
 #include "compiler/linux/syscalls.hpp"
+#include "compiler/model/grant.hpp"
 #include "compiler/verify/certificate.hpp"
 #include "compiler/verify/certificate_packets.hpp"
 #include "compiler/verify/gaps.hpp"
@@ -67,14 +68,27 @@ Json texts_json(const auto& patterns) {
 
 std::size_t index_of(model::Verb v) { return static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(v))); }
 
-void body_json(const model::Rule& rule, Json& out) {
+Json verbs_json(model::Verbs verbs) {
   constexpr std::string_view words[] = {"read", "list", "exec", "modify", "create", "delete"};
-  out["block"] = model::fact_block(rule.body);
+  Json out = Json::array();
+  for (const model::Verb v : {model::Verb::Read, model::Verb::List, model::Verb::Exec, model::Verb::Modify,
+                              model::Verb::Create, model::Verb::Delete})
+    if (has(verbs, v)) out.push_back(words[index_of(v)]);
+  return out;
+}
+
+void body_json(const model::Rule& rule, Json& out) {
+  out["block"] = std::holds_alternative<model::UnixBody>(rule.body) ? "unix" : model::fact_block(rule.body);
   if (const auto* calls = std::get_if<model::SyscallBody>(&rule.body)) {
     out["patterns"] = Json::array();
     out["except"] = Json::array();
     for (const auto& p : calls->patterns) out["patterns"].push_back(pattern_json(p.pattern));
     for (const auto& p : calls->except) out["except"].push_back(pattern_json(p.pattern));
+    using Kind = model::Denial::Kind;
+    if (const model::Denial& d = calls->denial; rule.effect == model::Effect::Deny && d != model::Denial{})
+      out["denial"] = d.kind == Kind::Trap   ? "trap"
+                      : d.kind == Kind::Kill ? "kill"
+                                             : fmt::format("errno {}", d.errno_value);
   } else if (const auto* net = std::get_if<model::NetBody>(&rule.body)) {
     out["direction"] = net->direction == model::Direction::Connect ? "connect" : "listen";
     out["protocols"] = Json::array();
@@ -88,12 +102,17 @@ void body_json(const model::Rule& rule, Json& out) {
     for (std::size_t i = 0; i < net->except.size(); ++i) out["except"].push_back(endpoint_json(rule, *net, i, true));
     if (net->from) out["from"] = addresses_json(*net->from);
   } else if (const auto* file = std::get_if<model::FileBody>(&rule.body)) {
-    out["verbs"] = Json::array();
-    for (const model::Verb v : {model::Verb::Read, model::Verb::List, model::Verb::Exec, model::Verb::Modify,
-                                model::Verb::Create, model::Verb::Delete})
-      if (has(file->verbs, v)) out["verbs"].push_back(words[index_of(v)]);
+    out["verbs"] = verbs_json(file->verbs);
     out["patterns"] = texts_json(file->patterns);
     out["except"] = texts_json(file->except);
+  } else if (const auto* socket = std::get_if<model::UnixBody>(&rule.body)) {
+    out["direction"] = socket->direction == model::Direction::Connect ? "connect" : "listen";
+    out["patterns"] = texts_json(socket->paths);
+    out["except"] = texts_json(socket->except);
+    out["abstract"] = socket->abstract;
+  } else if (const auto* capabilities = std::get_if<model::CapabilityBody>(&rule.body)) {
+    out["patterns"] = Json::array();
+    for (const auto& name : capabilities->names) out["patterns"].push_back(name.pattern);
   }
 }
 
@@ -150,6 +169,18 @@ Json gaps_json(const model::Policy& policy, const plan::Plan& plan) {
   return out;
 }
 
+/// What a layer needs of files for itself.
+Json derived_json(const plan::Plan& plan) {
+  Json out = Json::array();
+  for (const backends::DerivedGrant& d : plan.derived)
+    if (const model::FileGrant grant = model::file_grant(d.grant); grant.verbs != 0)
+      out.push_back({{"verbs", verbs_json(grant.verbs)},
+                     {"path", diagnostics::valid_utf8(grant.path)},
+                     {"except", grant.except},
+                     {"reason", d.reason}});
+  return out;
+}
+
 Json rule_json(const model::Rule& rule) {
   Json out = {{"id", diagnostics::valid_utf8(rule.id)},
               {"effect", model::to_string(rule.effect)},
@@ -170,7 +201,8 @@ std::map<std::size_t, std::size_t> rule_numbers(const model::Policy& policy) {
 std::string certified_rule(const model::Rule& rule) { return rule_json(rule).dump(); }
 
 std::string certified_policy(const model::Policy& policy, const model::Target& target, const plan::Plan& plan) {
-  Json rules = Json::array(), needs = Json::array(), resolvers = Json::array();
+  Json rules = Json::array(), needs = Json::array(), resolvers = Json::array(), audited = Json::array(),
+       mounts = Json::array();
   for (const model::Rule& rule : policy.rules)
     if (!rule.expired) rules.push_back(rule_json(rule));
   if (model::starts_container(target.stack)) {
@@ -184,6 +216,11 @@ std::string certified_policy(const model::Policy& policy, const model::Target& t
     }
   }
   const PacketNeeds packets = packet_needs(policy, plan);
+  for (std::size_t m = 0; m < policy.run.mounts.size(); ++m)
+    mounts.push_back(
+        {{"target", diagnostics::valid_utf8(policy.run.mounts[m].target)}, {"pinned", pinned_mount(plan, m)}});
+  for (const char* block : {"file", "net", "syscall"})
+    if (policy.audits(block)) audited.push_back(block);
   for (const model::Address a : policy.resolvers) resolvers.push_back(model::to_string(a));
   const Json out = {{"schema", "agp-certified/1"},
                     {"policy", policy.name},
@@ -195,18 +232,21 @@ std::string certified_policy(const model::Policy& policy, const model::Target& t
                       {"landlock_abi", target.landlock_abi},
                       {"libseccomp_names", {target.libseccomp_names.major, target.libseccomp_names.minor}},
                       {"dns_user", target.dns_user}}},
+                    {"audit", std::move(audited)},
                     {"user", backends::agent_user(policy).uid},
                     {"rules", std::move(rules)},
                     {"resolvers", std::move(resolvers)},
                     {"packet_needs", {{"any", packets.any}, {"ipv6", packets.ipv6}, {"resolver", packets.resolver}}},
                     {"loader_needs", std::move(needs)},
+                    {"derived", derived_json(plan)},
+                    {"mounts", std::move(mounts)},
                     {"gaps", gaps_json(policy, plan)},
                     {"calls", tables_json(target)}};
   // One line for each rule, gap and call: it is read by people too.
   std::string text = "{\n";
   for (auto at = out.begin(); at != out.end(); ++at) {
     text += fmt::format("{}: ", Json(at.key()).dump());
-    if (at.key() == "rules" || at.key() == "gaps" || at.key() == "loader_needs") {
+    if (at.key() == "rules" || at.key() == "gaps" || at.key() == "loader_needs" || at.key() == "derived") {
       text += "[";
       for (std::size_t i = 0; i < at->size(); ++i) text += (i > 0 ? ",\n  " : "\n  ") + (*at)[i].dump();
       text += at->empty() ? "]" : "\n]";

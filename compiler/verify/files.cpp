@@ -226,20 +226,15 @@ class Files {
   }
 
   void collect_accepted() {
-    for (const plan::Row& row : plan_.rows)
-      if (row.accept && row.holds == plan::Holds::Narrower) collect_pin(row.fact);
+    for (std::size_t m = 0; m < policy_.run.mounts.size(); ++m)
+      if (pinned_mount(plan_, m)) pins_.push_back(policy_.run.mounts[m].target);
     for (const FileGap& gap : file_gaps(policy_, plan_)) {
       accepted_.push_back(gap);
       accepted_attributes_ = accepted_attributes_ || gap.attributes;
+      const model::Rule& rule = policy_.rules[gap.rule];
+      if (gap.narrower && rule.effect != Effect::Allow)
+        pins_.push_back(model::literal_directory(std::get<FileBody>(rule.body).patterns[gap.pattern].pattern));
     }
-  }
-
-  void collect_pin(const model::Fact& fact) {
-    if (fact.kind == model::Fact::Kind::Mount) pins_.push_back(policy_.run.mounts[fact.mount].target);
-    if (fact.kind != model::Fact::Kind::Pattern || fact.block != "file") return;
-    const model::Rule& rule = policy_.rules[fact.rule];
-    if (const auto* body = std::get_if<FileBody>(&rule.body); body && rule.effect != Effect::Allow)
-      pins_.push_back(model::literal_directory(body->patterns[fact.pattern].pattern));
   }
 
   /// Is the difference within a gap that was accepted? Wider, for a refusal: what it names; for an allow: what stands
@@ -431,7 +426,7 @@ std::vector<Obligation> verify_ports(const model::Policy& policy, const model::T
         out.push_back({l->artifact, l->layer, "", Direction::Permits, "every port is permitted",
                        refused_port(policy, *l), "connection"});
       else
-        out.push_back({l->artifact, l->layer, "", Direction::Loss, "every port that the policy allows is permitted",
+        out.push_back({l->artifact, l->layer, "", Direction::Loss, std::string(statement_of_ports),
                        lost_port(policy, *l), "connection"});
     }
   return out;

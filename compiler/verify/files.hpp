@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "compiler/verify/stack.hpp"
@@ -13,6 +14,9 @@ namespace agp::verify {
 /// grants are subtracted.
 std::vector<Obligation> verify_files(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
                                      std::span<const std::shared_ptr<const model::InodeLayer>> layers);
+
+/// What `verify_ports` says of ports, to be told from what it says of abstract sockets.
+inline constexpr std::string_view statement_of_ports = "every port that the policy allows is permitted";
 
 /// The ports of rules on addresses and names against the layers that know ports alone: no loss. Excess is not theirs to
 /// answer for, since they can't know addresses. Abstract sockets both ways, where the plan says that the layer holds

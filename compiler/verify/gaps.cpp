@@ -1,5 +1,7 @@
 #include "compiler/verify/gaps.hpp"
 
+#include <algorithm>
+
 #include "compiler/linux/multiplexed.hpp"
 
 // An accepted gap -> the calls in it. A pattern's own, but for an allow that is held too widely: what is permitted
@@ -61,6 +63,13 @@ std::vector<FileGap> file_gaps(const model::Policy& policy, const plan::Plan& pl
     out.push_back({row.fact.rule, row.fact.pattern, wider, row.holds == plan::Holds::Narrower, attributes, verbs});
   }
   return out;
+}
+
+bool pinned_mount(const plan::Plan& plan, std::size_t mount) {
+  return std::any_of(plan.rows.begin(), plan.rows.end(), [&](const plan::Row& row) {
+    return row.accept && row.holds == plan::Holds::Narrower && row.fact.kind == model::Fact::Kind::Mount &&
+           row.fact.mount == mount;
+  });
 }
 
 }  // namespace agp::verify

@@ -34,4 +34,8 @@ struct FileGap {
 };
 std::vector<FileGap> file_gaps(const model::Policy& policy, const plan::Plan& plan);
 
+/// Where mount points are needed for what was accepted as narrower: for a `mount`, whether it is; for a refusal of
+/// files, see `file_gaps`.
+bool pinned_mount(const plan::Plan& plan, std::size_t mount);
+
 }  // namespace agp::verify

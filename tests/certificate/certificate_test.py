@@ -12,6 +12,10 @@ import unittest
 AGP, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 EXAMPLE = ROOT / "docs/examples/code-execution.agp"
 CHECK = ROOT / "tools/check-certificate"
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tools"))
+from certificate import mounts, paths  # noqa: E402
+from certificate.formulas import Unusable  # noqa: E402
 
 
 def run(*command, **options):
@@ -35,11 +39,13 @@ class Certificates(unittest.TestCase):
         shutil.rmtree(cls.top)
 
     @classmethod
-    def make(cls, policy, name, *words):
+    def make(cls, policy, name, *words, emit=None, single=()):
+        """`single`: options of verify with the artifact that each takes, instead of the whole directory."""
         built, certificate = cls.top / f"{name}.built", cls.top / f"{name}.certificate"
-        done = run(AGP, "build", "-q", policy, "-o", built, "--no-config", *words)
+        done = run(AGP, "build", "-q", policy, "-o", built, "--no-config", *words, *(("--emit", emit) if emit else ()))
         assert done.returncode == 0, done.stderr
-        done = run(AGP, "verify", policy, built, "--certificate", certificate, "--no-config", *words)
+        given = [word for option in single for word in (option, built / single[option])] or [built]
+        done = run(AGP, "verify", policy, *given, "--certificate", certificate, "--no-config", *words)
         assert done.returncode == 0, done.stdout + done.stderr
         cls.said = done.stderr
         return built, certificate
@@ -59,20 +65,55 @@ class Certificates(unittest.TestCase):
         (certificate / "certificate.json").write_text(json.dumps(index))
         return index
 
-    def refresh(self, certificate, built):
-        """As somebody does who can write every file: all digests are right again."""
+    def refresh(self, certificate, built, *moved):
+        """As somebody does who can write every file: all digests are right again. `moved`: artifacts that are no longer
+        where they were read."""
         def step(index):
             index["policy"]["sha256"] = sha256(certificate / "policy.json")
             for artifact in index["artifacts"]:
+                if artifact["artifact"] in moved:
+                    artifact["path"] = artifact["artifact"]
                 artifact["sha256"] = sha256(built / artifact["path"])
             for one in index["obligations"]:
                 one["sha256"] = sha256(certificate / one["file"])
-                one["control"]["sha256"] = sha256(certificate / one["control"]["file"])
+                if "file" in one["control"]:
+                    one["control"]["sha256"] = sha256(certificate / one["control"]["file"])
         self.change(certificate, step)
 
     def obligation(self, certificate, artifact, direction):
         index = json.loads((certificate / "certificate.json").read_text())
         return next(o for o in index["obligations"] if (o["artifact"], o["direction"]) == (artifact, direction))
+
+    def forget(self, certificate, rows):
+        """The index and the directory without these obligations."""
+        for one in rows:
+            for name in (one["file"], one["control"]["file"]):
+                (certificate / name).unlink()
+        files = {one["file"] for one in rows}
+        controls = {one["control"]["file"] for one in rows}
+
+        def step(index):
+            index["obligations"] = [o for o in index["obligations"] if o["file"] not in files]
+            index["files"] = [f for f in index["files"] if f not in files | controls]
+        self.change(certificate, step)
+
+    def assert_agreement(self, policy, artifact, before, after, option, *words, section=""):
+        """A changed artifact: where agp still proves it, so does the script, whose only complaint is that the files are
+        about another one; where agp refutes or refuses it, so does the script."""
+        built, certificate = self.copies()
+        text = (built / artifact).read_text()
+        self.assertIn(before, text)
+        (built / artifact).write_text(text.replace(before, after))
+        done = run(AGP, "verify", policy, option, built / artifact, "--no-config", "--format", "json", *words)
+        verdicts = [o["verdict"] for o in json.loads(done.stdout)["obligations"] if o["artifact"].endswith(section)]
+        for one in json.loads((certificate / "certificate.json").read_text())["obligations"]:
+            if one["kind"] == "mounts":
+                (certificate / one["file"]).write_text(json.dumps({"states": states(built / artifact, certificate)}))
+        self.refresh(certificate, built, artifact)
+        script = self.check(certificate, built, "--only", artifact + section)
+        bytes_say = "the artifact's bytes permit what the policy does not" in script.stdout or "unusable " in script.stdout or "differ about" in script.stdout
+        self.assertEqual(bool(verdicts) and all(v == "proved" for v in verdicts), not bytes_say,
+                         f"{before} -> {after}: {verdicts}\n{done.stdout}{script.stdout}")
 
     def assert_refuted(self, certificate, built, *texts, only=()):
         done = self.check(certificate, built, *(word for one in only for word in ("--only", one)))
@@ -86,7 +127,7 @@ class Certificates(unittest.TestCase):
         index = json.loads((self.certificate / "certificate.json").read_text())
         stated = {(o["artifact"], o["direction"]) for o in index["obligations"]}
         for artifact in ("seccomp/filter.x86_64.bpf", "seccomp/profile.json", "oci/config.json#/linux/seccomp",
-                         "nftables/egress.nft", "nftables/egress.json"):
+                         "nftables/egress.nft", "nftables/egress.json", "oci/config.json#/mounts"):
             for direction in ("no excess", "no loss"):
                 self.assertIn((artifact, direction), stated)
         for solver in ("z3", "cvc5"):
@@ -99,13 +140,13 @@ class Certificates(unittest.TestCase):
     def test_every_proof_is_stated_or_named(self):
         index = json.loads((self.certificate / "certificate.json").read_text())
         done = run(AGP, "verify", EXAMPLE, self.built, "--no-config", "--format", "json")
-        proved = {(o["artifact"], o["direction"]) for o in json.loads(done.stdout)["obligations"]}
-        told = {(o["artifact"], o["direction"]) for o in index["obligations"] + index["not_certified"]}
-        self.assertEqual(proved, told)
+        proved = [(o["artifact"], o.get("arch") or None, o["direction"], o["statement"]) for o in json.loads(done.stdout)["obligations"]]
+        told = [(o["artifact"], o["arch"], o["direction"], o["statement"]) for o in index["obligations"] + index["not_certified"]]
+        self.assertEqual(sorted(proved, key=str), sorted(told, key=str))
         type(self).make(EXAMPLE, "again")
         for gap in index["not_certified"]:
-            self.assertIn(f"{gap['artifact']}", self.said)
-            self.assertIn(gap["reason"], self.said)
+            arch = f" ({gap['arch']})" if gap["arch"] else ""
+            self.assertIn(f"not certified  {gap['artifact']}{arch}: {gap['direction']}: {gap['statement']}: {gap['reason']}\n", self.said)
 
     def test_other_policies(self):
         """Conditions of every sort, address denies, IPv6, ICMP, names, a launcher's stack; architectures."""
@@ -124,6 +165,7 @@ class Certificates(unittest.TestCase):
                 done = run(AGP, "verify", policy, *files, "--certificate", certificate, "--no-config", *target)
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
                 stated = json.loads((certificate / "certificate.json").read_text())["obligations"]
+                stated = [o for o in stated if o["direction"] != "errno"]
                 self.assertEqual(len(stated), 2 * len(options), done.stderr)
                 done = self.check(certificate, built)
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -137,7 +179,112 @@ class Certificates(unittest.TestCase):
             self.assertIn(("seccomp/profile.json", arch), stated)
         done = self.check(certificate, built, "--only", "seccomp/filter.aarch64.bpf", "--only", "seccomp/profile.json")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(sum(line.startswith("holds ") for line in done.stdout.splitlines()), 2 + 2 + 6)
+        self.assertEqual(sum(line.startswith("holds ") for line in done.stdout.splitlines()), 2 + 3 + 9)
+        # a profile is for every machine of the target: none of them may be passed over
+        self.built, self.certificate = built, certificate
+        for arch, direction in (("aarch64", "no loss"), ("riscv64", None)):
+            copied = self.copies()
+            gone = [o for o in index["obligations"] if (o["artifact"], o["arch"]) == ("seccomp/profile.json", arch)
+                    and direction in (None, o["direction"])]
+            self.forget(copied[1], gone)
+            self.assert_refuted(*reversed(copied), f"seccomp/profile.json ({arch}): {gone[0]['direction']} is neither stated nor listed",
+                                only=["seccomp/filter.riscv64.bpf"])
+
+    def test_sub_architectures(self):
+        """What libseccomp makes of a profile for the numbers of i386 and x32: lower words, calls behind another one."""
+        policy, words = self.top / "sub.agp", ("--arch", "x86_64,i386,x32")
+        policy.write_text("""agp 1
+
+policy sub {
+  syscall {
+    allow read, write, exit_group, getpid, execve, bind, mmap
+    allow ioctl(request == 0x5413)
+    allow prctl(option in [PR_SET_NAME, PR_GET_NAME])
+    allow lseek(whence == 1)
+    // what a profile says of them on i386 is also about the calls behind which it has them
+    allow socket(domain == AF_UNIX), socketcall, ipc, shmget, semctl, accept4
+  }
+  run { command "/usr/bin/true" user 1000:1000 }
+}
+""")
+        built, certificate = self.make(policy, "sub", *words, emit="seccomp", single={
+            "--seccomp": "seccomp/filter.x86_64.bpf", "--oci-seccomp": "seccomp/profile.json"})
+        index = json.loads((certificate / "certificate.json").read_text())
+        stated = {(o["artifact"], o["direction"]) for o in index["obligations"]}
+        for artifact in ("seccomp/filter.x86_64.bpf", "seccomp/profile.json"):
+            for direction in ("no excess", "no loss"):
+                self.assertIn((artifact, direction), stated, self.said)
+        done = self.check(certificate, built)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.built, self.certificate = built, certificate
+        for before, after in (('"SCMP_ARCH_X86"', '"SCMP_ARCH_X86_64"'), ('"read",', '"read", "readv",'), ('"shmget"', '"shmat"'),
+                              ('"lseek"', '"_llseek"'), ('"valueTwo": 21523', '"valueTwo": 21524'),
+                              ('"value": 4294967295', '"value": 18446744073709551615'), ('"socketcall",', '')):
+            self.assert_agreement(policy, "seccomp/profile.json", before, after, "--oci-seccomp", *words)
+
+    def test_audit(self):
+        """What is logged and what is not, of a program and of a profile; which log is no log."""
+        policy = ROOT / "tests/artifacts/audit/policy.agp"
+        built, certificate = self.make(policy, "audit", emit="seccomp", single={"--seccomp": "seccomp/filter.x86_64.bpf", "--oci-seccomp": "seccomp/profile.json"})
+        index = json.loads((certificate / "certificate.json").read_text())
+        self.assertEqual([(o["kind"], o["direction"]) for o in index["obligations"]],
+                         [(kind, f"audit: {what}") for kind in ("seccomp-program", "seccomp-profile")
+                          for what in ("permits all", "reports every refusal", "reports nothing else")], self.said)
+        self.assertEqual([o["control"].get("demanded") for o in index["obligations"]], ["SECCOMP_RET_ALLOW", None, None] * 2)
+        for solver in ("z3", "cvc5"):
+            done = self.check(certificate, built, "--solver", solver)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.built, self.certificate = built, certificate
+        for before, after in (('"SCMP_ACT_LOG"', '"SCMP_ACT_ERRNO"'), ('"SCMP_ACT_LOG"', '"SCMP_ACT_ALLOW"'), ('"read",', ''), ('"close",', '"close", "ptrace",')):
+            self.assert_agreement(policy, "seccomp/profile.json", before, after, "--oci-seccomp")
+        # an enforced block has other statements, and a control demands nothing else than what it may
+        copied = self.copies()
+        self.change(copied[1], lambda index: index["obligations"][0].update(direction="no loss"))
+        self.assert_refuted(*reversed(copied), "no statement about such an artifact", "audit: permits all is neither stated")
+        copied = self.copies()
+        self.change(copied[1], lambda index: index["obligations"][0]["control"].update(demanded="SECCOMP_RET_KILL"))
+        self.assert_refuted(*reversed(copied), "is no control of this statement")
+
+    def test_errno(self):
+        """clone3 gets ENOSYS where clone has conditions; with another errno libc would not fall back."""
+        one = self.obligation(self.certificate, "seccomp/filter.x86_64.bpf", "errno")
+        self.assertEqual(one["control"]["demanded"], "EPERM")
+        built, certificate = self.copies()
+        path = built / "seccomp/filter.x86_64.bpf"
+        code = bytearray(path.read_bytes())
+        self.assertIn(b"\x06\0\0\0\x26\0\x05\0", code)
+        path.write_bytes(code.replace(b"\x06\0\0\0\x26\0\x05\0", b"\x06\0\0\0\x0b\0\x05\0"))
+        self.refresh(certificate, built)
+        self.assert_refuted(certificate, built, "refuted       seccomp/filter.x86_64.bpf (x86_64): errno: the artifact's bytes",
+                            "holds         seccomp/filter.x86_64.bpf (x86_64): no excess", only=["seccomp/filter.x86_64.bpf"])
+        for artifact in ("seccomp/profile.json", "oci/config.json"):
+            built, certificate = self.copies()
+            text = (built / artifact).read_text()
+            self.assertEqual(text.count('"errnoRet": 38'), text.count('"clone3"'))
+            (built / artifact).write_text(text.replace('"errnoRet": 38', '"errnoRet": 1'))
+            self.refresh(certificate, built)
+            self.assert_refuted(certificate, built, " (x86_64): errno: the artifact's bytes",
+                                only=[artifact + ("#/linux/seccomp" if artifact.startswith("oci") else "")])
+
+    def test_ports(self):
+        policy, words = ROOT / "tests/artifacts/process/policy.agp", ("--target", "linux-6.18")
+        place = "landlock/ruleset.json"
+        built, certificate = self.make(policy, "ports", *words, emit="landlock", single={"--landlock": place})
+        index = json.loads((certificate / "certificate.json").read_text())
+        row = next(o for o in index["obligations"] if o["kind"] == "ports")
+        self.assertEqual((row["artifact"], row["direction"], row["about"]), (place, "no loss", "connection"))
+        # both lists call the artifact by its place in the layout, and say what is proved of it
+        for one in index["obligations"] + index["not_certified"]:
+            self.assertEqual(one["artifact"], place)
+        self.assertIn(f"not certified  {built / place}: no excess: no abstract socket of a process outside: ", self.said)
+        done = self.check(certificate, built)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(f"holds         {place}: no loss of ports\n", done.stdout)
+        self.assertIn(f"not certified {place}: no excess: no abstract socket of a process outside: ", done.stdout)
+        self.built, self.certificate = built, certificate
+        for before, after in (("        443,\n", ""), ("8443", "8444"), ('"connect_tcp"\n      ],\n      "port"', '"bind_tcp"\n      ],\n      "port"'),
+                              ('"handledAccessNet": [', '"handledAccessNet": [\n        "bind_udp",')):
+            self.assert_agreement(policy, place, before, after, "--landlock", *words)
 
     def test_single_artifact(self):
         filter_file, certificate = self.built / "seccomp/filter.x86_64.bpf", self.top / "single"
@@ -229,16 +376,49 @@ class Certificates(unittest.TestCase):
         self.assertIn("the index is not JSON", done.stdout)
 
         built, certificate = self.copies()
-        one = self.obligation(certificate, "nftables/egress.nft", "no loss")
-        for name in (one["file"], one["control"]["file"]):
-            (certificate / name).unlink()
-
-        def forget(index):
-            index["obligations"] = [o for o in index["obligations"] if o["file"] != one["file"]]
-            index["files"] = [f for f in index["files"] if f not in (one["file"], one["control"]["file"])]
-        self.change(certificate, forget)
+        self.forget(certificate, [self.obligation(certificate, "nftables/egress.nft", "no loss")])
         self.assert_refuted(certificate, built, "nftables/egress.nft: no loss is neither stated nor listed",
                             only=["nftables/egress.nft"])
+
+    def test_command_line(self):
+        """What is misspelt, missing or can't be read is one line and exit status 2."""
+        def refused(words, text, certificate=self.certificate, built=self.built, **options):
+            done = self.check(certificate, built, *words, **options)
+            self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+            self.assertNotIn("Traceback", done.stdout + done.stderr)
+            self.assertRegex(done.stdout + done.stderr, text)
+
+        right, filter_file = ("--only", "seccomp/filter.x86_64.bpf"), self.built / "seccomp/filter.x86_64.bpf"
+        refused([*right, "--only", "seccomp/filter.x86_64"], "no obligation about `seccomp/filter.x86_64` of --only")
+        for one in (f"seccomp/filter.bpf={filter_file}", "seccomp/filter.x86_64.bpf=", "seccomp/filter.x86_64.bpf", f"={filter_file}"):
+            refused([*right, "--artifact", one], f"--artifact takes NAME=FILE.*`{one}` is none")
+        twice = ["--artifact", f"seccomp/filter.x86_64.bpf={filter_file}"]
+        refused([*right, *twice, *twice], "--artifact takes NAME=FILE")
+        self.assertEqual(self.check(self.certificate, "/", *right, *twice).returncode, 0)
+        refused(["--solver-timeout", "0"], "argument --solver-timeout")
+        here = pathlib.Path(tempfile.mkdtemp(dir=self.top))
+        (here / "z3").write_text("")
+        refused(right, "z3 can't be run: Permission denied", env={"PATH": str(here)})
+        refused(["--artifact", f"seccomp/filter.x86_64.bpf={here}", *right], "can't be read: Is a directory")
+
+        def broken(change, text):
+            built, certificate = self.copies()
+            self.change(certificate, change)
+            refused([], text, certificate, built)
+        broken(lambda index: index["artifacts"].clear(), "the index does not say where the artifact is")
+        broken(lambda index: index.pop("files"), "unusable +the obligations are complete: KeyError")
+        broken(lambda index: index["obligations"][0].update(file="/proc/self/mem"), "unusable |refuted ")
+        built, certificate = self.copies()
+        (certificate / "certificate.json").write_text("[" * 100_000)
+        refused([], "the index is nested too deep", certificate, built)
+        (certificate / "certificate.json").write_text("[]")
+        refused([], "unusable +certificate.json and policy.json: TypeError", certificate, built)
+        # who reads the output may have seen enough
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(["/usr/bin/python3", CHECK, self.certificate, self.built, *right], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+        os.close(writer)
+        self.assertEqual((done.returncode, done.stderr), (2, ""))
 
     def test_solvers(self):
         """One that is not there, one that does not know, and one that says whatever suits."""
@@ -299,6 +479,56 @@ class Certificates(unittest.TestCase):
                 # a right that a rule has is handled, as landlockconfig has it: nothing has changed
                 self.assertEqual(self.check(copied[1], copied[0]).returncode, 0)
 
+    def test_mounts(self):
+        """Every sort of mount, in either order, and what other flags and other places make of it."""
+        policy = self.top / "mounts.agp"
+        policy.write_text("""agp 1
+
+policy mounted {
+  file {
+    allow read "/etc/hosts"
+    allow read, exec "/usr/bin/**"
+    allow read, write "/work/**"
+    allow read "/data/**"
+    deny write "/work/.git/hooks/**"
+  }
+  run {
+    command "/usr/bin/true"
+    user 1000:1000
+    mount tmpfs at "/work" writable size 16 MiB
+    mount "/srv/data" at "/data" readonly
+  }
+  accept narrower write "/work/.git/hooks/**" because "renames across .git are refused"
+}
+""")
+        self.built, self.certificate = self.make(policy, "mounts", emit="oci,seccomp", single={"--oci": "oci/config.json"})
+        stated = {(o["kind"], o["direction"]) for o in json.loads((self.certificate / "certificate.json").read_text())["obligations"]}
+        self.assertLessEqual({("mounts", "no excess"), ("mounts", "no loss")}, stated, self.said)
+        copied = self.copies()
+        self.refresh(copied[1], copied[0], "oci/config.json")
+        done = self.check(*reversed(copied), "--only", "oci/config.json#/mounts")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        text = (self.built / "oci/config.json").read_text()
+        listed = json.loads(text)["mounts"]
+        changes = []
+        for mount in listed:
+            one = json.dumps(mount, indent=2).replace("\n", "\n    ")
+            self.assertIn(one, text)
+            for before, after in (("\"ro\"", "\"rw\""), ("\"rw\"", "\"ro\""), (",\n          \"noexec\"", ""),
+                                  (f'"destination": "{mount["destination"]}"', '"destination": "/elsewhere"'),
+                                  ('"subset=pid"', '"private"'), ('"mode=', '"mode=0'), ('"uid=1000"', '"uid=0"')):
+                other = one.replace(before, after)
+                if other != one:
+                    changes.append((one, other))
+        first, last = (json.dumps(m, indent=2).replace("\n", "\n    ") for m in (listed[0], listed[-1]))
+        changes += [(text, text.replace(first, "@").replace(last, first).replace("@", last)), (first, f"{first},\n    {last}"),
+                    ('"maskedPaths": [', '"maskedPaths": [\n      "/data/x",'), ('"maskedPaths": [', '"maskedPaths": [\n      "/nothing",'),
+                    ('"readonlyPaths": [', '"readonlyPaths": [\n      "/work/a",'), ('"ociVersion"', '"hooks": {},\n  "ociVersion"'),
+                    ('"bounding": []', '"bounding": ["CAP_MKNOD"]'), ('"readonly": true', '"readonly": false'), ('"mounts": [', '"Mounts": [],\n  "mounts": [')]
+        for before, after in changes:
+            with self.subTest(after[-300:] if len(after) < 3000 else "order"):
+                self.assert_agreement(policy, "oci/config.json", before, after, "--oci", section="#/mounts")
+
     # the directory ----------------------------------------------------------------------------------------------------
 
     def test_writing(self):
@@ -308,6 +538,14 @@ class Certificates(unittest.TestCase):
         done = run(AGP, "verify", EXAMPLE, self.built, "--certificate", here / "foreign", "--no-config")
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertEqual((here / "foreign/notes.txt").read_text(), "mine")
+        self.assertIn("AGP0008", done.stdout)
+        self.assertNotIn("not everything is proved", done.stderr)
+        # everything is proved, and the disk has no place for it
+        done = run(AGP, "verify", EXAMPLE, self.built, "--certificate", "/proc/certificate", "--no-config")
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"AGP0009[^\n]*\n?[^\n]*`/proc/certificate` can't be written: No such file or directory")
+        self.assertIn("no certificate is written\n", done.stderr)
+        self.assertNotIn("not everything", done.stderr)
         built, certificate = self.copies()
         before = {p.name: sha256(p) for p in certificate.iterdir()}
         (certificate / "01.smt2").write_text("stale\n")
@@ -318,7 +556,7 @@ class Certificates(unittest.TestCase):
         (built / "nftables/egress.nft").write_text(text.replace("10.0.1.50", "10.0.1.51"))
         done = run(AGP, "verify", EXAMPLE, built, "--certificate", certificate, "--no-config")
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn("no certificate is written", done.stderr)
+        self.assertIn("no certificate is written: not everything is proved\n", done.stderr)
         self.assertEqual(before, {p.name: sha256(p) for p in certificate.iterdir()})
 
     def test_schemas(self):
@@ -326,6 +564,24 @@ class Certificates(unittest.TestCase):
         for name, schema in (("certificate.json", "agp-certificate-1"), ("policy.json", "agp-certified-1")):
             text = json.loads((ROOT / f"docs/reference/schemas/{schema}.json").read_text())
             jsonschema.validate(json.loads((self.certificate / name).read_text()), text)
+
+
+def states(config, certificate):
+    """All states of the script's own automaton for the mounts of a configuration, or none where it has no meaning for it."""
+    try:
+        policy = json.loads((certificate / "policy.json").read_text())
+        check = paths.Check(mounts.Tree(json.loads(config.read_text()), policy), policy, False)
+    except Unusable:
+        return []
+    found, work = {check.start: ""}, [check.start]
+    while work:
+        state = work.pop()
+        for c in check.letters:
+            following = check.step(state, c)
+            if following and following not in found:
+                found[following] = found[state] + c
+                work.append(following)
+    return list(found.values())
 
 
 def replaced(text, name, by):

@@ -1,9 +1,44 @@
 """System calls: what a filter, as bytes or as a profile, answers to `struct seccomp_data`, and what the policy says."""
-from .formulas import Unusable, bits, both, either, no
+from .documents import field, known
+from .formulas import Refuted, Unusable, bits, both, either, no
 
 # ---- system calls: what a filter answers -----------------------------------------------------------------------------
-# seccomp(2), kernel/seccomp.c, net/core/filter.c. A word's upper half is the action: these run, or may be let run.
-RUNS, MAY_RUN = (0x7fff, 0x7ffc), (0x7fff, 0x7ffc, 0x7fc0, 0x7ff0)
+# seccomp(2), kernel/seccomp.c, net/core/filter.c. A word's upper half is the action.
+ALLOW, LOG, NOTIFY, TRACE, ERRNO, TRAP, KILL_THREAD, KILL_PROCESS = 0x7fff, 0x7ffc, 0x7fc0, 0x7ff0, 5, 3, 0, 0x8000
+EPERM, ENOSYS = 1, 38
+
+
+class Answers:
+    """Words of these actions, and these words; or (`others`) all but them. With `demanded` the policy's side has to be
+    within the artifact's, else it is the other way round."""
+
+    def __init__(self, actions, words=(), others=False, demanded=False):
+        self.actions, self.words, self.others, self.demanded = actions, words, others, demanded
+        self.least = demanded != others                                          # where it is not known: fewer words
+
+    def has(self, word):
+        return "true" if word >> 16 in self.actions or word in self.words else "false"
+
+    def holds(self, term):
+        return either(*(f"(= ((_ extract 31 16) {term}) {bits(a, 16)})" for a in self.actions),
+                      *(f"(= {term} {bits(w, 32)})" for w in self.words))
+
+    def side(self, returned):
+        return no(returned) if self.others else returned
+
+
+def answers(direction, demands=None):
+    """What the artifact's side of a statement is about. `demands` is a control's: another errno, or another action."""
+    if demands and (direction, demands) not in (("errno", "EPERM"), ("audit: permits all", "SECCOMP_RET_ALLOW")):
+        raise Refuted(f"`{demands}` is no control of this statement")
+    return {"no excess": Answers((ALLOW, LOG, NOTIFY, TRACE)),
+            "no loss": Answers((ALLOW, LOG), demanded=True),
+            "errno": Answers((ALLOW, LOG, NOTIFY, TRACE), (ERRNO << 16 | (EPERM if demands else ENOSYS),), others=True),
+            "audit: permits all": Answers((ALLOW,) if demands else (ALLOW, LOG), demanded=True),
+            "audit: reports every refusal": Answers((ALLOW, NOTIFY, TRACE)),
+            "audit: reports nothing else": Answers((LOG,), others=True, demanded=True)}[direction]
+
+
 CALL = {"nr": 32, "arch": 32, "ip": 64, **{f"arg{i}": 64 for i in range(6)}}
 JUMPS = {0x10: "(= {} {})", 0x20: "(bvugt {} {})", 0x30: "(bvuge {} {})", 0x40: "(distinct (bvand {} {}) (_ bv0 32))"}
 ALU = {0x00: "bvadd", 0x10: "bvsub", 0x20: "bvmul", 0x30: "bvudiv", 0x40: "bvor", 0x50: "bvand", 0x60: "bvshl",
@@ -18,11 +53,11 @@ def word_of_data(offset):
     return f"((_ extract {'63 32' if offset % 8 else '31 0'}) {'ip' if offset < 16 else f'arg{offset // 8 - 2}'})"
 
 
-def program(s, code, demanded):
+def program(s, code, wanted):
     """A `struct sock_filter` array, instruction by instruction. Programs go forward only."""
     if not code or len(code) % 8 or len(code) > 8 * 4096:
         raise Unusable("the filter is not a whole number of instructions, at most 4096")
-    length, actions, outcome = len(code) // 8, RUNS if demanded else MAY_RUN, []
+    length, outcome = len(code) // 8, []
     ways = [[] for _ in range(length)]  # into each instruction: when, and what A, X and the scratch words then are
     ways[0] = [("true", ("(_ bv0 32)", "(_ bv0 32)") + (None,) * 16)]
 
@@ -49,10 +84,10 @@ def program(s, code, demanded):
             r.append(value)
         kind, other = op & 7, r[1] if op & 8 else bits(k, 32)
         if op == 0x06:                                                           # return a constant
-            outcome.append(both(here, "true" if k >> 16 in actions else "false"))
+            outcome.append(both(here, wanted.has(k)))
             continue
         if op == 0x16:                                                           # return A
-            outcome.append(both(here, either(*(f"(= ((_ extract 31 16) {r[0]}) {bits(a, 16)})" for a in actions))))
+            outcome.append(both(here, wanted.holds(r[0])))
             continue
         if op == 0x05:
             go(at + 1 + k, here, r)
@@ -86,95 +121,121 @@ def program(s, code, demanded):
         else:
             raise Unusable(f"instruction {at} has the code {op:#x}, which seccomp does not take")
         go(at + 1, here, r)
-    return either(*outcome)
+    return wanted.side(either(*outcome))
 
 
 # runc 1.1 with libseccomp 2.5: config-linux.md, seccomp_linux.go, patchbpf/enosys_linux.go, db.c.
-WORDS = {"SCMP_ACT_ALLOW": 0x7fff, "SCMP_ACT_LOG": 0x7ffc, "SCMP_ACT_NOTIFY": 0x7fc0, "SCMP_ACT_TRACE": 0x7ff0,
-         "SCMP_ACT_ERRNO": 5, "SCMP_ACT_TRAP": 3, "SCMP_ACT_KILL": 0, "SCMP_ACT_KILL_THREAD": 0, "SCMP_ACT_KILL_PROCESS": 0x8000}
+WORDS = {"SCMP_ACT_ALLOW": ALLOW, "SCMP_ACT_LOG": LOG, "SCMP_ACT_NOTIFY": NOTIFY, "SCMP_ACT_TRACE": TRACE, "SCMP_ACT_ERRNO": ERRNO,
+         "SCMP_ACT_TRAP": TRAP, "SCMP_ACT_KILL": KILL_THREAD, "SCMP_ACT_KILL_THREAD": KILL_THREAD, "SCMP_ACT_KILL_PROCESS": KILL_PROCESS}
 COMPARE = {"SCMP_CMP_EQ": "(= {} {})", "SCMP_CMP_NE": "(distinct {} {})", "SCMP_CMP_LT": "(bvult {} {})",
            "SCMP_CMP_LE": "(bvule {} {})", "SCMP_CMP_GT": "(bvugt {} {})", "SCMP_CMP_GE": "(bvuge {} {})"}
-ARCHS = {"SCMP_ARCH_X86_64": "x86_64", "SCMP_ARCH_AARCH64": "aarch64", "SCMP_ARCH_RISCV64": "riscv64"}
+ARCHS = {"SCMP_ARCH_X86_64": "x86_64", "SCMP_ARCH_X86": "i386", "SCMP_ARCH_X32": "x32", "SCMP_ARCH_AARCH64": "aarch64",
+         "SCMP_ARCH_RISCV64": "riscv64"}
+# Of i386, behind one number each, told apart by the first argument: uapi/linux/net.h, uapi/linux/ipc.h.
+BEHIND = {**{name: ("socketcall", n) for n, name in enumerate((
+    "socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom shutdown setsockopt "
+    "getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg").split(), 1)},
+    **{name: ("ipc", n) for name, n in zip("semop semget semctl semtimedop msgsnd msgrcv msgget msgctl shmat shmdt shmget shmctl".split(),
+                                           (1, 2, 3, 4, 11, 12, 13, 14, 21, 22, 23, 24))}}
 
 
-def known(thing, keys, what):
-    """Go takes a field's name in any case; only the written one is taken here."""
-    if not isinstance(thing, dict) or any(k not in keys for k in thing):
-        raise Unusable(f"{what} has fields that are not understood")
-    return thing
+def word(entry, action, data):
+    """An action with its errno, which is EPERM where none is given."""
+    errno, action = entry.get(data), WORDS[entry[action]]
+    if errno is not None and (type(errno) is not int or not 0 <= errno <= 4095 or action not in (ERRNO, TRACE)):
+        raise Unusable(f"an errno of the profile is not understood: {errno!r}")
+    return action << 16 | ((EPERM if errno is None else errno) if action in (ERRNO, TRACE) else 0)
 
 
-def comparison(c):
+def comparison(c, low_word):
+    """libseccomp compares 64 bits, and of an architecture of 32 bits the lower word (db.c, _db_rule_gen_32)."""
     known(c, ("index", "value", "valueTwo", "op"), "a condition of the profile")
-    argument, value = f"arg{c['index']}", c["value"]
-    if c["index"] not in range(6) or not all(isinstance(v, int) and 0 <= v < 2 ** 64 for v in (value, c.get("valueTwo", 0))):
+    index, value, second, width = c["index"], c["value"], c.get("valueTwo") or 0, 32 if low_word else 64
+    if any(type(v) is not int or not 0 <= v < 2 ** 64 for v in (index, value, second)) or index > 5:
         raise Unusable("a condition of the profile has no such argument or value")
+    argument, keep = f"((_ extract 31 0) arg{index})" if low_word else f"arg{index}", 2 ** width - 1
     if c["op"] == "SCMP_CMP_MASKED_EQ":
-        wanted = c.get("valueTwo", 0) & value
-        return f"(= (bvand {argument} {bits(value, 64)}) {bits(wanted, 64)})" if value else "true"
-    return COMPARE[c["op"]].format(argument, bits(value, 64))
+        mask = value & keep
+        return f"(= (bvand {argument} {bits(mask, width)}) {bits(second & mask, width)})" if mask else "true"
+    return COMPARE[c["op"]].format(argument, bits(value & keep, width))
 
 
-def profile(s, spec, policy, machine, demanded):
+def profile(s, spec, policy, machine, wanted):
     known(spec, ("defaultAction", "defaultErrnoRet", "architectures", "flags", "syscalls"), "the profile")
-    actions = RUNS if demanded else MAY_RUN
-    lets = lambda word: "true" if word in actions else "false"
-    default = (WORDS[spec["defaultAction"]], spec.get("defaultErrnoRet", 1))
+    default = word(spec, "defaultAction", "defaultErrnoRet")
     listed = [ARCHS[a] for a in spec.get("architectures") or []]
     if spec.get("flags"):
         raise Unusable("the profile has flags")
-    answers = []
-    for arch in dict.fromkeys([machine, *listed]):
+    archs, rules, largest = dict.fromkeys([machine, *listed]), {}, {}
+    for arch in archs:
         if arch not in policy["calls"]:
             raise Unusable(f"policy.json has no table of {arch}")
-        table = {c["name"]: c for c in policy["calls"][arch]["calls"]}
-        rules, largest = {}, 0
+        table, audit = {c["name"]: c for c in policy["calls"][arch]["calls"]}, policy["calls"][arch]["audit"]
         for entry in spec.get("syscalls") or []:
             known(entry, ("names", "action", "errnoRet", "args"), "an entry of the profile")
-            answer = (WORDS[entry["action"]], entry.get("errnoRet", 1))
-            conditions = entry.get("args") or []
+            answer, conditions = word(entry, "action", "errnoRet"), entry.get("args") or []
             repeated = len({c["index"] for c in conditions}) < len(conditions)
             for name in entry["names"]:
-                if name not in table:
-                    continue                                                     # libseccomp has no such call: dropped
-                call = table[name]
-                largest = max(largest, call["number"])
-                if answer[0] == default[0] and (answer[0] != 5 or answer == default):
+                call = table.get(name)                                           # of one that there is not nothing is left
+                behind, first = BEHIND.get(name, (None, 0)) if arch == "i386" else (None, 0)
+                if call and not behind:
+                    largest[arch] = max(largest.get(arch, 0), call["number"])
+                if answer == default:
                     continue                                                     # runc skips it
-                if call["named"] > policy["target"]["libseccomp_names"] and call["since"] <= policy["target"]["kernel"]:
+                if call and call["named"] > policy["target"]["libseccomp_names"] and call["since"] <= policy["target"]["kernel"]:
                     raise Unusable(f"libseccomp may not know `{name}`")
                 # a repeated argument makes its conditions alternatives
                 for way in [[c] for c in conditions] if repeated else [conditions]:
-                    rules.setdefault(call["number"], []).append((both(*map(comparison, way)), lets(answer[0])))
-        numbers = [no(either(*(f"(= nr {bits(n, 32)})" for n in rules))) if lets(default[0]) == "true" else "false"]
-        for number, ways in rules.items():
+                    if call:
+                        when = both(*(comparison(c, arch in ("i386", "x32")) for c in way))
+                        rules.setdefault((audit, call["number"]), []).append((when, wanted.has(answer)))
+                    if behind:                                                   # it takes the first argument's place
+                        when = both(f"(= ((_ extract 31 0) arg0) {bits(first, 32)})", *(comparison(c, True) for c in way if c["index"]))
+                        rules.setdefault((audit, table[behind]["number"]), []).append((when, wanted.has(answer)))
+    # runc answers ENOSYS above the largest number of an architecture that is listed, unless the default lets calls run
+    above = {arch: f"(bvugt nr {bits(largest[arch], 32)})" if arch in listed and arch in largest and default >> 16 not in (ALLOW, LOG, TRACE)
+             else "false" for arch in ARCHS.values()}
+    returned = []
+    for audit in dict.fromkeys(policy["calls"][arch]["audit"] for arch in archs):
+        here = {number: ways for (a, number), ways in rules.items() if a == audit}
+        numbers = [both(no(either(*(f"(= nr {bits(n, 32)})" for n in here))), wanted.has(default))]
+        for number, ways in here.items():
             always = [runs for when, runs in ways if when == "true"][:1]         # one without conditions stands for all
             when = either(*(w for w, _ in ways))
-            # whatever libseccomp tries first: permitted if some rule that matches permits, demanded of all that match
+            # whatever libseccomp tries first: all rules that match, or some
             runs = always[0] if always else either(
-                both(when, *(either(no(w), r) for w, r in ways)) if demanded else either(*(both(w, r) for w, r in ways)),
-                both(no(when), lets(default[0])))
-            numbers.append(s.define(f"{arch}.{number}.profile", both(f"(= nr {bits(number, 32)})", runs)))
-        answer = either(*numbers)
-        if arch in listed and largest and default[0] not in (0x7fff, 0x7ffc, 0x7ff0):
-            stub = f"(bvugt nr {bits(largest, 32)})"                             # runc answers ENOSYS
-            answer = both(answer, no(stub if arch != "x86_64" else both(stub, "(= ((_ extract 30 30) nr) (_ bv0 1))")))
-        if arch == "x86_64":                                                     # x32, but for -1
-            answer = both(answer, f"(or (bvult nr {bits(1 << 30, 32)}) (= nr {bits(2 ** 32 - 1, 32)}))")
-        answers.append(both(f"(= arch {bits(policy['calls'][arch]['audit'], 32)})", answer))
-    return either(*answers)
+                both(when, *(either(no(w), r) for w, r in ways)) if wanted.least else either(*(both(w, r) for w, r in ways)),
+                both(no(when), wanted.has(default)))
+            numbers.append(s.define(f"{audit}.{number}.profile", both(f"(= nr {bits(number, 32)})", runs)))
+        answer, (arch, *_) = either(*numbers), [a for a in archs if policy["calls"][a]["audit"] == audit]
+        stub = above[arch]
+        if arch in ("x86_64", "x32"):
+            if "x32" not in archs:                                               # its numbers are another architecture's, but for -1
+                answer = both(answer, f"(or (bvult nr {bits(1 << 30, 32)}) (= nr {bits(2 ** 32 - 1, 32)}))")
+            x32 = "(= ((_ extract 30 30) nr) (_ bv1 1))"
+            stub = either(both(x32, above["x32"]), both(no(x32), above["x86_64"]))
+        answer = either(both(no(stub), answer), both(stub, wanted.has(ERRNO << 16 | ENOSYS)))
+        returned.append(s.define(f"{audit}.profile", both(f"(= arch {bits(audit, 32)})", answer)))
+    return wanted.side(either(*returned))
+
+
+def section(document, pointer):
+    """The profile in a document: itself, or what an engine finds at `/linux/seccomp`."""
+    for name in pointer.split("/")[1:]:
+        document = field(document, name, "the configuration")
+    return document
 
 
 # ---- system calls: what the policy says ------------------------------------------------------------------------------
 
-def condition(test, call, refuses):
+def condition(test, call, refuses, registers):
     """One test of a pattern, under the bits that the kernel looks at. Where it is not known for sure whether it looks at
     the upper half, a refusal holds under either reading, a grant under both."""
     index, mask = test["argument"], int(call["masks"][test["argument"]], 16)
     values = [bits(int(v, 16), 64) for v in test["values"]]
 
     def under(m):
-        x = f"(bvand arg{index} {bits(m & int(test.get('mask', hex(2 ** 64 - 1)), 16), 64)})"
+        x = f"(bvand {registers}{index} {bits(m & int(test.get('mask', hex(2 ** 64 - 1)), 16), 64)})"
         form = {"==": "(= {} {})", "in": "(= {} {})", "&": "(= {} {})", "!=": "(distinct {} {})", "<": "(bvult {} {})",
                 "<=": "(bvule {} {})", ">": "(bvugt {} {})", ">=": "(bvuge {} {})"}[test["op"]]
         return either(*(form.format(x, v) for v in values))
@@ -184,36 +245,77 @@ def condition(test, call, refuses):
     return (either if refuses else both)(under(mask), under(mask & 0xffffffff))
 
 
-def matches(patterns, arch, call, refuses):
-    return either(*(both(*(condition(t, call, refuses) for t in p["tests"]))
+def matches(patterns, arch, call, refuses, registers="arg"):
+    return either(*(both(*(condition(t, call, refuses, registers) for t in p["tests"]))
                     for p in patterns if p["call"] == call["name"] and arch in p["arch"]))
 
 
-def policy_side(s, policy, machine, loader, demanded):
-    out = []
+def decided(policy, arch, call, only=lambda rule: True, registers="arg"):
+    """Where rules allow a call, and where rules refuse it."""
+    sides = {False: [], True: []}
+    for rule in policy["rules"]:
+        if rule["block"] == "syscall" and only(rule):
+            refuses = rule["effect"] != "allow"
+            inside = matches(rule["patterns"], arch, call, refuses, registers)
+            sides[refuses].append(both(inside, no(matches(rule["except"], arch, call, not refuses, registers))))
+    return either(*sides[False]), either(*sides[True])
+
+
+def needed(policy, call):
+    """What the loader calls for itself."""
+    return either(*("true" if "argument" not in need else
+                    f"(= (bvand arg{need['argument']} {bits(int(need['zero_under'], 16), 64)}) (_ bv0 64))"
+                    for need in policy["loader_needs"] if need["call"] == call["name"]))
+
+
+def is_call(table, call):
+    return both(f"(= arch {bits(table['audit'], 32)})", f"(= nr {bits(call['number'], 32)})")
+
+
+def policy_side(s, policy, machine, loader, direction):
+    """What may run; or, of a statement that demands, what has to."""
+    if direction == "errno":
+        return errno_side(policy, machine, loader)
+    demanded, out = answers(direction).demanded, []
     for arch, table in policy["calls"].items():
         if demanded and table["machine"] != machine:
             continue                                                             # this machine can't make its calls
         for call in table["calls"]:
             if demanded and call["since"] > policy["target"]["kernel"]:
                 continue                                                         # the kernel has no such call
-            allowed, refused = [], []
-            for rule in policy["rules"]:
-                if rule["block"] != "syscall":
-                    continue
-                refuses = rule["effect"] != "allow"
-                inside = matches(rule["patterns"], arch, call, refuses)
-                if inside != "false":
-                    (refused if refuses else allowed).append(both(inside, no(matches(rule["except"], arch, call, not refuses))))
-            for need in policy["loader_needs"] if loader and not demanded else []:
-                if need["call"] == call["name"]:
-                    allowed.append("true" if "argument" not in need else
-                                   f"(= (bvand arg{need['argument']} {bits(int(need['zero_under'], 16), 64)}) (_ bv0 64))")
+            allowed, refused = decided(policy, arch, call)
             gap = either(*(matches([g["pattern"]], arch, call, g["refuses"]) for g in policy["gaps"]
                            if g["block"] == "syscall" and (g["may"] == "lack") == demanded))
-            may = both(either(*allowed), no(either(*refused)))
-            may = both(may, no(gap)) if demanded else either(may, gap)
+            if direction == "audit: permits all":
+                may = "true"
+            elif demanded:
+                may = both(allowed, no(refused), no(gap))
+            else:
+                may = either(both(either(allowed, needed(policy, call) if loader else "false"), no(refused)), gap)
             if may != "false":
-                out.append(s.define(f"{arch}.{call['name']}", both(f"(= arch {bits(table['audit'], 32)})",
-                                                                   f"(= nr {bits(call['number'], 32)})", may)))
+                out.append(s.define(f"{arch}.{call['name']}", both(is_call(table, call), may)))
     return either(*out)
+
+
+def errno_side(policy, machine, loader):
+    """All but a clone3 that is refused without an errno of its own, where `clone` has conditions: some registers, `yes`,
+    with which it is allowed, and some, `no`, with which it is not. libc falls back from ENOSYS, and from nothing else."""
+    wrong = []
+    for arch, table in policy["calls"].items():
+        calls = {call["name"]: call for call in table["calls"]}
+        if table["machine"] != machine or not {"clone", "clone3"} <= set(calls):
+            continue
+        allowed, refused = decided(policy, arch, calls["clone"], registers="yes")
+        conditions = both(allowed, no(refused))
+        allowed, refused = decided(policy, arch, calls["clone"], registers="no")
+        conditions = both(conditions, no(both(allowed, no(refused))))
+        allowed, refused = decided(policy, arch, calls["clone3"])
+        named = decided(policy, arch, calls["clone3"], lambda rule: "denial" in rule)[1]
+        may = both(either(allowed, needed(policy, calls["clone3"]) if loader else "false"), no(refused))
+        wrong.append(both(is_call(table, calls["clone3"]), no(either(named, may)), conditions))
+    return no(either(*wrong))
+
+
+def inputs(direction):
+    more = {f"{word}{i}": 64 for word in ("yes", "no") for i in range(6)} if direction == "errno" else {}
+    return {**CALL, **more}

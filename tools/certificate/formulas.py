@@ -31,6 +31,8 @@ def no(part):
 
 
 def bits(value, width):
+    if not 0 <= value < 2 ** width:                                              # a solver would take what is left of it
+        raise Unusable(f"{value} is no number of {width} bits")
     return f"(_ bv{value} {width})"
 
 

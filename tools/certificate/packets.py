@@ -1,7 +1,10 @@
 """Packets: what an nftables ruleset lets pass at the hooks of a network namespace, and what the policy says about it."""
+import functools
 import ipaddress
+import operator
 import re
 
+from .documents import known, only
 from .formulas import Unusable, bits, both, either, no, within
 
 PACKET = {"output": 0, "state": 4, "v6": 0, "user": 36, "in": 8, "out": 8, "protocol": 8, "kind": 4, "hops": 8, "icmp_type": 8,
@@ -56,12 +59,47 @@ class Ruleset:
     words, one for each key, and a verdict or None."""
 
     def __init__(self):
-        self.chains, self.bases, self.sets, self.tables = {}, [], {}, set()
+        self.chains, self.bases, self.sets, self.tables = {}, [], {}, {}
 
-    def base(self, table, chain, spec):
-        if spec["type"] != "filter" or spec["hook"] not in ("input", "forward", "output"):
+    def table(self, family, name):
+        if family != "inet":
+            raise Unusable(f"tables of the family {family} are not understood")
+        if name in self.tables:
+            raise Unusable(f"the table {name} is declared twice")
+        self.tables[name] = family
+
+    def delete(self, family, name):
+        if self.tables.get(name) != family or self.chains or self.sets:
+            raise Unusable("something is deleted that is not an empty table of this ruleset")
+        del self.tables[name]
+
+    def chain(self, table, name):
+        """A chain begins; its rules are added to the list."""
+        if (table, name) in self.chains:
+            raise Unusable(f"the chain {name} is declared twice")
+        return self.chains.setdefault((table, name), [])
+
+    def base(self, table, chain, form, hook, policy):
+        if form != "filter" or hook not in ("input", "forward", "output") or policy not in ("accept", "drop"):
             raise Unusable(f"the chain {chain} is not a filter of packets in, out or through")
-        self.bases.append((table, chain, spec["hook"], spec.get("policy", "accept") == "accept"))
+        if any((table, chain) == base[:2] for base in self.bases):
+            raise Unusable(f"the chain {chain} has two hooks")
+        self.bases.append((table, chain, hook, policy == "accept"))
+
+    def set(self, table, name, what, kinds, flags, elements):
+        if (table, name) in self.sets:
+            raise Unusable(f"the {what} {name} is declared twice")
+        if not kinds or not set(flags) <= {"interval", "constant", "timeout"}:
+            raise Unusable(f"the {what} {name} has no type, or a flag that is not understood")
+        if "timeout" in flags and elements:
+            raise expiring(name)
+        self.sets[table, name] = (kinds, elements, [what, *flags])
+
+
+def expiring(what):
+    """A time-out is for what answers fill, which is taken as arbitrary: of what the ruleset states it would be true at
+    first only."""
+    return Unusable(f"elements of {what} expire")
 
 
 def key(base, field):
@@ -73,24 +111,31 @@ def key(base, field):
 # ---- the form of `nft -j -f` -----------------------------------------------------------------------------------------
 
 def json_keys(e):
-    if "concat" in e:
-        return [k for one in e["concat"] for k in json_keys(one)]
-    (form, body), = e.items()
-    return [key(body["protocol"], body["field"])] if form == "payload" else [key(form, body["key"])]
+    form, body = only(e, "what is looked at")
+    if form == "concat":
+        return [k for one in body for k in json_keys(one)]
+    if form == "payload":
+        known(body, ("protocol", "field"), "a payload")
+        return [key(body["protocol"], body["field"])]
+    return [key(form, known(body, ("key",), f"`{form}`")["key"])]
 
 
 def json_words(e):
     """An element or a value, as one word for each part."""
     if isinstance(e, dict):
-        (form, body), = e.items()
+        form, body = only(e, "an element")
         if form == "elem":
-            return json_words(body["val"])
+            if isinstance(body, dict) and {"timeout", "expires"} & set(body):
+                raise expiring("a set")
+            return json_words(known(body, ("val", "comment", "counter"), "an element")["val"])
         if form == "concat":
             return [w for one in body for w in json_words(one)]
         if form == "prefix":
+            known(body, ("addr", "len"), "a prefix")
             return [f"{body['addr']}/{body['len']}"]
         if form == "range":
-            return [f"{body[0]}-{body[1]}"]
+            first, last = body
+            return [f"{first}-{last}"]
         raise Unusable(f"`{form}` in a set is not understood")
     return [str(e)]
 
@@ -98,61 +143,88 @@ def json_words(e):
 def json_elements(data):
     if isinstance(data, str) and data.startswith("@"):
         return data[1:]
-    data = data["set"] if isinstance(data, dict) and "set" in data else data if isinstance(data, list) else [data]
-    data = data if isinstance(data, list) else [data]
-    return [(json_words(e[0]), json_verdict(e[1])) if isinstance(e, list) else (json_words(e), None) for e in data]
+    data = data["set"] if isinstance(data, dict) and set(data) == {"set"} else data if isinstance(data, list) else [data]
+    out = []
+    for e in data if isinstance(data, list) else [data]:
+        if isinstance(e, list):
+            value, verdict = e
+            out.append((json_words(value), json_verdict(verdict)))
+        else:
+            out.append((json_words(e), None))
+    return out
 
 
 def json_verdict(v):
-    (word, target), = v.items()
-    if word not in ("accept", "drop", "reject", "continue", "return", "goto", "jump"):
+    word, target = only(v, "a verdict")
+    if word in ("goto", "jump"):
+        return word, known(target, ("target",), f"`{word}`")["target"]
+    if word not in ("accept", "drop", "continue", "return") or target is not None:
         raise Unusable(f"`{word}` is no verdict")
-    return word, target["target"] if word in ("goto", "jump") else None
+    return word, None
 
 
 def json_statement(e):
-    (form, body), = e.items()
-    if form in ("counter", "log", "comment"):
+    form, body = only(e, "a statement")
+    if form == "counter":
+        if body is not None and not isinstance(body, str):
+            known(body, ("packets", "bytes"), "a counter")
+        return None
+    if form == "log":
+        known(body or {}, ("prefix", "level", "flags", "group", "snaplen", "queue-threshold"), "a log")
         return None
     if form == "match":
-        left, right = body["left"], body["right"]
+        left, right = known(body, ("op", "left", "right"), "a match")["left"], body["right"]
         if body["op"] not in ("==", "!="):
             raise Unusable(f"the operator `{body['op']}` is not understood")
         if "&" in left:
+            looked, mask = known(left, ("&",), "a mask")["&"]
             names = lambda x: [x] if isinstance(x, str) else x
-            return ("mask", json_keys(left["&"][0])[0], names(left["&"][1]), names(right), body["op"] == "!=")
+            return ("mask", json_keys(looked)[0], names(mask), names(right), body["op"] == "!=")
         return ("match", json_keys(left), json_elements(right), body["op"] == "!=")
     if form == "vmap":
-        return ("map", json_keys(body["key"]), json_elements(body["data"]))
+        return ("map", json_keys(known(body, ("key", "data"), "a vmap")["key"]), json_elements(body["data"]))
     if form == "reject":
-        return ("reject", (body or {}).get("type", ""))
+        return ("reject", known(body or {}, ("type", "expr"), "a reject").get("type", ""))
     return ("verdict", *json_verdict(e))
+
+
+# What a command's object may have, beside a handle and a comment, which change nothing: libnftables-json(5).
+MEMBERS = {"table": ("name",), "counter": ("table", "name", "packets", "bytes"), "rule": ("table", "chain", "expr"),
+           "chain": ("table", "name", "type", "hook", "prio", "policy"),
+           "set": ("table", "name", "type", "flags", "elem", "timeout", "size")}
+MEMBERS["map"] = (*MEMBERS["set"], "map")
 
 
 def read_json(document):
     out = Ruleset()
-    for command in document["nftables"]:
-        (verb, thing), = command.items()
+    for command in known(document, ("nftables",), "the ruleset")["nftables"]:
+        verb, thing = only(command, "a command")
         if verb == "metainfo":
             continue
-        (what, body), = thing.items() if verb in ("add", "delete") else [(verb, thing)]
-        table = body.get("table", body["name"] if what == "table" else None)
-        if verb == "delete":
-            if what != "table" or out.chains or out.sets:
-                raise Unusable("something is deleted that this ruleset made")
-        elif what == "table":
-            out.tables.add((body["family"], table))
-        elif what == "chain":
-            out.chains[table, body["name"]] = []
+        what, body = only(thing, f"`{verb}`") if verb in ("add", "delete") else (verb, thing)
+        if what not in MEMBERS or (verb == "delete" and what != "table"):
+            raise Unusable(f"`{verb}` of `{what}` is not understood")
+        known(body, (*MEMBERS[what], "family", "handle", "comment"), f"a {what}")
+        family, table = body["family"], body["name" if what == "table" else "table"]
+        if what == "table":
+            (out.delete if verb == "delete" else out.table)(family, table)
+            continue
+        if out.tables.get(table) != family:
+            raise Unusable(f"there is no table {family} {table}")
+        if what == "chain":
+            out.chain(table, body["name"])
             if "hook" in body:
-                out.base(table, body["name"], body)
+                out.base(table, body["name"], body["type"], body["hook"], body.get("policy", "accept"))
+            elif {"type", "prio", "policy"} & set(body):
+                raise Unusable(f"the chain {body['name']} has a policy and no hook")
         elif what in ("set", "map"):
-            kinds = [body["type"]] if isinstance(body["type"], str) else body["type"]
-            out.sets[table, body["name"]] = (kinds, json_elements(body.get("elem", [])), body.get("flags", []) + [what])
+            if what == "map" and body["map"] != "verdict":
+                raise Unusable("a map to something else than verdicts is not understood")
+            some = lambda x: [x] if isinstance(x, str) else x
+            flags = some(body.get("flags", [])) + (["timeout"] if "timeout" in body else [])
+            out.set(table, body["name"], what, some(body["type"]), flags, json_elements(body.get("elem", [])))
         elif what == "rule":
             out.chains[table, body["chain"]].append([s for s in map(json_statement, body["expr"]) if s])
-        elif what != "counter":
-            raise Unusable(f"`{what}` is not understood")
     return out
 
 
@@ -163,7 +235,10 @@ class Script:
 
     def __init__(self, text):
         text = re.sub(r"(?m)^\s*#.*$", "", text)
-        self.words = [w if w[0] != '"' else w[:-1] for w in re.findall(r'"[^"\n]*"|[{}(),;\n]|[^\s{}(),;"]+', text)]
+        form = re.compile(r'"[^"\n]*"|[{}(),;\n]|[^\s{}(),;"]+')
+        if form.sub("", text).strip():
+            raise Unusable("a quotation mark stands alone")
+        self.words = [w if w[0] != '"' else w[:-1] for w in form.findall(text)]
         self.at = 0
 
     def peek(self):
@@ -199,6 +274,8 @@ class Script:
                 words.append(self.next().lstrip('"'))
             if self.peek() == "comment":
                 self.next(), self.next()
+            if self.peek() in ("timeout", "expires"):
+                raise expiring("a set")
             if self.peek() == ":":
                 self.next()
                 verdict = self.verdict()
@@ -256,55 +333,73 @@ class Script:
         return ("mask", keys[0], mask, [self.next()], negated) if mask else ("match", keys, self.data(), negated)
 
 
+    def chain(self, out, table, name):
+        rules = out.chain(table, name)
+        while self.skip() or self.peek() != "}":
+            if self.peek() == "type":
+                words = []
+                while not self.ends():
+                    words.append(self.next())
+                if words[::2] != ["type", "hook", "priority"] or len(words) != 6:
+                    raise Unusable(f"`{' '.join(words)}` is not understood")
+                self.next(";"), self.next("policy")
+                out.base(table, name, words[1], words[3], self.next())
+                if not self.ends():
+                    raise Unusable(f"`{self.peek()}` behind a policy is not understood")
+                continue
+            rule = []
+            while not self.ends():
+                rule.append(self.statement())
+            rules.append([s for s in rule if s])
+
+    def set(self, out, table, name, what):
+        kinds, flags, elements, seen = [], [], [], set()
+        while self.skip() or self.peek() != "}":
+            word, rest = self.next(), []
+            if word in seen:
+                raise Unusable(f"`{word}` stands twice in a {what}")
+            seen.add(word)
+            if word == "elements":
+                self.next("=")
+                elements = self.elements()
+                continue
+            while not self.ends():
+                rest.append(self.next())
+            if word == "type" and what == "map":
+                if rest[-2:] != [":", "verdict"]:
+                    raise Unusable("a map to something else than verdicts is not understood")
+                del rest[-2:]
+            if word in ("type", "flags"):
+                if set(rest[1::2]) - {"." if word == "type" else ","}:
+                    raise Unusable(f"`{word} {' '.join(rest)}` is not understood")
+                (kinds if word == "type" else flags).extend(rest[::2])
+            elif word == "timeout":
+                flags.append(word)
+            elif word not in ("comment", "size"):
+                raise Unusable(f"`{word}` of a {what} is not understood")
+        out.set(table, name, what, kinds, flags, elements)
+
+
 def read_script(text):
     script, out = Script(text), Ruleset()
     while script.skip() or script.peek():
         verb = script.next()
         if verb == "delete":
-            script.next("table"), script.next(), script.next()
-            if out.chains or out.sets:
-                raise Unusable("something is deleted that this ruleset made")
+            script.next("table")
+            out.delete(script.next(), script.next())
             continue
         if verb != "table":
             raise Unusable(f"`{verb}` is not understood")
         family, table = script.next(), script.next()
-        out.tables.add((family, table))
+        out.table(family, table)
         script.next("{")
         while script.skip() or script.peek() != "}":
             what, name = script.next(), script.next()
             script.next("{")
             if what == "chain":
-                rules = out.chains[table, name] = []
-                while script.skip() or script.peek() != "}":
-                    if script.peek() == "type":
-                        words = []
-                        while not script.ends():
-                            words.append(script.next())
-                        script.next(";"), script.next("policy")
-                        out.base(table, name, {"type": words[1], "hook": words[3], "policy": script.next()})
-                        continue
-                    rule = []
-                    while not script.ends():
-                        rule.append(script.statement())
-                    rules.append([s for s in rule if s])
+                script.chain(out, table, name)
             elif what in ("set", "map"):
-                kinds, flags, elements = [], [what], []
-                while script.skip() or script.peek() != "}":
-                    word = script.next()
-                    if word == "elements":
-                        script.next("=")
-                        elements = script.elements()
-                        continue
-                    rest = []
-                    while not script.ends():
-                        rest.append(script.next())
-                    if word == "type":
-                        kinds = [w for w in (rest[:rest.index(":")] if ":" in rest else rest) if w != "."]
-                    elif word == "flags":
-                        flags += [w for w in rest if w != ","]
-                    else:
-                        flags.append(word)
-                out.sets[table, name] = (kinds, elements, flags)
+                script.set(out, table, name, what)
             elif what != "counter" or (script.skip() or script.peek() != "}"):
                 raise Unusable(f"`{what}` is not understood")
             script.next("}")
@@ -320,15 +415,12 @@ class Passing:
         self.known = {}
 
     def hook(self, name):
-        for family, _ in self.rules.tables:
-            if family != "inet":
-                raise Unusable(f"tables of the family {family} are not understood")
         return both(*(self.chain(table, chain, "true" if accepts else "false", 0)
                       for table, chain, hook, accepts in self.rules.bases if hook == name))
 
     def chain(self, table, name, end, depth):
         """What passes when the chain is entered and `end` is what passes behind its last rule."""
-        if depth > 16:
+        if depth >= 16:                                                          # NFT_JUMP_STACK_SIZE
             raise Unusable("chains go to one another more than 16 deep")
         if (table, name, end) not in self.known:
             after = end
@@ -358,10 +450,12 @@ class Passing:
             return verdict(*rest)
         if form == "reject":
             needs = {"tcp reset": TCP, "icmpx": "true", "icmp": V4, "icmpv6": V6, "": "true"}
+            if rest[0] not in needs:
+                raise Unusable(f"`reject with {rest[0]}` is not understood")
             return choose(needs[rest[0]], "false", after)
         if form == "mask":
             one, mask, value, negated = rest
-            number = lambda words: sum(constant(one[1], w, self.policy)[0] for w in words)
+            number = lambda words: functools.reduce(operator.or_, (constant(one[1], w, self.policy)[0] for w in words))
             test = f"(= (bvand {one[0]} {bits(number(mask), PACKET[one[0]])}) {bits(number(value), PACKET[one[0]])})"
             return choose(both(*one[2:], no(test) if negated else test), go_on(), after)
         keys, data = rest[:2]
@@ -369,9 +463,12 @@ class Passing:
         if form == "match":
             inside = self.inside(table, keys, data)
             return choose(both(there, no(inside) if rest[2] else inside), go_on(), after)
-        elements = self.rules.sets[table, data][1] if isinstance(data, str) else data
+        if isinstance(data, str):
+            kinds, data, flags = self.rules.sets[table, data]
+            if kinds != [k[1] for k in keys] or "map" not in flags:
+                raise Unusable("what a rule looks up is not a map of its type")
         ways = {}                                                                # those with one outcome together: nft refuses overlaps
-        for words, v in elements:
+        for words, v in data:
             ways.setdefault(verdict(*v), []).append(self.element(keys, words))
         out = after
         for then, whens in reversed(ways.items()):
@@ -383,10 +480,14 @@ class Passing:
             kinds, elements, flags = self.rules.sets[table, data]
             if kinds != [k[1] for k in keys]:
                 raise Unusable(f"the set {data} is of another type than what is looked up in it")
-            fillable = len(keys) == 1 and not {"map", "interval", "constant"} & set(flags)
+            fillable = len(keys) == 1 and not {"map", "constant"} & set(flags) and not ("interval" in flags and elements)
             if fillable and data in self.sets and keys[0][0].startswith("daddr"):    # the resolver fills it
                 return "false" if self.demanded and "timeout" in flags else f"in.{data}"
+            if "map" in flags:
+                raise Unusable(f"{data} is a map, not a set")
             data = elements
+        if any(v for _, v in data):
+            raise Unusable("an element of a set has a verdict")
         return either(*(self.element(keys, words) for words, _ in data))
 
     def element(self, keys, words):
@@ -535,8 +636,13 @@ def policy_side(s, policy, demanded, sent, received):
 
 def sides(s, ruleset, policy, demanded):
     """What the rules let pass, and what may pass or has to."""
-    users = {constant("uid", w, policy)[0] for rules in ruleset.chains.values() for rule in rules for st in rule
-             if st[0] in ("match", "map") and st[1][0][1] == "uid" and isinstance(st[2], list) for (w, *_), _ in st[2]}
+    users = set()
+    for (table, _), rules in ruleset.chains.items():
+        for form, *rest in (statement for rule in rules for statement in rule):
+            for n, one in enumerate(rest[0] if form in ("match", "map") else ()):
+                if one[1] == "uid":
+                    elements = ruleset.sets[table, rest[1]][1] if isinstance(rest[1], str) else rest[1]
+                    users |= {constant("uid", words[n], policy)[0] for words, _ in elements}
     others = sorted(users - {policy["user"]})
     if len(others) > 1:
         raise Unusable("the rules name several users")

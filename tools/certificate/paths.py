@@ -1,6 +1,6 @@
-"""Paths: what a Landlock ruleset grants, and what the policy says about it, by an automaton over all patterns of both.
+"""Paths: what a layer of files grants, and what the policy says about it, by an automaton over all patterns of both.
 
-A certificate lists the automaton's states, each by a text that leads to it. This module builds the automata anew and
+A certificate lists the automaton's states, each by a text that leads to it. This module builds the automaton anew and
 checks that the set has the initial state, that every state's successors are in it, and that no state at which a path can
 end is one where the two differ. So nothing is searched for: a set with these three properties holds all paths.
 """
@@ -9,11 +9,11 @@ import re
 from .formulas import Refuted, Unusable
 
 ANY, RUN = object(), object()  # `?` and `*`
+CREATE, DELETE = {"make_reg", "make_dir", "make_sock", "make_fifo", "make_sym"}, {"remove_file", "remove_dir"}
 RIGHTS = {"read": {"read_file"}, "list": {"read_dir"}, "exec": {"execute"}, "modify": {"write_file", "truncate"},
-          "create": {"make_reg", "make_dir", "make_sock", "make_fifo", "make_sym"}, "delete": {"remove_file", "remove_dir"}}
-OF_FILES = {"execute", "write_file", "read_file", "truncate", "ioctl_dev", "resolve_unix"}
-OF_ENTRIES = {"make_char", "make_dir", "make_reg", "make_sock", "make_fifo", "make_block", "make_sym", "remove_dir", "remove_file", "refer"}
-KNOWN = OF_FILES | OF_ENTRIES | {"read_dir"}
+          "create": CREATE, "delete": DELETE}
+DEVICES = {"make_char", "make_block"}
+OF_FILES = {"read_file", "execute", "write_file", "truncate"}  # what can't be done to a directory
 
 
 def components(text):
@@ -46,13 +46,25 @@ def tokens(text):
     return [m[-1] if len(m) > 1 else {"*": RUN, "?": ANY}.get(m, m) for m in re.findall(r"\\.|.", text)]
 
 
+def literal(text):
+    """The directory before a pattern's first wildcard, and whether there is none: then the node itself."""
+    parts = components(text)
+    plain = [bool(p) and len(p) == 1 and all(isinstance(t, str) for t in p[0]) for p in parts]
+    stop = (plain + [False]).index(False)
+    return "".join("/" + "".join(p[0]) for p in parts[:stop]) or "/", stop == len(parts)
+
+
+def is_beneath(path, base):
+    return path != base and path.startswith(base.rstrip("/") + "/")
+
+
 class Pattern:
     """Positions: ("before", i): components before i are read; ("in", i, a, k): before token k of alternative a of
     component i; ("deep", i): within a component that the `**` at i stands for."""
 
     def __init__(self, text, as_list=False):
         self.parts, self.as_list, self.known = components(text), as_list, {}
-        self.start = self.close({("before", 0)})
+        self.start, self.end = self.close({("before", 0)}), ("before", len(self.parts))
 
     def close(self, positions):
         out, work = set(), list(positions)
@@ -78,26 +90,23 @@ class Pattern:
                     work.append(("in", p[1], p[2], p[3] + 1))
         return frozenset(out)
 
-    def step(self, state, c):
-        if (state, c) not in self.known:
+    def step(self, p, c):
+        """The positions behind one, after a character."""
+        if (p, c) not in self.known:
             out = set()
-            for p in state:
-                if p[0] == "before" and p[1] < len(self.parts) and c == "/":
-                    part = self.parts[p[1]]
-                    out |= {("deep", p[1])} if part is None else {("in", p[1], a, 0) for a in range(len(part))}
-                elif p[0] == "deep" and c != "/":
-                    out.add(p)
-                elif p[0] == "in" and c != "/" and p[3] < len(self.parts[p[1]][p[2]]):
-                    token = self.parts[p[1]][p[2]][p[3]]
-                    if token is RUN:
-                        out.add(p)
-                    elif token is ANY or token == c:
-                        out.add(p[:3] + (p[3] + 1,))
-            self.known[state, c] = self.close(out)
-        return self.known[state, c]
-
-    def accepts(self, state):
-        return ("before", len(self.parts)) in state
+            if p[0] == "before" and p[1] < len(self.parts) and c == "/":
+                part = self.parts[p[1]]
+                out = {("deep", p[1])} if part is None else {("in", p[1], a, 0) for a in range(len(part))}
+            elif p[0] == "deep" and c != "/":
+                out = {p}
+            elif p[0] == "in" and c != "/" and p[3] < len(self.parts[p[1]][p[2]]):
+                token = self.parts[p[1]][p[2]][p[3]]
+                if token is RUN:
+                    out = {p}
+                elif token is ANY or token == c:
+                    out = {p[:3] + (p[3] + 1,)}
+            self.known[p, c] = self.close(out)
+        return self.known[p, c]
 
     def letters(self):
         return {t for part in self.parts if part for a in part for t in a if isinstance(t, str)}
@@ -112,109 +121,89 @@ def canonical(state, c):
     return {"slash": "dot", "dot": "dots"}.get(state, "name") if c == "." else "name"
 
 
-class Ruleset:
-    """What a file of landlockconfig grants: a right holds on a node if a rule on it or above it has the right."""
+class Rules:
+    """The policy's rules on files, as patterns side by side. A state has the positions that are left in any of them."""
 
-    def __init__(self, config):
-        if set(config) - {"abi", "ruleset", "pathBeneath", "netPort"}:
-            raise Unusable("the ruleset has keys that are not understood")
-        self.handled, self.rules, self.directory = set(), {}, {"/": True}
-        for one in config["ruleset"]:
-            self.handled |= set(one.get("handledAccessFs", []))
-        for rule in config.get("pathBeneath", []):
-            rights = set(rule["allowedAccess"])
-            for parent in rule["parent"]:
-                path = parent.rstrip("/") or "/"
-                if not path.startswith("/") or "$" in path or any(n in ("", ".", "..") for n in path.split("/")[1:] if path != "/"):
-                    raise Unusable(f"the rule on {parent!r} is not understood")
-                self.rules.setdefault(path, set()).update(rights)
-                directory = parent.endswith("/") or bool(rights - OF_FILES)
-                if self.directory.setdefault(path, directory) != directory:
-                    raise Unusable(f"{path!r} is taken for a directory and for a file")
-                self.handled |= rights
-        if self.handled - KNOWN:
-            raise Unusable("the ruleset has rights that are not understood")
-        for path in list(self.rules):
-            while path != "/":
-                path = path.rsplit("/", 1)[0] or "/"
-                if not self.directory.setdefault(path, True):
-                    raise Unusable(f"{path!r} is taken for a directory and for a file")
-        self.nodes = sorted(self.directory)
-
-    def patterns(self):
-        literal = lambda path: re.sub(r"([\\*?{}$])", r"\\\1", path)
-        return [(literal(p), literal(p if p != "/" else "") + "/**") for p in self.nodes]
-
-    def answer(self, own, above):
-        """The rights granted where the node `own` (or none) stands beneath the nodes `above`; and those to what can't
-        be there: a directory is not opened as a file, a file is not listed, and nothing lies beneath it."""
-        around = KNOWN - self.handled
-        for p in above:
-            around = around | (self.rules.get(p, set()) if self.directory[p] else set())
-        here = around | self.rules.get(own, set())
-        granted = (here - OF_ENTRIES) | (around & OF_ENTRIES)
-        if "read_file" not in granted:
-            granted = granted - {"execute"}                                      # execve opens for reading too
-        deepest = own or max(above, key=len, default="/")
-        if own:
-            absent = {"read_file", "execute", "write_file", "truncate"} if self.directory[own] else {"read_dir"}
-        else:
-            absent = set() if self.directory[deepest] else KNOWN
-        return granted, absent
-
-
-class Check:
-    def __init__(self, config, policy, demanded):
-        self.ruleset, self.policy, self.demanded = Ruleset(config), policy, demanded
-        self.abi = policy["target"]["landlock_abi"]
-        self.rules = [(i, rule) for i, rule in enumerate(policy["rules"]) if rule["block"] == "file"]
-        self.automata, self.places = [], {}
+    def __init__(self, policy):
+        self.policy, self.patterns, self.numbers = policy, [], {}
         for i, rule in enumerate(policy["rules"]):
             for where in ("patterns", "except") if rule.get("verbs") else ():
                 for n, text in enumerate(rule[where]):
                     for as_list in (False, True):
-                        self.add((i, where, n, as_list), text, as_list)
-        for path, (node, beneath) in zip(self.ruleset.nodes, self.ruleset.patterns()):
-            self.add((path, "node"), node)
-            self.add((path, "beneath"), beneath)
-        self.letters = sorted({"/", "."}.union(*(a.letters() for a in self.automata)))
+                        self.numbers[i, where, n, as_list] = len(self.patterns)
+                        self.patterns.append(Pattern(text, as_list))
+        self.start = frozenset((n, p) for n, pattern in enumerate(self.patterns) for p in pattern.start)
+
+    def step(self, state, c):
+        return frozenset((n, q) for n, p in state for q in self.patterns[n].step(p, c))
+
+    def hits(self, state):
+        return {n for n, p in state if p == self.patterns[n].end}
+
+    def hit(self, hits, *place):
+        return self.numbers[place] in hits
+
+    def allowed(self, hits, verb):
+        as_list, allowed = verb == "list", False
+        for i, rule in enumerate(self.policy["rules"]):
+            if rule["block"] != "file" or verb not in rule["verbs"]:
+                continue
+            if any(self.hit(hits, i, "except", n, as_list) for n in range(len(rule["except"]))):
+                continue
+            if any(self.hit(hits, i, "patterns", n, as_list) for n in range(len(rule["patterns"]))):
+                if rule["effect"] != "allow":
+                    return False
+                allowed = True
+        return allowed
+
+    def permit(self, path, verbs):
+        """Does the policy allow one of these at the path?"""
+        state = self.start
+        for c in path if path != "/" else "":
+            state = self.step(state, c)
+        return any(self.allowed(self.hits(state), verb) for verb in verbs)
+
+
+class Nodes:
+    """The places that the layer names. A state is the text, while one of them begins with it, and the deepest one above."""
+
+    def __init__(self, nodes):
+        self.nodes = {"" if node == "/" else node: node for node in nodes}
+        self.begin = {node[:n] for node in self.nodes for n in range(len(node) + 1)}
+
+    def step(self, state, c):
+        text, above = state
+        if c == "/" and text in self.nodes:
+            above = self.nodes[text]
+        return (text + c if text is not None and text + c in self.begin else None, above)
+
+    def own(self, state):
+        return self.nodes.get(state[0])
+
+
+class Check:
+    def __init__(self, layer, policy, demanded):
+        self.layer, self.policy, self.demanded = layer, policy, demanded
+        self.rules, self.nodes = Rules(policy), Nodes(layer.nodes)
+        self.start = ("root", ("", None), self.rules.start)
+        self.letters = sorted({"/", "."}.union(*(p.letters() for p in self.rules.patterns), *self.nodes.nodes))
         self.letters.append(next(c for c in map(chr, range(0x78, 0x2000)) if c not in self.letters))  # any other one
-
-    def add(self, place, text, as_list=False):
-        self.places[place] = len(self.automata)
-        self.automata.append(Pattern(text, as_list))
-
-    def start(self):
-        return ("root", *(a.start for a in self.automata))
+        effects = {rule["effect"] for rule in policy["rules"] if rule["block"] == "capability" and "CAP_MKNOD" in rule["patterns"]}
+        self.devices = DEVICES if effects == {"allow"} else set()                # else nobody there can make any
 
     def step(self, state, c):
         canon = canonical(state[0], c)
-        return canon and (canon, *(a.step(s, c) for a, s in zip(self.automata, state[1:])))
+        return canon and (canon, self.nodes.step(state[1], c), self.rules.step(state[2], c))
 
     def after(self, text):
-        state = self.start()
+        state = self.start
         for c in text:
             state = self.step(state, c)
             if state is None:
                 raise Refuted(f"{text!r} is nothing that a path begins with")
         return state
 
-    def hit(self, state, *place):
-        at = self.places[place]
-        return self.automata[at].accepts(state[1 + at])
-
-    def allowed(self, state, verb):
-        as_list, allowed = verb == "list", False
-        for i, rule in self.rules:
-            if verb not in rule["verbs"] or any(self.hit(state, i, "except", n, as_list) for n in range(len(rule["except"]))):
-                continue
-            if any(self.hit(state, i, "patterns", n, as_list) for n in range(len(rule["patterns"]))):
-                if rule["effect"] != "allow":
-                    return False
-                allowed = True
-        return allowed
-
-    def accepted(self, state, text, verb):
+    def accepted(self, hits, text, verb):
         """Is it within a gap that the policy accepts?"""
         for gap in self.policy["gaps"]:
             if gap["block"] != "file" or not gap["lack" if self.demanded else "exceed"]:
@@ -222,47 +211,58 @@ class Check:
             rule, n = self.policy["rules"][gap["rule"]], gap["pattern"]
             if verb not in rule["verbs"]:
                 continue
-            parts = components(rule["patterns"][n])
-            plain = [bool(p) and len(p) == 1 and all(isinstance(t, str) for t in p[0]) for p in parts]
-            stop = (plain + [False]).index(False)
-            base = "".join("/" + "".join(p[0]) for p in parts[:stop])
-            beneath = text.startswith(base + "/") and len(text) > 1
+            base, is_node = literal(rule["patterns"][n])
             allows = rule.get("was", rule["effect"]) == "allow"
-            if not self.demanded and allows and (beneath or text == (base or "/")):
+            if not self.demanded and allows and (is_beneath(text, base) or text == base):
                 return True
-            if self.demanded and not allows and stop == len(parts) and beneath:
+            if self.demanded and not allows and is_node and is_beneath(text, base):
                 return True
-            if self.hit(state, gap["rule"], "patterns", n, verb == "list"):
+            if self.rules.hit(hits, gap["rule"], "patterns", n, verb == "list"):
                 return True
         return False
 
+    def derived(self, text, verb):
+        """Does the layer itself need it?"""
+        return any(verb in grant["verbs"] and covers(grant["path"], text, verb) and
+                   not any(covers(path, text, verb) for path in grant["except"]) for grant in self.policy["derived"])
+
     def differs(self, state, text):
-        """Where a path ends: the verb on which ruleset and policy differ the wrong way, or None."""
+        """Where a path ends: the verb on which layer and policy differ the wrong way, or None."""
         if state[0] not in ("root", "name"):
             return None
-        own = next((p for p in self.ruleset.nodes if self.hit(state, p, "node")), None)
-        granted, absent = self.ruleset.answer(own, [p for p in self.ruleset.nodes if self.hit(state, p, "beneath")])
+        path, hits = text or "/", self.rules.hits(state[2])
+        own = self.nodes.own(state[1])
+        granted, absent = self.layer.answer(own, state[1][1])
         attributes = any(g.get("attributes") for g in self.policy["gaps"])
         for verb, rights in RIGHTS.items():
             if self.demanded:
-                needed = rights | ({"refer"} if verb == "create" and self.abi >= 2 else set())
-                wrong = self.allowed(state, verb) and needed - granted - absent and (text not in ("", "/") or verb not in ("create", "delete"))
+                needed = rights | (self.layer.moves if verb == "create" else set())
+                wrong = self.rules.allowed(hits, verb) and needed - granted - absent and (path != "/" or verb not in ("create", "delete"))
+                excused = own and self.layer.pinned(own, verb)
             else:
-                devices = {"make_char", "make_block"} & granted - absent if verb == "create" else set()
-                over = (rights & granted - absent) - ({"truncate"} if attributes and self.abi < 3 else set())
-                wrong = devices or (over and not self.allowed(state, verb))
-            if wrong and not self.accepted(state, text or "/", verb):
+                devices = self.devices & granted - absent if verb == "create" else set()
+                over = (rights & granted - absent) - ({"truncate"} if attributes and self.policy["target"]["landlock_abi"] < 3 else set())
+                wrong = devices or (over and not self.rules.allowed(hits, verb))
+                excused = self.derived(path, verb)
+            if wrong and not excused and not self.accepted(hits, path, verb):
                 return verb
         return None
 
 
-def inductive(config, policy, demanded, texts):
+def covers(granted, path, verb):
+    """`D/**` is what lies beneath D, and its listing."""
+    if not granted.endswith("/**"):
+        return path == granted
+    return is_beneath(path, granted[:-3]) or (verb == "list" and path == granted[:-3])
+
+
+def inductive(layer, policy, demanded, texts):
     """The set given by `texts` has the initial state, is closed, and has no state where the two differ."""
-    check = Check(config, policy, demanded)
+    check = Check(layer, policy, demanded)
     states = {}
     for text in texts:
         states.setdefault(check.after(text), text)
-    if check.start() not in states:
+    if check.start not in states:
         raise Refuted("the set of states lacks the initial one")
     for state, text in states.items():
         verb = check.differs(state, text)
@@ -274,9 +274,9 @@ def inductive(config, policy, demanded, texts):
                 raise Refuted(f"the set of states is not closed: {text + c!r} leads out of it")
 
 
-def violated(config, policy, demanded, texts, added):
+def violated(layer, policy, demanded, texts, added):
     """With the policy of a control there is a path on which the two differ."""
-    check = Check(config, policy, demanded)
+    check = Check(layer, policy, demanded)
     paths = list(texts) + (added["patterns"] if added else [])
     if not any(check.differs(check.after(text), text) for text in paths):
         raise Refuted("the control is not violated: the obligation may be empty")

@@ -1,0 +1,297 @@
+"""The readers of tools/check-certificate by themselves: what they don't understand is refused by name."""
+import json
+import pathlib
+import sys
+import unittest
+
+ROOT = pathlib.Path(sys.argv[1])
+sys.path.insert(0, str(ROOT / "tools"))
+from certificate import calls, documents, landlock, mounts, packets  # noqa: E402
+from certificate.formulas import Statement, Unusable, bits  # noqa: E402
+
+SCRIPT = """table inet t {
+  counter seen {
+  }
+  set one {
+    type ipv4_addr . inet_service
+    flags interval
+    elements = { 10.0.0.1 . 443 comment "a", 10.0.0.0/8 . 80-81 }
+  }
+  map to {
+    type ipv4_addr : verdict
+    elements = { 10.0.0.4 : drop, 10.0.0.5 : goto other }
+  }
+  chain other {
+    tcp flags & (syn | ack) == syn counter name "seen" accept
+  }
+  chain output {
+    type filter hook output priority 0; policy drop;
+    ip daddr . tcp dport @one accept
+    ip daddr vmap @to
+  }
+}
+"""
+
+
+def document():
+    t = {"family": "inet", "table": "t"}
+    daddr = {"payload": {"protocol": "ip", "field": "daddr"}}
+    return {"nftables": [
+        {"metainfo": {"json_schema_version": 1}},
+        {"add": {"table": {"family": "inet", "name": "t"}}},
+        {"add": {"counter": {**t, "name": "seen"}}},
+        {"add": {"set": {**t, "name": "one", "type": ["ipv4_addr", "inet_service"], "flags": ["interval"], "elem": [
+            {"elem": {"val": {"concat": ["10.0.0.1", 443]}, "comment": "a"}},
+            {"concat": [{"prefix": {"addr": "10.0.0.0", "len": 8}}, {"range": [80, 81]}]}]}}},
+        {"add": {"map": {**t, "name": "to", "type": "ipv4_addr", "map": "verdict", "elem": [
+            ["10.0.0.4", {"drop": None}], ["10.0.0.5", {"goto": {"target": "other"}}]]}}},
+        {"add": {"chain": {**t, "name": "other"}}},
+        {"add": {"chain": {**t, "name": "output", "type": "filter", "hook": "output", "prio": 0, "policy": "drop"}}},
+        {"add": {"rule": {**t, "chain": "other", "expr": [
+            {"match": {"op": "==", "left": {"&": [{"payload": {"protocol": "tcp", "field": "flags"}}, ["syn", "ack"]]}, "right": "syn"}},
+            {"counter": "seen"}, {"accept": None}]}}},
+        {"add": {"rule": {**t, "chain": "output", "expr": [
+            {"match": {"op": "==", "left": {"concat": [daddr, {"payload": {"protocol": "tcp", "field": "dport"}}]}, "right": "@one"}},
+            {"accept": None}]}}},
+        {"add": {"rule": {**t, "chain": "output", "expr": [{"vmap": {"key": daddr, "data": "@to"}}]}}}]}
+
+
+def command(doc, what, n=0):
+    return [body["add"][what] for body in doc["nftables"] if what in body.get("add", {})][n]
+
+
+class Packets(unittest.TestCase):
+    def test_both_forms_are_one_ruleset(self):
+        self.assertEqual(vars(packets.read_script(SCRIPT)), vars(packets.read_json(document())))
+
+    def refused_script(self, before, after, words):
+        self.assertIn(before, SCRIPT)
+        with self.assertRaisesRegex(Unusable, words):
+            packets.read_script(SCRIPT.replace(before, after, 1))
+
+    def refused_json(self, words, change):
+        changed = document()
+        change(changed)
+        with self.assertRaisesRegex(Unusable, words):
+            packets.read_json(changed)
+
+    def test_time_outs_of_scripts(self):
+        for before, after in (("flags interval", "flags interval, timeout"), ("flags interval", "flags interval\n    timeout 1s"),
+                              ("10.0.0.1 . 443", "10.0.0.1 . 443 timeout 1s expires 500ms"), ("10.0.0.1 . 443", "10.0.0.1 . 443 expires 1s"),
+                              ("ipv4_addr : verdict", "ipv4_addr : verdict\n    timeout 1s"), ("10.0.0.4 :", "10.0.0.4 timeout 1s :"),
+                              ("@one", "{ 10.0.0.1 . 443 timeout 1s }")):
+            with self.subTest(after):
+                self.refused_script(before, after, "expire")
+        self.refused_script("flags interval", "gc-interval 1s", "`gc-interval` of a set is not understood")
+
+    def test_time_outs_of_documents(self):
+        for what in ("set", "map"):
+            self.refused_json("expire", lambda d: command(d, what).update(timeout=1))
+            self.refused_json("expire", lambda d: command(d, what).update(flags=["timeout"]))
+        for member in ("timeout", "expires"):
+            self.refused_json("expire", lambda d: command(d, "set")["elem"][0]["elem"].update({member: 1}))
+            element = {"elem": {"val": "10.0.0.4", member: 1}}
+            self.refused_json("expire", lambda d: command(d, "map")["elem"].append([element, {"drop": None}]))
+
+    def test_a_set_that_answers_fill_may_forget(self):
+        """Its content is arbitrary for what may pass, and nothing for what has to."""
+        script = SCRIPT.replace("ipv4_addr . inet_service\n    flags interval\n    elements = { 10.0.0.1 . 443 comment \"a\", 10.0.0.0/8 . 80-81 }",
+                                "ipv4_addr\n    timeout 1s").replace("ip daddr . tcp dport @one", "ip daddr @one")
+        for demanded, text in ((False, "in.one"), (True, "false")):
+            passing = packets.Passing(Statement(packets.PACKET), packets.read_script(script), {"target": {"dns_user": "x"}}, ["one"], demanded)
+            self.assertEqual(passing.inside("t", [packets.KEYS["ip daddr"]], "one"), text)
+
+    def test_declared_twice(self):
+        chain, one, to = SCRIPT.index("  chain other"), SCRIPT.index("  set one"), SCRIPT.index("  map to")
+        output = SCRIPT.index("  chain output")
+        for part, words in ((SCRIPT[chain:output], "chain other"), (SCRIPT[one:to], "set one"), (SCRIPT[to:chain], "map to")):
+            for twice in (SCRIPT.replace(part, part + part), SCRIPT + "table inet u {\n" + part + part + "}\n"):
+                with self.assertRaisesRegex(Unusable, f"{words} is declared twice"):
+                    packets.read_script(twice)
+        with self.assertRaisesRegex(Unusable, "table t is declared twice"):
+            packets.read_script(SCRIPT + SCRIPT)
+        self.refused_script("policy drop;", "policy drop;\n    type filter hook output priority 1; policy accept;", "two hooks")
+        self.refused_script("flags interval", "type ipv4_addr", "`type` stands twice")
+        for what in ("table", "chain", "set", "map"):
+            self.refused_json("declared twice", lambda d: d["nftables"].append({"add": {what: command(d, what)}}))
+        # the idiom that empties a table: declared, deleted, declared
+        empty = "table inet t {\n}\ndelete table inet t\n"
+        self.assertEqual(vars(packets.read_script(empty + SCRIPT)), vars(packets.read_script(SCRIPT)))
+        for wrong in ("delete table inet t\n" + SCRIPT, empty.replace("delete table inet", "delete table ip") + SCRIPT, SCRIPT + "delete table inet t\n"):
+            with self.assertRaisesRegex(Unusable, "deleted"):
+                packets.read_script(wrong)
+
+    def test_members_of_documents(self):
+        for what, member, value in (("rule", "index", 0), ("rule", "position", 1), ("rule", "name", "x"), ("table", "flags", "dormant"),
+                                    ("chain", "dev", "eth0"), ("chain", "flags", "offload"), ("set", "gc-interval", 1), ("set", "stmt", []),
+                                    ("map", "policy", "memory"), ("counter", "reset", True)):
+            with self.subTest(f"{what}.{member}"):
+                self.refused_json(f"a {what} has members that are not understood: {member}", lambda d: command(d, what).update({member: value}))
+        self.refused_json("the ruleset has members", lambda d: d.update(version=1))
+        self.refused_json("no object with one member", lambda d: d["nftables"][1].update(comment="x"))
+        self.refused_json("no object with one member", lambda d: command(d, "rule", 2)["expr"][0].update(comment="x"))
+        self.refused_json("a match has members", lambda d: command(d, "rule")["expr"][0]["match"].update(x=1))
+        self.refused_json("a payload has members", lambda d: command(d, "rule", 2)["expr"][0]["vmap"]["key"]["payload"].update(base="ll"))
+        self.refused_json("an element has members", lambda d: command(d, "set")["elem"][0]["elem"].update(x=1))
+        self.refused_json("a prefix has members", lambda d: command(d, "set")["elem"][1]["concat"][0]["prefix"].update(x=1))
+        self.refused_json("`goto` has members", lambda d: command(d, "map")["elem"][1][1]["goto"].update(x=1))
+        self.refused_json("has a policy and no hook", lambda d: command(d, "chain").update(policy="drop"))
+        self.refused_json("there is no table", lambda d: command(d, "chain").update(family="ip"))
+        self.refused_json("family ip ", lambda d: command(d, "table").update(family="ip"))
+        self.refused_json("`delete` of `rule`", lambda d: d["nftables"].append({"delete": {"rule": command(d, "rule")}}))
+        self.refused_json("`insert` of `rule`|not understood", lambda d: d["nftables"].append({"insert": {"rule": command(d, "rule")}}))
+        self.refused_json("a flag that is not understood", lambda d: command(d, "set").update(flags=["dynamic"]))
+
+    def test_words_of_scripts(self):
+        self.refused_script("flags interval", "flags dynamic", "a flag that is not understood")
+        self.refused_script("flags interval", "auto-merge", "`auto-merge` of a set is not understood")
+        self.refused_script(" . inet_service", " inet_service", "`type ipv4_addr inet_service` is not understood")
+        self.refused_script(": verdict", ": mark", "something else than verdicts")
+        self.refused_script("hook output priority", "hook output device eth0 priority", "is not understood")
+        self.refused_script("policy drop;", "policy drop accept;", "behind a policy")
+        self.refused_script('comment "a"', 'comment "a', "quotation mark")
+
+    def test_numbers_that_do_not_fit(self):
+        with self.assertRaisesRegex(Unusable, "70000 is no number of 16 bits"):
+            bits(70000, 16)
+
+
+class Documents(unittest.TestCase):
+    def test_keys(self):
+        for text in ('{"a": 1, "a": 1}', '[{"x": {"a": 1, "b": 2, "a": 3}}]', '{"a": 1, "\\u0061": 2}'):
+            with self.assertRaisesRegex(Unusable, "twice"):
+                documents.strict_json(text.encode(), "x")
+        # readers that compare as it is written have two keys here
+        self.assertEqual(documents.strict_json(b'{"a": 1, "A": 2}', "x"), {"a": 1, "A": 2})
+
+    def test_what_is_no_json(self):
+        for content in (b'{"a": NaN}', b"\xff", '{"a": 1}'.encode("utf-16"), b'\xef\xbb\xbf{}', b"[" * 100_000, b"{} {}"):
+            with self.assertRaisesRegex(Unusable, "is not JSON|nested too deep"):
+                documents.strict_json(content, "x")
+
+    def test_fields_as_go_takes_them(self):
+        """What Go's simple folding takes for an ASCII name, no less and no more: not the sharp s, nor the dotless i."""
+        for other in ("Seccomp", "SECCOMP", "\u017feccomp"):
+            with self.assertRaisesRegex(Unusable, "another spelling"):
+                documents.field({"seccomp": 1, other: 2}, "seccomp", "x")
+        for other in ("Linux", "LINUX"):
+            with self.assertRaisesRegex(Unusable, "another spelling"):
+                documents.field({"linux": 1, other: 2}, "linux", "x")
+        with self.assertRaisesRegex(Unusable, "another spelling"):
+            documents.field({"masked": 1, "mas\u212aed": 2}, "masked", "x")
+        for name, other in (("linux", "l\u0131nux"), ("linux", "l\u0130nux"), ("class", "cla\u00df"), ("linux", "linux ")):
+            self.assertEqual(documents.field({name: 1, other: 2}, name, "x"), 1)
+        with self.assertRaisesRegex(Unusable, "no field `seccomp`"):
+            calls.section({"linux": {}}, "/linux/seccomp")
+        with self.assertRaisesRegex(Unusable, "another spelling"):
+            calls.section({"linux": {"seccomp": {}}, "LINUX": {}}, "/linux/seccomp")
+
+    def test_profiles(self):
+        policy = {"calls": {"x86_64": {"audit": 0xc000003e, "machine": "x86_64", "calls": []}}, "target": {}}
+
+        def read(**members):
+            calls.profile(Statement(calls.CALL), {"defaultAction": "SCMP_ACT_ERRNO", **members}, policy, "x86_64", calls.answers("no excess"))
+        read(syscalls=[{"names": ["x"], "action": "SCMP_ACT_ALLOW"}])
+        for members in ({"Syscalls": []}, {"syscall\u017f": []}, {"syscalls": [{"names": ["x"], "action": "SCMP_ACT_ALLOW", "Args": []}]},
+                        {"listenerPath": "/x"}):
+            with self.assertRaisesRegex(Unusable, "members that are not understood"):
+                read(**members)
+        for members in ({"defaultErrnoRet": True}, {"defaultErrnoRet": 5000}, {"syscalls": [{"names": ["x"], "action": "SCMP_ACT_ALLOW", "errnoRet": 1}]}):
+            with self.assertRaisesRegex(Unusable, "errno of the profile"):
+                read(**members)
+
+
+class Landlock(unittest.TestCase):
+    CONFIG = {"abi": 6, "ruleset": [{"handledAccessFs": ["read_file", "execute"], "handledAccessNet": ["connect_tcp"]}],
+              "pathBeneath": [{"allowedAccess": ["read_file"], "parent": ["/usr/"]}],
+              "netPort": [{"allowedAccess": ["connect_tcp"], "port": [443]}]}
+
+    def refused(self, reader, words, change):
+        config = json.loads(json.dumps(self.CONFIG))
+        reader(config)
+        change(config)
+        with self.assertRaisesRegex(Unusable, words):
+            reader(config)
+
+    def test_members(self):
+        def paths(config):
+            return landlock.Ruleset(config, {"target": {"landlock_abi": 6}})
+
+        def ports(config):
+            return landlock.artifact_ports(config, {"target": {"landlock_abi": 6}})
+
+        for reader in (paths, ports):
+            self.refused(reader, "`bind_udp` needs Landlock ABI 10, and the target has 6", lambda c: c["netPort"][0].update(allowedAccess=["bind_udp"]))
+            self.refused(reader, "`resolve_unix` needs Landlock ABI 9", lambda c: c["ruleset"][0]["handledAccessFs"].append("resolve_unix"))
+            self.refused(reader, "scopes that are not", lambda c: c["ruleset"][0].update(scoped=["network"]))
+            self.refused(reader, "the ruleset has members", lambda c: c.update(variable=[]))
+            self.refused(reader, "a ruleset has members", lambda c: c["ruleset"][0].update(handledAccessfs=["write_file"]))
+        self.refused(paths, "a rule on paths has members", lambda c: c["pathBeneath"][0].update(Parent=["/etc/"]))
+        self.refused(paths, "rights that are not understood", lambda c: c["pathBeneath"][0].update(allowedAccess=["abi.all"]))
+        self.refused(ports, "a rule on ports has members", lambda c: c["netPort"][0].update(ports=[80]))
+        self.refused(ports, "rights on ports that are not", lambda c: c["netPort"][0].update(allowedAccess=["bind_udp6"]))
+        self.refused(ports, "70000", lambda c: c["netPort"][0].update(port=[70000]))
+        self.refused(ports, "is no port", lambda c: c["netPort"][0].update(port=[True]))
+
+
+class Mounts(unittest.TestCase):
+    POLICY = {"rules": [{"block": "file", "effect": "allow", "verbs": ["read"], "patterns": ["/data/**", "/bin/tool"], "except": []}],
+              "mounts": [], "gaps": []}
+    CONFIG = {"ociVersion": "1.0.2", "root": {"path": "rootfs", "readonly": True}, "process": {"user": {"uid": 1000, "gid": 1000}},
+              "mounts": [{"destination": "/dev", "type": "bind", "source": "dev", "options": ["bind", "ro"]},
+                         {"destination": "/data", "type": "bind", "source": "/srv/data", "options": ["bind", "ro", "nodev", "noexec"]},
+                         {"destination": "/bin/tool", "type": "bind", "source": "/bin/tool", "options": ["bind", "ro", "nodev"]}],
+              "linux": {}}
+
+    def tree(self, change=lambda config: None):
+        config = json.loads(json.dumps(self.CONFIG))
+        change(config)
+        return mounts.Tree(config, self.POLICY)
+
+    def test_rights(self):
+        plain, write = self.tree(), {"write_file", "truncate"}
+        self.assertEqual(plain.nodes, ["/", "/bin", "/bin/tool", "/data", "/dev"])
+        self.assertEqual(plain.answer(None, "/data")[0], {"read_file", "read_dir"})
+        self.assertEqual(plain.answer("/bin/tool", "/bin")[0], {"read_file", "execute"})
+        self.assertEqual(plain.answer("/bin", "/")[0], {"read_dir"})
+        self.assertEqual(plain.answer(None, "/bin")[0], set())
+        writable = self.tree(lambda c: c["mounts"][1]["options"].append("rw"))
+        self.assertEqual(writable.answer(None, "/data")[0], {"read_file", "read_dir"} | write | mounts.ENTRIES)
+        self.assertIn("execute", self.tree(lambda c: c["mounts"][1]["options"].append("exec")).answer(None, "/data")[0])
+        devices = self.tree(lambda c: (c["mounts"][1]["options"].append("rw"), c["process"].update(capabilities={"bounding": ["CAP_MKNOD"]})))
+        self.assertLessEqual({"make_char", "make_block"}, devices.answer(None, "/data")[0])
+
+    def test_the_last_mount_shows(self):
+        again = {"destination": "/data", "type": "tmpfs", "source": "tmpfs", "options": ["nodev", "mode=0755", "uid=0"]}
+        self.assertEqual(self.tree(lambda c: c["mounts"].append(again)).answer(None, "/data")[0], {"read_file", "read_dir", "execute"})
+        self.assertEqual(self.tree(lambda c: c["mounts"].insert(0, again)).answer(None, "/data")[0], {"read_file", "read_dir"})
+        own = {**again, "options": ["nodev", "mode=0700", "uid=1000"]}
+        self.assertLessEqual(mounts.ENTRIES, self.tree(lambda c: c["mounts"].append(own)).answer(None, "/data")[0])
+        others = {**again, "options": ["nodev", "mode=0700", "uid=0"]}
+        self.assertEqual(self.tree(lambda c: c["mounts"].append(others)).answer(None, "/data")[0], set())
+
+    def test_paths_over_mounts(self):
+        writable = lambda c: c["mounts"][1]["options"].append("rw")
+        masked = self.tree(lambda c: c["linux"].update(maskedPaths=["/data/x", "/nowhere"]))
+        self.assertEqual(masked.answer("/data/x", "/data")[0], set())
+        self.assertNotIn("/nowhere", masked.nodes)
+        readonly = self.tree(lambda c: (writable(c), c["linux"].update(readonlyPaths=["/data/x"])))
+        self.assertNotIn("write_file", readonly.answer("/data/x", "/data")[0])
+        # a directory around a mount can be moved away with it, and another one made in its place
+        deep = self.tree(lambda c: (writable(c), c["linux"].update(readonlyPaths=["/data/x/y"])))
+        self.assertIn("write_file", deep.answer("/data/x/y", "/data/x")[0])
+
+    def test_what_is_not_understood(self):
+        for words, change in (
+                ("the configuration has members", lambda c: c.update(hooks={})), ("the configuration has members", lambda c: c.update(Mounts=[])),
+                ("`linux` has members", lambda c: c["linux"].update(rootfsPropagation="shared")), ("`process` has members", lambda c: c["process"].update(x=1)),
+                ("a mount has members", lambda c: c["mounts"][0].update(uidMappings=[])), ("the root is not", lambda c: c["root"].update(readonly=False)),
+                ("the mount option `rbind`", lambda c: c["mounts"][1]["options"].append("rbind")), ("devices of the host", lambda c: c["mounts"][1]["options"].append("dev")),
+                ("no file of the bundle", lambda c: c["mounts"][0].update(source="other")), ("not an absolute path", lambda c: c["mounts"][1].update(destination="/data/../etc")),
+                ("of a type", lambda c: c["mounts"].append({"destination": "/x", "type": "sysfs", "source": "sysfs"}))):
+            with self.assertRaisesRegex(Unusable, words):
+                self.tree(change)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=0)

@@ -1,0 +1,182 @@
+"""Mounts: what the file tree of a container leaves to its first process, from `config.json` (config.md, config-linux.md of
+the OCI runtime specification, mount(2), tmpfs(5)). That the stack's `prepare` has made the bundle is an assumption."""
+from .documents import field, known
+from .formulas import Unusable
+from .paths import CREATE, DELETE, DEVICES, OF_FILES, RIGHTS, Rules, is_beneath, literal
+
+ENTRIES = CREATE | DELETE | {"refer"}
+WRITE, NOTHING_BENEATH = {"write_file", "truncate"}, OF_FILES | {"read_dir"}
+BUNDLE = {"dev": "tree", "resolv.conf": "file", "empty-file": "file", "landlock-launch": "file", "ruleset.json": "file",
+          "denied-directory": "nothing", "denied-file": "nothing"}
+NODES = ("/dev/full", "/dev/null", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero")  # that can be opened whatever the flags
+
+
+class Mount:
+    def __init__(self, target, content, writable=False, program=False, **of_tmpfs):
+        self.target, self.content, self.writable, self.program = target, content, writable, program
+        self.mode, self.uid, self.gid = (of_tmpfs.get(key) for key in ("mode", "uid", "gid"))
+        self.own_processes = of_tmpfs.get("own_processes", False)
+
+    def around(self, path):
+        return path == self.target or is_beneath(path, self.target)
+
+
+def canonical(path):
+    if not isinstance(path, str) or not path.startswith("/") or (path != "/" and any(n in ("", ".", "..") for n in path.split("/")[1:])):
+        raise Unusable(f"{path!r} is not an absolute path without `.`, `..` and doubled slashes")
+    return path
+
+
+def read_mount(one):
+    known(one, ("destination", "type", "source", "options"), "a mount")
+    flags, values = {"ro": False, "noexec": False, "nodev": False, "nosuid": False}, {"mode": "1777", "uid": "0", "gid": "0"}
+    others = {"rw": "ro", "exec": "noexec", "dev": "nodev", "suid": "nosuid"}
+    bind = subset = False
+    for option in one.get("options") or []:
+        name, equals, value = option.partition("=")
+        if option in flags or option in others:
+            flags[others.get(option, option)] = option in flags
+        elif option == "bind":
+            bind = True
+        elif option == "subset=pid":
+            subset = True
+        elif equals and name in ("mode", "uid", "gid", "size"):
+            values[name] = value
+        elif option not in ("rprivate", "private"):
+            raise Unusable(f"the mount option `{option}` is not understood")
+    target, writable, program = canonical(one["destination"]), not flags["ro"], not flags["noexec"]
+    if bind:
+        source = one["source"]
+        if not source.startswith("/"):
+            if source not in BUNDLE:
+                raise Unusable(f"`{source}` is no file of the bundle that is understood")
+            return Mount(target, BUNDLE[source], writable, program)
+        if not flags["nodev"] and canonical(source) not in NODES:
+            raise Unusable(f"{target} shows devices of the host")
+        return Mount(target, "host" if flags["nodev"] else "device", writable, program)
+    if one["type"] == "tmpfs" and flags["nodev"]:
+        return Mount(target, "tmpfs", writable, program, mode=int(values["mode"], 8), uid=int(values["uid"]), gid=int(values["gid"]))
+    if one["type"] == "proc":
+        return Mount(target, "processes", writable, program, own_processes=subset)
+    raise Unusable(f"the mount on {target} is of a type that is not understood")
+
+
+class Tree:
+    """Rights on paths by the last mount on or above them. The root shows nothing but what leads to mounts. Whether a
+    mount shows a file or a directory is what the policy speaks about there."""
+    moves = set()                                                                # a rename that is refused loses nothing here
+
+    def __init__(self, config, policy):
+        known(config, ("ociVersion", "process", "root", "hostname", "mounts", "linux"), "the configuration")
+        process, linux = field(config, "process", "the configuration"), known(config.get("linux", {}), (
+            "namespaces", "cgroupsPath", "resources", "maskedPaths", "readonlyPaths", "seccomp", "sysctl"), "`linux`")
+        known(process, ("terminal", "user", "args", "env", "cwd", "capabilities", "rlimits", "noNewPrivileges"), "`process`")
+        user = known(process["user"], ("uid", "gid", "umask", "additionalGids"), "`user`")
+        self.uid, self.gid = user["uid"], user["gid"]
+        sets = known(process.get("capabilities", {}), ("bounding", "effective", "inheritable", "permitted", "ambient"), "`capabilities`")
+        self.entries = ENTRIES | (DEVICES if "CAP_MKNOD" in sets.get("bounding", []) else set())
+        if known(config["root"], ("path", "readonly"), "`root`") != {"path": "rootfs", "readonly": True}:
+            raise Unusable("the root is not the bundle's own, read-only")
+        self.mounts = [read_mount(one) for one in config.get("mounts", [])]
+        if not any(m.target == "/dev" and m.content not in ("tmpfs", "processes") for m in self.mounts):
+            self.mounts += [Mount(path, "device", True, True) for path in NODES]          # the runtime's own
+        for path in map(canonical, linux.get("readonlyPaths", [])):
+            shows = self.shows(path)
+            if shows and shows.writable:
+                self.mounts.append(Mount(path, shows.content, False, shows.program, mode=shows.mode, uid=shows.uid, gid=shows.gid,
+                                         own_processes=shows.own_processes))
+        for path in map(canonical, linux.get("maskedPaths", [])):
+            if self.shows(path):
+                self.mounts.append(Mount(path, "nothing"))
+        self.policy, self.rules = policy, Rules(policy)
+        self.leads = {"/"} | {d for m in self.mounts for d in above(m.target)}
+        self.cells = {base: self.cell(base) for base in self.leads | {m.target for m in self.mounts}}
+        for m in self.mounts:
+            if m.content == "processes" and self.shows(m.target) is m:
+                for name in ("/self", "/thread-self"):                           # a process's own affair
+                    self.cells.setdefault(m.target + name, (set(), NOTHING_BENEATH, set(), NOTHING_BENEATH))
+        self.nodes = sorted(self.cells)
+        self.pins = [m["target"] for m in policy["mounts"] if m["pinned"]]
+        for gap in policy["gaps"]:
+            if gap["block"] == "file" and gap["lack"]:
+                rule = policy["rules"][gap["rule"]]
+                if rule.get("was", rule["effect"]) != "allow":
+                    self.pins.append(literal(rule["patterns"][gap["pattern"]])[0])
+
+    def shows(self, path):
+        return next((m for m in reversed(self.mounts) if m.around(path)), None)
+
+    def answer(self, own, above_it):
+        """The rights granted on a node, or beneath the deepest one; and those to what can't be there."""
+        at, absent_at, beneath, absent_beneath = self.cells[own or above_it or "/"]
+        return (at, absent_at) if own else (beneath, absent_beneath)
+
+    def pinned(self, node, verb):
+        """A mount point can't be made, removed or renamed, nor what leads to it; nor does its owner change."""
+        entry = verb in ("create", "delete")
+        return any((pin == node and (entry or verb == "modify")) or (entry and is_beneath(pin, node)) for pin in self.pins)
+
+    # One place: rights on it, what is absent there, rights beneath it down to the next one, what is absent there.
+
+    def cell(self, base):
+        m = self.shows(base)
+        at, absent_at, beneath, absent_beneath = self.of_mount(m, base) if m else ({"read_dir"}, OF_FILES, set(), set())
+        other = self.replaceable(base, m)
+        return at | other, absent_at - other, beneath | other, absent_beneath - other
+
+    def of_mount(self, m, base):
+        if m.content == "nothing":
+            return set(), set(), set(), set()
+        if m.content == "tree":
+            return {"read_dir"}, OF_FILES, ENTRIES if m.writable else set(), set()
+        if m.content == "processes":
+            beneath = {"read_file", "read_dir"} | (WRITE if m.writable else set())
+            return {"read_dir"}, OF_FILES, set() if m.own_processes else beneath, set()
+        if m.content in ("host", "tmpfs") and self.is_directory(base):
+            return self.directory(m, base)
+        rights = {"read_file"} | ({"execute"} if m.program else set()) | (WRITE if m.writable else set())
+        if m.content == "device":
+            return rights | {"read_file"} | WRITE, {"read_dir", "execute"}, set(), NOTHING_BENEATH
+        return rights, {"read_dir"}, set(), NOTHING_BENEATH
+
+    def bits(self, m):
+        """What the agent may do in a directory that belongs to whom its options name: as a mode's three bits."""
+        if m.content != "tmpfs":
+            return 7
+        return (m.mode >> 6 if m.uid == self.uid else m.mode >> 3 if m.gid == self.gid else m.mode) & 7
+
+    def directory(self, m, base):
+        bits = self.bits(m)
+        writes = m.writable and bits & 3 == 3
+        at = ({"read_dir"} if bits & 4 else set()) | (self.entries if writes and base != m.target else set())
+        beneath = {"read_file", "read_dir"} | ({"execute"} if m.program else set()) | (WRITE | self.entries if writes else set())
+        empty = m.content == "tmpfs" and not m.writable                          # and stays so
+        return at, OF_FILES, beneath if bits & 1 else set(), NOTHING_BENEATH if empty else set()
+
+    def replaceable(self, base, shows):
+        """A directory around a mount can be renamed where it is writable and no mount point itself, and takes the mount
+        with it: then another one can be made in its place."""
+        out = set()
+        for d in above(base):
+            m = self.shows(d)
+            if d != "/" and m and m is not shows and m.target != d and m.writable and self.bits(m) & 3 == 3 and m.content in ("host", "tmpfs"):
+                out |= self.directory(m, d)[2]
+        return out
+
+    def is_directory(self, base):
+        if base in self.leads:
+            return True
+        for rule in self.policy["rules"]:
+            if rule["block"] not in ("file", "unix"):
+                continue
+            for where in ("patterns", "except"):
+                for text in rule[where]:
+                    place, is_node = literal(text)
+                    if place == base and (not is_node or (where == "patterns" and rule.get("verbs") == ["list"])):
+                        return True
+        return any(m["target"] == base for m in self.policy["mounts"]) and self.rules.permit(base + "/\x01", RIGHTS)
+
+
+def above(path):
+    parts = path.split("/")[1:-1]
+    return ["/" + "/".join(parts[:n]) for n in range(len(parts), -1, -1)] if path != "/" else []
