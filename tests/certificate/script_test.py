@@ -6,7 +6,7 @@ import unittest
 
 ROOT = pathlib.Path(sys.argv[1])
 sys.path.insert(0, str(ROOT / "tools"))
-from certificate import calls, documents, landlock, mounts, packets  # noqa: E402
+from certificate import calls, documents, landlock, mounts, nft, packets  # noqa: E402
 from certificate.formulas import Statement, Unusable, bits  # noqa: E402
 
 SCRIPT = """table inet t {
@@ -62,18 +62,18 @@ def command(doc, what, n=0):
 
 class Packets(unittest.TestCase):
     def test_both_forms_are_one_ruleset(self):
-        self.assertEqual(vars(packets.read_script(SCRIPT)), vars(packets.read_json(document())))
+        self.assertEqual(vars(nft.read_script(SCRIPT)), vars(nft.read_json(document())))
 
     def refused_script(self, before, after, words):
         self.assertIn(before, SCRIPT)
         with self.assertRaisesRegex(Unusable, words):
-            packets.read_script(SCRIPT.replace(before, after, 1))
+            nft.read_script(SCRIPT.replace(before, after, 1))
 
     def refused_json(self, words, change):
         changed = document()
         change(changed)
         with self.assertRaisesRegex(Unusable, words):
-            packets.read_json(changed)
+            nft.read_json(changed)
 
     def test_time_outs_of_scripts(self):
         for before, after in (("flags interval", "flags interval, timeout"), ("flags interval", "flags interval\n    timeout 1s"),
@@ -98,8 +98,8 @@ class Packets(unittest.TestCase):
         script = SCRIPT.replace("ipv4_addr . inet_service\n    flags interval\n    elements = { 10.0.0.1 . 443 comment \"a\", 10.0.0.0/8 . 80-81 }",
                                 "ipv4_addr\n    timeout 1s").replace("ip daddr . tcp dport @one", "ip daddr @one")
         for demanded, text in ((False, "in.one"), (True, "false")):
-            passing = packets.Passing(Statement(packets.PACKET), packets.read_script(script), {"target": {"dns_user": "x"}}, ["one"], demanded)
-            self.assertEqual(passing.inside("t", [packets.KEYS["ip daddr"]], "one"), text)
+            passing = packets.Passing(Statement(packets.PACKET), nft.read_script(script), {"target": {"dns_user": "x"}}, ["one"], demanded)
+            self.assertEqual(passing.inside("t", [nft.KEYS["ip daddr"]], "one"), text)
 
     def test_declared_twice(self):
         chain, one, to = SCRIPT.index("  chain other"), SCRIPT.index("  set one"), SCRIPT.index("  map to")
@@ -107,19 +107,19 @@ class Packets(unittest.TestCase):
         for part, words in ((SCRIPT[chain:output], "chain other"), (SCRIPT[one:to], "set one"), (SCRIPT[to:chain], "map to")):
             for twice in (SCRIPT.replace(part, part + part), SCRIPT + "table inet u {\n" + part + part + "}\n"):
                 with self.assertRaisesRegex(Unusable, f"{words} is declared twice"):
-                    packets.read_script(twice)
+                    nft.read_script(twice)
         with self.assertRaisesRegex(Unusable, "table t is declared twice"):
-            packets.read_script(SCRIPT + SCRIPT)
+            nft.read_script(SCRIPT + SCRIPT)
         self.refused_script("policy drop;", "policy drop;\n    type filter hook output priority 1; policy accept;", "two hooks")
         self.refused_script("flags interval", "type ipv4_addr", "`type` stands twice")
         for what in ("table", "chain", "set", "map"):
             self.refused_json("declared twice", lambda d: d["nftables"].append({"add": {what: command(d, what)}}))
         # the idiom that empties a table: declared, deleted, declared
         empty = "table inet t {\n}\ndelete table inet t\n"
-        self.assertEqual(vars(packets.read_script(empty + SCRIPT)), vars(packets.read_script(SCRIPT)))
+        self.assertEqual(vars(nft.read_script(empty + SCRIPT)), vars(nft.read_script(SCRIPT)))
         for wrong in ("delete table inet t\n" + SCRIPT, empty.replace("delete table inet", "delete table ip") + SCRIPT, SCRIPT + "delete table inet t\n"):
             with self.assertRaisesRegex(Unusable, "deleted"):
-                packets.read_script(wrong)
+                nft.read_script(wrong)
 
     def test_members_of_documents(self):
         for what, member, value in (("rule", "index", 0), ("rule", "position", 1), ("rule", "name", "x"), ("table", "flags", "dormant"),
