@@ -250,7 +250,8 @@ class Writer {
       for (const Reading& r : in_.readings) {
         out.insert(out.end(), r.decoded.inodes.begin(), r.decoded.inodes.end());
         if (r.decoded.container)
-          out.push_back(std::make_shared<model::InodeLayer>(container_tree(policy, *r.decoded.container).layer));
+          out.push_back(
+              std::make_shared<model::InodeLayer>(container_tree(policy, in_.target, *r.decoded.container).layer));
       }
       return out;
     };
