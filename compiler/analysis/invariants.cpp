@@ -11,6 +11,7 @@
 #include "compiler/analysis/cover.hpp"
 #include "compiler/analysis/units.hpp"
 #include "compiler/diagnostics/kinds.hpp"
+#include "compiler/sema/rules.hpp"
 
 namespace agp::analysis {
 
@@ -305,7 +306,7 @@ class Checker {
                        : c == C::Le ? v <= w
                        : c == C::Gt ? v > w
                                     : v >= w;
-    return holds ? "" : fmt::format("its `{}` is another", require.limit);
+    return holds ? "" : fmt::format("its `{}` is {}", require.limit, sema::bound_text(require.limit, v));
   }
 
   bool undecided(const InvariantLine& line, const std::vector<const ActionSet*>& sets) {
