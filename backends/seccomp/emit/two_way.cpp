@@ -366,8 +366,7 @@ int cut(const List& list, std::uint64_t total, Cost instruction, Tree& out) {
 /// In a long list, many rare neighbours are planned by themselves and then are one piece; how rare, that decides how
 /// few are left. Where that leaves all of them, it is cut.
 int plan(const List& list, Cost instruction, Tree& out) {
-  if (list.size() <= exact_pieces)
-    return Planner(list.pieces, list.weights, list.leaves, instruction, out).root();
+  if (list.size() <= exact_pieces) return Planner(list.pieces, list.weights, list.leaves, instruction, out).root();
   std::uint64_t total = 0;
   for (const Cost w : list.weights) total += w + light;
   std::vector<std::size_t> ends;
