@@ -13,6 +13,12 @@ namespace agp::backends::seccomp {
 namespace {
 
 constexpr Cost whole = 1u << 22;  ///< of the weights, so that the cost of a tree of hundreds of tests fits in 32 bits
+constexpr Cost light = whole >> 14;  ///< what single pieces of a long list weigh at least
+
+// Of a long list: at least so many neighbours become one piece, where together they weigh between 2^-rarest and
+// 2^-least_rare of all; the rarest that leave so few pieces.
+constexpr std::size_t many_pieces = 16, few_groups = 64;
+constexpr unsigned rarest = 7, least_rare = 5;
 
 /// Kept between trees of a thread: memory that the kernel has yet to give costs more than the search.
 struct Scratch {
@@ -26,14 +32,16 @@ Scratch& scratch() {
 
 class Planner {
  public:
-  Planner(std::span<const Piece> pieces, std::vector<Cost> weights, Cost instruction, Tree& out, std::size_t base)
+  /// `leaves`: where each piece leads to, as Test::yes.
+  Planner(std::span<const Piece> pieces, const std::vector<Cost>& weights, std::span<const int> leaves,
+          Cost instruction, Tree& out)
       : pieces_(pieces),
-        weights_(std::move(weights)),
+        weights_(weights),
+        leaves_(leaves),
         n_(pieces.size()),
         instruction_(instruction),
         windows_(pieces, weights_, instruction),
-        out_(out),
-        base_(base) {
+        out_(out) {
     if (n_ <= window) return;  // one window
     heavy();
     layers_ = candidates_.size() + 1;
@@ -67,7 +75,7 @@ class Planner {
     std::size_t count() const { return b - a; }
   };
 
-  int leaf(std::size_t piece) const { return ~static_cast<int>(base_ + piece); }
+  int leaf(std::size_t piece) const { return leaves_[piece]; }
 
   /// The heaviest single values, heaviest first.
   void heavy() {
@@ -272,7 +280,8 @@ class Planner {
   static constexpr std::size_t slack = 1;
 
   std::span<const Piece> pieces_;
-  std::vector<Cost> weights_;
+  const std::vector<Cost>& weights_;
+  std::span<const int> leaves_;
   std::size_t n_, layers_ = 1;
   Cost instruction_;
   Windows windows_;
@@ -283,22 +292,103 @@ class Planner {
   std::vector<Cost>& costs_ = scratch().costs;        ///< by last piece, holes, first piece
   std::vector<Choice>& choices_ = scratch().choices;  ///< the same; of those with a cost
   Tree& out_;
-  std::size_t base_;
 };
 
-/// Cuts a long list where the weights on both sides are nearest to each other; single pieces weigh something too.
-int cut(std::span<const Piece> pieces, std::span<const Cost> weights, Cost instruction, Tree& out, std::size_t base) {
-  if (pieces.size() <= exact_pieces)
-    return Planner(pieces, {weights.begin(), weights.end()}, instruction, out, base).root();
-  constexpr Cost light = whole >> 14;
-  std::uint64_t total = 0, below = 0;
-  for (const Cost w : weights) total += w + light;
-  std::size_t k = 0;
-  while (k + 2 < pieces.size() && 2 * (below + weights[k] + light) < total) below += weights[k++] + light;
-  const int no = cut(pieces.first(k + 1), weights.first(k + 1), instruction, out, base);
-  const int yes = cut(pieces.subspan(k + 1), weights.subspan(k + 1), instruction, out, base + k + 1);
-  out.tests.push_back({Test::Kind::Ge, pieces[k + 1].first, yes, no});
+/// A list to plan: where its pieces lead to may be trees that were made before.
+struct List {
+  std::vector<Piece> pieces;
+  std::vector<Cost> weights;
+  std::vector<int> leaves;  ///< as Test::yes
+
+  std::size_t size() const { return pieces.size(); }
+  void add(const Piece& p, Cost weight, int leaf) {
+    pieces.push_back(p);
+    weights.push_back(weight);
+    leaves.push_back(leaf);
+  }
+  List part(std::size_t from, std::size_t to) const {
+    List out;
+    for (std::size_t i = from; i < to; ++i) out.add(pieces[i], weights[i], leaves[i]);
+    return out;
+  }
+  /// Without a piece that an equality has taken out: its values may as well be on the side of its neighbours.
+  List without(std::size_t gone) const {
+    List out = part(0, gone);
+    std::size_t i = gone + 1;
+    if (out.size() > 0 && (i == size() || out.pieces.back().outcome == pieces[i].outcome)) {
+      out.pieces.back().last = i == size() ? pieces[gone].last : pieces[i].last;
+      if (i < size()) out.weights.back() += weights[i];
+      ++i;
+    } else {
+      out.add({pieces[gone].first, pieces[i].last, pieces[i].outcome, pieces[i].weight}, weights[i], leaves[i]);
+      ++i;
+    }
+    for (; i < size(); ++i) out.add(pieces[i], weights[i], leaves[i]);
+    return out;
+  }
+};
+
+/// Ends of groups: as many neighbours as weigh `limit` together, where they are many, else single pieces.
+std::vector<std::size_t> groups(const List& list, std::uint64_t limit) {
+  std::vector<std::size_t> ends;
+  ends.reserve(list.size());
+  for (std::size_t i = 0; i < list.size();) {
+    std::size_t k = i;
+    for (std::uint64_t sum = 0; k < list.size() && (sum += list.weights[k] + light) <= limit;) ++k;
+    i = k - i >= many_pieces ? k : i + 1;
+    ends.push_back(i);
+  }
+  return ends;
+}
+
+int plan(const List& list, Cost instruction, Tree& out);
+
+/// Asks first for a piece that is more than a third of a long list, else cuts it where the weights on both sides are
+/// nearest to each other.
+int cut(const List& list, std::uint64_t total, Cost instruction, Tree& out) {
+  const auto& weights = list.weights;
+  const auto heaviest = static_cast<std::size_t>(std::max_element(weights.begin(), weights.end()) - weights.begin());
+  const Piece& most = list.pieces[heaviest];
+  if (most.first == most.last && std::uint64_t{weights[heaviest]} * 3 >= total) {
+    const int no = plan(list.without(heaviest), instruction, out);
+    out.tests.push_back({Test::Kind::Eq, most.first, list.leaves[heaviest], no});
+  } else {
+    std::uint64_t below = 0;
+    std::size_t k = 0;
+    while (k + 2 < list.size() && 2 * (below + weights[k] + light) < total) below += weights[k++] + light;
+    const int no = plan(list.part(0, k + 1), instruction, out);
+    const int yes = plan(list.part(k + 1, list.size()), instruction, out);
+    out.tests.push_back({Test::Kind::Ge, list.pieces[k + 1].first, yes, no});
+  }
   return static_cast<int>(out.tests.size() - 1);
+}
+
+/// In a long list, many rare neighbours are planned by themselves and then are one piece; how rare, that decides how
+/// few are left. Where that leaves all of them, it is cut.
+int plan(const List& list, Cost instruction, Tree& out) {
+  if (list.size() <= exact_pieces) return Planner(list.pieces, list.weights, list.leaves, instruction, out).root();
+  std::uint64_t total = 0;
+  for (const Cost w : list.weights) total += w + light;
+  std::vector<std::size_t> ends;
+  for (unsigned share = rarest; share >= least_rare; --share)
+    if (ends = groups(list, total >> share); ends.size() <= few_groups) break;
+  if (ends.size() == list.size()) return cut(list, total, instruction, out);
+  std::uint32_t outcome = 0;
+  for (const Piece& p : list.pieces) outcome = std::max(outcome, p.outcome);
+  List joined;
+  std::size_t i = 0;
+  for (const std::size_t end : ends) {
+    if (end == i + 1) {
+      joined.add(list.pieces[i], list.weights[i], list.leaves[i]);
+    } else {
+      Cost weight = 0;
+      for (std::size_t j = i; j < end; ++j) weight += list.weights[j] + light;
+      const int leaf = plan(list.part(i, end), instruction, out);
+      joined.add({list.pieces[i].first, list.pieces[end - 1].last, ++outcome, 0}, weight, leaf);
+    }
+    i = end;
+  }
+  return plan(joined, instruction, out);
 }
 
 }  // namespace
@@ -312,12 +402,12 @@ Tree two_way_tree(std::span<const Piece> pieces) {
     return {{{Test::Kind::Eq, pieces[1].first, ~1, ~0}}, 0};
   std::uint64_t total = 0;
   for (const Piece& p : pieces) total += p.weight;
-  std::vector<Cost> weights;
-  weights.reserve(pieces.size());
-  for (const Piece& p : pieces) weights.push_back(p.weight == 0 ? 0 : static_cast<Cost>(p.weight * whole / total) + 1);
+  List list;
+  for (const Piece& p : pieces)
+    list.add(p, p.weight == 0 ? 0 : static_cast<Cost>(p.weight * whole / total) + 1, ~static_cast<int>(list.size()));
   Tree out;
   out.tests.reserve(pieces.size());
-  out.root = cut(pieces, weights, whole / instruction_share, out, 0);
+  out.root = plan(list, whole / instruction_share, out);
   return out;
 }
 

@@ -134,6 +134,25 @@ TEST(TwoWay, LongListsAreWithinFivePercentOfTheOptimum) {
   }
 }
 
+/// As many as several tables have; a call is the tests, two loads, a compare and a return.
+TEST(TwoWay, ListsThatAreNotPlannedWholeAreNearTheOptimum) {
+  std::mt19937_64 random(13);
+  for (int n = 0; n < 4; ++n) {
+    auto pieces = random_pieces(random, 150, 2);
+    for (std::size_t p = 0; p < pieces.size(); ++p) pieces[p] = {pieces[p].first, pieces[p].last, p % 2 != 0, 0};
+    std::uint64_t total = 0;
+    for (std::size_t k = 0; k < 60; ++k) {
+      const std::size_t p = random() % 74 * 2 + 1;
+      const std::uint64_t weight = 1'000'000 / (k * k + 1) + 200;
+      pieces[p].weight += weight;
+      total += weight;
+    }
+    const std::uint64_t cost = weighted_tests(pieces, backends::seccomp::two_way_tree(pieces)) + 4 * total;
+    EXPECT_LE(static_cast<double>(cost), 1.05 * static_cast<double>(interval_optimum(pieces, 8) + 4 * total))
+        << "list " << n;
+  }
+}
+
 TEST(TwoWay, NoWantedPieceIsFartherThanAsked) {
   std::mt19937_64 random(12);
   for (int n = 0; n < 60; ++n) {
