@@ -406,10 +406,11 @@ policy sub {
         def broken(change, text):
             built, certificate = self.copies()
             self.change(certificate, change)
-            refused([], text, certificate, built)
+            refused(right, text, certificate, built)
         broken(lambda index: index["artifacts"].clear(), "the index does not say where the artifact is")
         broken(lambda index: index.pop("files"), "unusable +the obligations are complete: KeyError")
-        broken(lambda index: index["obligations"][0].update(file="/proc/self/mem"), "unusable |refuted ")
+        broken(lambda index: next(o for o in index["obligations"] if o["artifact"] == right[1]).update(file="/proc/self/mem"),
+               "unusable +seccomp/filter.x86_64.bpf \\(x86_64\\): .*: /proc/self/mem")
         built, certificate = self.copies()
         (certificate / "certificate.json").write_text("[" * 100_000)
         refused([], "the index is nested too deep", certificate, built)
