@@ -546,7 +546,7 @@ policy mounted {
         # everything is proved, and the disk has no place for it
         done = run(AGP, "verify", EXAMPLE, self.built, "--certificate", "/proc/certificate", "--no-config")
         self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
-        self.assertRegex(done.stdout, r"AGP0009[^\n]*\n?[^\n]*`/proc/certificate` can't be written: No such file or directory")
+        self.assertRegex(done.stdout, r"AGP0009[^\n]*\n?[^\n]*`/proc/certificate` can't be written: no such file or directory")
         self.assertIn("no certificate is written\n", done.stderr)
         self.assertNotIn("not everything", done.stderr)
         built, certificate = self.copies()
