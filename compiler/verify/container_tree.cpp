@@ -184,9 +184,8 @@ class Builder {
     const auto& groups = container_.groups;
     const bool member = group == container_.gid || std::find(groups.begin(), groups.end(), group) != groups.end();
     const std::uint32_t bits = (m.uid.value_or(0) == container_.uid ? mode >> 6 : member ? mode >> 3 : mode) & 7;
-    // what is made or removed in a directory asks it for writing and searching at once, and of a question that has
-    // writing in it this capability answers nothing (generic_permission, may_create and may_delete in fs/namei.c)
-    return !has_capability("CAP_DAC_READ_SEARCH") ? bits : (bits & 3) == 3 ? bits | 5 : 5;
+    if (!has_capability("CAP_DAC_READ_SEARCH")) return bits;
+    return (bits & 3) == 3 ? 7 : 5;  // no part of a check that asks for writing
   }
   /// chmod(2).
   bool may_chmod(const ContainerMount& m) const {
