@@ -101,8 +101,11 @@ class Builder {
       }
       case Content::Processes:
         return processes(m);
-      case Content::Nothing:
-        return {};
+      case Content::Nothing: {
+        InodeCell c;
+        if (is_directory(base)) c.absent_at = of_files;  // an empty one, which nobody may list
+        return c;
+      }
     }
     return {};
   }

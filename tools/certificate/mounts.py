@@ -72,8 +72,9 @@ class Tree:
             "namespaces", "cgroupsPath", "resources", "maskedPaths", "readonlyPaths", "seccomp", "sysctl"), "`linux`")
         known(process, ("terminal", "user", "args", "env", "cwd", "capabilities", "rlimits", "noNewPrivileges"), "`process`")
         user = known(process["user"], ("uid", "gid", "umask", "additionalGids"), "`user`")
-        self.uid, self.gid = user["uid"], user["gid"]
+        self.uid, self.groups = user["uid"], {user["gid"], *user.get("additionalGids", [])}
         sets = known(process.get("capabilities", {}), ("bounding", "effective", "inheritable", "permitted", "ambient"), "`capabilities`")
+        self.overrides = {"CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER"}.intersection(*[set().union(*sets.values())])
         self.entries = ENTRIES | (DEVICES if "CAP_MKNOD" in sets.get("bounding", []) else set())
         if known(config["root"], ("path", "readonly"), "`root`") != {"path": "rootfs", "readonly": True}:
             raise Unusable("the root is not the bundle's own, read-only")
@@ -125,8 +126,8 @@ class Tree:
         return at | other, absent_at - other, beneath | other, absent_beneath - other
 
     def of_mount(self, m, base):
-        if m.content == "nothing":
-            return set(), set(), set(), set()
+        if m.content == "nothing":                                               # an empty directory that nobody may list
+            return set(), OF_FILES if self.is_directory(base) else set(), set(), set()
         if m.content == "tree":
             return {"read_dir"}, OF_FILES, ENTRIES if m.writable else set(), set()
         if m.content == "processes":
@@ -143,7 +144,10 @@ class Tree:
         """What the agent may do in a directory that belongs to whom its options name: as a mode's three bits."""
         if m.content != "tmpfs":
             return 7
-        return (m.mode >> 6 if m.uid == self.uid else m.mode >> 3 if m.gid == self.gid else m.mode) & 7
+        bits = (m.mode >> 6 if m.uid == self.uid else m.mode >> 3 if m.gid in self.groups else m.mode) & 7
+        if bits != 7 and (self.overrides or (m.writable and m.uid == self.uid)):
+            raise Unusable(f"the mode of the tmpfs on {m.target} does not bind the agent: it owns it, or a capability passes it by")
+        return bits
 
     def directory(self, m, base):
         bits = self.bits(m)

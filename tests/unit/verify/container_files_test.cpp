@@ -70,6 +70,15 @@ Refuted refuted(const FilePolicy& b, const Change& change = {}) {
 
 TEST(ContainerFiles, WhatIsEmittedIsProved) { EXPECT_EQ(refuted(workspace()), Refuted{}); }
 
+// A rule about what lies beneath a path makes it a directory: reading it as a file is nothing that could be lost.
+TEST(ContainerFiles, ADeniedTreeIsADirectory) {
+  FilePolicy tree, node;
+  tree.allow("read", {"/data/**"}).deny("read", {"/data/secret/**"});
+  EXPECT_EQ(refuted(tree), Refuted{});
+  node.allow("read", {"/data/**"}).deny("read", {"/data/secret"});
+  EXPECT_EQ(refuted(node).size(), 1u);  // what lies beneath it, were it a directory
+}
+
 /// What has no permission bit for its owner is no cover: the owner gives itself what it wants.
 TEST(ContainerFiles, AnOwnersModeRefusesNothing) {
   FilePolicy b;
