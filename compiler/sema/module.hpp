@@ -19,7 +19,7 @@ struct Module {
   source::FileId file = source::no_file;
   bool library = false;
   std::vector<Span> used_by;  ///< the `use` items by which it was first reached, outermost first
-  std::shared_ptr<const syntax::File> ast;  ///< never null
+  std::shared_ptr<const syntax::File> ast = std::make_shared<const syntax::File>();  ///< never null
   std::map<std::string, const syntax::Item*> items;  ///< params, lets, fragments, policies, invariants by name
   std::map<std::string, const Module*> uses;         ///< as they are written here: `std.a.b`, an alias, a stem
   std::map<std::string, Span> use_spans;

@@ -51,8 +51,7 @@ def from_files(text, up):
 
 def project(directory, text, library=None):
     """Writes a project whose policy is `text`; `library` maps paths such as std/runtime/python.agp to changed texts, and
-    then every module comes from files. The policy's name, which its network namespace has, gets this process's number."""
-    text = re.sub(r"^policy ([\w-]+)", rf"policy \1-{os.getpid()}", text, flags=re.M)
+    then every module comes from files."""
     directory.mkdir(parents=True)
     (directory / "agp.toml").write_text("")
     if library is not None:

@@ -92,7 +92,8 @@ class World:
             command("ip", "-n", self.name, "link", "set", "lo", "up")
             addresses = {a for a, _ in outside["tcp"] + outside["udp"]} | set(self.resolvers)
             for a in sorted(addresses):
-                command("ip", "-n", self.name, "address", "add", a + ("/128" if ":" in a else "/32"), "dev", "lo")
+                # an IPv6 address is tentative, and can't be bound, until a kernel worker has had its turn
+                command("ip", "-n", self.name, "address", "add", *((a + "/128", "nodad") if ":" in a else (a + "/32",)), "dev", "lo")
             with standins(self.name, outside, self.work / "outside.json"):
                 yield self
         finally:
