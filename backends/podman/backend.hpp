@@ -3,6 +3,7 @@
 
 namespace agp::backends::podman {
 
-const Backend& backend();
+const Backend& backend();         ///< `podman`
+const Backend& docker_backend();  ///< `docker`: the same arguments in Docker's words
 
 }  // namespace agp::backends::podman

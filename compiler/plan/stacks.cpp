@@ -113,11 +113,18 @@ void copy_launcher(std::vector<Command>& out) {
   out.push_back({"touch", "--", root + std::string(format::launcher_point), root + std::string(format::ruleset_point)});
 }
 
+/// Runs if this run made the namespace.
+Command owned(const Command& words) {
+  Command out{"find", in_run(owns_namespace), "-maxdepth", "0", "-exec"};
+  append(out, words);
+  out.emplace_back(";");
+  return out;
+}
+
 /// What the container leaves behind outside of the run directory.
 void end_network(const model::Policy& policy, const MountTree& tree, std::vector<Command>& out) {
   if (tree.resolver) out.push_back({"pkill", "-KILL", "-F", "{run}/dnsmasq.pid", "dnsmasq"});
-  out.push_back({"find", in_run(owns_namespace), "-maxdepth", "0", "-exec", "ip", "netns", "del",
-                 backends::netns_name(policy), ";"});
+  out.push_back(owned({"ip", "netns", "del", backends::netns_name(policy)}));
   out.push_back({"rm", "-rf", "--one-file-system", "--", "{run}"});
 }
 
@@ -146,41 +153,58 @@ void check_sources(const MountTree& tree, std::vector<Command>& out) {
   }
 }
 
+/// What the arguments of `podman run` and `docker run` are about, beside what the rules name: files in `base`, where
+/// the arguments look for them, and in the run directory, where the engine is started.
+void engine_files(const model::Policy& policy, const MountTree& tree, backends::podman::format::Engine engine,
+                  const std::string& base, std::vector<Command>& out) {
+  namespace own = backends::podman::format;
+  const auto in_base = [&](std::string_view name) { return fmt::format("{}/{}", base, name); };
+  const auto of_dev = [&](std::string_view path) {
+    return in_base(own::dev) + std::string(path.substr(std::string_view("/dev").size()));
+  };
+  std::vector<std::string> directories{in_base(own::dev)}, files;
+  if (engine == own::Engine::Podman)
+    for (const std::string_view path : own::denied_directories) directories.push_back(of_dev(path));
+  for (const TreeMount& m : tree.mounts) {
+    if (m.around == backends::containers::Cause::none || tree.mounts[m.around].target != "/dev") continue;
+    (m.directory ? directories : files).push_back(of_dev(m.target));
+  }
+  Command make{"install", "-d", "-m", "0755", "--"}, touch{"touch", "--"};
+  append(make, directories);
+  append(touch, files);
+  out.push_back(std::move(make));
+  if (!files.empty()) out.push_back(std::move(touch));
+  out.push_back({"cp", "--", fmt::format("{{dir}}/{}", own::artifact(engine)), in_run("run.args")});
+  out.push_back({"cp", "--", fmt::format("{{dir}}/{}", format::profile_artifact), in_run(own::profile)});
+  if (tree.resolver) out.push_back({"install", "-m", "0444", "--", "{dir}/dns/resolv.conf", in_base(own::resolv_conf)});
+  out.push_back({"install", "-d", "-m", "0000", "--", in_base(own::denied_directory)});
+  out.push_back({"install", "-m", "0000", "--", "/dev/null", in_base(own::denied_file)});
+  out.push_back({"install", "-m", "0444", "--", "/dev/null", in_base(own::empty_file)});
+  check_sources(tree, out);
+  make_targets(policy, tree, out);
+  out.push_back({"tar", "-cf", in_run("root.tar"), "--files-from=/dev/null"});
+}
+
+/// xargs reads the arguments from the file that was proved, or gives up: never two containers (xargs(1), -x, -n).
+Command with_arguments(const model::Policy& policy) {
+  namespace own = backends::podman::format;
+  Command out = in_time(policy);
+  append(out, {"env", "-C", "{run}", "xargs", "-x", "-n", std::to_string(own::most_arguments), "-s",
+               std::to_string(own::most_bytes + 20000), "-d", "\\n", "-a", "run.args"});
+  return out;
+}
+
 StackCommands podman_commands(const model::Policy& policy) {
   namespace own = backends::podman::format;
   StackCommands out;
   const MountTree tree = backends::containers::mount_tree(policy);
   out.prepare.push_back({"install", "-d", "-m", "0700", "--", "{run}"});
-  std::vector<std::string> directories{in_run(own::dev)}, files;
-  for (const std::string_view path : own::denied_directories)
-    directories.push_back(in_run(own::dev) + std::string(path.substr(std::string_view("/dev").size())));
-  for (const TreeMount& m : tree.mounts) {
-    if (m.around == backends::containers::Cause::none || tree.mounts[m.around].target != "/dev") continue;
-    (m.directory ? directories : files).push_back(in_run(own::dev) + m.target.substr(std::string_view("/dev").size()));
-  }
-  Command make{"install", "-d", "-m", "0755", "--"}, touch{"touch", "--"};
-  append(make, directories);
-  append(touch, files);
-  out.prepare.push_back(std::move(make));
-  if (!files.empty()) out.prepare.push_back(std::move(touch));
-  out.prepare.push_back({"cp", "--", fmt::format("{{dir}}/{}", own::artifact), in_run("run.args")});
-  out.prepare.push_back({"cp", "--", fmt::format("{{dir}}/{}", format::profile_artifact), in_run(own::profile)});
-  if (tree.resolver)
-    out.prepare.push_back({"install", "-m", "0444", "--", "{dir}/dns/resolv.conf", in_run(own::resolv_conf)});
-  out.prepare.push_back({"install", "-d", "-m", "0000", "--", in_run(own::denied_directory)});
-  out.prepare.push_back({"install", "-m", "0000", "--", "/dev/null", in_run(own::denied_file)});
-  out.prepare.push_back({"install", "-m", "0444", "--", "/dev/null", in_run(own::empty_file)});
-  check_sources(tree, out.prepare);
-  make_targets(policy, tree, out.prepare);
-  out.prepare.push_back({"tar", "-cf", in_run("root.tar"), "--files-from=/dev/null"});
+  engine_files(policy, tree, own::Engine::Podman, "{run}", out.prepare);
   out.prepare.push_back(podman({"import", "--quiet", in_run("root.tar"), std::string(own::image)}));
   make_network(policy, tree, out.prepare);
 
-  // xargs reads the arguments from the file that was proved, or gives up: never two containers (xargs(1), -x, -n).
   // conmon stays behind when podman is killed: the pid namespace around both takes it down.
-  Command run = in_time(policy);
-  append(run, {"env", "-C", "{run}", "xargs", "-x", "-n", std::to_string(own::most_arguments), "-s",
-               std::to_string(own::most_bytes + 20000), "-d", "\\n", "-a", "run.args"});
+  Command run = with_arguments(policy);
   const std::string group = "agp-" + policy.name;
   append(run, podman({"run", "--name={id}", "--cgroup-parent=/" + group}));
   out.run.push_back(std::move(run));
@@ -189,6 +213,52 @@ StackCommands podman_commands(const model::Policy& policy) {
   // Podman gives up on the control groups of a container that was killed beside it
   out.finally.push_back({"find", "/sys/fs/cgroup", "-depth", "-type", "d", "(", "-path", "*/" + group, "-o", "-path",
                          "*/" + group + "/*", ")", "-delete"});
+  end_network(policy, tree, out.finally);
+  return out;
+}
+
+/// Docker joins another container's network only: that container is a program of the host's that has entered the
+/// namespace of the stack. Who opens a pipe to write waits for the reader, so that the last command of `prepare` ends
+/// once it has (fifo(7)).
+StackCommands docker_commands(const model::Policy& policy, const model::Target& target) {
+  namespace own = backends::podman::format;
+  StackCommands out;
+  const MountTree tree = backends::containers::mount_tree(policy);
+  const std::string base = own::node_directory(policy.name), network = backends::netns_name(policy);
+  out.prepare.push_back({"install", "-d", "-m", "0700", "--", "{run}"});
+  make_network(policy, tree, out.prepare);
+  engine_files(policy, tree, own::Engine::Docker, base, out.prepare);
+  out.prepare.push_back({"docker", "import", in_run("root.tar"), std::string(own::image)});
+  out.prepare.push_back({"mkfifo", "--", in_run("ready")});
+  Command holder{"docker",
+                 "run",
+                 "--detach",
+                 "--pull=never",
+                 "--read-only",
+                 "--network=none",
+                 "--ipc=none",
+                 "--cap-drop=ALL",
+                 "--cap-add=CAP_SYS_ADMIN",
+                 "--security-opt=no-new-privileges",
+                 "--name=" + network,
+                 "--hostname=" + policy.run.hostname.value_or(policy.name.substr(0, 64)),
+                 fmt::format("--mount=type=bind,src={}{},dst=/network,readonly", own::namespaces, network),
+                 "--mount=type=bind,src={run}/ready,dst=/ready"};
+  for (const char* of_host : {"/usr", "/lib", "/lib64"})
+    if (of_host != std::string_view("/lib64") || target.archs.front() == "x86_64")
+      holder.push_back(fmt::format("--mount=type=bind,src={0},dst={0},readonly", of_host));
+  append(holder, {std::string(own::image), "/usr/bin/nsenter", "--net=/network", "/usr/bin/tail", "-f", "/ready"});
+  out.prepare.push_back(std::move(holder));
+  out.prepare.push_back({"timeout", "60", "dd", "status=none", "if=/dev/null", "of={run}/ready"});
+
+  // what the daemon has started is not killed with the client: that is for `finally`
+  Command run = with_arguments(policy);
+  append(run, {"docker", "run", "--name={id}"});
+  out.run.push_back(std::move(run));
+
+  out.finally.push_back({"docker", "rm", "--force", "{id}"});
+  out.finally.push_back(owned({"docker", "rm", "--force", network}));
+  out.finally.push_back(owned({"rm", "-rf", "--one-file-system", "--", base}));
   end_network(policy, tree, out.finally);
   return out;
 }
@@ -240,14 +310,8 @@ StackCommands kubernetes_commands(const model::Policy& policy) {
                      "pod/" + policy.name});
   out.run.push_back({"kubectl", "logs", "--namespace", space, "pod/" + policy.name});
 
-  const auto owned = [&](Command words) {
-    Command command{"find", in_run(owns_namespace), "-maxdepth", "0", "-exec"};
-    append(command, words);
-    command.emplace_back(";");
-    out.finally.push_back(std::move(command));
-  };
-  owned({"kubectl", "delete", "namespace", space});
-  owned({"rm", "-rf", "--one-file-system", "--", node, profile});
+  out.finally.push_back(owned({"kubectl", "delete", "namespace", space}));
+  out.finally.push_back(owned({"rm", "-rf", "--one-file-system", "--", node, profile}));
   out.finally.push_back({"rm", "-rf", "--one-file-system", "--", "{run}"});
   return out;
 }
@@ -257,6 +321,7 @@ StackCommands kubernetes_commands(const model::Policy& policy) {
 StackCommands stack_commands(const model::Policy& policy, const model::Target& target) {
   StackCommands out;
   if (target.stack == "podman") return podman_commands(policy);
+  if (target.stack == "docker") return docker_commands(policy, target);
   if (target.stack == "kubernetes") return kubernetes_commands(policy);
   if (target.stack == "launcher") return launcher_commands(policy, target);
   if (target.stack != "oci" && target.stack != "oci+landlock") return out;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backends/containers/holds/context.hpp"
+#include "compiler/model/path_classes.hpp"
 
 namespace agp::backends::containers {
 namespace {
@@ -59,6 +60,17 @@ Capabilities holds(const model::Policy& policy, std::span<const model::Fact> fac
 std::string quoted(const std::string& path) {
   const std::string text = model::to_string(model::Action{model::FileAction{model::Verb::List, path}});
   return text.substr(text.find(' ') + 1);
+}
+
+void name_execution(const model::Policy& policy, const model::Fact& fact, Capability& capability) {
+  if (fact.kind != model::Fact::Kind::Pattern || capability.holds != Holds::Wider) return;
+  const model::Rule& rule = policy.rules[fact.rule];
+  const auto* body = std::get_if<model::FileBody>(&rule.body);
+  if (!body || rule.effect != model::Effect::Allow || model::has(body->verbs, model::Verb::Exec)) return;
+  const std::string base = model::literal_directory(body->patterns[fact.pattern].pattern);
+  if (!capability.slips.starts_with("exec "))
+    capability.slips =
+        model::to_string(model::Action(model::FileAction{model::Verb::Exec, base == "/" ? "/x" : base + "/x"}));
 }
 
 }  // namespace agp::backends::containers

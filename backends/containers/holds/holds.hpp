@@ -18,4 +18,8 @@ struct Runtime {
 Capabilities holds(const model::Policy& policy, std::span<const model::Fact> facts, const model::Target& target,
                    const MountTree& tree, const Runtime& runtime);
 
+/// Of a runtime whose mounts have no `noexec`: of what slips past an allow that is held too widely, execution always
+/// does. Makes it the action that `capability` names.
+void name_execution(const model::Policy& policy, const model::Fact& fact, Capability& capability);
+
 }  // namespace agp::backends::containers

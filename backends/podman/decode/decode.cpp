@@ -19,6 +19,7 @@ namespace {
 using model::Container;
 using model::ContainerMount;
 using Content = ContainerMount::Content;
+using format::Engine;
 
 struct Refusal {
   std::string text;
@@ -54,21 +55,36 @@ std::vector<std::string> split(std::string_view text, char at) {
 
 class Reader {
  public:
+  explicit Reader(Engine engine) : engine_(engine) {}
+
   Container read(const std::string& bytes) {
     words(bytes);
     defaults();
+    for (const Option& o : options_)
+      if (o.name == "network") network(o);  // first: it names the directory of the host's that is the stack's
     for (const Option& o : options_) option(o);
     check();
-    runtime_mounts();
-    std::stable_sort(out_.mounts.begin(), out_.mounts.end(), [](const ContainerMount& a, const ContainerMount& b) {
-      const auto depth = [](const std::string& p) { return p == "/" ? 0 : std::count(p.begin(), p.end(), '/'); };
-      return depth(a.target) < depth(b.target);
-    });
+    if (docker()) {
+      docker_mounts();
+    } else {
+      runtime_mounts();
+      by_depth(out_.mounts);
+    }
     masks();
     return std::move(out_);
   }
 
  private:
+  bool docker() const { return engine_ == Engine::Docker; }
+  std::string_view title() const { return format::title(engine_); }
+
+  static void by_depth(std::vector<ContainerMount>& mounts) {
+    std::stable_sort(mounts.begin(), mounts.end(), [](const ContainerMount& a, const ContainerMount& b) {
+      const auto depth = [](const std::string& p) { return p == "/" ? 0 : std::count(p.begin(), p.end(), '/'); };
+      return depth(a.target) < depth(b.target);
+    });
+  }
+
   /// Options end at the first word without `--`: the image. What follows is the command's, whatever it looks like.
   void words(const std::string& bytes) {
     if (bytes.empty() || bytes.back() != '\n') throw Refusal{"its last line does not end"};
@@ -97,6 +113,8 @@ class Reader {
          {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
           "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT"})
       capabilities_.insert(name);
+    if (docker())  // moby, oci/caps/defaults.go
+      for (const char* name : {"CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW"}) capabilities_.insert(name);
     out_.workdir = "/";
   }
 
@@ -108,10 +126,10 @@ class Reader {
       if (o.value != "never") o.refuse("may fetch another image");
     } else if (o.name == "read-only") {
       read_only_ = o.value.empty() || o.value == "true";
-    } else if (o.name == "read-only-tmpfs") {
+    } else if (o.name == "read-only-tmpfs" && !docker()) {
       scratch_ = o.value != "false";
     } else if (o.name == "network") {
-      network(o);
+      return;  // it was the first to be read
     } else if (o.name == "ipc") {
       if (o.value != "none") o.refuse("mounts /dev/shm, or is another container's");
     } else if (o.name == "cgroupns") {
@@ -120,13 +138,15 @@ class Reader {
       user(o);
     } else if (o.name == "workdir") {
       out_.workdir = o.value;
-    } else if (o.name == "hostname") {
+    } else if (o.name == "hostname" && !docker()) {
       out_.hostname = o.value;
     } else if (o.name == "env") {
       const std::size_t equals = o.value.find('=');
       if (equals == std::string::npos || equals == 0) o.refuse("takes a variable of the starter's");
       // libpod keeps a map: of two with one name the later counts
-      std::erase_if(out_.environment, [&](const auto& v) { return v.first == o.value.substr(0, equals); });
+      const auto erased =
+          std::erase_if(out_.environment, [&](const auto& v) { return v.first == o.value.substr(0, equals); });
+      if (erased > 0 && docker()) o.refuse("is a second variable of one name, of which the program may see either");
       out_.environment.emplace_back(o.value.substr(0, equals), o.value.substr(equals + 1));
     } else if (o.name == "cap-drop" || o.name == "cap-add") {
       capability(o);
@@ -141,13 +161,20 @@ class Reader {
     }
   }
 
+  /// The container `agp-NAME` is the one that the stack of the policy NAME has put into the namespace of that name.
   void network(const Option& o) {
-    if (o.value == "none")
+    if (o.value == "none") {
       out_.namespaces["network"] = "";
-    else if (o.value.starts_with("ns:"))
+    } else if (!docker() && o.value.starts_with("ns:")) {
       out_.namespaces["network"] = o.value.substr(3);
-    else
+    } else if (const std::string prefix = std::string(format::other_container) + format::holder("");
+               docker() && o.value.starts_with(prefix)) {
+      policy_ = o.value.substr(prefix.size());
+      if (policy_.empty() || policy_.find('/') != std::string::npos) o.refuse("names no policy");
+      out_.namespaces["network"] = std::string(format::namespaces) + format::holder(policy_);
+    } else {
       o.refuse("is a network that agp has no model of");
+    }
   }
 
   void user(const Option& o) {
@@ -238,20 +265,19 @@ class Reader {
 
   void put(const Option& o, ContainerMount m) {
     for (const ContainerMount& other : out_.mounts)
-      if (other.target == m.target) o.refuse("is a second mount at one path, which Podman refuses");
+      if (other.target == m.target) o.refuse("is a second mount at one path, which the engine refuses");
     m.place = o.place();
     out_.mounts.push_back(std::move(m));
   }
 
   /// The parts, none of which says again what another has said.
-  static std::vector<std::string> once(const Option& o, std::vector<std::string> parts) {
+  static std::set<std::string> once(const Option& o, const std::vector<std::string>& parts) {
     std::set<std::string> seen;
     for (const std::string& part : parts) {
-      const std::string name = part == "rw" ? "ro" : part.substr(0, part.find('='));
+      const std::string name = part == "rw" ? "ro" : part == "exec" ? "noexec" : part.substr(0, part.find('='));
       if (!seen.insert(name).second) o.refuse(fmt::format("says `{}` twice", name));
     }
-    if (!seen.contains("nosuid")) o.refuse("has no `nosuid`");
-    return parts;
+    return seen;
   }
   std::uint32_t mode(const Option& o, const std::string& text) const {
     const std::uint64_t bits = number(o, text, 8);
@@ -264,7 +290,10 @@ class Reader {
     m.writable = m.exec = true;
     bool nodev = false, alone = false, bind = false;
     std::string source;
-    for (const std::string& part : once(o, split(o.value, ','))) {
+    const auto parts = split(o.value, ',');
+    m.setuid = !once(o, parts).contains("nosuid");
+    if (m.setuid && !docker()) o.refuse("has no `nosuid`");
+    for (const std::string& part : parts) {
       if (part == "type=bind")
         bind = true;
       else if (part.starts_with("src="))
@@ -275,24 +304,26 @@ class Reader {
         alone = true;
       else if (part == "readonly")
         m.writable = false;
-      else if (part == "noexec")
+      else if (part == "noexec" && !docker())
         m.exec = false;
-      else if (part == "nodev")
+      else if (part == "nodev" && !docker())
         nodev = true;
-      else if (part != "nosuid")
+      else if (part != "nosuid" || docker())
         o.refuse(fmt::format("has `{}`, which agp has no model of", part));
     }
     if (!bind) o.refuse("is of a type that agp has no model of: only bind");
     if (!alone) o.refuse("shows the mounts beneath its source too, and their flags are not decided here");
     if (m.target.empty() || m.target == "/") o.refuse("has no target that can be covered");
-    if (source.starts_with("./")) {
-      m.content = of_run(o, source.substr(2));
+    const std::string own = docker() ? format::node_directory(policy_) + "/" : "./";
+    if ((!docker() || !policy_.empty()) && source.starts_with(own)) {
+      m.content = of_run(o, source.substr(own.size()));
     } else {
       m.source = canonical(o, source);
       const bool device = std::any_of(format::devices.begin(), format::devices.end(),
                                       [&](const format::Device& d) { return d.path == m.source; });
-      if (!nodev && !device) o.refuse("shows a host directory without `nodev`");
-      m.content = nodev ? Content::Host : Content::Device;
+      if (!nodev && !device && !docker()) o.refuse("shows a host directory without `nodev`");
+      // Docker's control group leaves no device to be opened but those that reach no hardware
+      m.content = nodev || !device ? Content::Host : Content::Device;
     }
     put(o, std::move(m));
   }
@@ -303,15 +334,18 @@ class Reader {
     ContainerMount m;
     m.content = Content::Tmpfs;
     m.target = canonical(o, o.value.substr(0, colon));
-    m.writable = m.exec = true;
+    m.writable = true;
+    m.exec = !docker();  // Docker begins with noexec,nosuid,nodev (moby, daemon/oci_linux.go)
     m.uid = m.gid = 0;
     m.mode = 01777;
     bool nodev = false;
-    for (const std::string& part : once(o, split(o.value.substr(colon + 1), ','))) {
+    const auto parts = split(o.value.substr(colon + 1), ',');
+    if (!once(o, parts).contains("nosuid")) o.refuse("has no `nosuid`");
+    for (const std::string& part : parts) {
       if (part == "ro" || part == "rw")
         m.writable = part == "rw";
-      else if (part == "noexec")
-        m.exec = false;
+      else if (part == "exec" || part == "noexec")
+        m.exec = part == "exec";
       else if (part == "nodev")
         nodev = true;
       else if (part.starts_with("size="))
@@ -322,7 +356,7 @@ class Reader {
         o.refuse(fmt::format("has `{}`, which agp has no model of", part));
     }
     if (!nodev) o.refuse("is a tmpfs without `nodev`");
-    const auto& covers = format::covered_directories;  // nothing can be put there: it leads to mounts, or to nothing
+    const auto covers = format::directories_of(engine_);  // nothing can be put there: it leads to mounts, or to nothing
     if (!m.writable && std::find(covers.begin(), covers.end(), m.target) != covers.end())
       m.content = Content::EmptyTree;
     put(o, std::move(m));
@@ -331,24 +365,29 @@ class Reader {
   void check() {
     if (!user_said_) throw Refusal{"without `--user` the command runs as root"};
     if (!filtered_)
-      throw Refusal{
-          fmt::format("without `--security-opt=seccomp={}` the container has Podman's own filter", format::profile)};
-    if (!read_only_ || scratch_)
+      throw Refusal{fmt::format("without `--security-opt=seccomp={}` the container has {}'s own filter",
+                                format::profile, title())};
+    if (docker() && !read_only_) throw Refusal{"without `--read-only` the root is writable"};
+    if (!docker() && (!read_only_ || scratch_))
       throw Refusal{
           "without `--read-only` and `--read-only-tmpfs=false` the root, /tmp, /run and /var/tmp are writable"};
-    if (!out_.namespaces.contains("network")) throw Refusal{"without `--network` Podman makes a network of its own"};
-    if (!seen_.contains("ipc")) throw Refusal{"without `--ipc=none` Podman mounts a writable /dev/shm"};
+    if (!out_.namespaces.contains("network"))
+      throw Refusal{fmt::format("without `--network` {} makes a network of its own", title())};
+    if (!seen_.contains("ipc"))
+      throw Refusal{fmt::format("without `--ipc=none` {} mounts a writable /dev/shm", title())};
     if (!seen_.contains("pull")) throw Refusal{"without `--pull=never` another image may be fetched"};
     out_.empty_root = true;
-    if (!pids_said_) out_.pids = 2048;  // containers/common: DefaultPidsLimit
+    if (!pids_said_ && !docker()) out_.pids = 2048;  // containers/common: DefaultPidsLimit
     if (processes_ < std::max<std::uint64_t>(format::processes, out_.pids.value_or(0)))
       out_.rlimits["RLIMIT_NPROC"] = {processes_, processes_};
     if (quota_ > 0) out_.cpu = {quota_, period_ > 0 ? period_ : 100000};
     if (dropped_) capabilities_.clear();
     capabilities_.insert(added_.begin(), added_.end());
-    // All five sets, for a user other than root too (tried: CapAmb of a process of uid 65534).
-    for (auto& set : out_.capabilities) set = capabilities_;
-    for (const std::string_view name : format::variables) {
+    // Podman: all five sets, for a user other than root too (tried: CapAmb of a process of uid 65534). Docker: that
+    // user has the bounding set alone (tried), and root, at execve, all of it (capabilities(7)).
+    for (auto& set : out_.capabilities)
+      if (!docker() || out_.uid == 0 || &set == &out_.capabilities[Container::Bounding]) set = capabilities_;
+    for (const std::string_view name : format::variables_of(engine_)) {
       const auto is = [&](const auto& v) { return v.first == name; };
       if (std::none_of(out_.environment.begin(), out_.environment.end(), is)) out_.environment.emplace_back(name, "");
     }
@@ -364,7 +403,7 @@ class Reader {
     m.target = std::move(target);
     m.content = content;
     m.writable = writable;
-    m.place = "what Podman mounts by itself";
+    m.place = fmt::format("what {} mounts by itself", title());
     if (content == Content::Device) m.source = m.target;
     out_.mounts.push_back(std::move(m));
   }
@@ -381,16 +420,46 @@ class Reader {
     for (const std::string_view file : format::covered_files) runtime(std::string(file), Content::EmptyFile, false);
   }
 
+  /// Its own come first, then those of the options and of the network, by depth (moby, daemon/oci_linux.go, WithMounts;
+  /// tried: a tmpfs at /sys hides /sys/fs/cgroup). A mount of the options' at the same path takes the place of each,
+  /// and one at /dev of what is beneath.
+  void docker_mounts() {
+    std::vector<ContainerMount> own;
+    std::swap(own, out_.mounts);
+    const auto said = [&](std::string_view path) {
+      return std::any_of(own.begin(), own.end(), [&](const ContainerMount& m) { return m.target == path; });
+    };
+    const auto unless_said = [&](std::string_view path, Content content, bool writable) {
+      if (!said(path)) runtime(std::string(path), content, writable);
+    };
+    unless_said("/proc", Content::Processes, true);
+    if (!said("/dev")) {
+      for (const format::Device& d : format::devices) unless_said(d.path, Content::Device, true);
+      unless_said("/dev/mqueue", Content::Tmpfs, true);
+      unless_said("/dev/pts", Content::Tmpfs, true);
+    }
+    unless_said("/sys", Content::Host, false);
+    unless_said("/sys/fs/cgroup", Content::Host, false);
+    std::vector<ContainerMount> first;
+    std::swap(first, out_.mounts);
+    for (const std::string_view file : format::docker_files) unless_said(file, Content::EmptyFile, false);
+    out_.mounts.insert(out_.mounts.end(), own.begin(), own.end());
+    by_depth(out_.mounts);
+    out_.mounts.insert(out_.mounts.begin(), first.begin(), first.end());
+  }
+
   void masks() {
     for (const std::string_view path : format::masked_paths) {
       ContainerMount m;
       m.target = path;
       m.content = Content::Nothing;
-      m.place = "what Podman masks";
+      m.place = fmt::format("what {} masks", title());
       out_.mounts.push_back(std::move(m));
     }
   }
 
+  const Engine engine_;
+  std::string policy_;  ///< the one whose files the stack makes: Docker
   std::vector<Option> options_;
   std::set<std::string> seen_, capabilities_, added_;
   bool read_only_ = false, scratch_ = true, user_said_ = false, filtered_ = false, dropped_ = false, pids_said_ = false;
@@ -401,14 +470,14 @@ class Reader {
 
 }  // namespace
 
-Decoded decode(std::span<const Artifact> artifacts) {
+Decoded decode(std::span<const Artifact> artifacts, Engine engine) {
   Decoded out;
   for (const Artifact& a : artifacts) {
-    if (a.path != format::artifact) continue;
+    if (a.path != format::artifact(engine)) continue;
     try {
-      auto container = std::make_shared<Container>(Reader().read(a.bytes));
+      auto container = std::make_shared<Container>(Reader(engine).read(a.bytes));
       container->artifact = a.path;
-      container->layer = "podman";
+      container->layer = format::name(engine);
       out.container = std::move(container);
     } catch (const Refusal& refusal) {
       out.problems.push_back({fmt::format("`{}`: {}", a.path, refusal.text), std::nullopt, ""});

@@ -8,18 +8,20 @@
 #include "backends/containers/mounts/mount_tree.hpp"
 #include "backends/podman/format.hpp"
 
-// In: a policy. Out: the words behind `podman run`, one a line. Afterwards: the file decides alone what the container
-// is; what the runtime would add by itself is covered, or a derived grant.
+// In: a policy. Out: the words behind `podman run` or `docker run`, one a line. Afterwards: the file decides alone what
+// the container is; what the runtime would add by itself is covered, or a derived grant.
 namespace agp::backends::podman {
 namespace {
 
 using containers::Cause;
 using containers::MountTree;
 using containers::TreeMount;
+using format::Engine;
 
 class Writer {
  public:
-  explicit Writer(const model::Policy& policy) : policy_(policy), tree_(containers::mount_tree(policy)) {}
+  Writer(const model::Policy& policy, Engine engine)
+      : policy_(policy), engine_(engine), tree_(tree_of(policy, engine)) {}
 
   Emitted run() {
     if (policy_.run.command.empty())
@@ -28,8 +30,12 @@ class Writer {
     // podman-run(1): --pull, --read-only, --network, --ipc, --cgroupns
     add("--pull=never");
     add("--read-only");
-    add("--read-only-tmpfs=false");
-    add("--network=ns:/run/netns/" + netns_name(policy_));
+    if (docker()) {
+      add(fmt::format("--network={}{}", format::other_container, netns_name(policy_)));
+    } else {
+      add("--read-only-tmpfs=false");
+      add(fmt::format("--network=ns:{}{}", format::namespaces, netns_name(policy_)));
+    }
     add("--ipc=none");
     add("--cgroupns=private");
     process();
@@ -43,6 +49,7 @@ class Writer {
   }
 
  private:
+  bool docker() const { return engine_ == Engine::Docker; }
   void problem(std::string message, std::string help = "") {
     out_.problems.push_back({std::move(message), std::nullopt, std::move(help)});
   }
@@ -56,7 +63,8 @@ class Writer {
     const model::User user = agent_user(policy_);
     add(fmt::format("--user={}:{}", user.uid, user.gid));
     add("--workdir=" + policy_.run.workdir.value_or("/"));
-    add("--hostname=" + policy_.run.hostname.value_or(policy_.name.substr(0, 64)));
+    if (!docker())  // refused beside another container's network, whose name it has (the stack's `prepare`)
+      add("--hostname=" + policy_.run.hostname.value_or(policy_.name.substr(0, 64)));
     add("--cap-drop=ALL");
     std::set<std::string> given;
     for (const model::Rule& rule : policy_.rules) {
@@ -102,22 +110,28 @@ class Writer {
               "rename it");
   }
 
-  static std::string source(const TreeMount& m) {
+  /// A file that `prepare` makes: in the directory that Podman is started in, where Docker wants an absolute path.
+  std::string of_stack(std::string_view name) const {
+    return fmt::format("{}/{}", docker() ? format::node_directory(policy_.name) : ".", name);
+  }
+  std::string source(const TreeMount& m) const {
     switch (m.from) {
       case TreeMount::From::Denied:
-        return fmt::format("./{}", m.directory ? format::denied_directory : format::denied_file);
+        return of_stack(m.directory ? format::denied_directory : format::denied_file);
       case TreeMount::From::Empty:
-        return fmt::format("./{}", format::empty_file);
+        return of_stack(format::empty_file);
       case TreeMount::From::Bundle:
-        return "./" + m.source;
+        return of_stack(m.source);
       default:
         return m.source;
     }
   }
   void bind(const std::string& from, const std::string& to, bool writable, bool device, bool exec) {
     check_path(from), check_path(to);
-    add(fmt::format("--mount=type=bind,src={},dst={},bind-nonrecursive{},nosuid{}{}", from, to,
-                    writable ? "" : ",readonly", device ? "" : ",nodev", exec ? "" : ",noexec"));
+    std::string word =
+        fmt::format("--mount=type=bind,src={},dst={},bind-nonrecursive{}", from, to, writable ? "" : ",readonly");
+    if (!docker()) word += fmt::format(",nosuid{}{}", device ? "" : ",nodev", exec ? "" : ",noexec");
+    add(std::move(word));
   }
 
   void mounts() {
@@ -128,8 +142,9 @@ class Writer {
         check_path(m.target);
         // --tmpfs knows no owner: whoever is in the container may write, and that is the agent alone
         const std::string size = !m.writable ? ",size=4096" : m.size ? fmt::format(",size={}", *m.size) : "";
+        // without a word Podman takes `exec` and Docker `noexec`
         add(fmt::format("--tmpfs={}:{},nosuid,nodev{}{},mode={}", m.target, m.writable ? "rw" : "ro",
-                        m.exec ? "" : ",noexec", size, m.writable ? "0777" : "0755"));
+                        m.exec ? docker() ? ",exec" : "" : ",noexec", size, m.writable ? "0777" : "0755"));
         if (m.size == 0u) problem("a file system of size 0 would have no limit: the kernel takes 0 for absent");
       } else {
         const bool device = m.from == TreeMount::From::Device;
@@ -150,38 +165,40 @@ class Writer {
   }
 
   void covers() {
-    for (const std::string_view path : format::covered_directories) {
+    for (const std::string_view path : format::directories_of(engine_)) {
       if (has_mount(path)) continue;
       if (mount_over(path)) {
-        problem(fmt::format("Podman mounts a file system of its own at {}, in what the policy shows there", path),
+        problem(fmt::format("{} mounts a file system of its own at {}, in what the policy shows there",
+                            format::title(engine_), path),
                 "name the directories that are needed");
         continue;
       }
       add(fmt::format("--tmpfs={}:ro,nosuid,nodev,noexec,size=4096,mode=0555", path));
     }
     for (const std::string_view path : format::denied_directories) {
+      if (docker()) continue;  // what stands at /dev leaves them out
       for (const TreeMount& m : tree_.mounts)
         if (m.target == path || model::is_beneath(m.target, path))
           problem(fmt::format("{} is Podman's own, and nothing of the policy's can be there", path));
-      bind(fmt::format("./{}", format::denied_directory), std::string(path), false, false, false);
+      bind(of_stack(format::denied_directory), std::string(path), false, false, false);
     }
-    for (const std::string_view path : format::covered_files) cover_file(std::string(path));
+    for (const std::string_view path : format::files_of(engine_)) cover_file(std::string(path));
   }
 
   /// Where a directory of the host's shows a file that the runtime would replace, the host's file is mounted over it.
   void cover_file(const std::string& path) {
     if (has_mount(path)) return;
     const TreeMount* around = mount_over(path);
-    if (!around) return bind(fmt::format("./{}", format::denied_file), path, false, false, false);
+    if (!around) return bind(of_stack(format::denied_file), path, false, false, false);
     if (around->from == TreeMount::From::Bind && !around->writable && path != "/run/.containerenv")
       return bind(around->source + path.substr(around->target.size()), path, false, false, around->exec);
     if (around->masked) return;
-    problem(fmt::format("Podman makes {} of its own, in what the policy shows there", path),
+    problem(fmt::format("{} makes {} of its own, in what the policy shows there", format::title(engine_), path),
             "name the directories that are needed");
   }
 
   void map(const model::Rule& rule, std::string place) {
-    out_.map.push_back({rule.id, std::string(format::artifact), std::move(place)});
+    out_.map.push_back({rule.id, std::string(format::artifact(engine_)), std::move(place)});
   }
 
   Emitted finish() {
@@ -192,13 +209,14 @@ class Writer {
                           bytes.size(), format::most_arguments, format::most_bytes),
               "name directories instead of files");
     if (out_.problems.empty())
-      out_.artifacts.push_back({std::string(format::artifact), std::move(bytes)});
+      out_.artifacts.push_back({std::string(format::artifact(engine_)), std::move(bytes)});
     else
       out_.map.clear();
     return std::move(out_);
   }
 
   const model::Policy& policy_;
+  const Engine engine_;
   const MountTree tree_;
   std::vector<std::string> words_;
   Emitted out_;
@@ -206,6 +224,14 @@ class Writer {
 
 }  // namespace
 
-Emitted emit(const model::Policy& policy, const model::Target&) { return Writer(policy).run(); }
+MountTree tree_of(const model::Policy& policy, Engine engine) {
+  MountTree tree = containers::mount_tree(policy);
+  for (TreeMount& m : tree.mounts)
+    if (engine == Engine::Docker && (m.from == TreeMount::From::Bind || m.from == TreeMount::From::Empty))
+      m.exec = true;
+  return tree;
+}
+
+Emitted emit(const model::Policy& policy, Engine engine) { return Writer(policy, engine).run(); }
 
 }  // namespace agp::backends::podman

@@ -1,5 +1,5 @@
-"""Arguments of `podman run` that somebody changed: each change that permits or takes away something is refuted or refused by
-`agp verify`, and what means the same is not. Needs no Podman."""
+"""changes.py AGP ENGINE: arguments of `podman run` or `docker run` that somebody changed: each change that permits or takes
+away something is refuted or refused by `agp verify`, and what means the same is not. Needs neither engine."""
 import json
 import pathlib
 import re
@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-AGP = sys.argv[1]
+AGP, ENGINE = sys.argv[1:3]
 
 POLICY = """agp 1
 
@@ -35,16 +35,22 @@ policy changed {
     mount "/srv/input" at "/input" readonly
     mount tmpfs at "/workspace" writable size 16 MiB
   }
+  ACCEPT
 }
-"""
+""".replace("ACCEPT", 'accept wider read "/input/**" because "a test"' if ENGINE == "docker" else "")
+
+NULL = "--mount=type=bind,src=/dev/null,dst=/dev/null,bind-nonrecursive"
 # Without these lines the container is the same, or another one that the policy permits as well.
-WITHOUT = {"--hostname=changed", "--ulimit=core=0:0", "--workdir=/", "--ulimit=nproc=32768:32768", "--cpu-period=100000",
-           "--mount=type=bind,src=/dev/null,dst=/dev/null,bind-nonrecursive,nosuid,noexec"}
+WITHOUT = {"--ulimit=core=0:0", "--workdir=/", "--ulimit=nproc=32768:32768", "--cpu-period=100000",
+           *{"podman": ["--hostname=changed", NULL + ",nosuid,noexec"], "docker": [NULL]}[ENGINE]}
+NETWORK = {"podman": "--network=ns:/run/netns/agp-changed", "docker": "--network=container:agp-changed"}[ENGINE]
+STACK = {"podman": "./", "docker": "/var/lib/agp/changed/"}[ENGINE]  # where it has its own files
 # (old, new): one value or word that makes another container.
 CHANGES = [
-    ("--network=ns:/run/netns/agp-changed", "--network=host"),
-    ("--network=ns:/run/netns/agp-changed", "--network=none"),
-    ("--network=ns:/run/netns/agp-changed", "--network=ns:/run/netns/other"),
+    (NETWORK, "--network=host"),
+    (NETWORK, "--network=none"),
+    (NETWORK, NETWORK.replace("agp-changed", "other")),
+    (NETWORK, NETWORK.replace("changed", "other")),
     ("--user=65534:65534", "--user=0:0"),
     ("--user=65534:65534", "--user=65534:0"),
     ("--cap-drop=ALL", "--cap-drop=ALL\n--cap-add=CAP_SYS_ADMIN"),
@@ -65,16 +71,16 @@ CHANGES = [
     ("--env=PATH=/usr/bin", "--env=PATH"),
     ("--env=PATH=/usr/bin", "--env=PATH=/usr/bin\n--env=LD_PRELOAD=/workspace/x"),
     ("--env=PATH=/usr/bin", "--env=PATH=/usr/bin\n--env=HOME=/workspace"),
-    ("dst=/input,bind-nonrecursive,readonly,", "dst=/input,bind-nonrecursive,"),
+    ("dst=/input,bind-nonrecursive,readonly", "dst=/input,bind-nonrecursive"),
     ("src=/srv/input,", "src=/etc,src=/srv/input,"),
-    ("dst=/input,bind-nonrecursive,readonly,nosuid,", "dst=/input,bind-nonrecursive,readonly,"),
     ("--ulimit=nproc=32768:32768", "--ulimit=nproc=1:1\n--ulimit=nproc=32768:32768"),
     ("mode=0777", "mode=7777"),
     ("dst=/input,bind-nonrecursive,", "dst=/input,"),
     ("src=/srv/input,", "src=/srv,"),
     ("src=/srv/input,", "src=/srv/../etc,"),
-    ("dst=/usr/bin,bind-nonrecursive,readonly,nosuid,nodev", "dst=/usr/bin,bind-nonrecursive,readonly,nosuid,nodev,noexec"),
-    ("--tmpfs=/workspace:rw,nosuid,nodev,noexec,", "--tmpfs=/workspace:rw,nosuid,nodev,"),
+    ("--tmpfs=/workspace:rw,nosuid,nodev,noexec,", "--tmpfs=/workspace:rw,nosuid,nodev,exec,"),
+    ("--tmpfs=/workspace:rw,nosuid,nodev,noexec,", "--tmpfs=/workspace:rw,nosuid,nodev,noexec,exec,"),
+    ("--tmpfs=/workspace:rw,nosuid,", "--tmpfs=/workspace:rw,"),
     ("--tmpfs=/workspace:rw,", "--tmpfs=/workspace:ro,"),
     ("size=16777216", "size=16777217"),
     ("mode=0777", "mode=0755"),
@@ -83,10 +89,24 @@ CHANGES = [
     ("--read-only\n", "--read-only=false\n"),
     ("--pull=never", "--pull=always"),
     ("/usr/bin/true\n--user=0:0\n", "/usr/bin/true\n--user=0:0"),
-    ("src=/usr/bin,dst=/usr/bin", "src=./dev,dst=/usr/bin"),
-    ("src=./dev,dst=/dev", "src=./denied-directory,dst=/dev"),
+    ("src=/usr/bin,dst=/usr/bin", f"src={STACK}dev,dst=/usr/bin"),
+    (f"src={STACK}dev,dst=/dev", f"src={STACK}denied-directory,dst=/dev"),
     ("--env=PATH=/usr/bin", "--env=PATH=/usr/bin\n--env=PATH=/workspace"),
-    ("--mount=type=bind,src=./denied-file,dst=/etc/hosts", "--mount=type=bind,src=/etc/hosts,dst=/etc/hosts"),
+    (f"--mount=type=bind,src={STACK}denied-file,dst=/etc/hosts", "--mount=type=bind,src=/etc/hosts,dst=/etc/hosts"),
+    *{"podman": [
+        ("dst=/input,bind-nonrecursive,readonly,nosuid,", "dst=/input,bind-nonrecursive,readonly,"),
+        ("dst=/usr/bin,bind-nonrecursive,readonly,nosuid,nodev", "dst=/usr/bin,bind-nonrecursive,readonly,nosuid,nodev,noexec"),
+        ("--tmpfs=/workspace:rw,nosuid,nodev,noexec,", "--tmpfs=/workspace:rw,nosuid,nodev,"),  # Docker's own is noexec
+        (NETWORK, "--network=container:agp-changed"),
+    ], "docker": [
+        ("dst=/input,bind-nonrecursive,readonly", "dst=/input,bind-nonrecursive,readonly,noexec"),
+        ("src=/var/lib/agp/changed/denied-file,dst=/.dockerenv", "src=/var/lib/agp/other/denied-file,dst=/.dockerenv"),
+        ("src=/var/lib/agp/changed/denied-file,dst=/.dockerenv", "src=./denied-file,dst=/.dockerenv"),
+        ("--env=PATH=/usr/bin", "--env=PATH=/usr/bin\n--env=PATH=/usr/bin"),
+        ("--read-only\n", "--read-only\n--read-only-tmpfs=false\n"),
+        (NETWORK, "--network=ns:/run/netns/agp-changed"),
+        (NETWORK, NETWORK + "\n--hostname=x"),
+    ]}[ENGINE],
 ]
 
 
@@ -95,13 +115,13 @@ class Changes(unittest.TestCase):
     def setUpClass(cls):
         cls.home = pathlib.Path(tempfile.mkdtemp(prefix="agp-changes-"))
         record = json.loads(subprocess.run([AGP, "targets", "linux-6.18"], capture_output=True, check=True).stdout)
-        (cls.home / "target.json").write_text(json.dumps({**record, "name": "here", "stack": "podman"}))
+        (cls.home / "target.json").write_text(json.dumps({**record, "name": "here", "stack": ENGINE}))
         (cls.home / "agp.toml").write_text("")
         (cls.home / "changed.agp").write_text(POLICY)
         cls.out = cls.home / "out"
         done = cls.agp("build", "changed.agp", "-o", "out")
         assert done.returncode == 0, done.stdout + done.stderr
-        cls.args = (cls.out / "podman/run.args").read_text()
+        cls.args = (cls.out / ENGINE / "run.args").read_text()
 
     @classmethod
     def tearDownClass(cls):
@@ -113,7 +133,7 @@ class Changes(unittest.TestCase):
 
     def found(self, text):
         """Codes of what was refuted or refused; that the file is no longer the manifest's is not counted."""
-        (self.out / "podman/run.args").write_text(text)
+        (self.out / ENGINE / "run.args").write_text(text)
         done = self.agp("verify", "changed.agp", "out", "--format", "concise")
         return set(re.findall(r"AGP500[124]", done.stdout + done.stderr)), done.stdout + done.stderr
 

@@ -1,5 +1,6 @@
-"""The stack `podman` by the commands of its manifest. Each attempt that the policy refuses is made in a container with all
-capabilities first, with the same programs and files, where it must succeed: a refusal is then the layer's."""
+"""podman.py AGP ENGINE: the stack `podman` or `docker` by the commands of its manifest. Each attempt that the policy refuses is made in a container with all
+capabilities first, with the same programs and files, where it must succeed: a refusal is then the layer's. Docker's daemon is one of this
+run's own, without a network; its files are gone with it."""
 import json
 import os
 import pathlib
@@ -9,8 +10,8 @@ import sys
 import tempfile
 import unittest
 
-AGP = sys.argv[1]
-NAME = f"podman-test-{os.getpid()}"   # of the network namespace and the control groups, which are the machine's
+AGP, ENGINE = sys.argv[1:3]
+NAME = f"{ENGINE}-test-{os.getpid()}"   # of the network namespace and the control groups, which are the machine's
 
 POLICY = """agp 1
 
@@ -39,8 +40,11 @@ policy {name} {{
     mount tmpfs at "/workspace" writable size 16 MiB
   }}
   accept narrower write "/workspace/keep/**" because "it is a mount point"
+  {accept}
 }}
 """
+# A bind mount of Docker's has no `noexec`.
+ACCEPT = {"podman": "", "docker": 'accept wider read "/input/**" because "what is there is text"'}
 
 # id -> (shell text that succeeds or fails, does it succeed under the policy?). All succeed without it.
 ATTEMPTS = {
@@ -53,7 +57,7 @@ ATTEMPTS = {
     "write a refused directory": ("mkdir -p /workspace/keep && echo x > /workspace/keep/x", False),
     "put another directory there": ("mkdir -p /workspace/keep && mv /workspace/keep /workspace/other", False),
     "write the root": ("echo x > /new", False),
-    "write below /run": ("echo x > /run/new", False),
+    "write below /run": ("mkdir -p /run && echo x > /run/new", False),
     "read the hosts file": ("cat /etc/hosts", False),
     "read the passwd file": ("cat /etc/passwd", False),
     "list terminals": ("ls /dev/pts", False),
@@ -77,11 +81,38 @@ def run(words, **more):
     return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, **more)
 
 
-class Podman(unittest.TestCase):
+class Daemon:
+    """A dockerd that the whole run shares, and the variable by which its client finds it."""
+
+    def __init__(self, home):
+        os.environ["DOCKER_HOST"] = f"unix://{home}/docker.sock"
+        with open(home / "log", "w") as log:
+            self.process = subprocess.Popen(
+                ["dockerd", f"--host={os.environ['DOCKER_HOST']}", f"--data-root={home}/data", f"--exec-root={home}/exec",
+                 f"--pidfile={home}/pid", "--storage-driver=vfs", "--exec-opt=native.cgroupdriver=cgroupfs", "--bridge=none",
+                 "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"], stdout=log, stderr=log)
+        while run(["docker", "version"]).returncode != 0:
+            if self.process.poll() is not None:
+                self.refused = (home / "log").read_text().splitlines()[-1]
+                return
+        self.refused = None
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(60)
+
+
+class Containers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.home = pathlib.Path(tempfile.mkdtemp(prefix="agp-podman-"))
+        cls.home = pathlib.Path(tempfile.mkdtemp(prefix=f"agp-{ENGINE}-"))
         cls.home.chmod(0o755)
+        if ENGINE == "docker":
+            (cls.home / "daemon").mkdir()
+            cls.daemon = Daemon(cls.home / "daemon")
+            if cls.daemon.refused:
+                cls.tearDownClass()
+                raise unittest.SkipTest(f"dockerd does not run here: {cls.daemon.refused}")
         for name in ("tools", "input"):
             (cls.home / name).mkdir(mode=0o755)
         busybox = cls.home / "tools/busybox"
@@ -98,17 +129,19 @@ class Podman(unittest.TestCase):
                                                            "grep -E '^(CapBnd|NoNewPrivs|Seccomp):' /proc/self/status", *lines]) + "\n")
         (cls.home / "input/wait").write_text(f"exec sleep 1000.{os.getpid()}\n")
         record = json.loads(run([AGP, "targets", "linux-6.18"]).stdout)
-        record.update(name="podman-here", stack="podman")
+        record.update(name=f"{ENGINE}-here", stack=ENGINE)
         (cls.home / "target.json").write_text(json.dumps(record))
         (cls.home / "agp.toml").write_text("")
 
     @classmethod
     def tearDownClass(cls):
+        if ENGINE == "docker":
+            cls.daemon.end()
         shutil.rmtree(cls.home)
 
     def build(self, script, time):
         policy = self.home / f"{script}.agp"
-        policy.write_text(POLICY.format(name=NAME, time=time, script=script, home=self.home))
+        policy.write_text(POLICY.format(name=NAME, accept=ACCEPT[ENGINE], time=time, script=script, home=self.home))
         out = self.home / f"{script}.out"
         done = run([AGP, "build", policy, "--target", self.home / "target.json", "-o", out])
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -117,7 +150,7 @@ class Podman(unittest.TestCase):
     def start(self, out):
         """The stack's commands in their order: what `run` gave, and what stands where afterwards."""
         stack = json.loads((out / "manifest.json").read_text())["stack"]
-        self.assertEqual(stack["name"], "podman")
+        self.assertEqual(stack["name"], ENGINE)
         values = {"{dir}": str(out), "{run}": str(self.home / "run"), "{id}": f"agp-{os.getpid()}"}
 
         def filled(command):
@@ -135,6 +168,10 @@ class Podman(unittest.TestCase):
                 run(filled(command))
         self.assertFalse((self.home / "run").exists())
         self.assertEqual(list(pathlib.Path("/sys/fs/cgroup").glob(f"**/agp-{NAME}")), [])
+        self.assertFalse(pathlib.Path("/run/netns", f"agp-{NAME}").exists())
+        self.assertFalse(pathlib.Path("/var/lib/agp", NAME).exists())
+        if ENGINE == "docker":
+            self.assertEqual(run(["docker", "ps", "--all", "--quiet"]).stdout, "")
         return done
 
     @staticmethod
@@ -143,13 +180,20 @@ class Podman(unittest.TestCase):
 
     def without(self):
         """The same attempts by a root with all capabilities, whose directories are writable and executable."""
+        words = [f"--volume={self.home}/{name}:/{name}" for name in ("tools", "input", "workspace")] + ["--user=0:0"]
+        script = ["/tools/busybox", "sh", "/input/attempts"]
+        if ENGINE == "docker":
+            run(["tar", "-cf", self.home / "root.tar", "--files-from=/dev/null"])
+            self.assertEqual(run(["docker", "import", self.home / "root.tar", "loose"]).returncode, 0)
+            (self.home / "workspace").mkdir()
+            return run(["docker", "run", "--rm", "--privileged", "--network=host", "--env=PATH=/tools", *words, "loose", *script])
         storage = self.home / "loose"
         podman = ["env", "CONTAINERS_CONF=/dev/null", "podman", "--runtime=runc", "--cgroup-manager=cgroupfs", "--events-backend=none",
                   "--storage-driver=vfs", f"--root={storage}/storage", f"--runroot={storage}/state", f"--tmpdir={storage}/tmp"]
         root = self.home / "root"
         root.mkdir()
         (self.home / "workspace").mkdir()
-        tools = f"--volume={self.home}/tools:/tools"
+        tools = words[0]
         limits = ["--ulimit=nproc=32768:32768", "--ulimit=nofile=4096:4096"]  # Podman's own may be above this process's
         try:
             plainest = run([*podman, "run", "--rm", "--network=host", *limits, tools, "--rootfs", root, "/tools/busybox",
@@ -158,9 +202,7 @@ class Podman(unittest.TestCase):
                 self.skipTest(f"Podman starts no container here: {plainest.stderr.strip()}")
             return run([*podman, "run", "--rm", "--cap-add=ALL",
                         "--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL", "--network=host", *limits,
-                        "--env=PATH=/tools", tools,
-                        f"--volume={self.home}/input:/input", f"--volume={self.home}/workspace:/workspace", "--user=0:0", "--rootfs", root,
-                        "/tools/busybox", "sh", "/input/attempts"])
+                        "--env=PATH=/tools", *words, "--rootfs", root, *script])
         finally:
             shutil.rmtree(storage, ignore_errors=True)
             (self.home / "input/new").unlink(missing_ok=True)
@@ -193,7 +235,7 @@ class Podman(unittest.TestCase):
 if __name__ == "__main__":
     if os.geteuid() != 0:
         skip("needs root, for a network namespace and a container")
-    for program in ("podman", "runc", "busybox", "nft", "ip"):
+    for program in (*{"podman": ["podman"], "docker": ["dockerd", "docker", "containerd"]}[ENGINE], "runc", "busybox", "nft", "ip"):
         if not shutil.which(program):
             skip(f"{program} is not installed")
     outcome = unittest.main(argv=sys.argv[:1], exit=False).result
