@@ -10,6 +10,7 @@
 #include "compiler/diagnostics/kinds.hpp"
 #include "compiler/diagnostics/lint_kinds.hpp"
 #include "compiler/lint/finding.hpp"
+#include "compiler/lint/reach.hpp"
 #include "compiler/lint/secrets.hpp"
 #include "compiler/lint/suppressions.hpp"
 
@@ -18,6 +19,16 @@ namespace agp::lint {
 namespace kind = diagnostics::kind;
 using diagnostics::Diagnostic;
 using diagnostics::Kind;
+
+Context::Context(const source::Files& all_files, const model::Policy& looked_at, const Options& settings,
+                 Suppressions& suppressions, Layout& where)
+    : files(all_files), policy(looked_at), options(settings), layout(where), suppressions_(suppressions) {}
+Context::~Context() = default;
+
+Reach& Context::file_reach() {
+  if (!file_reach_) file_reach_ = std::make_unique<Reach>(*this, analysis::Sort::File);
+  return *file_reach_;
+}
 
 Context::Place Context::place(const model::Rule& rule, source::Span pattern, const std::string& text) const {
   if (rule.module.empty()) {

@@ -1,8 +1,9 @@
 // Patterns over paths of the host, as the sandbox's mounts show them.
 #include "compiler/lint/paths.hpp"
 
-#include <algorithm>
 #include <set>
+
+#include "compiler/model/path_search.hpp"
 
 namespace agp::lint {
 
@@ -49,13 +50,6 @@ PathComponent literal(const std::string& name) {
   out.alternatives.emplace_back();
   for (const char c : name) out.alternatives[0].push_back({PathToken::Kind::Literal, c});
   return out;
-}
-
-bool component_matches(const PathComponent& component, std::string_view name) {
-  if (component.literal())
-    return std::equal(name.begin(), name.end(), component.alternatives[0].begin(), component.alternatives[0].end(),
-                      [](char c, const PathToken& t) { return c == t.byte; });
-  return PathPattern{{component}, ""}.matches("/" + std::string(name));
 }
 
 using Components = std::vector<PathComponent>;

@@ -10,6 +10,7 @@
 #include "compiler/lint/guards.hpp"
 #include "compiler/lint/paths.hpp"
 #include "compiler/model/path_classes.hpp"
+#include "compiler/model/path_search.hpp"
 
 namespace agp::lint {
 
@@ -88,6 +89,19 @@ bool part_ways(std::string_view a, std::string_view b) {
   };
   return differ(a.begin(), a.end(), b.begin(), b.end()) ||
          (a.find('\\') == a.npos && b.find('\\') == b.npos && differ(a.rbegin(), a.rend(), b.rbegin(), b.rend()));
+}
+
+/// A path of what stands behind the `**` of a floating pattern: `/.git/hooks` of `**/.git/hooks/**`. Nothing where a
+/// component is not one name.
+std::string spelled_behind(const PathPattern& floating) {
+  std::string out;
+  const auto& c = floating.components;
+  for (std::size_t i = 1; i < c.size(); ++i) {
+    if (c[i].any_depth && i + 1 == c.size()) return out + "/x";
+    if (!c[i].literal()) return {};
+    out += '/' + c[i].literal_text();
+  }
+  return out;
 }
 
 bool abstract(const RuleBody& body) {
@@ -207,7 +221,7 @@ class Reach::Roots {
     }
     for (const auto& [text, at] : roots_)
       if (std::all_of(at.components.begin(), at.components.end(), [](const auto& c) { return c.literal(); }))
-        by_path_.emplace(plain(at.components), &at);
+        by_path_.emplace(literal_directory({at.components, ""}), &at);
   }
 
   struct Root {
@@ -223,7 +237,7 @@ class Reach::Roots {
     std::vector<PathComponent> behind;  ///< what stands behind a `**` here
     bool goes_on_to(const std::string& name) const {
       return names.contains(name) ||
-             std::any_of(globs.begin(), globs.end(), [&](const PathComponent& glob) { return has_name(glob, name); });
+             std::any_of(globs.begin(), globs.end(), [&](const PathComponent& glob) { return component_matches(glob, name); });
     }
     /// May what stands behind the `**` of a pattern meet a granting one here?
     bool may_meet(const PathPattern& floating, Verbs verbs) const {
@@ -234,7 +248,7 @@ class Reach::Roots {
     bool only_trees(const std::vector<PathComponent>& path) const {
       if (goes_on || any_glob || beside_glob) return false;
       const auto named = [&](const PathComponent& c) {
-        return std::any_of(path.begin(), path.end(), [&](const auto& n) { return has_name(c, n.literal_text()); });
+        return std::any_of(path.begin(), path.end(), [&](const auto& n) { return component_matches(c, n.literal_text()); });
       };
       for (const Root* at = this; at; at = at->above)
         if (std::any_of(at->behind.begin(), at->behind.end(), named)) return false;
@@ -256,11 +270,6 @@ class Reach::Roots {
   }
 
  private:
-  static bool has_name(const PathComponent& c, const std::string& name) {
-    if (c.any_depth) return false;
-    return c.literal() ? c.literal_text() == name : PathPattern{{c}, ""}.matches("/" + name);
-  }
-
   void add(const std::vector<PathComponent>& components, Verbs grants) {
     std::string text = "/";
     for (std::size_t i = 0; i < components.size(); ++i) {
@@ -285,40 +294,11 @@ class Reach::Roots {
     }
   }
 
-  static std::string plain(const std::vector<PathComponent>& components) {
-    std::string out;
-    for (const PathComponent& c : components) out += '/' + c.literal_text();
-    return out.empty() ? "/" : out;
-  }
-
   std::map<std::string, Root, std::less<>> roots_;  ///< by text
   std::unordered_map<std::string, const Root*> by_path_;
 };
 
 Reach::~Reach() = default;
-
-Context::Context(const source::Files& all_files, const Policy& looked_at, const Options& settings,
-                 Suppressions& suppressions, Layout& where)
-    : files(all_files), policy(looked_at), options(settings), layout(where), suppressions_(suppressions) {}
-Context::~Context() = default;
-
-Reach& Context::file_reach() {
-  if (!file_reach_) file_reach_ = std::make_unique<Reach>(*this, Sort::File);
-  return *file_reach_;
-}
-
-/// A path of what stands behind the `**` of a floating pattern: `/.git/hooks` of `**/.git/hooks/**`. Nothing where a
-/// component is not one name.
-static std::string spelled_behind(const PathPattern& floating) {
-  std::string out;
-  const auto& c = floating.components;
-  for (std::size_t i = 1; i < c.size(); ++i) {
-    if (c[i].any_depth && i + 1 == c.size()) return out + "/x";
-    if (!c[i].literal()) return {};
-    out += '/' + c[i].literal_text();
-  }
-  return out;
-}
 
 void Reach::add_rooted(const Rule& rule, std::size_t question, Verbs verbs) {
   Rule here = rule;

@@ -197,7 +197,7 @@ bool begins_set(const ReachRow& row, const std::string& name) {
     if (const auto* body = std::get_if<FileBody>(&rule.body))
       for (const auto& p : body->patterns)
         if (const auto& c = p.pattern.components;
-            c.size() > 1 && c[0].any_depth && PathPattern{{c[1]}, ""}.matches("/" + name))
+            c.size() > 1 && c[0].any_depth && component_matches(c[1], name))
           return true;
   return false;
 }

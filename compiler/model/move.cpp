@@ -12,6 +12,8 @@
 #include <optional>
 #include <set>
 
+#include "compiler/model/path_search.hpp"
+
 namespace agp::model {
 namespace {
 
@@ -25,12 +27,6 @@ std::vector<std::string> names_of(std::string_view path) {
     path.remove_prefix(out.back().size());
   }
   return out;
-}
-
-bool takes(const PathComponent& component, const std::string& name) {
-  PathPattern one;
-  one.components = {component};
-  return one.matches("/" + name);
 }
 
 /// What is left of the pattern for the paths at (`/`) and beneath the place.
@@ -48,7 +44,7 @@ std::vector<PathPattern> left_behind(const PathPattern& pattern, const std::vect
     for (const std::size_t i : at) {
       if (i == c.size()) continue;
       if (c[i].any_depth) next.insert(i);
-      if (c[i].any_depth || takes(c[i], name)) next.insert(i + 1);
+      if (c[i].any_depth || component_matches(c[i], name)) next.insert(i + 1);
     }
     at = std::move(next);
   }

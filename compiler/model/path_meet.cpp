@@ -4,16 +4,21 @@
 #include "compiler/model/path_search.hpp"
 
 namespace agp::model {
+
+bool component_matches(const PathComponent& component, std::string_view name) {
+  if (component.any_depth) return false;
+  if (!component.literal()) return PathPattern{{component}, ""}.matches("/" + std::string(name));
+  const auto& tokens = component.alternatives[0];
+  return std::equal(name.begin(), name.end(), tokens.begin(), tokens.end(),
+                    [](char c, const PathToken& t) { return c == t.byte; });
+}
+
 namespace {
 
 bool components_meet(const PathComponent& a, const PathComponent& b) {
   if (a.literal() && b.literal()) return a.alternatives == b.alternatives;
-  const auto matches = [](const PathComponent& glob, const PathComponent& literal) {
-    return PathPattern{{glob}, ""}.matches("/" + literal.literal_text());
-  };
-  if (a.literal()) return matches(b, a);
-  if (b.literal()) return matches(a, b);
-  return true;
+  if (a.literal()) return component_matches(b, a.literal_text());
+  return !b.literal() || component_matches(a, b.literal_text());
 }
 
 /// The `*` of `D/*`: for the verb `list` such a pattern includes D.

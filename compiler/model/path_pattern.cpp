@@ -294,8 +294,7 @@ Beneath beneath(const PathPattern& p, std::span<const std::string> names) {
     if (i == p.components.size()) return {Beneath::Is::Nothing, {}};
     const PathComponent& c = p.components[i];
     if (c.any_depth) return {Beneath::Is::All, {}};  // the last component: see `depth`
-    if (c.literal() ? c.literal_text() != names[i] : !PathPattern{{c}, ""}.matches("/" + names[i]))
-      return {Beneath::Is::Nothing, {}};
+    if (!component_matches(c, names[i])) return {Beneath::Is::Nothing, {}};
   }
   Beneath out;
   out.pattern.components.assign(p.components.begin() + static_cast<std::ptrdiff_t>(names.size()), p.components.end());

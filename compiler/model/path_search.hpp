@@ -15,6 +15,9 @@ PathSearch find_path_beneath(std::string_view directory, std::span<const PathPat
                              const std::function<bool(const std::vector<bool>&)>& accept,
                              std::size_t state_limit = 200000, std::span<const bool> as_list = {});
 
+/// Can the component be this name? Never for `**`.
+bool component_matches(const PathComponent& component, std::string_view name);
+
 /// False: no path matches both, also where `D/*` or `D/**` includes D. True: perhaps one does. O(components of both) for
 /// patterns that part at a name, else the product.
 bool may_intersect(const PathPattern& a, const PathPattern& b);

@@ -491,17 +491,17 @@ policy mounted {
   file {
     allow read "/etc/hosts"
     allow read, exec "/usr/bin/**"
-    allow read, write "/work/**"
+    allow read, write "/workspace/**"
     allow read "/data/**"
-    deny write "/work/.git/hooks/**"
+    deny write "/workspace/.git/hooks/**"
   }
   run {
     command "/usr/bin/true"
     user 1000:1000
-    mount tmpfs at "/work" writable size 16 MiB
+    mount tmpfs at "/workspace" writable size 16 MiB
     mount "/srv/data" at "/data" readonly
   }
-  accept narrower write "/work/.git/hooks/**" because "renames across .git are refused"
+  accept narrower write "/workspace/.git/hooks/**" because "renames across .git are refused"
 }
 """)
         self.built, self.certificate = self.make(policy, "mounts", emit="oci,seccomp", single={"--oci": "oci/config.json"})
@@ -526,7 +526,7 @@ policy mounted {
         first, last = (json.dumps(m, indent=2).replace("\n", "\n    ") for m in (listed[0], listed[-1]))
         changes += [(text, text.replace(first, "@").replace(last, first).replace("@", last)), (first, f"{first},\n    {last}"),
                     ('"maskedPaths": [', '"maskedPaths": [\n      "/data/x",'), ('"maskedPaths": [', '"maskedPaths": [\n      "/nothing",'),
-                    ('"readonlyPaths": [', '"readonlyPaths": [\n      "/work/a",'), ('"ociVersion"', '"hooks": {},\n  "ociVersion"'),
+                    ('"readonlyPaths": [', '"readonlyPaths": [\n      "/workspace/a",'), ('"ociVersion"', '"hooks": {},\n  "ociVersion"'),
                     ('"bounding": []', '"bounding": ["CAP_MKNOD"]'), ('"readonly": true', '"readonly": false'), ('"mounts": [', '"Mounts": [],\n  "mounts": [')]
         for before, after in changes:
             with self.subTest(after[-300:] if len(after) < 3000 else "order"):
