@@ -85,18 +85,24 @@ void secret_and_exit(Context& context) {
   };
   std::vector<Secret> secrets;
   Reach env(context, Sort::Env);
-  const auto ask = [&](std::string_view name, Sort sort, bool grave) {
-    const bool project = name == "std.guard.credentials.project";
-    Reach& reach = sort == Sort::File ? context.file_reach() : env;
-    const std::size_t q = reach.ask(name, project, static_cast<Verbs>(Verb::Read));
-    const auto keep = [&](const Rule& rule, std::uint32_t) { return !project || rule.module.empty(); };
-    for (Reach::Grant& g : reach.grants(q, kind::secret_and_exit, keep)) secrets.push_back({std::move(g), grave});
+  struct Set {
+    std::string_view name;
+    Reach* reach;
+    bool project, grave;
+    std::size_t question = 0;
   };
-  ask("std.guard.credentials.keys", Sort::File, true);
-  ask("std.guard.credentials.browsers", Sort::File, true);
-  ask("std.guard.credentials.services", Sort::File, true);
-  ask("std.guard.credentials.project", Sort::File, false);
-  ask("std.guard.environment.secrets", Sort::Env, false);
+  Reach& files = context.file_reach();
+  Set sets[] = {{"std.guard.credentials.keys", &files, false, true},
+                {"std.guard.credentials.browsers", &files, false, true},
+                {"std.guard.credentials.services", &files, false, true},
+                {"std.guard.credentials.project", &files, true, false},
+                {"std.guard.environment.secrets", &env, false, false}};
+  for (Set& s : sets) s.question = s.reach->ask(s.name, s.project, static_cast<Verbs>(Verb::Read));
+  for (const Set& s : sets) {
+    const auto keep = [&](const Rule& rule, std::uint32_t) { return !s.project || rule.module.empty(); };
+    for (Reach::Grant& g : s.reach->grants(s.question, kind::secret_and_exit, keep))
+      secrets.push_back({std::move(g), s.grave});
+  }
   if (secrets.empty()) return;
   const auto open = std::find_if(exits.begin(), exits.end(), [&](const Exit& e) {
     return !context.suppressed(kind::secret_and_exit, e.place.span, e.place.statement);

@@ -207,8 +207,8 @@ class Reach::Roots {
   Roots(const std::vector<const Rule*>& rules, const std::vector<Rule>& markers) {
     const auto all = [&](const Rule& rule, bool grants) {
       const auto& body = std::get<FileBody>(rule.body);
-      for (const auto& p : body.patterns) add(p.pattern.components, grants ? body.verbs : 0);
-      for (const auto& p : body.except) add(p.pattern.components, 0);
+      for (const auto& p : body.patterns) add(p.pattern.components, grants ? body.verbs : 0, false);
+      for (const auto& p : body.except) add(p.pattern.components, 0, true);
     };
     for (const Rule* rule : rules) all(*rule, rule->effect != Effect::Deny);
     for (const Rule& marker : markers) all(marker, false);
@@ -216,6 +216,8 @@ class Reach::Roots {
       if (at.components.empty()) continue;
       at.above = &roots_.find(std::string_view(text).substr(0, std::max<std::size_t>(text.rfind('/'), 1)))->second;
       at.open |= at.above->open;
+      at.tree |= at.above->tree;
+      at.excepted = at.excepted || at.above->excepted;
       if (!at.above->globs.empty()) at.open |= at.above->granted;
       at.beside_glob = at.above->beside_glob || at.above->any_glob;
     }
@@ -229,6 +231,8 @@ class Reach::Roots {
     const Root* above = nullptr;
     Verbs granted = 0;                 ///< by patterns that lead here
     Verbs open = 0;                    ///< by those that may have any name here, by a wildcard here or above
+    Verbs tree = 0;                    ///< by those that have everything here
+    bool excepted = false;             ///< an exception may have any name here
     bool goes_on = false;              ///< some pattern has a name here
     bool any_glob = false;             ///< or one with a wildcard
     bool beside_glob = false;          ///< such a name may be one of this path's own
@@ -244,9 +248,10 @@ class Reach::Roots {
       const PathComponent* const next = floating.components.size() > 1 ? &floating.components[1] : nullptr;
       return (open & verbs) != 0 || !next || !next->literal() || goes_on_to(next->literal_text());
     }
-    /// Nothing but trees says anything about a path that has these names beneath.
-    bool only_trees(const std::vector<PathComponent>& path) const {
-      if (goes_on || any_glob || beside_glob) return false;
+    /// Trees grant all that anything grants here, and nothing else refuses a path that has these names beneath: it is
+    /// permitted like whatever has a name that nobody spells out, or all of it is refused.
+    bool only_trees(const std::vector<PathComponent>& path, Verbs verbs) const {
+      if (goes_on || any_glob || beside_glob || excepted || (open & verbs & ~tree) != 0) return false;
       const auto named = [&](const PathComponent& c) {
         return std::any_of(path.begin(), path.end(), [&](const auto& n) { return component_matches(c, n.literal_text()); });
       };
@@ -270,7 +275,7 @@ class Reach::Roots {
   }
 
  private:
-  void add(const std::vector<PathComponent>& components, Verbs grants) {
+  void add(const std::vector<PathComponent>& components, Verbs grants, bool except) {
     std::string text = "/";
     for (std::size_t i = 0; i < components.size(); ++i) {
       const PathComponent& c = components[i];
@@ -283,6 +288,8 @@ class Reach::Roots {
       at.granted |= grants;
       if (c.any_depth) {
         at.open |= grants;
+        if (i + 1 == components.size()) at.tree |= grants;
+        at.excepted = at.excepted || except;
         at.behind.insert(at.behind.end(), components.begin() + static_cast<std::ptrdiff_t>(i) + 1, components.end());
         return;
       }
@@ -325,7 +332,7 @@ void Reach::add_rooted(const Rule& rule, std::size_t question, Verbs verbs) {
   std::vector<PathComponent> path;
   if (!beneath.empty()) path = path_node(beneath).components;
   roots_->each(file->verbs, [&](const Roots::Root& at) {
-    if (!path.empty() && at.only_trees(path)) return;  // by the cell of what lies in it: see `cut`
+    if (!path.empty() && at.only_trees(path, file->verbs)) return;  // by the cell of what lies in it: see `cut`
     for (const PathPattern* p : floating) {
       if (!at.may_meet(*p, file->verbs)) continue;
       std::vector<PathComponent> components = at.components;
@@ -426,7 +433,7 @@ void Reach::add_trees(std::size_t c, std::vector<std::size_t>& parts) const {
   for (std::size_t p = 0; p < parts_.size(); ++p) {
     if (parts_[p].beneath.empty()) continue;
     const Verbs verbs = std::get<FileBody>(parts_[p].rule.body).verbs;
-    if ((at->open & verbs) != 0 && (space_->verbs(c) & verbs) != 0 && at->only_trees(parts_[p].path)) parts.push_back(p);
+    if ((at->open & verbs) != 0 && (space_->verbs(c) & verbs) != 0 && at->only_trees(parts_[p].path, verbs)) parts.push_back(p);
   }
 }
 
