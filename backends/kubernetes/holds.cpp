@@ -8,7 +8,6 @@
 #include "backends/kubernetes/emit/network.hpp"
 #include "backends/kubernetes/emit/tree.hpp"
 #include "backends/kubernetes/format.hpp"
-#include "compiler/model/path_classes.hpp"
 
 namespace agp::backends::kubernetes {
 namespace {
@@ -113,15 +112,12 @@ std::optional<Capability> own(const model::Policy& policy, const model::Fact& fa
                     to_string(action), ""};
 }
 
-/// A volume has no `noexec`: of what slips past a rule that is held too widely, execution always does.
-void name_execution(const model::Policy& policy, const model::Fact& fact, Capability& capability) {
+/// A volume has no `noexec`: where an allow is held too widely, what it permits may be executed as well.
+void add_execution(const model::Policy& policy, const model::Fact& fact, Capability& capability) {
   if (fact.kind != Kind::Pattern || capability.holds != Holds::Wider) return;
   const model::Rule& rule = policy.rules[fact.rule];
-  const auto* body = std::get_if<model::FileBody>(&rule.body);
-  if (!body || rule.effect != Effect::Allow || model::has(body->verbs, model::Verb::Exec)) return;
-  const std::string base = model::literal_directory(body->patterns[fact.pattern].pattern);
-  if (!capability.slips.starts_with("exec "))
-    capability.slips = to_string(model::Action(model::FileAction{model::Verb::Exec, base == "/" ? "/x" : base + "/x"}));
+  if (std::holds_alternative<model::FileBody>(rule.body) && rule.effect == Effect::Allow)
+    capability.also = static_cast<model::Verbs>(model::Verb::Exec);
 }
 
 void derived(const model::Policy& policy, std::vector<DerivedGrant>& out) {
@@ -154,7 +150,7 @@ Capabilities holds(const model::Policy& policy, std::span<const model::Fact> fac
   Capabilities out = containers::holds(policy, facts, target, pod_tree(policy), runtime());
   for (std::size_t i = 0; i < facts.size(); ++i) {
     if (auto capability = own(policy, facts[i])) out.facts[i] = std::move(*capability);
-    name_execution(policy, facts[i], out.facts[i]);
+    add_execution(policy, facts[i], out.facts[i]);
   }
   derived(policy, out.derived);
   out.assumptions.push_back("A12");

@@ -55,9 +55,7 @@ std::vector<FileGap> file_gaps(const model::Policy& policy, const plan::Plan& pl
     bool attributes = false;
     model::Verbs verbs = body->verbs;
     for (const plan::Answer& a : row.answers) {
-      // the layer gives execution with whatever the rule permits (a volume of a pod has no `noexec`)
-      if (wider && rule.effect == model::Effect::Allow && a.capability.slips.starts_with("exec "))
-        verbs |= static_cast<model::Verbs>(model::Verb::Exec);
+      if (wider && rule.effect == model::Effect::Allow) verbs |= a.capability.also;
       attributes = attributes || (wider && a.layer == "landlock" && a.capability.slips.rfind("modify ", 0) == 0);
     }
     out.push_back({row.fact.rule, row.fact.pattern, wider, row.holds == plan::Holds::Narrower, attributes, verbs});
