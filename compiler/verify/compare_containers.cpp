@@ -124,8 +124,8 @@ class ContainerComparison {
     return fmt::format("{}:{} with groups {}", c.uid, c.gid, fmt::join(c.groups, ", "));
   }
 
-  static std::string shown(const ContainerMount* m, const std::string& path) {
-    if (!m) return "nothing";
+  static std::string shown(const Container& c, const ContainerMount* m, const std::string& path) {
+    if (!m) return c.empty_root ? "nothing" : "what the root has there";
     using Content = ContainerMount::Content;
     const std::string below = path.size() > m->target.size() && m->target != "/" ? path.substr(m->target.size()) : "";
     switch (m->content) {
@@ -158,7 +158,7 @@ class ContainerComparison {
 
   void mount(const std::string& path) {
     const ContainerMount *a = first_mounts_.at(path), *b = second_mounts_.at(path);
-    const std::string first = shown(a, path), second = shown(b, path);
+    const std::string first = shown(a_, a, path), second = shown(b_, b, path);
     const std::string first_at = a ? a->place : "no mount", second_at = b ? b->place : "no mount";
     const std::string what = fmt::format("what stands at \"{}\"", path);
     if (first != second) {

@@ -48,7 +48,7 @@ Decoded decode(std::span<const Artifact> artifacts) {
           throw Refusal{fmt::format("the NetworkPolicy `{}` selects {}, and `{}` {}: no pod tells which of them count",
                                     read.front().named.name, read.front().selector(), p.named.name, p.selector())};
       }
-      const std::string selects = pod || read.empty() ? "" : read.front().selector();
+      const std::string selects = pod ? "" : read.empty() ? "no pod" : read.front().selector();
       if (pod) std::erase_if(read, [&](const NetPolicy& p) { return !p.selects(pod->named); });
       const bool raw = pod && pod->container.capabilities[model::Container::Bounding].contains("CAP_NET_RAW");
       model::PacketLayer layer = evaluate(a.path, std::move(read), raw, pod && pod->pings, space);

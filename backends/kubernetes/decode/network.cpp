@@ -162,11 +162,12 @@ bool NetPolicy::selects(const Named& pod) const {
 
 std::string NetPolicy::selector() const {
   std::set<std::string> terms;
-  for (const auto& [key, value] : match) terms.insert(fmt::format("{} = {}", key, value));
+  for (const auto& [key, value] : match) terms.insert(fmt::format("{} = {}", nlohmann::json(key).dump(), nlohmann::json(value).dump()));
   for (const Expression& e : expressions) {
-    const std::set<std::string> values(e.values.begin(), e.values.end());
+    std::set<std::string> values;
+    for (const std::string& value : e.values) values.insert(nlohmann::json(value).dump());
     terms.insert(
-        fmt::format("{} {}{}", e.key, e.op, values.empty() ? "" : fmt::format(" ({})", fmt::join(values, ", "))));
+        fmt::format("{} {}{}", nlohmann::json(e.key).dump(), e.op, values.empty() ? "" : fmt::format(" ({})", fmt::join(values, ", "))));
   }
   return fmt::format("{} of {}", terms.empty() ? "every pod" : fmt::format("pods with {}", fmt::join(terms, ", ")),
                      named.name_space.empty() ? "the namespace that it is created in"

@@ -210,8 +210,12 @@ TEST(NetworkPolicies, OnlyThoseThatSelectTheSamePodsAreCompared) {
   EXPECT_EQ(compared(first, with([](Json& n) { set(n, "/metadata/name", "another"); })), "equal");
   EXPECT_EQ(compared(first, with([](Json& n) { set(n, "/spec/egress", Json::array()); })), "different");
   EXPECT_EQ(compared(first, with([](Json& n) { set(n, "/spec/podSelector/matchLabels/agp-policy", "other"); })),
-            "the first is about pods with agp-policy = rich of the namespace `agp-rich`, the second about pods with "
-            "agp-policy = other of the namespace `agp-rich`");
+            R"(the first is about pods with "agp-policy" = "rich" of the namespace `agp-rich`, the second about pods with )"
+            R"("agp-policy" = "other" of the namespace `agp-rich`)");
+  const auto labels = [&](Json all) {
+    return with([&](Json& n) { set(n, "/spec/podSelector", {{"matchLabels", std::move(all)}}); });
+  };
+  EXPECT_TRUE(has(compared(labels({{"a", "b, c = d"}}), labels({{"a", "b"}, {"c", "d"}})), "about pods with"));
   EXPECT_TRUE(has(compared(first, with([](Json& n) { set(n, "/metadata/namespace", "default"); })), "`default`"));
   EXPECT_TRUE(has(compared(first, with([](Json& n) { set(n, "/spec/podSelector", Json::object()); })), "every pod"));
   const auto expressions = [&](Json list) {
