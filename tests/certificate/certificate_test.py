@@ -86,11 +86,10 @@ class Certificates(unittest.TestCase):
 
     def forget(self, certificate, rows):
         """The index and the directory without these obligations."""
-        for one in rows:
-            for name in (one["file"], one["control"]["file"]):
-                (certificate / name).unlink()
         files = {one["file"] for one in rows}
-        controls = {one["control"]["file"] for one in rows}
+        controls = {one["control"]["file"] for one in rows if "file" in one["control"]}
+        for name in files | controls:
+            (certificate / name).unlink()
 
         def step(index):
             index["obligations"] = [o for o in index["obligations"] if o["file"] not in files]
@@ -382,6 +381,18 @@ policy sub {
         self.assert_refuted(certificate, built, "nftables/egress.nft: no loss is neither stated nor listed",
                             only=["nftables/egress.nft"])
 
+        # all rows of an artifact or of a section are gone together, or those of one direction
+        for artifact in ("nftables/egress.nft", "oci/config.json#/mounts", "oci/config.json#/linux/seccomp"):
+            built, certificate = self.copies()
+            index = json.loads((certificate / "certificate.json").read_text())
+            self.forget(certificate, [o for o in index["obligations"] if o["artifact"] == artifact])
+            self.assert_refuted(certificate, built, f"the obligations are complete: {artifact} is neither stated nor listed")
+        built, certificate = self.copies()
+        self.change(certificate, lambda index: index["not_certified"].remove(next(
+            g for g in index["not_certified"] if (g["artifact"], g["direction"]) == ("oci/config.json#/mounts (sources)", "no loss"))))
+        self.assert_refuted(certificate, built, "oci/config.json#/mounts (sources): no loss is neither stated nor listed",
+                            only=["nftables/egress.nft"])
+
     def test_command_line(self):
         """What is misspelt, missing or can't be read is one line and exit status 2."""
         def refused(words, text, certificate=self.certificate, built=self.built, **options):
@@ -398,6 +409,10 @@ policy sub {
         refused([*right, *twice, *twice], "--artifact takes NAME=FILE")
         self.assertEqual(self.check(self.certificate, "/", *right, *twice).returncode, 0)
         refused(["--solver-timeout", "0"], "argument --solver-timeout")
+        told = run("/usr/bin/python3", CHECK, "--help")
+        self.assertEqual(told.returncode, 0)
+        for text in ("the directory that was verified", "who decides", "exit status:\n  0  everything", "  3  the solver does not know"):
+            self.assertIn(text, told.stdout)
         here = pathlib.Path(tempfile.mkdtemp(dir=self.top))
         (here / "z3").write_text("")
         refused(right, "z3 can't be run: Permission denied", env={"PATH": str(here)})

@@ -241,7 +241,7 @@ class Mounts(unittest.TestCase):
               "mounts": [{"destination": "/dev", "type": "bind", "source": "dev", "options": ["bind", "ro"]},
                          {"destination": "/data", "type": "bind", "source": "/srv/data", "options": ["bind", "ro", "nodev", "noexec"]},
                          {"destination": "/bin/tool", "type": "bind", "source": "/bin/tool", "options": ["bind", "ro", "nodev"]}],
-              "linux": {}}
+              "linux": {"namespaces": [{"type": "mount"}]}}
 
     def tree(self, change=lambda config: None):
         config = json.loads(json.dumps(self.CONFIG))
@@ -272,17 +272,61 @@ class Mounts(unittest.TestCase):
 
     def test_paths_over_mounts(self):
         writable = lambda c: c["mounts"][1]["options"].append("rw")
-        masked = self.tree(lambda c: c["linux"].update(maskedPaths=["/data/x", "/nowhere"]))
-        self.assertEqual(masked.answer("/data/x", "/data")[0], set())
+        mount = lambda c, *targets: c["mounts"].extend({**c["mounts"][1], "destination": t, "options": [*c["mounts"][1]["options"]]} for t in targets)
+        proc = lambda c, *options: c["mounts"].append({"destination": "/proc", "type": "proc", "source": "proc", "options": list(options)})
+        masked = self.tree(lambda c: c["linux"].update(maskedPaths=["/data", "/data/x", "/nowhere"]))
+        self.assertEqual((masked.answer("/data", "/")[0], masked.answer(None, "/data")[0]), (set(), set()))
         self.assertNotIn("/nowhere", masked.nodes)
-        readonly = self.tree(lambda c: (writable(c), c["linux"].update(readonlyPaths=["/data/x"])))
-        self.assertNotIn("write_file", readonly.answer("/data/x", "/data")[0])
+        self.assertNotIn("/data/x", masked.nodes)                                # nothing stands in what is masked
+        self.assertEqual(self.tree(lambda c: (proc(c), c["linux"].update(maskedPaths=["/proc/kcore"]))).answer("/proc/kcore", "/proc")[0], set())
+        # a directory that leads to a mount is there, and all of it is covered
+        leads = self.tree(lambda c: (mount(c, "/data/x/y"), c["linux"].update(maskedPaths=["/data/x", "/bin"])))
+        for node, around in (("/data/x", "/data"), ("/data/x/y", "/data/x"), ("/bin/tool", "/bin")):
+            self.assertEqual(leads.answer(node, around)[0], set())
+        readonly = self.tree(lambda c: (writable(c), c["linux"].update(readonlyPaths=["/data", "/nowhere"])))
+        self.assertNotIn("write_file", readonly.answer(None, "/data")[0])
+        readonly = self.tree(lambda c: (proc(c), c["linux"].update(readonlyPaths=["/proc/sys"])))
+        self.assertIn("write_file", readonly.answer(None, "/proc")[0])
+        self.assertNotIn("write_file", readonly.answer(None, "/proc/sys")[0])
+        # where nothing can be written it makes no difference whether it is passed over
+        self.assertEqual(self.tree(lambda c: c["linux"].update(readonlyPaths=["/data/x"])).nodes, self.tree().nodes)
         # a directory around a mount can be moved away with it, and another one made in its place
-        deep = self.tree(lambda c: (writable(c), c["linux"].update(readonlyPaths=["/data/x/y"])))
+        deep = self.tree(lambda c: (writable(c), mount(c, "/data/x/y"), c["mounts"][-1]["options"].append("ro")))
         self.assertIn("write_file", deep.answer("/data/x/y", "/data/x")[0])
+        for words, change in (
+                ("/data/x is in a mount: whether anything stands there is not known", lambda c: c["linux"].update(maskedPaths=["/data/x"])),
+                ("/data/x is in a mount", lambda c: (writable(c), c["linux"].update(readonlyPaths=["/data/x"]))),
+                ("/data/x is in a mount", lambda c: (mount(c, "/data/x/y", "/data"), c["linux"].update(maskedPaths=["/data/x"]))),  # hidden
+                ("/bin/tool/x is in a mount", lambda c: c["linux"].update(maskedPaths=["/bin/tool/x"])),
+                ("/data of the read-only paths has a mount beneath it", lambda c: (writable(c), mount(c, "/data/x"), c["linux"].update(readonlyPaths=["/data"]))),
+                ("/data/x of the read-only paths has a mount", lambda c: (writable(c), mount(c, "/data/x/y"), c["linux"].update(readonlyPaths=["/data/x"]))),
+                ("the root itself", lambda c: c["linux"].update(maskedPaths=["/"])), ("the root itself", lambda c: c["linux"].update(readonlyPaths=["/"]))):
+            with self.subTest(words), self.assertRaisesRegex(Unusable, words):
+                self.tree(change)
+
+    def test_numbers_of_a_tmpfs(self):
+        tmpfs = lambda option: lambda c: c["mounts"].append({"destination": "/t", "type": "tmpfs", "source": "tmpfs", "options": ["nodev", option]})
+        for option in ("mode=7777", "mode=00755", "uid=4294967294", "gid=0", "size=18446744073709551615"):
+            self.assertIn("/t", self.tree(tmpfs(option)).nodes)
+        for option in ("mode=10000", "mode=8", "mode=-1", "mode=0o7", "mode=", "mode=7_7", "mode= 7", "mode=7\n", "uid=4294967295", "uid=+1", "uid=-1",
+                       "uid=1_0", "uid=\u0661", "gid=4294967295", "gid=x", "size=18446744073709551616", "size=1k", "size=50%", "size="):
+            with self.subTest(option), self.assertRaisesRegex(Unusable, "no plain number, or too large"):
+                self.tree(tmpfs(option))
 
     def test_what_is_not_understood(self):
+        bind = lambda source, *options: lambda c: c["mounts"].append({"destination": "/x", "type": "bind", "source": source, "options": ["bind", *options]})
+        self.assertEqual(self.tree(bind("/dev/null", "rw")).answer("/x", "/")[0], {"read_file", "execute", "write_file", "truncate"})
+        for source in ("denied-directory", "denied-file"):
+            self.assertEqual(self.tree(bind(source, "ro")).answer("/x", "/")[0], set())
+        self.tree(lambda c: c["linux"].update(namespaces=[{"type": "pid"}, {"type": "mount", "path": ""}, {"type": "network", "path": "/run/netns/x"}]))
+        spaces = lambda *listed: lambda c: c["linux"].update(namespaces=list(listed))
         for words, change in (
+                ("shows a device with `nodev`", bind("/dev/null", "rw", "nodev")), ("shows a device with `nodev`", bind("/dev/zero", "ro", "nodev")),
+                ("open writable", bind("denied-directory", "rw")), ("open writable", bind("denied-file")), ("open writable", bind("denied-file", "ro", "rw")),
+                ("not an absolute path", bind("/srv/../etc", "ro", "nodev")), ("not an absolute path", bind("//dev/null", "ro", "nodev")),
+                ("no mount namespace", spaces()), ("no mount namespace", spaces({"type": "pid"})), ("no mount namespace", lambda c: c["linux"].clear()),
+                ("no mount namespace", spaces({"type": "mount", "path": "/proc/1/ns/mnt"})), ("a user namespace", spaces({"type": "mount"}, {"type": "user"})),
+                ("declared twice", spaces({"type": "mount"}, {"type": "mount"})), ("a namespace has members", spaces({"type": "mount", "Path": "/x"})),
                 ("the configuration has members", lambda c: c.update(hooks={})), ("the configuration has members", lambda c: c.update(Mounts=[])),
                 ("`linux` has members", lambda c: c["linux"].update(rootfsPropagation="shared")), ("`process` has members", lambda c: c["process"].update(x=1)),
                 ("a mount has members", lambda c: c["mounts"][0].update(uidMappings=[])), ("the root is not", lambda c: c["root"].update(readonly=False)),

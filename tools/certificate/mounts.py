@@ -1,5 +1,7 @@
 """Mounts: what the file tree of a container leaves to its first process, from `config.json` (config.md, config-linux.md of
 the OCI runtime specification, mount(2), tmpfs(5)). That the stack's `prepare` has made the bundle is an assumption."""
+import re
+
 from .documents import field, known
 from .formulas import Unusable
 from .paths import CREATE, DELETE, DEVICES, OF_FILES, RIGHTS, Rules, is_beneath, literal
@@ -8,7 +10,10 @@ ENTRIES = CREATE | DELETE | {"refer"}
 WRITE, NOTHING_BENEATH = {"write_file", "truncate"}, OF_FILES | {"read_dir"}
 BUNDLE = {"dev": "tree", "resolv.conf": "file", "empty-file": "file", "landlock-launch": "file", "ruleset.json": "file",
           "denied-directory": "nothing", "denied-file": "nothing"}
-NODES = ("/dev/full", "/dev/null", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero")  # that can be opened whatever the flags
+NODES = ("/dev/full", "/dev/null", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero")  # that can be opened, but for `nodev`
+# Options of a tmpfs that are numbers: their digits, and the largest that the file system takes.
+NUMBERS = {"mode": ("[0-7]+", 8, 0o7777), "uid": ("[0-9]+", 10, 0xfffffffe), "gid": ("[0-9]+", 10, 0xfffffffe),
+           "size": ("[0-9]+", 10, 2 ** 64 - 1)}
 
 
 class Mount:
@@ -27,9 +32,16 @@ def canonical(path):
     return path
 
 
+def number(name, text):
+    digits, base, most = NUMBERS[name]
+    if not re.fullmatch(digits, text) or int(text, base) > most:
+        raise Unusable(f"the mount option `{name}={text}` has a value that is no plain number, or too large")
+    return int(text, base)
+
+
 def read_mount(one):
     known(one, ("destination", "type", "source", "options"), "a mount")
-    flags, values = {"ro": False, "noexec": False, "nodev": False, "nosuid": False}, {"mode": "1777", "uid": "0", "gid": "0"}
+    flags, values = {"ro": False, "noexec": False, "nodev": False, "nosuid": False}, {"mode": 0o1777, "uid": 0, "gid": 0}
     others = {"rw": "ro", "exec": "noexec", "dev": "nodev", "suid": "nosuid"}
     bind = subset = False
     for option in one.get("options") or []:
@@ -40,8 +52,8 @@ def read_mount(one):
             bind = True
         elif option == "subset=pid":
             subset = True
-        elif equals and name in ("mode", "uid", "gid", "size"):
-            values[name] = value
+        elif equals and name in NUMBERS:
+            values[name] = number(name, value)
         elif option not in ("rprivate", "private"):
             raise Unusable(f"the mount option `{option}` is not understood")
     target, writable, program = canonical(one["destination"]), not flags["ro"], not flags["noexec"]
@@ -50,15 +62,41 @@ def read_mount(one):
         if not source.startswith("/"):
             if source not in BUNDLE:
                 raise Unusable(f"`{source}` is no file of the bundle that is understood")
+            if BUNDLE[source] == "nothing" and writable:
+                raise Unusable(f"{target} shows what nobody may open writable: whoever owns it gives it another mode")
             return Mount(target, BUNDLE[source], writable, program)
-        if not flags["nodev"] and canonical(source) not in NODES:
+        node = canonical(source) in NODES
+        if node and flags["nodev"]:
+            raise Unusable(f"{target} shows a device with `nodev`, and nobody can open it")
+        if not node and not flags["nodev"]:
             raise Unusable(f"{target} shows devices of the host")
         return Mount(target, "host" if flags["nodev"] else "device", writable, program)
     if one["type"] == "tmpfs" and flags["nodev"]:
-        return Mount(target, "tmpfs", writable, program, mode=int(values["mode"], 8), uid=int(values["uid"]), gid=int(values["gid"]))
+        return Mount(target, "tmpfs", writable, program, mode=values["mode"], uid=values["uid"], gid=values["gid"])
     if one["type"] == "proc":
         return Mount(target, "processes", writable, program, own_processes=subset)
     raise Unusable(f"the mount on {target} is of a type that is not understood")
+
+
+def entry_path(path):
+    """Of the masked or read-only paths."""
+    if canonical(path) == "/":
+        raise Unusable("the root itself is masked or read-only, and what that covers is not decided here")
+    return path
+
+
+def own_mounts(namespaces):
+    """The mounts are made in a namespace of the container's own, and by somebody whose ids are those of the host."""
+    kinds = {}
+    for one in namespaces:
+        known(one, ("type", "path"), "a namespace")
+        if one["type"] in kinds:
+            raise Unusable(f"the namespace `{one['type']}` is declared twice")
+        kinds[one["type"]] = one.get("path")
+    if kinds.get("mount", "/"):
+        raise Unusable("there is no mount namespace of the container's own")
+    if "user" in kinds:
+        raise Unusable("a user namespace has other ids than those of the host")
 
 
 class Tree:
@@ -81,13 +119,16 @@ class Tree:
         self.mounts = [read_mount(one) for one in config.get("mounts", [])]
         if not any(m.target == "/dev" and m.content not in ("tmpfs", "processes") for m in self.mounts):
             self.mounts += [Mount(path, "device", True, True) for path in NODES]          # the runtime's own
-        for path in map(canonical, linux.get("readonlyPaths", [])):
+        own_mounts(linux.get("namespaces") or [])
+        for path in map(entry_path, linux.get("readonlyPaths", [])):
             shows = self.shows(path)
-            if shows and shows.writable:
+            if shows and shows.writable and self.stands(path):
+                if self.shows_beneath(path):                                     # bound with it, and only the top remounted
+                    raise Unusable(f"{path} of the read-only paths has a mount beneath it, which the runtime leaves as it is")
                 self.mounts.append(Mount(path, shows.content, False, shows.program, mode=shows.mode, uid=shows.uid, gid=shows.gid,
                                          own_processes=shows.own_processes))
-        for path in map(canonical, linux.get("maskedPaths", [])):
-            if self.shows(path):
+        for path in map(entry_path, linux.get("maskedPaths", [])):
+            if self.stands(path):
                 self.mounts.append(Mount(path, "nothing"))
         self.policy, self.rules = policy, Rules(policy)
         self.leads = {"/"} | {d for m in self.mounts for d in above(m.target)}
@@ -106,6 +147,20 @@ class Tree:
 
     def shows(self, path):
         return next((m for m in reversed(self.mounts) if m.around(path)), None)
+
+    def shows_beneath(self, path):
+        return any(is_beneath(m.target, path) and self.shows(m.target) is m for m in self.mounts)
+
+    def stands(self, path):
+        """Whether something stands there: the runtime passes over an entry where nothing does, and takes nothing away."""
+        if self.shows_beneath(path):                                             # it leads to a mount point
+            return True
+        m = self.shows(path)
+        if not m or (m.content == "nothing" and m.target != path):               # an empty directory that stays so
+            return False
+        if m.target != path and m.content != "processes":
+            raise Unusable(f"{path} is in a mount: whether anything stands there is not known, and the runtime passes over what is missing")
+        return True
 
     def answer(self, own, above_it):
         """The rights granted on a node, or beneath the deepest one; and those to what can't be there."""

@@ -113,9 +113,12 @@ ContainerMount read_mount(const Section& mount) {
     const std::string name = source.text();
     if (name.empty() || name[0] != '/') {
       out.content = of_bundle(source, name);
+      if (out.content == Content::Nothing && out.writable)
+        mount.refuse("shows what nobody may open writable: whoever owns it gives it another mode");
       return out;
     }
     out.source = canonical(source);
+    if (options.nodev && device(out.source)) mount.refuse("shows a device with `nodev`, and nobody can open it");
     if (!options.nodev && !device(out.source)) mount.refuse("shows a host directory without `nodev`");
     out.content = options.nodev ? Content::Host : Content::Device;
   } else if (type == "tmpfs") {
@@ -153,9 +156,36 @@ void runtime_devices(model::Container& out) {
   }
 }
 
-void read_only(const std::string& path, const std::string& place, model::Container& out) {
+/// A mount beneath `path` that no later one hides.
+bool shows_beneath(const model::Container& out, const std::string& path) {
+  return std::any_of(out.mounts.begin(), out.mounts.end(), [&](const ContainerMount& m) {
+    return m.target != path && model::is_beneath(m.target, path) && model::mount_at(out, m.target) == &m;
+  });
+}
+
+/// runc passes over an entry where nothing stands (rootfs_linux.go, readonlyPath and maskPath): there it takes nothing
+/// away, and a program may make the path later.
+bool stands(const Section& entry, const std::string& path, const model::Container& out) {
+  if (shows_beneath(out, path)) return true;  // it leads to a mount point
   const ContainerMount* around = model::mount_at(out, path);
-  if (!around || !around->writable) return;
+  if (!around) return false;
+  if (around->target == path || around->content == Content::Processes) return true;
+  if (around->content == Content::Nothing) return false;  // an empty directory that stays so
+  entry.refuse("is in a mount: whether anything stands there is not known, and the runtime passes over what is missing");
+}
+
+std::string entry_path(const Section& entry) {
+  std::string out = canonical(entry);
+  if (out == "/") entry.refuse("is the root itself, and what a mount over it covers is not decided here");
+  return out;
+}
+
+void read_only(const Section& entry, model::Container& out) {
+  const std::string path = entry_path(entry), place = entry.at();
+  const ContainerMount* around = model::mount_at(out, path);
+  if (!around || !around->writable || !stands(entry, path, out)) return;
+  // the path is bound with all that is mounted beneath, and remounted alone
+  if (shows_beneath(out, path)) entry.refuse("has a mount beneath it, which the runtime leaves as it is");
   ContainerMount m = *around;
   if (m.content == Content::Host) m.source += path.substr(m.target.size());
   m.target = path;
@@ -178,18 +208,14 @@ void read_tree(const Section& config, model::Container& out) {
   const auto linux = config.find("linux");
   if (!linux) return;
   if (const auto paths = linux->find("readonlyPaths"))
-    for (const Section& p : paths->list()) {
-      if (canonical(p) == "/") p.refuse("is the root itself, and what a mount over it covers is not decided here");
-      read_only(canonical(p), p.at(), out);
-    }
+    for (const Section& p : paths->list()) read_only(p, out);
   if (const auto paths = linux->find("maskedPaths"))
     for (const Section& p : paths->list()) {
       ContainerMount m;
-      m.target = canonical(p);
-      if (m.target == "/") p.refuse("is the root itself, and what a mount over it covers is not decided here");
+      m.target = entry_path(p);
       m.content = Content::Nothing;
       m.place = p.at();
-      if (model::mount_at(out, m.target)) out.mounts.push_back(std::move(m));
+      if (stands(p, m.target, out)) out.mounts.push_back(std::move(m));
     }
 }
 
