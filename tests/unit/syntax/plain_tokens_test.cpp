@@ -67,7 +67,8 @@ TEST(PlainTokens, EveryTokenOfTheCheckout) {
 TEST(PlainTokens, RandomTexts) {
   const std::vector<std::string> parts = {"a",  "allow", "std", "s",  "KiB", "_",  "-",  ".",    "..", "0",    "42",  "0x1",
                                           "\"", "\\",    "/",   "//", "///", "/*", "*/", "\n",   "\r", " ",    "\t",  "[",
-                                          "]",  ":",     "=",   "!",  "<",   "&",  "|",  "\x01", "{",  "\xff", "\xc3", "@"};
+                                          "]",  ":",     "=",   "!",  "<",   "&",  "|",  "\x01", "{",  "\xff", "\xc3", "@",
+                                          "'",  "\f",    "\x7f", std::string(1, '\0')};
   std::mt19937 draw(1);
   std::size_t plain = 0;
   for (int round = 0; round < 20'000; ++round) {
