@@ -112,6 +112,11 @@ class Backend {
   /// seccomp profile). A function of its arguments only: no clock, no environment, no file system.
   virtual Emitted emit(const model::Policy& policy, const model::Target& target,
                        std::span<const Artifact> earlier) const = 0;
+  /// Why `emit` could not make its artifacts, whatever stands in `earlier`. Where that can be told without making them,
+  /// a backend says so here: it is asked at every check.
+  virtual std::vector<Problem> problems(const model::Policy& policy, const model::Target& target) const {
+    return emit(policy, target, {}).problems;
+  }
   /// Bytes -> what a loader of them permits. Looks only at the artifacts it knows; never at the policy.
   virtual Decoded decode(std::span<const Artifact> artifacts, const model::Target& target) const = 0;
 };

@@ -4,6 +4,7 @@
 
 #include "backends/containers/holds/holds.hpp"
 #include "backends/oci/decode/decode.hpp"
+#include "backends/oci/emit/checks.hpp"
 #include "backends/oci/emit/config.hpp"
 
 namespace agp::backends::oci {
@@ -24,6 +25,9 @@ class Oci final : public Backend {
   Emitted emit(const model::Policy& policy, const model::Target& target,
                std::span<const Artifact> earlier) const override {
     return oci::emit(policy, target, earlier);
+  }
+  std::vector<Problem> problems(const model::Policy& policy, const model::Target&) const override {
+    return unusable(policy);
   }
   Decoded decode(std::span<const Artifact> artifacts, const model::Target&) const override {
     return oci::decode(artifacts);

@@ -74,7 +74,7 @@ CheckedFile check_file(Session& session, source::FileId file, const std::vector<
     report.counts = judge(session, policy, target, unit.invariants, given);
     report.plan = plan::make_plan(policy, target, session.sink);
     // What a backend can't make is found here, not only when the policy is built.
-    emit_all(policy, target, session.sink);
+    find_impossible(policy, target, session.sink);
     lint::offer_deletions(session.files, policy, session.sink, found);
     absorb(session.sink);
     report.policy = std::move(policy);

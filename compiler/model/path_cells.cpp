@@ -88,6 +88,8 @@ class Construction {
   }
 
   std::optional<PathCells> run() {
+    out_.cells.reserve(std::min(places_.size(), limit_));  // about so many, where few patterns meet
+    seen_.reserve(out_.cells.capacity());
     Places first = start_;
     close(first);
     visit(std::move(first), 0, "");

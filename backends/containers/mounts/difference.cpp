@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <map>
 #include <memory>
 #include <set>
+#include <unordered_set>
 
 #include "backends/containers/mounts/shaped_rules.hpp"
 #include "compiler/model/path_search.hpp"
@@ -46,7 +46,8 @@ std::string fresh_name(const std::vector<const PathPattern*>& patterns) {
   std::set<std::string> used;
   for (const PathPattern* p : patterns)
     for (const auto& c : p->components)
-      if (c.literal()) used.insert(c.literal_text());
+      if (!c.alternatives.empty() && !c.alternatives[0].empty() && c.alternatives[0][0].byte == 'x' && c.literal())
+        used.insert(c.literal_text());
   std::string name = "x";
   while (used.contains(name)) name += 'x';
   return name;
@@ -95,26 +96,33 @@ void Comparison::collect_patterns() {
   openers_ = PathIndex(std::move(openers));
 }
 
+const PathPattern& Comparison::Place::node() const {
+  if (!node_) node_ = model::path_node(base);
+  return *node_;
+}
+const PathPattern& Comparison::Place::subtree() const {
+  if (!subtree_) subtree_ = model::path_subtree(base);
+  return *subtree_;
+}
+
 void Comparison::collect_places() {
-  std::map<std::string, Place, PathOrder> places;
-  for (std::size_t i = 0; i < tree_.mounts.size(); ++i) places[tree_.mounts[i].target].mount = i;
-  for (const TreeMount& m : tree_.mounts)
-    for (std::string d = m.target; d != "/";) {
+  std::unordered_set<std::string> scaffold;
+  for (std::size_t i = 0; i < tree_.mounts.size(); ++i) {
+    places_.emplace_back().base = tree_.mounts[i].target;
+    places_.back().mount = i;
+    for (std::string d = tree_.mounts[i].target; d != "/";) {
       d = model::parent_path(d);
       if (governing(tree_, d) != Cause::none) continue;
-      Place& above = places[d];
-      if (above.scaffold) break;  // and so is everything above it
-      above.scaffold = true;
+      if (!scaffold.insert(d).second) break;  // and so is everything above it
     }
+  }
+  for (const std::string& d : scaffold) places_.emplace_back().base = d;
+  std::sort(places_.begin(), places_.end(), [](const Place& a, const Place& b) { return path_less(a.base, b.base); });
   of_mount_.resize(tree_.mounts.size());
   std::vector<PathIndex::Entry> bases;
-  for (auto& [path, place] : places) {
-    place.node = model::path_node(path);
-    place.subtree = model::path_subtree(path);
-    place.base = path;
-    if (place.mount != Cause::none) of_mount_[place.mount] = places_.size();
-    bases.emplace_back(path, places_.size());
-    places_.push_back(std::move(place));
+  for (std::size_t p = 0; p < places_.size(); ++p) {
+    if (!places_[p].scaffold()) of_mount_[places_[p].mount] = p;
+    bases.emplace_back(places_[p].base, p);
   }
   by_base_ = PathIndex(std::move(bases));
 }
@@ -148,7 +156,7 @@ Comparison::Sample Comparison::sample(std::string path, bool& cut) const {
     if (innermost == Cause::none) innermost = i;
   });
   s.at_root = innermost != Cause::none && places_[innermost].base == s.path;
-  if (innermost != Cause::none && (s.at_root || !places_[innermost].scaffold)) s.place = innermost;
+  if (innermost != Cause::none && (s.at_root || !places_[innermost].scaffold())) s.place = innermost;
   Matches plain, listing;
   by_prefix_.above(s.path, [&](std::size_t i) {
     const Pattern& p = patterns_[i];
@@ -214,7 +222,7 @@ Point Comparison::point(Verb verb, const std::vector<std::size_t>& rules, const 
                          : model::Decision::Deny;
   if (!place) return p;
   p.mount = place->mount;
-  if (place->scaffold)
+  if (place->scaffold())
     p.grant = verb == Verb::List ? Grant::Yes : verb == Verb::Read || verb == Verb::Exec ? Grant::Any : Grant::No;
   else
     p.grant = granted(tree_.mounts[place->mount], at_root, verb);
@@ -233,7 +241,7 @@ Difference Comparison::find(const PathPattern& pattern, Verbs verbs, const Quest
   Difference found = find_sample(where, verbs, question, within);
   if (found.action) return found;
   const auto beneath = [&](const Place& place) {
-    if (place.scaffold || !may_grant(place, verbs, within.grant) || !is_cut(where, &place)) return false;
+    if (place.scaffold() || !may_grant(place, verbs, within.grant) || !is_cut(where, &place)) return false;
     found = find_member(where, verbs, question, within, &place);
     if (!found.action) found = search(where, verbs, question, &place);
     return found.action || found.undecided;
@@ -248,7 +256,7 @@ Difference Comparison::find(const PathPattern& pattern, Verbs verbs, const Quest
   bool inside = false;
   for (std::size_t n = 0; n < near.size(); ++n) {
     const Place& place = places_[near[n]];
-    if (place.scaffold || (place.base != where.prefix && !model::is_beneath(where.prefix, place.base))) continue;
+    if (place.scaffold() || (place.base != where.prefix && !model::is_beneath(where.prefix, place.base))) continue;
     from = n;
     inside = true;
   }
@@ -302,15 +310,15 @@ const std::string& deeper(const std::string& a, const std::string& b) { return a
 }  // namespace
 
 bool Comparison::is_cut(const Region& region, const Place* place) const {
-  if (place && !may_intersect(region.pattern, place->subtree)) return false;
-  if (region.pattern.shape() == PathPattern::Shape::Other) return true;
+  const auto meets_place = [&] { return !place || may_intersect(region.pattern, place->subtree()); };
+  if (region.pattern.shape() == PathPattern::Shape::Other) return meets_place();
   const auto& cuts = place ? place->cuts : cuts_;
   const auto cut = std::lower_bound(cuts.begin(), cuts.end(), region.first);
-  if (cut != cuts.end() && *cut < region.last) return true;
+  if (cut != cuts.end() && *cut < region.last && meets_place()) return true;
   const auto openers = openers_.near(place ? deeper(region.prefix, place->base) : region.prefix);
   return std::any_of(openers.begin(), openers.end(), [&](std::size_t i) {
     const PathPattern& p = *patterns_[i].pattern;
-    return may_intersect(p, region.pattern) && (!place || may_intersect(p, place->subtree));
+    return may_intersect(p, region.pattern) && (!place || may_intersect(p, place->subtree()));
   });
 }
 
@@ -354,19 +362,19 @@ Difference Comparison::search(const Region& region, Verbs verbs, const Question&
   const std::string& near = place ? deeper(region.prefix, place->base) : region.prefix;
   for (const std::size_t i : by_prefix_.near(near)) {
     const Pattern& p = patterns_[i];
-    if (may_intersect(*p.pattern, region.pattern) && (!place || may_intersect(*p.pattern, place->subtree))) {
+    if (may_intersect(*p.pattern, region.pattern) && (!place || may_intersect(*p.pattern, place->subtree()))) {
       rules.push_back(&p);
       asked.push_back(p.pattern);
     }
   }
   if (!possible(region, verbs, question, place, rules)) return {};
   const std::size_t excluded = asked.size() + (place ? 1 : 0);
-  if (place) asked.push_back(&place->subtree);
+  if (place) asked.push_back(&place->subtree());
   for (const std::size_t i : by_base_.near(near)) {
     const Place& p = places_[i];
     if (place && !model::is_beneath(p.base, place->base)) continue;
-    if (may_intersect(p.node, region.pattern)) asked.push_back(&p.node);
-    if (!p.scaffold && may_intersect(p.subtree, region.pattern)) asked.push_back(&p.subtree);
+    if (may_intersect(p.node(), region.pattern)) asked.push_back(&p.node());
+    if (!p.scaffold() && may_intersect(p.subtree(), region.pattern)) asked.push_back(&p.subtree());
   }
   const auto as_list = std::make_unique<bool[]>(asked.size());
   if (list) std::fill_n(as_list.get(), 1 + rules.size(), true);

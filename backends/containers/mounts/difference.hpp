@@ -60,12 +60,16 @@ class Comparison {
     bool matches(std::string_view path, bool list) const;  ///< precondition: `path` is `prefix` or lies beneath it
   };
   struct Place {
-    std::size_t mount = Cause::none;
-    bool scaffold = false;
-    model::PathPattern node, subtree;
-    std::string base;  ///< of both
+    std::string base;
+    std::size_t mount = Cause::none;  ///< none: a directory that leads to mounts
     std::vector<std::size_t>
         cuts;  ///< its samples that a pattern of neither shape matches: they don't speak for their cells
+    bool scaffold() const { return mount == Cause::none; }
+    const model::PathPattern& node() const;  ///< made when first asked for: few searches look at a place
+    const model::PathPattern& subtree() const;
+
+   private:
+    mutable std::optional<model::PathPattern> node_, subtree_;
   };
   struct Sample {
     std::string path;

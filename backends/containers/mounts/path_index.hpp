@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -19,13 +20,17 @@ class PathIndex {
   PathIndex() = default;
   explicit PathIndex(std::vector<Entry> entries) : entries_(std::move(entries)) {
     std::sort(entries_.begin(), entries_.end(), less);
+    for (std::size_t i = entries_.size(); i-- > 0;) first_[entries_[i].first] = i;
   }
+  PathIndex(PathIndex&&) = default;
+  PathIndex& operator=(PathIndex&&) = default;
 
-  /// Calls `visit(number)` for each at or above `path`. O(depth × log n + the numbers visited).
+  /// Calls `visit(number)` for each at or above `path`. O(depth + the numbers visited).
   template <class Visit>
   void above(std::string_view path, const Visit& visit) const {
     for (std::string_view at = path;; at = up(at)) {
-      for (auto e = first(at); e != entries_.end() && e->first == at; ++e) visit(e->second);
+      if (const auto known = first_.find(at); known != first_.end())
+        for (std::size_t i = known->second; i < entries_.size() && entries_[i].first == at; ++i) visit(entries_[i].second);
       if (at.size() <= 1) return;
     }
   }
@@ -62,6 +67,7 @@ class PathIndex {
   }
 
   std::vector<Entry> entries_;
+  std::unordered_map<std::string_view, std::size_t> first_;  ///< of each path, which is the entry's own: no copies
 };
 
 }  // namespace agp::backends::containers

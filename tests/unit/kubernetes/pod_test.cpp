@@ -348,6 +348,29 @@ TEST(Pods, ComparedWithAllThatDecides) {
   EXPECT_EQ(differs(hosts), "the name");
 }
 
+/// Where no mount is, an empty root shows nothing, and another one what it has: only there does a mask take something away.
+TEST(Pods, AMaskIsComparedWithTheRoot) {
+  for (const bool empty : {true, false}) {
+    model::Container open = *container(), masked;
+    open.empty_root = empty;
+    masked = open;
+    model::ContainerMount mask;
+    mask.target = "/opt/none";
+    mask.content = model::ContainerMount::Content::Nothing;
+    masked.mounts.push_back(mask);
+    const auto found = [](const model::Container& a, const model::Container& b) {
+      std::string out;
+      for (const auto& c : verify::compare_containers(a, b))
+        c.verdict.match([](const solver::Proved&) {},
+                        [&](const verify::Difference& d) { out += (c.relation == verify::Relation::Within ? "first: " : "second: ") + d.action; },
+                        [&](const solver::Unknown&) { out += "unknown"; });
+      return out;
+    };
+    EXPECT_EQ(found(open, masked), empty ? "" : "first: what stands at \"/opt/none\"");
+    EXPECT_EQ(found(masked, open), empty ? "" : "second: what stands at \"/opt/none\"");
+  }
+}
+
 TEST(Pods, AVolumeOfAParentShowsWhatIsDenied) {
   const std::string witness = changed([](Json& p) { remove_mount(p, "/srv/secret"); }, verify::Direction::Excess);
   EXPECT_TRUE(has(witness, "\"/srv/secret")) << witness;
