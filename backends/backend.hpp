@@ -36,6 +36,7 @@ struct Capability {
   std::string slips;   ///< an action that slips through (Wider, Not) or is lost (Narrower), as `agp query` writes it
   std::string help;    ///< what to type instead, where there is something
   model::Verbs also = 0;  ///< of a file allow that is held too widely: what the layer gives with it wherever it gives it
+  bool attributes = false;  ///< of a file rule that is held too widely: mode, owner and times change wherever a call can
 };
 
 /// What a loader or a layer needs beyond the policy; named in check, query, diff and every report.

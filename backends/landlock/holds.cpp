@@ -120,28 +120,37 @@ class Facts {
             action(verb, c.path), "name the directories: `allow read \"/usr/lib/**\"`"};
   }
 
+  /// Where files can be changed, so can their attributes: no right decides those.
+  Capability slipping(Verb verb, std::string reason, const std::string& path, std::string help) const {
+    Capability out{Holds::Wider, std::move(reason), action(verb, path), std::move(help)};
+    out.attributes = verb == Verb::Modify;
+    return out;
+  }
+  Capability beneath_permitted(const Classes::One& c, Verb verb) const {
+    return slipping(verb, "Landlock can't refuse what lies beneath a permitted directory", c.path,
+                    "permit the directories beside it one by one");
+  }
+
   Capability wider(const PathPattern& p, const Classes::One& c, Verb verb, bool excepted) const {
-    if (excepted)
-      return {Holds::Wider, "Landlock can't refuse what lies beneath a permitted directory", action(verb, c.path),
-              "permit the directories beside it one by one"};
+    if (excepted) return beneath_permitted(c, verb);
     if (p.shape() == PathPattern::Shape::Node)
-      return {Holds::Wider, "a right to a directory covers everything beneath it", action(verb, c.path),
-              fmt::format("permit it all: `allow list \"{}/**\"`", p.base() == "/" ? "" : p.text)};
-    return {Holds::Wider, "Landlock permits a directory with everything beneath it and looks at no names",
-            action(verb, c.path), fmt::format("permit the directory: `\"{}/**\"`", literal_directory(p))};
+      return slipping(verb, "a right to a directory covers everything beneath it", c.path,
+                      fmt::format("permit it all: `allow list \"{}/**\"`", p.base() == "/" ? "" : p.text));
+    return slipping(verb, "Landlock permits a directory with everything beneath it and looks at no names", c.path,
+                    fmt::format("permit the directory: `\"{}/**\"`", literal_directory(p)));
   }
 
   /// What no right decides: it slips past every rule about changing files.
   Capability beside(const model::FileBody& body, const Cause& cause) const {
     const bool speaks = has(body.verbs, Verb::Modify) || (!modifies_ && first_ == cause);
     if (speaks && attribute_call_)
-      return {Holds::Wider,
-              fmt::format("Landlock does not decide mode, owner, times and attributes, and the rules permit `{}`",
-                          *attribute_call_),
-              action(Verb::Modify, outside()), fmt::format("syscall {{ deny {} }}", *attribute_call_)};
+      return slipping(Verb::Modify,
+                      fmt::format("Landlock does not decide mode, owner, times and attributes, and the rules permit `{}`",
+                                  *attribute_call_),
+                      outside(), fmt::format("syscall {{ deny {} }}", *attribute_call_));
     if (speaks && ruleset_.abi < 3)
-      return {Holds::Wider, fmt::format("Landlock ABI {} does not decide truncating a file", ruleset_.abi),
-              action(Verb::Modify, outside()), "a target with Linux 6.2 or later"};
+      return slipping(Verb::Modify, fmt::format("Landlock ABI {} does not decide truncating a file", ruleset_.abi),
+                      outside(), "a target with Linux 6.2 or later");
     return {Holds::Exact, "", "", ""};
   }
 
@@ -157,9 +166,7 @@ class Facts {
     for (const Verb verb : every_verb) {
       if (!has(body.verbs, verb)) continue;
       for (const Classes::One& c : classes(verb))
-        if (contains(c.matching, cause) && granted(c, verb, ruleset_) == Grant::Yes)
-          return {Holds::Wider, "Landlock can't refuse what lies beneath a permitted directory", action(verb, c.path),
-                  "permit the directories beside it one by one"};
+        if (contains(c.matching, cause) && granted(c, verb, ruleset_) == Grant::Yes) return beneath_permitted(c, verb);
     }
     return beside(body, cause);
   }

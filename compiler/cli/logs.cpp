@@ -18,12 +18,6 @@ namespace {
 
 using diagnostics::visible;
 
-std::string place(const source::Files& files, source::Span span) {
-  if (!span.known()) return {};
-  const source::Position at = files.position(span.file, span.begin);
-  return fmt::format("{}:{}:{}", visible(files.get(span.file).path), at.line, at.column);
-}
-
 std::string patch(const driver::LogsReport& report) {
   return unified_diff(diagnostics::line_start(report.path), report.before, report.after);
 }

@@ -15,12 +15,6 @@ namespace {
 
 using diagnostics::visible;
 
-std::string place(const source::Files& files, source::Span span) {
-  if (!span.known()) return {};
-  const source::Position at = files.position(span.file, span.begin);
-  return fmt::format("{}:{}:{}", visible(files.get(span.file).path), at.line, at.column);
-}
-
 std::string rule_text(const source::Files& files, const model::Rule& rule) {
   std::string out = fmt::format("    {}", visible(rule.text));
   if (!rule.label.empty()) out += fmt::format("  as \"{}\"", visible(rule.label));

@@ -15,6 +15,12 @@ std::string counted(std::size_t count, std::string_view one, std::string_view ma
   return fmt::format("{} {}", count, count == 1 ? one : many);
 }
 
+std::string place(const source::Files& files, source::Span span) {
+  if (!span.known()) return {};
+  const source::Position at = files.position(span.file, span.begin);
+  return fmt::format("{}:{}:{}", diagnostics::visible(files.get(span.file).path), at.line, at.column);
+}
+
 void say_what_was_read(Context& context, const driver::Session& session) {
   if (!context.settings.verbose || !session.project) return;
   const project::Config& config = session.project->config();

@@ -8,6 +8,9 @@ namespace agp::cli {
 /// "1 file", "3 files".
 std::string counted(std::size_t count, std::string_view one, std::string_view many);
 
+/// "policy.agp:3:5"; nothing of what is in no file.
+std::string place(const source::Files& files, source::Span span);
+
 /// With -v: the root, the configuration and the files that were read, to standard error.
 void say_what_was_read(Context& context, const driver::Session& session);
 

@@ -6,19 +6,12 @@
 namespace agp::driver {
 
 std::optional<DocReport> doc(Session& session, const std::string& file) {
-  const std::string paths[] = {file};
-  if (!open(session, paths)) return std::nullopt;
-  const auto id = session.project->read(file, session.sink);
-  if (!id) {
-    session.unusable = true;
-    return std::nullopt;
-  }
-  sema::Unit unit = load(session, *id);
-  const auto chosen = choose_policy(session, *id, unit);
+  auto chosen = one_of_unit(session, file);
   if (!chosen) return std::nullopt;
+  auto& [unit, index] = *chosen;
   DocReport out;
-  out.file = session.files.get(*id).path;
-  out.policy.policy = std::move(unit.policies[*chosen]);
+  out.policy.policy = std::move(unit.policies[index]);
+  out.file = session.files.get(out.policy.policy.name_span.file).path;
   const model::Policy& policy = out.policy.policy;
   out.target = plan::target_for(policy, *session.target);
   diagnostics::Sink quiet;  // what the plan finds is check's business, and stands in the plan

@@ -189,7 +189,7 @@ std::optional<std::size_t> choose_policy(Session& session, source::FileId file, 
   return std::nullopt;
 }
 
-std::optional<model::Policy> one_policy(Session& session, const std::string& file) {
+std::optional<ChosenPolicy> one_of_unit(Session& session, const std::string& file) {
   const std::string paths[] = {file};
   if (!open(session, paths)) return std::nullopt;
   const auto id = session.project->read(file, session.sink);
@@ -200,7 +200,13 @@ std::optional<model::Policy> one_policy(Session& session, const std::string& fil
   sema::Unit unit = load(session, *id);
   const auto chosen = choose_policy(session, *id, unit);
   if (!chosen) return std::nullopt;
-  return std::move(unit.policies[*chosen]);
+  return ChosenPolicy{std::move(unit), *chosen};
+}
+
+std::optional<model::Policy> one_policy(Session& session, const std::string& file) {
+  auto chosen = one_of_unit(session, file);
+  if (!chosen) return std::nullopt;
+  return std::move(chosen->unit.policies[chosen->index]);
 }
 
 verify::Options verify_options(const Session& session) {

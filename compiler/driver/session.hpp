@@ -29,6 +29,12 @@ std::optional<std::size_t> choose_policy(Session& session, source::FileId file, 
 /// The one policy of a file that a command means: `--policy`, or the only one. Nothing: unusable, and a finding lists
 /// them.
 std::optional<model::Policy> one_policy(Session& session, const std::string& file);
+/// The same with all that stands beside it in the file.
+struct ChosenPolicy {
+  sema::Unit unit;
+  std::size_t index;  ///< into unit.policies
+};
+std::optional<ChosenPolicy> one_of_unit(Session& session, const std::string& file);
 
 /// The solver's bounds as `--solver-timeout` states them, and the second solver.
 verify::Options verify_options(const Session& session);

@@ -68,8 +68,9 @@ struct InodeCell {
 /// What a layer of files permits, read back from one artifact. Neutral: mounts and Landlock rules have the same form.
 struct InodeLayer {
   std::string artifact;
-  std::string layer;             ///< "landlock", "oci"
+  std::string layer;             ///< the backend's name
   std::vector<InodeCell> cells;  ///< in path order, `/` first, no two of one base
+  bool mounts = false;  ///< made of mounts: a mount point can't be made, removed or renamed, nothing moves between two
 };
 
 /// What the layer grants at a path, or to what no cell names beneath it. O(cells).

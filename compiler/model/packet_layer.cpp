@@ -63,7 +63,9 @@ constexpr PacketField all_fields[] = {
     PacketField::Hops,         PacketField::IcmpType, PacketField::IcmpCode, PacketField::TcpFlags,
     PacketField::Destination6, PacketField::Port,     PacketField::Source6,  PacketField::SourcePort};
 
-Bits128 value(const Packet& p, PacketField f) {
+}  // namespace
+
+Bits128 value_of(const Packet& p, PacketField f) {
   switch (f) {
     case PacketField::State:
       return static_cast<Bits128>(p.state);
@@ -102,6 +104,8 @@ Bits128 value(const Packet& p, PacketField f) {
   }
   return 0;
 }
+
+namespace {
 
 void set(Packet& p, PacketField f, Bits128 v) {
   const auto byte = static_cast<std::uint8_t>(v);
@@ -302,7 +306,7 @@ bool PacketSpace::holds(Ref r, const Packet& p) const {
     } else {
       for (const PacketField f : all_fields) {
         const auto [first, width] = place(f);
-        if (n.bit >= first && n.bit < first + width) one = (value(p, f) >> (first + width - 1 - n.bit) & 1) != 0;
+        if (n.bit >= first && n.bit < first + width) one = (value_of(p, f) >> (first + width - 1 - n.bit) & 1) != 0;
       }
     }
     r = one ? n.high : n.low;

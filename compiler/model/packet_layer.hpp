@@ -150,6 +150,8 @@ struct PacketLayer {
   std::function<std::array<smt::Formula, hooks>(smt::Script& script, std::span<const smt::Formula> members)> state;
 };
 
+/// What a packet has in a field, as a number; `Family` and `State` by their place among their values.
+Bits128 value_of(const Packet& packet, PacketField field);
 /// The name of a field as a variable of formulas, and its width there; `Family` is the Boolean `v6`.
 std::pair<std::string_view, unsigned> variable_of(PacketField field);
 /// first <= field <= last, as a formula.

@@ -37,6 +37,7 @@ class Builder {
   ContainerTree run() {
     out_.layer.artifact = container_.artifact + (container_.by_pointer ? "#/mounts" : "");
     out_.layer.layer = container_.layer;
+    out_.layer.mounts = true;
     model::MountIndex earlier;
     for (const ContainerMount& m : container_.mounts) {
       bases_.insert(m.target);

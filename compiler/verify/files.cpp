@@ -157,7 +157,7 @@ class Files {
     // a kernel that never permits it has nothing to lose it to: see the plan (ABI 1)
     if (v == Verb::Create && target_.landlock_abi >= 2) needed |= inode::refer;
     if (losses_[layer] || !has(p.allowed, v) || (needed & ~granted) == 0) return;
-    if (v == Verb::Create && layers_[layer]->layer != "landlock" && (needed & ~granted) == inode::refer) return;
+    if (v == Verb::Create && layers_[layer]->mounts && (needed & ~granted) == inode::refer) return;
     if (p.path->path == "/" && (v == Verb::Create || v == Verb::Delete)) return;  // nothing makes or removes the root
     if (subtracted(p, v, false) || pinned(layer, p, v)) return;
     const auto own = cell(layer, *p.path).first;
@@ -263,7 +263,7 @@ class Files {
   /// it, to be one, that loss is the gap that was accepted for it (VERIFICATION.md, known traps).
   bool pinned(std::size_t layer, const Place& p, Verb v) const {
     const auto [own, at] = cell(layer, *p.path);
-    if (!own || !at || layers_[layer]->layer == "landlock") return false;
+    if (!own || !at || !layers_[layer]->mounts) return false;
     const bool entry = v == Verb::Create || v == Verb::Delete;  // and the refused directory's own attributes
     return std::any_of(pins_.begin(), pins_.end(), [&](const std::string& pin) {
       return (pin == p.path->path && (entry || v == Verb::Modify)) || (entry && model::is_beneath(pin, p.path->path));
@@ -303,11 +303,21 @@ std::vector<Obligation> verify_files(const model::Policy& policy, const model::T
   if (layers.empty()) return {};
   std::vector<const model::InodeLayer*> all;
   for (const auto& l : layers) all.push_back(l.get());
-  const bool mounts = std::any_of(all.begin(), all.end(), [](const auto* l) { return l->layer != "landlock"; });
+  const bool mounts = std::any_of(all.begin(), all.end(), [](const auto* l) { return l->mounts; });
   return Files(policy, target, plan, std::move(all)).run(mounts || target.stack != "oci+landlock");
 }
 
 namespace {
+
+Verdict refused_at_port(const model::Action& action, const model::Verdict& verdict) {
+  Witness w;
+  w.action = model::to_string(action);
+  w.decision = verdict.decision;
+  w.rules = verdict.rules;
+  w.place = "/netPort";
+  w.observed = "refused";
+  return solver::Refuted<Witness>{w};
+}
 
 /// A port at which the rules permit something and the layer nothing; unknown where a refusal may explain it.
 Verdict lost_port(const model::Policy& policy, const model::PortLayer& layer) {
@@ -332,13 +342,7 @@ Verdict lost_port(const model::Policy& policy, const model::PortLayer& layer) {
         const model::Verdict verdict = model::decide(policy, action);
         if (verdict.decision != model::Decision::Allow)
           return solver::Unknown{fmt::format("whether every address at port {} is refused", port)};
-        Witness w;
-        w.action = model::to_string(action);
-        w.decision = verdict.decision;
-        w.rules = verdict.rules;
-        w.place = "/netPort";
-        w.observed = "refused";
-        return solver::Refuted<Witness>{w};
+        return refused_at_port(action, verdict);
       }
     }
   }
@@ -361,14 +365,7 @@ Verdict refused_port(const model::Policy& policy, const model::PortLayer& layer)
     const model::Action action =
         model::NetAction{direction,    protocol,    model::Address::v4(0x7f000001), refused.ranges().front().first,
                          std::nullopt, std::nullopt};
-    const model::Verdict verdict = model::decide(policy, action);
-    Witness w;
-    w.action = model::to_string(action);
-    w.decision = verdict.decision;
-    w.rules = verdict.rules;
-    w.place = "/netPort";
-    w.observed = "refused";
-    return solver::Refuted<Witness>{w};
+    return refused_at_port(action, model::decide(policy, action));
   }
   return solver::Proved{"evaluation"};
 }

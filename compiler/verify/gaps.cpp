@@ -56,7 +56,7 @@ std::vector<FileGap> file_gaps(const model::Policy& policy, const plan::Plan& pl
     model::Verbs verbs = body->verbs;
     for (const plan::Answer& a : row.answers) {
       if (wider && rule.effect == model::Effect::Allow) verbs |= a.capability.also;
-      attributes = attributes || (wider && a.layer == "landlock" && a.capability.slips.rfind("modify ", 0) == 0);
+      attributes = attributes || (wider && a.capability.attributes);
     }
     out.push_back({row.fact.rule, row.fact.pattern, wider, row.holds == plan::Holds::Narrower, attributes, verbs});
   }

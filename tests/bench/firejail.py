@@ -214,6 +214,21 @@ def line(f):
     return f"  {f['location']['path'] if f['location'] else ''}: {f['severity']}: {f['message']} [{f['witness'] or ''}]"
 
 
+class Tally:
+    """The findings of one code. Hundreds of thousands are too many to keep: only a sample is, each as likely as another."""
+    def __init__(self):
+        self.count, self.policies, self.severities, self.shown = 0, set(), collections.Counter(), []
+
+    def add(self, finding, policy, chance, most):
+        self.count += 1
+        self.policies.add(policy)
+        self.severities[finding["severity"]] += 1
+        if most is None or len(self.shown) < most:
+            self.shown.append(line(finding))
+        elif chance.randrange(self.count) < most:
+            self.shown[chance.randrange(most)] = line(finding)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("agp")
@@ -225,7 +240,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--show", default="")
     options = parser.parse_args()
-    findings, open_, count, clock = collections.defaultdict(list), [], 0, time.monotonic()
+    tallies, open_, count, clock = collections.defaultdict(Tally), [], 0, time.monotonic()
+    chance = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as scratch:
         root = options.keep or pathlib.Path(scratch)
         root.mkdir(exist_ok=True)
@@ -238,20 +254,16 @@ def main():
             if found is None:
                 open_.append(name)
             for f in found or ():
-                findings[f["code"]].append(f)
-    print(f"{count} profiles, {len(open_)} not decided, {sum(map(len, findings.values()))} findings, "
+                tallies[f["code"]].add(f, name, chance, None if f["code"] == options.show else options.sample)
+    print(f"{count} profiles, {len(open_)} not decided, {sum(t.count for t in tallies.values())} findings, "
           f"{time.monotonic() - clock:.0f} s")
     print("".join(f"not decided: {name}\n" for name in open_), end="")
     print("| code | policies | findings | severities |\n|---|---|---|---|")
-    for code, found in sorted(findings.items()):
-        files = {f["location"]["path"] if f["location"] else "" for f in found}
-        severities = collections.Counter(f["severity"] for f in found)
-        print(f"| {code} | {len(files)} | {len(found)} | {', '.join(f'{n} {s}' for s, n in severities.most_common())} |")
-    chance = random.Random(options.seed)
-    for code, found in sorted(findings.items()):
-        shown = found if code == options.show else chance.sample(found, min(options.sample, len(found)))
-        if shown:
-            print(code, *map(line, shown), sep="\n")
+    for code, t in sorted(tallies.items()):
+        print(f"| {code} | {len(t.policies)} | {t.count} | {', '.join(f'{n} {s}' for s, n in t.severities.most_common())} |")
+    for code, t in sorted(tallies.items()):
+        if t.shown:
+            print(code, *t.shown, sep="\n")
 
 
 if __name__ == "__main__":

@@ -15,43 +15,8 @@ using model::PacketField;
 std::optional<model::Bits128> value(const Packet& p, const Key& k) {
   if (k.family && *k.family != p.family) return std::nullopt;
   if (k.protocol && *k.protocol != p.protocol) return std::nullopt;
-  switch (k.field) {
-    case PacketField::State:
-      return static_cast<model::Bits128>(p.state);
-    case PacketField::Family:
-      return static_cast<model::Bits128>(p.family);
-    case PacketField::User:
-      return p.user == model::no_user ? std::nullopt : std::optional<model::Bits128>(p.user);
-    case PacketField::Cgroup:
-      return p.cgroup;
-    case PacketField::In:
-      return p.in;
-    case PacketField::Out:
-      return p.out;
-    case PacketField::Protocol:
-      return p.protocol;
-    case PacketField::Kind:
-      return p.kind;
-    case PacketField::Hops:
-      return p.hops;
-    case PacketField::IcmpType:
-      return p.icmp_type;
-    case PacketField::IcmpCode:
-      return p.icmp_code;
-    case PacketField::TcpFlags:
-      return p.tcp_flags;
-    case PacketField::Destination4:
-    case PacketField::Destination6:
-      return p.destination;
-    case PacketField::Port:
-      return p.port;
-    case PacketField::Source4:
-    case PacketField::Source6:
-      return p.source;
-    case PacketField::SourcePort:
-      return p.source_port;
-  }
-  return std::nullopt;
+  if (k.field == PacketField::User && p.user == model::no_user) return std::nullopt;
+  return model::value_of(p, k.field);
 }
 
 class Walker {
