@@ -155,7 +155,7 @@ class Profile:
     def text(self):
         def rule(effect, verbs, list_, deep=True):
             made = dict.fromkeys(q for q in map(quoted, list_) if q)
-            return [f'    {effect} {verbs} "{q}"' + (f', "{q}/**"' if deep and os.path.dirname(q) not in WORDS["PATH"] else "") for q in made]
+            return [f'    {effect} {verbs} "{q}"' + (', "%s/**"' % q.rstrip("/") if deep and os.path.dirname(q) not in WORDS["PATH"] else "") for q in made]
 
         program = self.name
         body = ["  file {", *rule("allow", "read", self.readable()), *rule("allow", "write", self.written())]
