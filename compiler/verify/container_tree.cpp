@@ -101,7 +101,7 @@ class Builder {
         return c;
       }
       case Content::Processes:
-        return processes(m);
+        return processes(m, base);
       case Content::Nothing: {
         InodeCell c;
         if (is_directory(base)) c.absent_at = of_files;  // an empty one, which nobody may list
@@ -196,12 +196,14 @@ class Builder {
     return m.uid.value_or(0) == container_.uid || has_capability("CAP_FOWNER");
   }
 
-  /// With subset=pid nothing stands there but the directories of processes.
-  static InodeCell processes(const ContainerMount& m) {
+  /// With subset=pid nothing stands there but the directories of processes. A base beneath is one of a mount that this
+  /// one hides.
+  static InodeCell processes(const ContainerMount& m, const std::string& base) {
     InodeCell c;
-    c.at = inode::list;
-    c.absent_at = of_files;
     if (!m.only_own_processes) c.beneath = inode::read | inode::list | (m.writable ? inode::modify : 0);
+    const bool own_root = m.target == base;
+    c.at = own_root ? static_cast<InodeRights>(inode::list) : c.beneath;
+    if (own_root) c.absent_at = of_files;
     return c;
   }
 

@@ -79,6 +79,14 @@ TEST(ContainerFiles, ADeniedTreeIsADirectory) {
   EXPECT_EQ(refuted(node).size(), 1u);  // what lies beneath it, were it a directory
 }
 
+/// What a later mount hides stands nowhere: with subset=pid no such file is in /proc.
+TEST(ContainerFiles, WhatProcHides) {
+  EXPECT_EQ(refuted(workspace(), [](Json& m) { m.insert(m.begin(), bind("/srv", "/proc/sysrq-trigger")); }), Refuted{});
+  const Refuted over = refuted(workspace(), [](Json& m) { m.push_back(bind("/srv", "/proc/sysrq-trigger")); });
+  ASSERT_FALSE(over.empty());
+  EXPECT_EQ(over[0].rfind("no excess: open \"/proc/sysrq-trigger", 0), 0u) << over[0];
+}
+
 /// What has no permission bit for its owner is no cover: the owner gives itself what it wants.
 TEST(ContainerFiles, AnOwnersModeRefusesNothing) {
   FilePolicy b;
