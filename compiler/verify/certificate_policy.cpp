@@ -10,6 +10,7 @@
 #include "compiler/model/grant.hpp"
 #include "compiler/verify/certificate.hpp"
 #include "compiler/verify/certificate_packets.hpp"
+#include "compiler/verify/certificate_settings.hpp"
 #include "compiler/verify/gaps.hpp"
 
 namespace agp::verify {
@@ -113,6 +114,14 @@ void body_json(const model::Rule& rule, Json& out) {
   } else if (const auto* capabilities = std::get_if<model::CapabilityBody>(&rule.body)) {
     out["patterns"] = Json::array();
     for (const auto& name : capabilities->names) out["patterns"].push_back(name.pattern);
+  } else if (const auto* words = std::get_if<model::TextBody>(&rule.body)) {
+    const auto list = [](const auto& patterns) {
+      Json texts = Json::array();
+      for (const auto& p : patterns) texts.push_back(diagnostics::valid_utf8(p.pattern));
+      return texts;
+    };
+    out["patterns"] = list(words->patterns);
+    out["except"] = list(words->except);
   }
 }
 
@@ -231,9 +240,13 @@ std::string certified_policy(const model::Policy& policy, const model::Target& t
                       {"arch", target.archs},
                       {"landlock_abi", target.landlock_abi},
                       {"libseccomp_names", {target.libseccomp_names.major, target.libseccomp_names.minor}},
+                      {"dnsmasq", {target.dnsmasq.major, target.dnsmasq.minor}},
                       {"dns_user", target.dns_user}}},
                     {"audit", std::move(audited)},
                     {"user", backends::agent_user(policy).uid},
+                    {"run", run_json(policy, target)},
+                    {"accepted", accepted_json(policy, plan)},
+                    {"table", backends::table_name(policy)},
                     {"rules", std::move(rules)},
                     {"resolvers", std::move(resolvers)},
                     {"packet_needs", {{"any", packets.any}, {"ipv6", packets.ipv6}, {"resolver", packets.resolver}}},
