@@ -156,7 +156,7 @@ class Writer {
   std::string certify_one(const Obligation& o) {
     const bool audited =
         o.direction == Direction::Permits || o.direction == Direction::Reports || o.direction == Direction::Quiet;
-    if (audited && o.layer != "seccomp")
+    if (audited && o.layer != "seccomp" && o.layer != "nftables")
       return "what an audited block of this layer does has no form as a certificate yet";
     for (const Reading& reading : in_.readings) {
       for (const backends::DecodedFilter& filter : reading.decoded.filters)
@@ -245,19 +245,21 @@ class Writer {
   }
 
   std::string packets(const Obligation& o, const model::PacketLayer& layer) {
-    const bool demanded = o.direction == Direction::Loss;
     if (!bytes_of(o.artifact)) return "its bytes are not there";
     const auto fills = resolver_fills(in_.readings);
-    const auto script = [&](smt::Script& s, const model::Policy& policy, bool) {
+    const auto script = [&](smt::Script& s, const model::Policy& policy, bool other_answer) {
       return state_packets(
-          s, {in_.policy, policy, in_.target, in_.plan, layer, fills, packet_needs(in_.policy, in_.plan)}, demanded);
+          s, {in_.policy, policy, in_.target, in_.plan, layer, fills, packet_needs(in_.policy, in_.plan)}, o.direction,
+          other_answer);
     };
     const auto refute = [&](const model::Policy& policy) {
       return refuted(verify_packets(policy, in_.target, in_.plan, layer, fills), o.direction);
     };
     smt::Script probe;  // before rules are tried for nothing
     if (std::string why = script(probe, in_.policy, false); !why.empty()) return why;
-    return add(o, "nftables", script, find_control(in_.policy, in_.target, "net", !demanded, refute));
+    if (o.direction == Direction::Permits)  // no rule decides it
+      return add(o, "nftables", script, Control{in_.policy, std::nullopt, "any packet that is reported", "NO_REPORT"});
+    return add(o, "nftables", script, find_control(in_.policy, in_.target, "net", !demands(o.direction), refute));
   }
 
   /// Rights on paths: an inductive set of states of the automaton over all patterns of both sides.

@@ -12,6 +12,7 @@
 #include "compiler/verify/certificate_packets.hpp"
 #include "compiler/verify/certificate_settings.hpp"
 #include "compiler/verify/gaps.hpp"
+#include "compiler/verify/packet_terms.hpp"
 
 namespace agp::verify {
 namespace {
@@ -178,6 +179,20 @@ Json gaps_json(const model::Policy& policy, const plan::Plan& plan) {
   return out;
 }
 
+Json attach_json(const model::Policy& policy, const model::Target& target) {
+  switch (packet_form(policy, target)) {
+    case PacketForm::Namespace:
+      break;
+    case PacketForm::Cgroup:
+      return {{"form", "cgroup"}, {"cgroup", diagnostics::valid_utf8(*policy.run.cgroup)}};
+    case PacketForm::User:
+      return {{"form", "user"}};
+    case PacketForm::Interface:
+      return {{"form", "interface"}, {"interface", diagnostics::valid_utf8(*policy.run.interface)}};
+  }
+  return {{"form", "namespace"}};
+}
+
 /// What a layer needs of files for itself.
 Json derived_json(const plan::Plan& plan) {
   Json out = Json::array();
@@ -247,6 +262,8 @@ std::string certified_policy(const model::Policy& policy, const model::Target& t
                     {"run", run_json(policy, target)},
                     {"accepted", accepted_json(policy, plan)},
                     {"table", backends::table_name(policy)},
+                    {"attach", attach_json(policy, target)},
+                    {"reports", packet_reports(policy)},
                     {"rules", std::move(rules)},
                     {"resolvers", std::move(resolvers)},
                     {"packet_needs", {{"any", packets.any}, {"ipv6", packets.ipv6}, {"resolver", packets.resolver}}},

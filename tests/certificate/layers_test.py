@@ -1,15 +1,20 @@
 """Names, settings and packets in certificates: what agp proves or refutes of a changed artifact, the script proves or
 refutes too. Both are asked about every change; the script within this process, where a change is about one artifact."""
+import importlib.machinery
+import importlib.util
 import json
 import sys
 import unittest
 
-from support import AGP, ROOT, Certified, run
+from support import AGP, CHECK, ROOT, Certified, run
 
 sys.path.insert(0, str(ROOT / "tools"))
 from certificate import names, settings  # noqa: E402
 from certificate.formulas import Refuted, Unusable  # noqa: E402
 
+loader = importlib.machinery.SourceFileLoader("check_certificate", str(CHECK))
+script = importlib.util.module_from_spec(importlib.util.spec_from_loader("check_certificate", loader))
+loader.exec_module(script)
 ENFORCED = ("no excess", "no loss")
 
 
@@ -306,6 +311,138 @@ policy set {
             built, certificate = self.copies()
             self.forget(certificate, [self.obligation(certificate, artifact, direction) for direction in gone])
             self.assert_refuted(certificate, built, f"the obligations are complete: {said} is neither stated nor listed")
+
+
+class Packets(Changes):
+    """The table among the host's packets, and the table that only reports: what the solver finds of a changed one."""
+    RULES = """
+  net {
+    allow connect tcp 10.0.1.50:443
+    allow connect udp [fd00:1::1]:5300
+    deny connect tcp 10.0.1.50:444 as "not there"
+    %s
+  }"""
+    HOST = """agp 1
+
+policy host {
+  isolation process
+  file { allow read, exec "/usr/bin/true" }%s
+  run { command "/usr/bin/true" user 1200:1200 %s }
+  accept wider file because "mode, owner and times are for the file permissions to hold"
+}
+"""
+    AUDIT = """agp 1
+
+policy watched {
+  mode audit for net
+  syscall { allow @default }%s
+  run { command "/usr/bin/true" user 1200:1200 }
+}
+"""
+    LISTEN = "allow listen tcp 127.0.0.1:80"
+
+    def prepare(self, name, text, place="nftables/egress.nft"):
+        self.policy, self.place = self.top / f"{name}.agp", place
+        self.policy.write_text(text)
+        self.built, self.certificate = self.make(self.policy, name, emit="nftables", single={"--nft": "nftables/egress.nft", "--nft-json": "nftables/egress.json"}
+                                                 if place.endswith("json") else {"--nft": place})
+        # whoever has both directories checks them by the place in the layout
+        self.refresh(self.certificate, self.built, "nftables/egress.nft", "nftables/egress.json")
+        self.assert_holds(*{place, "nftables/egress.nft"})
+
+    def script_says(self, text):
+        """The statements that a solver refutes of these bytes: of the script's own, which the files are compared with."""
+        policy, solver, out = self.policy_json(), script.Solver("z3", 60), set()
+        for o in self.rows(self.place):
+            violation = "(and s.policy (not s.artifact))" if o["direction"] in script.DEMANDS else "(and s.artifact (not s.policy))"
+            try:
+                if solver.ask(script.state(o, text.encode(), policy, {}).text(violation)) == "sat":
+                    out.add(o["direction"])
+            except Unusable:
+                return None
+        return out
+
+    def assert_changes(self, *changes):
+        """Each with the statements that it makes false; `None` is beyond what the script understands."""
+        option = "--nft-json" if self.place.endswith("json") else "--nft"
+        for before, after, *wrong in changes:
+            with self.subTest(after[:70]):
+                text = self.changed(self.place, before, after)
+                (self.top / "changed").write_text(text)
+                done = run(AGP, "verify", self.policy, option, self.top / "changed", "--no-config", "--format", "json")
+                rows = json.loads(done.stdout)["obligations"]
+                self.assertEqual({o["direction"] for o in rows if o["verdict"] != "proved"} if rows else None, wrong[0], done.stdout[-2000:])
+                self.assertEqual(self.script_says(text), wrong[-1])
+
+    def test_by_cgroup(self):
+        self.prepare("host", self.HOST % (self.RULES % self.LISTEN, 'cgroup "/agents/one"'))
+        excess, loss, both = {"no excess"}, {"no loss"}, set(ENFORCED)
+        self.assert_changes(
+            # the level of another path is that of no packet: everything passes
+            ("level 2", "level 1", excess), ("level 2", "level 3", excess),
+            ('"agents/one" goto from', '"agents/two" goto from', both, None),
+            ('"agents/one" goto from', '"agents" goto from', excess, None),
+            ('cgroupv2 level 2 "agents/one" goto to_agent', 'cgroupv2 level 2 != "agents/one" goto to_agent', None),
+            # everybody is judged: the host is cut off
+            ('socket cgroupv2 level 2 "agents/one" goto from_agent', "goto from_agent", loss),
+            ("hook output priority 0; policy accept;", "hook output priority 0; policy drop;", loss),
+            ("hook input priority 0; policy accept;", "hook input priority 0; policy drop;", loss),
+            ("10.0.1.50 . tcp . 443", "10.0.1.50 . tcp . 443-445", excess), ("10.0.1.50 . tcp . 443", "10.0.1.51 . tcp . 443", both),
+            ("127.0.0.1 . tcp . 80", "127.0.0.1 . tcp . 81", both), ("related : goto on_related, ", "related : accept, ", excess),
+            ("established : accept, ", "", loss), ("chain refused {", "chain refused {\n    accept", excess),
+            ("chain input {", "chain forward {\n    type filter hook forward priority 0; policy drop;\n  }\n\n  chain input {", loss))
+
+    def test_by_user(self):
+        self.prepare("host", self.HOST % (self.RULES % "", ""))
+        excess, loss = {"no excess"}, {"no loss"}
+        self.assert_changes(
+            ("meta skuid 1200", "meta skuid 1201", set(ENFORCED)), ("meta skuid 1200", "meta skuid 1200-1201", loss),
+            ("meta skuid 1200 goto", "meta skuid != 1200 goto", set(ENFORCED)), ("meta skuid 1200 goto", "goto", loss),
+            ("10.0.1.50 . tcp . 443", "10.0.1.50 . tcp . 444", loss), ("10.0.1.50 . tcp . 443", "10.0.1.50 . tcp . 445", set(ENFORCED)), ("invalid : drop", "invalid : accept", excess),
+            ("chain output {", "chain input {\n    type filter hook input priority 0; policy accept;\n    tcp dport 22 drop\n  }\n\n  chain output {", loss))
+
+    def test_by_interface(self):
+        self.prepare("host", self.HOST % (self.RULES % self.LISTEN, 'interface "tap0"'))
+        excess, loss = {"no excess"}, {"no loss"}
+        self.assert_changes(
+            ('oifname "tap0" goto to_agent', 'oifname "tap1" goto to_agent', set(ENFORCED), None), ('meta iifname "tap0" goto from_agent', 'meta iifname "lo" goto from_agent', set(ENFORCED)),
+            ("10.0.1.50 . tcp . 443", "10.0.1.50 . tcp . 442-443", excess), ("policy accept;", "policy drop;", loss),
+            ("chain forward {", "chain forwarding {", set()), ("hook forward", "hook input", excess))
+
+    def test_audited(self):
+        for place in ("nftables/egress.nft", "nftables/egress.json"):
+            self.prepare("watched", self.AUDIT % (self.RULES % self.LISTEN), place)
+            permits, reports, quiet = (f"audit: {what}" for what in ("permits all", "reports every refusal", "reports nothing else"))
+            self.assertEqual([(o["direction"], o["control"].get("demanded")) for o in self.rows(place)], [(permits, "NO_REPORT"), (reports, None), (quiet, None)], self.said)
+            if place.endswith("json"):
+                log = '{"log":{"prefix":"agp P=watched R=default "}}'
+                self.assert_changes((log, '{"log":{"prefix":"agp P=watched R=other "}}', {reports}), (log + ",", "", {reports}),
+                                    (log, '{"log":{"prefix":"agp P=watched R=default ","level":"info"}}', set()),
+                                    # somebody else's log
+                                    *((log, log.replace("}}", "," + more + "}}"), {reports}, None) for more in ('"group":1', '"level":"audit"')))
+                continue
+            default, named = 'log prefix "agp P=watched R=default "', 'log prefix "agp P=watched R=not%20there "'
+            self.assert_changes(
+                # a rule that reports and drops; a line that names nobody, another policy, another rule
+                ("counter name count_default accept", "counter name count_default drop", {permits}),
+                ("counter name count_default accept", "counter name count_default reject", {permits}),
+                (default + " ", "", {reports}), (default, 'log prefix "agp P=other R=default "', {reports}), (default, "log", {reports}),
+                (named, default, set()), (default, default + " level info", set()), (default, default + " level audit", {reports}, None),
+                # a line about what is permitted, whosever it is
+                ("@allow_4 counter accept", '@allow_4 log prefix "other" counter accept', {quiet}), ("10.0.1.50 . tcp . 443", "10.0.1.51 . tcp . 443", {reports, quiet}),
+                ("established : accept, ", "", {quiet}), ("hook output priority 0; policy accept;", "hook output priority 0; policy drop;", set()),
+                ("chain output {", "chain more {\n    type filter hook output priority 1; policy accept;\n    log\n  }\n\n  chain output {", {quiet}),
+                ("chain output {", "chain more {\n    type filter hook output priority 1; policy drop;\n  }\n\n  chain output {", {permits, quiet}))
+            # a control of another statement; a statement of an enforced block; a row less
+            built, certificate = self.copies()
+            self.change(certificate, lambda index: index["obligations"][2]["control"].update(demanded="NO_REPORT"))
+            self.assert_refuted(certificate, built, "the control does not say what it changes", only=[place])
+            built, certificate = self.copies()
+            self.change(certificate, lambda index: index["obligations"][2].update(direction="no loss"))
+            self.assert_refuted(certificate, built, "no statement about such an artifact", only=[place])
+            built, certificate = self.copies()
+            self.forget(certificate, [self.obligation(certificate, place, permits)])
+            self.assert_refuted(certificate, built, f"{place}: {permits} is neither stated nor listed", only=[place])
 
 
 def reachable(check):

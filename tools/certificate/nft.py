@@ -296,7 +296,8 @@ class Script:
         if word == "log":
             options = {}
             while self.peek() in LOG[:2]:
-                options[self.next()] = self.next().removeprefix('"')
+                name = self.next()
+                options[name] = self.next().removeprefix('"')
             return logged(**options)
         if word == "comment":
             return self.next() and None
