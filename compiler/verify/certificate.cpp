@@ -171,6 +171,9 @@ class Writer {
           return layer->servers ? settings(o, resolver_settings(in_.policy, *layer)) : names(o, *layer);
       if (const auto& container = reading.decoded.container; container && container->by_pointer && o.thing == "setting")
         return settings(o, container_settings(o, in_.policy, in_.target, in_.plan, *container));
+      if (const auto& container = reading.decoded.container;
+          container && container->by_pointer && o.artifact == container->artifact + "#/mounts (sources)")
+        return settings(o, source_settings(container_tree(in_.policy, in_.target, *container)));
     }
     if (o.artifact.ends_with(" (sources)")) return "what a mount shows has no form as a certificate yet";
     if ((o.layer == "landlock" || o.artifact == "oci/config.json#/mounts") && o.thing == "file access") return paths(o);

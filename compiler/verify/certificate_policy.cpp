@@ -205,6 +205,13 @@ Json derived_json(const plan::Plan& plan) {
   return out;
 }
 
+Json mount_json(const model::Mount& mount, bool pinned) {
+  return {{"target", diagnostics::valid_utf8(mount.target)},
+          {"source", mount.source ? Json(diagnostics::valid_utf8(*mount.source)) : Json(nullptr)},
+          {"size", mount.size_bytes ? Json(*mount.size_bytes) : Json(nullptr)},
+          {"pinned", pinned}};
+}
+
 Json rule_json(const model::Rule& rule) {
   Json out = {{"id", diagnostics::valid_utf8(rule.id)},
               {"effect", model::to_string(rule.effect)},
@@ -241,8 +248,7 @@ std::string certified_policy(const model::Policy& policy, const model::Target& t
   }
   const PacketNeeds packets = packet_needs(policy, plan);
   for (std::size_t m = 0; m < policy.run.mounts.size(); ++m)
-    mounts.push_back(
-        {{"target", diagnostics::valid_utf8(policy.run.mounts[m].target)}, {"pinned", pinned_mount(plan, m)}});
+    mounts.push_back(mount_json(policy.run.mounts[m], pinned_mount(plan, m)));
   for (const char* block : {"file", "net", "syscall"})
     if (policy.audits(block)) audited.push_back(block);
   for (const model::Address a : policy.resolvers) resolvers.push_back(model::to_string(a));

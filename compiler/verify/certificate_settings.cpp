@@ -226,6 +226,19 @@ Settings container_settings(const Obligation& o, const model::Policy& policy, co
       .run(at == o.artifact.npos ? "" : std::string_view(o.artifact).substr(at + 1));
 }
 
+Settings source_settings(const ContainerTree& tree) {
+  Settings out;
+  for (const ContainerTree::Source& s : tree.sources) {
+    out.artifact[text(s.path)] = Json::array({text(s.observed)});
+    Json may = Json::array();
+    for (const std::string& one : s.may) may.push_back(text(one));
+    out.policy[text(s.path)] = Json::array({"among", std::move(may)});
+  }
+  out.artifact["mount points in files"] = Json::array();
+  out.policy["mount points in files"] = Json::array({"among", Json::array()});
+  return out;
+}
+
 Settings resolver_settings(const model::Policy& policy, const model::NameLayer& layer) {
   Settings out;
   out.artifact["asked"] = Json::array();

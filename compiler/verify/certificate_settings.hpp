@@ -5,6 +5,7 @@
 #include "compiler/model/container.hpp"
 #include "compiler/model/inode_layer.hpp"
 #include "compiler/model/name_layer.hpp"
+#include "compiler/verify/container_tree.hpp"
 #include "compiler/verify/verify.hpp"
 
 /// Settings in a certificate: values of an artifact, and what has to be so of each.
@@ -20,6 +21,8 @@ struct Settings {
 /// Of one section of a container's configuration, by the obligation about it.
 Settings container_settings(const Obligation& o, const model::Policy& policy, const model::Target& target,
                             const plan::Plan& plan, const model::Container& container);
+/// Of what its mounts show.
+Settings source_settings(const ContainerTree& tree);
 /// Of a resolv.conf; of the scopes of a Landlock ruleset.
 Settings resolver_settings(const model::Policy& policy, const model::NameLayer& layer);
 Settings scope_settings(const Obligation& o, const model::PortLayer& layer);

@@ -313,6 +313,77 @@ policy set {
             self.assert_refuted(certificate, built, f"the obligations are complete: {said} is neither stated nor listed")
 
 
+class Sources(Changes):
+    POLICY = """agp 1
+
+policy shown {
+  file {
+    allow read "/etc/hosts"
+    allow read, exec "/usr/bin/**"
+    allow read, write "/workspace/**"
+    allow read "/data/**", "/image/**"
+    allow read, modify "/dev/null"
+  }
+  net { allow connect tcp names.internal:443 within 10.0.0.0/8 resolver 10.0.0.53 }
+  run {
+    command "/usr/bin/true"
+    user 1000:1000
+    mount tmpfs at "/workspace" writable size 16 MiB
+    mount "/srv/data" at "/data" readonly
+  }
+}
+"""
+    SECTION = "oci/config.json#/mounts (sources)"
+
+    def test_agreement(self):
+        self.policy = self.top / "shown.agp"
+        self.policy.write_text(self.POLICY)
+        self.built, self.certificate = self.make(self.policy, "shown")
+        self.assert_holds(self.SECTION)
+        place, policy = "oci/config.json", self.policy_json()
+        text = (self.built / place).read_text()
+        at = lambda target, **what: lambda mounts: next(m for m in mounts if m["destination"] == target).update(what)
+        bound = lambda target, source, *flags: {"destination": target, "type": "bind", "source": source, "options": ["bind", "nosuid", "noexec", *(flags or ("ro", "nodev"))]}
+        tmpfs = lambda target, *options: {"destination": target, "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "noexec", *options]}
+        size = lambda number: lambda mounts: next(m for m in mounts if m["destination"] == "/workspace").update(
+            options=["rw", "nosuid", "nodev", "noexec", "mode=0700", "uid=1000", "gid=1000", *([f"size={number}"] if number else [])])
+        for name, step, right in (
+                ("nothing", lambda mounts: None, True),
+                ("another file", at("/etc/hosts", source="/etc/shadow"), False), ("another directory", at("/data", source="/srv"), False),
+                ("the same by the image", at("/data", source="/data"), False), ("a directory beneath", lambda m: m.append(bound("/data/x", "/srv/data/x")), True),
+                ("another one beneath", lambda m: m.append(bound("/data/x", "/srv/x")), False), ("one beneath, by its place", lambda m: m.append(bound("/data/x", "/data/x")), False),
+                ("one of the host in what is empty", lambda m: m.append(bound("/workspace/x", "/workspace/x")), False),
+                ("a device in what is empty", lambda m: m.append(bound("/workspace/null", "/dev/null", "rw", "dev")), False),
+                ("as many bytes", size(16 * 2 ** 20), True), ("another bound", size(16 * 2 ** 20 + 1), False), ("no bound", size(None), False),
+                ("an empty one beneath, as large", lambda m: m.append(tmpfs("/workspace/x", "rw", "size=16777216")), True),
+                ("an empty one beneath, larger", lambda m: m.append(tmpfs("/workspace/x", "rw", "size=16777217")), False),
+                ("an empty one, read-only", lambda m: m.append(tmpfs("/workspace/x", "ro")), True),
+                ("an empty one elsewhere", lambda m: m.append(tmpfs("/data/x", "ro")), False),
+                ("hidden by a later one", lambda m: m.insert(0, bound("/data", "/srv/other")), True),
+                ("another device", at("/dev/null", source="/dev/zero"), False), ("a device as itself", lambda m: m.append(bound("/dev/full", "/dev/full", "rw", "dev")), True),
+                ("a device elsewhere", lambda m: m.append(bound("/data/null", "/dev/null", "rw", "dev")), False),
+                ("no resolv.conf", lambda m: m.remove(next(x for x in m if x["destination"] == "/etc/resolv.conf")), False),
+                ("the host's resolv.conf", at("/etc/resolv.conf", source="/etc/resolv.conf"), False),
+                ("an empty file where one may be read", at("/etc/hosts", source="empty-file"), False),
+                ("an empty file where none may", lambda m: m.append(bound("/srv/x", "empty-file")), True),
+                ("an empty directory where one may be read", at("/data", source="dev"), False),
+                ("resolv.conf elsewhere", at("/etc/hosts", source="resolv.conf"), False),
+                ("a mount in a file", lambda m: m.append(bound("/etc/resolv.conf/x", "/etc/resolv.conf/x")), False),
+                ("a mount in a device", lambda m: m.append(bound("/dev/null/x", "/dev/null/x")), False),
+                ("a mount in what nobody may open", lambda m: m.extend([bound("/srv/x", "denied-directory"), bound("/srv/x/y", "/srv/x/y")]), False)):
+            with self.subTest(name):
+                config = json.loads(text)
+                step(config["mounts"])
+                other = json.dumps(config)
+                wrong = set() if right else {(self.SECTION, d) for d in ENFORCED}
+                by_script = {(self.SECTION, d) for d in ENFORCED if settings.differs(*settings.sources(other.encode(), policy, d == "no loss"))}
+                self.assertEqual((self.agp_says(self.policy, place, other, [self.SECTION]), by_script), (wrong, wrong))
+        for gone, said in ((ENFORCED, self.SECTION), (ENFORCED[1:], self.SECTION + ": no loss"), (ENFORCED[:1], self.SECTION + ": no excess")):
+            built, certificate = self.copies()
+            self.forget(certificate, [self.obligation(certificate, self.SECTION, direction) for direction in gone])
+            self.assert_refuted(certificate, built, f"the obligations are complete: {said} is neither stated nor listed")
+
+
 class Packets(Changes):
     """The table among the host's packets, and the table that only reports: what the solver finds of a changed one."""
     RULES = """

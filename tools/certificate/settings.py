@@ -7,7 +7,7 @@ has, and for the direction what has to be so of them. `None` is no bound, or not
 """
 import re
 
-from . import landlock
+from . import landlock, mounts
 from .documents import field, known, strict_json
 from .formulas import Refuted, Unusable
 
@@ -184,6 +184,11 @@ def namespaces(content, policy, demanded):
     return artifact, {**wanted, "sysctl": ["among", [NO_PING]], "makes devices": ["is", False]}
 
 
+def sources(content, policy, demanded):
+    shown, may, pointless = mounts.sources(strict_json(content, "the configuration"), policy)
+    return {**shown, "mount points in files": pointless}, {**{path: ["among", all_of] for path, all_of in may.items()}, "mount points in files": ["among", []]}
+
+
 # ---- others ----------------------------------------------------------------------------------------------------------
 
 def resolv_conf(content, policy, demanded):
@@ -208,7 +213,7 @@ def scopes(content, policy, demanded):
 
 SECTIONS = {"oci/config.json#/process/capabilities": capabilities, "oci/config.json#/process/env": environment,
             "oci/config.json#/process": process, "oci/config.json#/linux/resources": resources,
-            "oci/config.json#/linux/namespaces": namespaces, "dns/resolv.conf": resolv_conf, "landlock/ruleset.json": scopes}
+            "oci/config.json#/linux/namespaces": namespaces, "oci/config.json#/mounts (sources)": sources, "dns/resolv.conf": resolv_conf, "landlock/ruleset.json": scopes}
 ONE_WAY = {"oci/config.json#/linux/namespaces": "no excess", "dns/resolv.conf": "no loss"}
 
 
