@@ -146,8 +146,11 @@ struct PacketLayer {
   std::function<std::array<DecisionDiagrams::Ref, hooks>(const std::function<bool(const std::string&)>& counts)>
       reported;
   /// For each hook what passes, as a formula that is folded from the rules one by one, without diagrams; `members` says
-  /// what being in each filled set means. Defines each rule in the script.
-  std::function<std::array<smt::Formula, hooks>(smt::Script& script, std::span<const smt::Formula> members)> state;
+  /// what being in each filled set means. Defines each rule in the script. With `counts`: what is `reported`. Cgroups
+  /// are the Boolean `cgroup`, for the one path that the rules name.
+  std::function<std::array<smt::Formula, hooks>(smt::Script& script, std::span<const smt::Formula> members,
+                                                const std::function<bool(const std::string&)>* counts)>
+      state;
 };
 
 /// What a packet has in a field, as a number; `Family` and `State` by their place among their values.

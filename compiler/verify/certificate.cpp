@@ -14,10 +14,13 @@
 #include "compiler/source/digest.hpp"
 #include "compiler/source/version.hpp"
 #include "compiler/verify/certificate_calls.hpp"
+#include "compiler/verify/certificate_names.hpp"
 #include "compiler/verify/certificate_packets.hpp"
 #include "compiler/verify/certificate_ports.hpp"
+#include "compiler/verify/certificate_settings.hpp"
 #include "compiler/verify/container_tree.hpp"
 #include "compiler/verify/files.hpp"
+#include "compiler/verify/names.hpp"
 
 // In: what was proved, and the bytes. Out: the directory of a certificate. A control is found by trying: a policy with
 // one rule less, or one more, for which the verifier refutes the same obligation; where no rule could, an answer of the
@@ -55,7 +58,8 @@ model::Rule added_rule(model::RuleBody body, std::string what) {
   return out;
 }
 
-/// Rules that few policies have: of calls that no rule mentions, of addresses for documentation (RFC 5737), of a file.
+/// Rules that few policies have: of calls that no rule mentions, of addresses for documentation (RFC 5737), of a name
+/// that nobody may have (RFC 6761), of a file.
 std::vector<model::Rule> rules_to_add(const model::Policy& policy, const model::Target& target,
                                       std::string_view block) {
   std::vector<model::Rule> out;
@@ -64,6 +68,13 @@ std::vector<model::Rule> rules_to_add(const model::Policy& policy, const model::
     body.verbs = static_cast<model::Verbs>(model::Verb::Read);
     body.patterns.push_back({model::path_node("/control"), {}, ""});
     return {added_rule(std::move(body), "read \"/control\"")};
+  }
+  if (block == "name") {
+    model::NetBody body;
+    body.protocols = static_cast<model::Protocols>(model::Protocol::Tcp);
+    body.endpoints.push_back(
+        {{{}, model::NamePattern{"control.invalid", false}, model::PortSet::range(9, 9), false}, {}, ""});
+    return {added_rule(std::move(body), "connect tcp \"control.invalid\":9")};
   }
   if (block == "net") {
     std::vector<model::Rule> listens;
@@ -93,13 +104,14 @@ std::vector<model::Rule> rules_to_add(const model::Policy& policy, const model::
   return out;
 }
 
-/// The rule that says least first, so that a control is as close to the obligation as it can be.
+/// The rule that says least first, so that a control is as close to the obligation as it can be. Names are rules of
+/// `net` as packets are; what is added differs.
 std::optional<Control> find_control(const model::Policy& policy, const model::Target& target, std::string_view block,
                                     bool excess, const Refute& refute) {
   std::vector<std::size_t> candidates;
   for (std::size_t r = 0; r < policy.rules.size(); ++r) {
     const model::Rule& rule = policy.rules[r];
-    if (model::fact_block(rule.body) == block && !rule.expired && (rule.effect == Effect::Allow) == excess)
+    if (model::fact_block(rule.body) == (block == "name" ? "net" : block) && !rule.expired && (rule.effect == Effect::Allow) == excess)
       candidates.push_back(r);
   }
   std::stable_sort(candidates.begin(), candidates.end(), [&](std::size_t a, std::size_t b) {
@@ -144,7 +156,7 @@ class Writer {
   std::string certify_one(const Obligation& o) {
     const bool audited =
         o.direction == Direction::Permits || o.direction == Direction::Reports || o.direction == Direction::Quiet;
-    if (audited && o.layer != "seccomp")
+    if (audited && o.layer != "seccomp" && o.layer != "nftables")
       return "what an audited block of this layer does has no form as a certificate yet";
     for (const Reading& reading : in_.readings) {
       for (const backends::DecodedFilter& filter : reading.decoded.filters)
@@ -152,11 +164,19 @@ class Writer {
       for (const auto& layer : reading.decoded.packets)
         if (o.layer == "nftables" && layer->artifact == o.artifact) return packets(o, *layer);
       for (const auto& layer : reading.decoded.ports)
-        if (o.statement == statement_of_ports && layer->artifact == o.artifact) return ports(o, *layer);
+        if (layer->artifact == o.artifact && o.thing == "connection")
+          return o.statement == statement_of_ports ? ports(o, *layer) : settings(o, scope_settings(o, *layer));
+      for (const auto& layer : reading.decoded.names)
+        if (o.layer == "dns" && layer->artifact == o.artifact)
+          return layer->servers ? settings(o, resolver_settings(in_.policy, *layer)) : names(o, *layer);
+      if (const auto& container = reading.decoded.container; container && container->by_pointer && o.thing == "setting")
+        return settings(o, container_settings(o, in_.policy, in_.target, in_.plan, *container));
+      if (const auto& container = reading.decoded.container;
+          container && container->by_pointer && o.artifact == container->artifact + "#/mounts (sources)")
+        return settings(o, source_settings(container_tree(in_.policy, in_.target, *container)));
     }
     if (o.artifact.ends_with(" (sources)")) return "what a mount shows has no form as a certificate yet";
     if ((o.layer == "landlock" || o.artifact == "oci/config.json#/mounts") && o.thing == "file access") return paths(o);
-    if (o.layer == "landlock") return "abstract sockets have no form as a certificate yet";
     return fmt::format("the layer `{}` has no form as a certificate yet", o.layer);
   }
 
@@ -228,19 +248,21 @@ class Writer {
   }
 
   std::string packets(const Obligation& o, const model::PacketLayer& layer) {
-    const bool demanded = o.direction == Direction::Loss;
     if (!bytes_of(o.artifact)) return "its bytes are not there";
     const auto fills = resolver_fills(in_.readings);
-    const auto script = [&](smt::Script& s, const model::Policy& policy, bool) {
+    const auto script = [&](smt::Script& s, const model::Policy& policy, bool other_answer) {
       return state_packets(
-          s, {in_.policy, policy, in_.target, in_.plan, layer, fills, packet_needs(in_.policy, in_.plan)}, demanded);
+          s, {in_.policy, policy, in_.target, in_.plan, layer, fills, packet_needs(in_.policy, in_.plan)}, o.direction,
+          other_answer);
     };
     const auto refute = [&](const model::Policy& policy) {
       return refuted(verify_packets(policy, in_.target, in_.plan, layer, fills), o.direction);
     };
     smt::Script probe;  // before rules are tried for nothing
     if (std::string why = script(probe, in_.policy, false); !why.empty()) return why;
-    return add(o, "nftables", script, find_control(in_.policy, in_.target, "net", !demanded, refute));
+    if (o.direction == Direction::Permits)  // no rule decides it
+      return add(o, "nftables", script, Control{in_.policy, std::nullopt, "any packet that is reported", "NO_REPORT"});
+    return add(o, "nftables", script, find_control(in_.policy, in_.target, "net", !demands(o.direction), refute));
   }
 
   /// Rights on paths: an inductive set of states of the automaton over all patterns of both sides.
@@ -277,16 +299,44 @@ class Writer {
     for (const model::PathPattern& cell : cells) patterns.push_back(&cell);
     const auto states = model::path_states(patterns);
     if (!states) return "its patterns have more states than the limit of this form";
-    Json list = Json::array();
-    for (const std::string& one : *states) {
+    for (const std::string& one : *states)
       if (diagnostics::valid_utf8(one) != one) return "paths that are not UTF-8 have no form as a certificate yet";
-      list.push_back(one);
-    }
-    const std::string file = fmt::format("{:02}.json", ++count_);
-    const Json document = {{"statement", o.statement + ", changing attributes apart"}, {"states", std::move(list)}};
-    out_.files.push_back({file, document.dump(1) + "\n"});
-    state(o, o.layer == "landlock" ? "paths" : "mounts", file, "inductive", changed(*control, "violated"));
+    document(o, o.layer == "landlock" ? "paths" : "mounts", "inductive",
+             {{"statement", o.statement + ", changing attributes apart"}, {"states", *states}},
+             changed(*control, "violated"));
     return {};
+  }
+
+  /// The same of names, read from their end.
+  std::string names(const Obligation& o, const model::NameLayer& layer) {
+    if (!bytes_of(o.artifact)) return "its bytes are not there";
+    const auto control = find_control(
+        in_.policy, in_.target, "name", o.direction == Direction::Excess, [&](const model::Policy& policy) {
+          return refuted(verify_names(policy, in_.target, in_.plan, layer), o.direction);
+        });
+    if (!control) return no_control;
+    document(o, "names", "inductive",
+             {{"statement", o.statement}, {"states", name_endings(in_.policy, layer)}}, changed(*control, "violated"));
+    return {};
+  }
+
+  std::string settings(const Obligation& o, const Settings& both) {
+    if (!both.reason.empty()) return both.reason;
+    if (!bytes_of(o.artifact)) return "its bytes are not there";
+    const Json control = settings_control(both);
+    const std::string witness = fmt::format("{}: {}", control["setting"].get<std::string>(), control["value"].dump());
+    document(o, "settings", "holds",
+             {{"statement", o.statement}, {"artifact", both.artifact}, {"policy", both.policy}},
+             {{"expected", "violated"}, {"witness", witness}, {"instead", control}});
+    return {};
+  }
+
+  /// Writes what no solver is asked about, and the row about it.
+  void document(const Obligation& o, std::string_view kind, std::string_view expected, const Json& content,
+                Json control) {
+    const std::string file = fmt::format("{:02}.json", ++count_);
+    out_.files.push_back({file, content.dump(1) + "\n"});
+    state(o, kind, file, expected, std::move(control));
   }
 
   static std::optional<std::string> refuted(const std::vector<Obligation>& obligations, Direction direction) {

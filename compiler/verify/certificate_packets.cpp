@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
 
 #include "backends/backend.hpp"
+#include "compiler/verify/certificate_calls.hpp"
 #include "compiler/verify/gaps.hpp"
 #include "compiler/verify/packet_terms.hpp"
 
 // In: a policy and a layer whose rules write themselves as formulas. Out: both sides as text. What is asked is what
-// packets.cpp asks of a network namespace, hook by hook and direction by direction, in one statement over one packet.
+// packets.cpp asks, hook by hook and direction by direction, in one statement over one packet.
 namespace agp::verify {
 namespace {
 
@@ -23,6 +26,7 @@ using model::Protocol;
 using smt::Formula;
 
 constexpr Bits128 no_user = model::no_user;
+constexpr Bits128 interface = 2;  ///< the agent's; 0 is any that nobody mentions, 1 is `lo`
 
 AddressSet range(std::string_view first, std::string_view last) {
   const auto parse = [](std::string_view t) {
@@ -67,26 +71,38 @@ std::string set_variable(const std::string& name) { return "in." + name; }
 
 class Statement {
  public:
-  Statement(smt::Script& script, const PacketStatement& s) : script_(script), s_(s) {}
+  Statement(smt::Script& script, const PacketStatement& s)
+      : script_(script), s_(s), form_(packet_form(s.original, s.target)) {}
 
-  std::string run(bool demanded) {
-    if (!model::starts_container(s_.target.stack))
-      return "packets among those of the host have no form as a certificate yet";
+  std::string run(verify::Direction question, bool other_answer) {
     const model::PacketSpace& space = *s_.layer.space;
-    if (space.cgroups().size() > 2 || space.interfaces().size() > 2)
-      return "rules on cgroups and on interfaces have no form as a certificate yet";
+    const bool by_cgroup = form_ == PacketForm::Cgroup, by_interface = form_ == PacketForm::Interface;
+    if (space.cgroups().size() > (by_cgroup ? 3 : 2) ||
+        (space.cgroups().size() > 2 && "/" + space.cgroups()[2] != *s_.policy.run.cgroup))
+      return "rules on cgroups that are not the agent's have no form as a certificate yet";
+    if (space.interfaces().size() > (by_interface ? 3 : 2) ||
+        (space.interfaces().size() > 2 && space.interfaces()[2] != *s_.policy.run.interface))
+      return "rules on interfaces that are not the agent's have no form as a certificate yet";
     if (!s_.layer.state) return "its rules have no form as a certificate";
+    const bool demanded = demands(question);
     if (std::string why = declare(demanded); !why.empty()) return why;
     script_.remark("the rules");
-    const auto accepted = s_.layer.state(script_, members_);
-    const Formula out = accepted[static_cast<std::size_t>(Hook::Output)],
-                  in = accepted[static_cast<std::size_t>(Hook::Input)];
+    passes_ = s_.layer.state(script_, members_, nullptr);
+    if (question == verify::Direction::Reports || question == verify::Direction::Quiet || other_answer)
+      silent(question == verify::Direction::Reports);
     script_.remark("packets that can exist: the kernel makes loopback of 0.0.0.0 and ::, and IPv4 of mapped addresses");
-    real_out_ = script_.define("real.output", 0, real(true));
-    real_in_ = script_.define("real.input", 0, real(false));
-    const Formula passes = smt::choose("output", out, in);
-    script_.state("artifact", demanded ? passes : smt::all({passes, smt::choose("output", real_out_, real_in_)}));
-    if (demanded)
+    std::vector<Formula> artifact, all;
+    for (const Hook hook : hooks()) {
+      const Formula exists = real_[index(hook)] =
+          script_.define(fmt::format("real.{}", model::to_string(hook)), 0, real(hook));
+      const Formula passes = smt::all({at(hook), passes_[index(hook)]});
+      artifact.push_back(demanded ? passes : smt::all({passes, exists, agents(hook)}));
+      all.push_back(smt::all({at(hook), exists}));
+    }
+    script_.state("artifact", smt::any(artifact));
+    if (question == verify::Direction::Permits)
+      script_.state("policy", smt::any(all));
+    else if (demanded)
       demand();
     else
       permit();
@@ -96,6 +112,8 @@ class Statement {
  private:
   std::string declare(bool demanded) {
     script_.declare("output", 0);
+    if (form_ != PacketForm::Namespace) script_.declare("forward", 0);
+    if (form_ == PacketForm::Cgroup) script_.declare("cgroup", 0);
     for (const PacketField f :
          {PacketField::State, PacketField::Family, PacketField::User, PacketField::In, PacketField::Out,
           PacketField::Protocol, PacketField::Kind, PacketField::Hops, PacketField::IcmpType, PacketField::IcmpCode,
@@ -132,15 +150,64 @@ class Statement {
     return {};
   }
 
-  Formula real(bool output) const {
-    const Formula lo = is(output ? PacketField::Out : PacketField::In, 1);
-    const Formula local = smt::any({to(loopback()), output ? "false" : from(loopback())});
+  /// What passes becomes what passes without a line in the log: of this policy's rules, or (not `own`) of anybody.
+  void silent(bool own) {
+    script_.remark("lines in the log");
+    const auto reports = packet_reports(s_.original);
+    const std::function<bool(const std::string&)> counts = [&](const std::string& prefix) {
+      return !own || reports.contains(prefix);
+    };
+    const auto reported = s_.layer.state(script_, members_, &counts);
+    for (const Hook hook : hooks())
+      passes_[index(hook)] = smt::all({passes_[index(hook)], smt::negate(reported[index(hook)])});
+  }
+
+  static std::size_t index(Hook hook) { return static_cast<std::size_t>(hook); }
+  /// Where packets of somebody's can be.
+  std::vector<Hook> hooks() const {
+    if (form_ == PacketForm::Namespace) return {Hook::Output, Hook::Input};
+    return {Hook::Output, Hook::Input, Hook::Forward};
+  }
+  Formula at(Hook hook) const {
+    if (hook == Hook::Output) return "output";
+    const Formula passed_on = hook == Hook::Forward ? "forward" : smt::negate("forward");
+    return smt::all({smt::negate("output"), form_ == PacketForm::Namespace ? "true" : passed_on});
+  }
+  /// The agent's packets of one direction at a hook (packets.cpp, `mine`).
+  Formula mine(model::Direction direction, Hook hook) const {
+    const bool sends = direction == model::Direction::Connect, usual = hook == (sends ? Hook::Output : Hook::Input);
+    const Formula comes = is(PacketField::In, interface);
+    switch (form_) {
+      case PacketForm::Namespace:
+        return usual ? "true" : "false";
+      case PacketForm::User:
+        return usual && sends ? is(PacketField::User, agent()) : "false";
+      case PacketForm::Cgroup:
+        return usual ? "cgroup" : "false";
+      case PacketForm::Interface:
+        break;
+    }
+    if (usual) return "false";
+    return sends ? comes : smt::all({is(PacketField::Out, interface), smt::negate(comes)});
+  }
+  Formula agents(Hook hook) const {
+    return smt::any({mine(model::Direction::Connect, hook), mine(model::Direction::Listen, hook)});
+  }
+  bool own_stack() const { return form_ == PacketForm::Namespace || form_ == PacketForm::Interface; }
+
+  Formula real(Hook hook) const {
+    const bool output = hook == Hook::Output, input = hook == Hook::Input;
+    const Formula lo_in = is(PacketField::In, 1), lo_out = is(PacketField::Out, 1);
+    const Formula local = smt::any({to(loopback()), input ? from(loopback()) : "false"});
+    const Bits128 most = form_ == PacketForm::Interface ? interface : 1;
+    const Formula by = hook == Hook::Forward ? smt::all({smt::negate(local), smt::negate(lo_in), smt::negate(lo_out)})
+                                             : smt::any({smt::negate(local), output ? lo_out : lo_in});
     // users: numbers, nobody, and the one that may stand by its name, the target's resolver
     return smt::all(
         {model::between(PacketField::State, 0, model::packet_states - 1),
-         model::between(PacketField::User, 0, no_user + 1), model::between(PacketField::In, 0, output ? 0 : 1),
-         model::between(PacketField::Out, 0, output ? 1 : 0), model::between(PacketField::Kind, 0, 3),
-         to(AddressSet::all() - unspecified()), from(AddressSet::all()), smt::any({smt::negate(local), lo})});
+         model::between(PacketField::User, 0, no_user + 1), model::between(PacketField::In, 0, output ? 0 : most),
+         model::between(PacketField::Out, 0, input ? 0 : most), model::between(PacketField::Kind, 0, 3),
+         to(AddressSet::all() - unspecified()), from(AddressSet::all()), by});
   }
 
   // the policy --------------------------------------------------------------------------------------------------------
@@ -212,6 +279,7 @@ class Statement {
     return out;
   }
   Bits128 agent() const { return backends::agent_user(s_.policy).uid; }
+  bool resolves() const { return s_.needs.resolver && form_ == PacketForm::Namespace; }
 
   /// What may pass: the rules, the generated resolver, gaps; and what comes with a connection that was permitted.
   void permit() {
@@ -219,7 +287,7 @@ class Statement {
                   listens = permitted(model::Direction::Listen, false);
     std::vector<Formula> sent{connects, gaps(model::Direction::Connect, true)},
         received{listens, gaps(model::Direction::Listen, true)};
-    if (s_.needs.resolver) {
+    if (resolves()) {
       script_.remark("the generated resolver: asked by all, and asking as a user of its own");
       const Formula asked = script_.define("resolver.asked", 0, dns(generated()));
       sent.push_back(asked);
@@ -229,25 +297,28 @@ class Statement {
                                               smt::negate(is(PacketField::User, no_user)), dns(upstreams())})));
     }
     script_.remark("established; errors and resets about a connection; neighbour discovery");
-    script_.state("policy",
-                  smt::any({smt::choose("output", smt::any(sent), smt::any(received)), state(PacketState::Established),
-                            smt::all({state(PacketState::Related), smt::any({errors(), reset()})}),
-                            smt::all({state(PacketState::Untracked), neighbours()})}));
+    std::vector<Formula> some{state(PacketState::Established),
+                              smt::all({state(PacketState::Related), smt::any({errors(), reset()})})};
+    if (own_stack()) some.push_back(smt::all({state(PacketState::Untracked), neighbours()}));
+    for (const Hook hook : hooks()) {
+      some.push_back(smt::all({at(hook), mine(model::Direction::Connect, hook), smt::any(sent)}));
+      some.push_back(smt::all({at(hook), mine(model::Direction::Listen, hook), smt::any(received)}));
+    }
+    script_.state("policy", smt::any(some));
   }
 
   /// An ordinary packet: what a socket sends that is told nothing else.
-  Formula ordinary(model::Direction direction) {
+  Formula ordinary(model::Direction direction, Hook hook) {
     const Formula echo = smt::all(
         {smt::any({icmp(false, {8}), icmp(true, {128})}), is(PacketField::IcmpCode, 0), is(PacketField::Port, 0)});
     std::vector<Formula> parts{
         is(PacketField::Kind, 0), model::between(PacketField::Hops, 63, 64), high_port(PacketField::SourcePort),
         smt::any({smt::all({protocol(6), is(PacketField::TcpFlags, 2)}), protocol(17), echo}),
         from(AddressSet::all() - unspecified() - range("224.0.0.0", "255.255.255.255") - multicast6())};
-    if (direction == model::Direction::Connect) {
-      const Formula lo = is(PacketField::Out, 1);
-      parts.push_back(smt::choose(script_.define("to.loopback", 0, to(loopback())), lo, smt::negate(lo)));
-      parts.push_back(is(PacketField::User, agent()));
-    }
+    if (direction != model::Direction::Connect) return smt::all(parts);
+    const Formula lo = is(PacketField::Out, 1);
+    if (hook == Hook::Output) parts.push_back(smt::choose(to(loopback()), lo, smt::negate(lo)));
+    if (form_ == PacketForm::Namespace) parts.push_back(is(PacketField::User, agent()));
     return smt::all(parts);
   }
 
@@ -255,61 +326,76 @@ class Statement {
     std::vector<Formula> some;
     for (const auto direction : {model::Direction::Connect, model::Direction::Listen}) {
       const bool connect = direction == model::Direction::Connect;
+      if (form_ == PacketForm::User && !connect) continue;  // left open, and named in the plan
       const Formula there = smt::all({permitted(direction, false), smt::negate(gaps(direction, false))});
       if (there == "false") continue;
-      const Formula side = connect ? "output" : smt::negate("output"), real_side = connect ? real_out_ : real_in_;
-      script_.remark("the first packets of a connection, and those behind them");
-      some.push_back(script_.define(connect ? "demand.connect" : "demand.listen", 0,
-                                    smt::all({side, real_side, ordinary(direction), there,
-                                              smt::any({state(PacketState::New), state(PacketState::Established)})})));
       const Formula back = permitted(direction, true);
-      some.push_back(script_.define(
-          connect ? "demand.connect.back" : "demand.listen.back", 0,
-          smt::all({connect ? smt::negate("output") : "output", connect ? real_in_ : real_out_,
-                    is(PacketField::Kind, 0), back, state(PacketState::Established), high_port(PacketField::Port),
-                    smt::negate(is(PacketField::User, no_user)), connect ? "true" : is(PacketField::User, agent())})));
+      const auto other = connect ? model::Direction::Listen : model::Direction::Connect;
+      for (const Hook hook : hooks()) {
+        script_.remark("the first packets of a connection, and those behind them");
+        some.push_back(script_.define(
+            fmt::format("demand.{}.{}", connect ? "connect" : "listen", model::to_string(hook)), 0,
+            smt::all({at(hook), real_[index(hook)], mine(direction, hook), ordinary(direction, hook), there,
+                      smt::any({state(PacketState::New), state(PacketState::Established)})})));
+        if (form_ == PacketForm::Cgroup && connect) continue;  // which socket takes an answer is not in it
+        const bool agents_own = form_ == PacketForm::Namespace && !connect;
+        some.push_back(script_.define(
+            fmt::format("demand.{}.back.{}", connect ? "connect" : "listen", model::to_string(hook)), 0,
+            smt::all({at(hook), real_[index(hook)], mine(other, hook), is(PacketField::Kind, 0), back,
+                      state(PacketState::Established), high_port(PacketField::Port),
+                      smt::negate(is(PacketField::User, no_user)),
+                      agents_own ? is(PacketField::User, agent()) : Formula("true")})));
+      }
     }
     if (s_.needs.any) needs(some);
+    if (form_ != PacketForm::Namespace) {
+      script_.remark("everybody else's packets");
+      for (const Hook hook : hooks())
+        some.push_back(smt::all({at(hook), real_[index(hook)], smt::negate(agents(hook))}));
+    }
     script_.state("policy", smt::any(some));
   }
 
   void needs(std::vector<Formula>& some) {
-    const Formula real_here = smt::choose("output", real_out_, real_in_);
-    if (s_.needs.ipv6) {
-      script_.remark("IPv6 needs neighbour discovery");
-      const AddressSet groups = range("ff02::1", "ff02::1") | range("ff02::1:ff00:0", "ff02::1:ffff:ffff");
-      const AddressSet unicast = AddressSet::all_v6() - multicast6() - unspecified() - loopback();
-      some.push_back(script_.define("demand.neighbours", 0,
-                                    smt::all({real_here, state(PacketState::Untracked), neighbours(),
-                                              to(unicast | groups), is(PacketField::IcmpCode, 0)})));
+    for (const Hook hook : {Hook::Output, Hook::Input}) {
+      const Formula here = smt::all({at(hook), real_[index(hook)]});
+      if (s_.needs.ipv6 && own_stack()) {
+        script_.remark("IPv6 needs neighbour discovery");
+        const AddressSet groups = range("ff02::1", "ff02::1") | range("ff02::1:ff00:0", "ff02::1:ffff:ffff");
+        const AddressSet unicast = AddressSet::all_v6() - multicast6() - unspecified() - loopback();
+        some.push_back(script_.define(fmt::format("demand.neighbours.{}", model::to_string(hook)), 0,
+                                      smt::all({here, agents(hook), state(PacketState::Untracked), neighbours(),
+                                                to(unicast | groups), is(PacketField::IcmpCode, 0)})));
+      }
+      script_.remark("errors about the path");
+      some.push_back(script_.define(
+          fmt::format("demand.errors.{}", model::to_string(hook)), 0,
+          smt::all({here, mine(model::Direction::Listen, hook), state(PacketState::Related), is(PacketField::Kind, 0),
+                    smt::any({icmp(false, {3}), s_.needs.ipv6 ? icmp(true, {1, 2}) : Formula("false")})})));
     }
-    script_.remark("errors about the path");
-    some.push_back(script_.define(
-        "demand.errors", 0,
-        smt::all({smt::negate("output"), real_in_, state(PacketState::Related), is(PacketField::Kind, 0),
-                  smt::any({icmp(false, {3}), s_.needs.ipv6 ? icmp(true, {1, 2}) : Formula("false")})})));
-    if (!s_.needs.resolver) return;
+    if (!resolves()) return;
     script_.remark("the generated resolver");
     const Formula lo_in = is(PacketField::In, 1), lo_out = is(PacketField::Out, 1);
     const Formula first =
         smt::all({state(PacketState::New), is(PacketField::TcpFlags, 2), high_port(PacketField::SourcePort)});
     const Formula asked = smt::all({dns(generated()), first, is(PacketField::Kind, 0)});
     some.push_back(script_.define("demand.ask", 0,
-                                  smt::all({"output", real_out_, asked, is(PacketField::User, agent()), lo_out})));
+                                  smt::all({"output", real_[index(Hook::Output)], asked, is(PacketField::User, agent()), lo_out})));
     some.push_back(
-        script_.define("demand.asked", 0, smt::all({smt::negate("output"), real_in_, asked, from(loopback()), lo_in})));
+        script_.define("demand.asked", 0, smt::all({smt::negate("output"), real_[index(Hook::Input)], asked, from(loopback()), lo_in})));
     Bits128 user = no_user;  // who asks upstream: the one user that the rules name beside the agent
     for (const std::uint64_t u : s_.layer.users)
       if (u != agent() && user == no_user) user = u;
     some.push_back(script_.define("demand.upstream", 0,
-                                  smt::all({"output", real_out_, dns(upstreams()), first, is(PacketField::User, user),
+                                  smt::all({"output", real_[index(Hook::Output)], dns(upstreams()), first, is(PacketField::User, user),
                                             smt::negate(lo_out), from(AddressSet::all() - loopback())})));
   }
 
   smt::Script& script_;
   const PacketStatement& s_;
+  const PacketForm form_;
   std::vector<Formula> members_;
-  Formula real_out_, real_in_;
+  std::array<Formula, model::hooks> passes_, real_;
   int rules_ = 0;
 };
 
@@ -332,11 +418,12 @@ PacketNeeds packet_needs(const model::Policy& policy, const plan::Plan& plan) {
   return out;
 }
 
-std::string state_packets(smt::Script& script, const PacketStatement& statement, bool demanded) {
+std::string state_packets(smt::Script& script, const PacketStatement& statement, Direction question,
+                          bool other_answer) {
   std::size_t others = 0;
   for (const std::uint64_t u : statement.layer.users) others += u != backends::agent_user(statement.policy).uid;
   if (others > 1) return "rules on several users have no form as a certificate yet";
-  return Statement(script, statement).run(demanded);
+  return Statement(script, statement).run(question, other_answer);
 }
 
 }  // namespace agp::verify

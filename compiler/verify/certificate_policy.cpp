@@ -10,7 +10,9 @@
 #include "compiler/model/grant.hpp"
 #include "compiler/verify/certificate.hpp"
 #include "compiler/verify/certificate_packets.hpp"
+#include "compiler/verify/certificate_settings.hpp"
 #include "compiler/verify/gaps.hpp"
+#include "compiler/verify/packet_terms.hpp"
 
 namespace agp::verify {
 namespace {
@@ -113,6 +115,14 @@ void body_json(const model::Rule& rule, Json& out) {
   } else if (const auto* capabilities = std::get_if<model::CapabilityBody>(&rule.body)) {
     out["patterns"] = Json::array();
     for (const auto& name : capabilities->names) out["patterns"].push_back(name.pattern);
+  } else if (const auto* words = std::get_if<model::TextBody>(&rule.body)) {
+    const auto list = [](const auto& patterns) {
+      Json texts = Json::array();
+      for (const auto& p : patterns) texts.push_back(diagnostics::valid_utf8(p.pattern));
+      return texts;
+    };
+    out["patterns"] = list(words->patterns);
+    out["except"] = list(words->except);
   }
 }
 
@@ -169,6 +179,20 @@ Json gaps_json(const model::Policy& policy, const plan::Plan& plan) {
   return out;
 }
 
+Json attach_json(const model::Policy& policy, const model::Target& target) {
+  switch (packet_form(policy, target)) {
+    case PacketForm::Namespace:
+      break;
+    case PacketForm::Cgroup:
+      return {{"form", "cgroup"}, {"cgroup", diagnostics::valid_utf8(*policy.run.cgroup)}};
+    case PacketForm::User:
+      return {{"form", "user"}};
+    case PacketForm::Interface:
+      return {{"form", "interface"}, {"interface", diagnostics::valid_utf8(*policy.run.interface)}};
+  }
+  return {{"form", "namespace"}};
+}
+
 /// What a layer needs of files for itself.
 Json derived_json(const plan::Plan& plan) {
   Json out = Json::array();
@@ -179,6 +203,13 @@ Json derived_json(const plan::Plan& plan) {
                      {"except", grant.except},
                      {"reason", d.reason}});
   return out;
+}
+
+Json mount_json(const model::Mount& mount, bool pinned) {
+  return {{"target", diagnostics::valid_utf8(mount.target)},
+          {"source", mount.source ? Json(diagnostics::valid_utf8(*mount.source)) : Json(nullptr)},
+          {"size", mount.size_bytes ? Json(*mount.size_bytes) : Json(nullptr)},
+          {"pinned", pinned}};
 }
 
 Json rule_json(const model::Rule& rule) {
@@ -217,8 +248,7 @@ std::string certified_policy(const model::Policy& policy, const model::Target& t
   }
   const PacketNeeds packets = packet_needs(policy, plan);
   for (std::size_t m = 0; m < policy.run.mounts.size(); ++m)
-    mounts.push_back(
-        {{"target", diagnostics::valid_utf8(policy.run.mounts[m].target)}, {"pinned", pinned_mount(plan, m)}});
+    mounts.push_back(mount_json(policy.run.mounts[m], pinned_mount(plan, m)));
   for (const char* block : {"file", "net", "syscall"})
     if (policy.audits(block)) audited.push_back(block);
   for (const model::Address a : policy.resolvers) resolvers.push_back(model::to_string(a));
@@ -231,9 +261,15 @@ std::string certified_policy(const model::Policy& policy, const model::Target& t
                       {"arch", target.archs},
                       {"landlock_abi", target.landlock_abi},
                       {"libseccomp_names", {target.libseccomp_names.major, target.libseccomp_names.minor}},
+                      {"dnsmasq", {target.dnsmasq.major, target.dnsmasq.minor}},
                       {"dns_user", target.dns_user}}},
                     {"audit", std::move(audited)},
                     {"user", backends::agent_user(policy).uid},
+                    {"run", run_json(policy, target)},
+                    {"accepted", accepted_json(policy, plan)},
+                    {"table", backends::table_name(policy)},
+                    {"attach", attach_json(policy, target)},
+                    {"reports", packet_reports(policy)},
                     {"rules", std::move(rules)},
                     {"resolvers", std::move(resolvers)},
                     {"packet_needs", {{"any", packets.any}, {"ipv6", packets.ipv6}, {"resolver", packets.resolver}}},

@@ -25,6 +25,7 @@ constexpr InodeRights of_files =
 constexpr const char* resolver_file = "/etc/resolv.conf";
 constexpr InodeRights of_entries = inode::create | inode::remove | inode::refer;
 
+constexpr const char* read_only_text = "an empty file system, read-only";
 std::string bound_text(std::optional<std::uint64_t> size) {
   return size ? "an empty file system of " + std::to_string(*size) + " bytes" : "an empty file system without a bound";
 }
@@ -272,6 +273,7 @@ class Builder {
     const std::string suffix = of_run ? m.target.substr(of_run->target.size()) : m.target;
     const std::string expected = root == "/" ? (suffix.empty() ? "/" : suffix) : root + suffix;
     const bool own_device = m.content == Content::Device && m.source == m.target;
+    show(m, of_run, expected);
     if (of_run && !of_run->source) {
       if (from_host && !own_device) out_.misplaced.push_back({m.target, "an empty file system", m.source, m.place});
       if (m.content == Content::Tmpfs && m.writable && m.size != of_run->size_bytes)
@@ -283,6 +285,26 @@ class Builder {
     } else if (of_stack(m) && permits_at_or_beneath(m.target)) {
       out_.misplaced.push_back({m.target, expected, "an empty file or directory of the stack", m.place});
     }
+  }
+  void show(const ContainerMount& m, const model::Mount* of_run, const std::string& expected) {
+    const bool from_host = m.content == Content::Host || m.content == Content::Device;
+    ContainerTree::Source out{m.target, m.source, {}};
+    if (m.content == Content::Tmpfs) out.observed = m.writable ? bound_text(m.size) : read_only_text;
+    if (m.target == resolver_file && resolver_needed()) {
+      out.may = {"resolv.conf"};
+    } else if (from_host || m.content == Content::Tmpfs) {
+      if (of_run && !of_run->source)
+        out.may = {bound_text(of_run->size_bytes), read_only_text};
+      else
+        out.may = {expected};
+      if (m.content == Content::Device) out.may.push_back(m.target);
+    } else if ((!of_run || of_run->source) && of_stack(m) && permits_at_or_beneath(m.target)) {
+      out.may = {expected};
+    } else {
+      return;
+    }
+    if (m.content == Content::Resolver) out.observed = "resolv.conf";
+    out_.sources.push_back(std::move(out));
   }
   /// One that the stack makes, where it does not belong.
   static bool of_stack(const ContainerMount& m) {
@@ -296,10 +318,13 @@ class Builder {
     return permits_beneath(path);
   }
 
+  bool resolver_needed() const {
+    return backends::needs_resolver(policy_) && model::makes_network(target_.stack);
+  }
   /// With rules on names programs ask the generated resolver, which this file names (resolv.conf(5)). A stack that
   /// makes no network has none: names are a gap there.
   void check_resolver() {
-    if (!backends::needs_resolver(policy_) || !model::makes_network(target_.stack)) return;
+    if (!resolver_needed()) return;
     const ContainerMount* m = mounts_.at(resolver_file);
     if (!m || m->content != Content::Resolver)
       out_.misplaced.push_back(

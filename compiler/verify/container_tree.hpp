@@ -16,6 +16,12 @@ struct ContainerTree {
     std::string path, expected, observed, place;
   };
   std::vector<Misplaced> misplaced;  ///< in mounting order
+  /// What each mount shows of which the policy says something, and all that it may show.
+  struct Source {
+    std::string path, observed;
+    std::vector<std::string> may;
+  };
+  std::vector<Source> sources;
 };
 ContainerTree container_tree(const model::Policy& policy, const model::Target& target,
                              const model::Container& container);

@@ -14,6 +14,18 @@ using model::Protocol;
 
 }  // namespace
 
+PacketForm packet_form(const model::Policy& policy, const model::Target& target) {
+  if (model::starts_container(target.stack)) return PacketForm::Namespace;
+  return policy.run.interface ? PacketForm::Interface : policy.run.cgroup ? PacketForm::Cgroup : PacketForm::User;
+}
+
+std::set<std::string> packet_reports(const model::Policy& policy) {
+  std::set<std::string> out{backends::log_prefix(policy, std::nullopt)};
+  for (const model::Rule& rule : policy.rules)
+    if (std::holds_alternative<model::NetBody>(rule.body)) out.insert(backends::log_prefix(policy, rule.id));
+  return out;
+}
+
 PacketTerms::PacketTerms(const model::Policy& policy, const plan::Plan& plan, const model::PacketLayer& layer)
     : policy_(policy), plan_(plan), space_(*layer.space), d_(space_.diagrams()), members_(layer.filled.size()) {
   for (std::size_t i = 0; i < layer.filled.size(); ++i)

@@ -2,14 +2,24 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "compiler/model/packet_layer.hpp"
 #include "compiler/model/policy.hpp"
+#include "compiler/model/target.hpp"
 #include "compiler/plan/plan.hpp"
 
 namespace agp::verify {
+
+/// Whose packets the table judges: backends.md, "nftables"; the policy's `run` block and the target's stack say.
+enum class PacketForm { Namespace, Cgroup, User, Interface };
+PacketForm packet_form(const model::Policy& policy, const model::Target& target);
+
+/// The prefixes of lines in the log that name this policy and one of its rules on packets, or none of them.
+std::set<std::string> packet_reports(const model::Policy& policy);
 
 /// What a policy says about packets, as diagrams of a layer's space. An address is taken as it stands on the wire; a
 /// name is taken as membership in the set that its rule's answers fill (backends::name_set).

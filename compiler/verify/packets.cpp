@@ -31,13 +31,7 @@ using model::PacketState;
 using Ref = DecisionDiagrams::Ref;
 using Way = PacketTerms::Way;
 
-/// Whose packets the table judges: backends.md, "nftables"; the policy's `run` block and the target's stack say.
-enum class Form { Namespace, Cgroup, User, Interface };
-
-Form form_of(const model::Policy& policy, const model::Target& target) {
-  if (model::starts_container(target.stack)) return Form::Namespace;
-  return policy.run.interface ? Form::Interface : policy.run.cgroup ? Form::Cgroup : Form::User;
-}
+using Form = PacketForm;
 
 model::AddressSet range(std::string_view first, std::string_view last) {
   const auto parse = [](std::string_view t) {
@@ -53,11 +47,7 @@ using Fills = std::set<std::pair<std::string, std::string>>;
 /// How many lines in the log tell about the packet, and name this policy and one of its rules.
 class Reports {
  public:
-  explicit Reports(const model::Policy& policy) {
-    own_.insert(backends::log_prefix(policy, std::nullopt));
-    for (const model::Rule& rule : policy.rules)
-      if (std::holds_alternative<model::NetBody>(rule.body)) own_.insert(backends::log_prefix(policy, rule.id));
-  }
+  explicit Reports(const model::Policy& policy) : own_(packet_reports(policy)) {}
   bool counts(const std::string& prefix, verify::Direction direction) const {
     return direction == verify::Direction::Quiet || own_.contains(prefix);
   }
@@ -76,7 +66,7 @@ class LayerCheck {
         layer_(layer),
         space_(*layer.space),
         d_(space_.diagrams()),
-        form_(form_of(policy, target)),
+        form_(packet_form(policy, target)),
         agent_(backends::agent_user(policy).uid),
         terms_(policy, plan, layer),
         question_(question),

@@ -21,6 +21,7 @@ class Mount:
         self.target, self.content, self.writable, self.program = target, content, writable, program
         self.mode, self.uid, self.gid = (of_tmpfs.get(key) for key in ("mode", "uid", "gid"))
         self.own_processes = of_tmpfs.get("own_processes", False)
+        self.source, self.size = of_tmpfs.get("source", content), of_tmpfs.get("size")
 
     def around(self, path):
         return path == self.target or is_beneath(path, self.target)
@@ -64,15 +65,15 @@ def read_mount(one):
                 raise Unusable(f"`{source}` is no file of the bundle that is understood")
             if BUNDLE[source] == "nothing" and writable:
                 raise Unusable(f"{target} shows what nobody may open writable: whoever owns it gives it another mode")
-            return Mount(target, BUNDLE[source], writable, program)
+            return Mount(target, BUNDLE[source], writable, program, source=source)
         node = canonical(source) in NODES
         if node and flags["nodev"]:
             raise Unusable(f"{target} shows a device with `nodev`, and nobody can open it")
         if not node and not flags["nodev"]:
             raise Unusable(f"{target} shows devices of the host")
-        return Mount(target, "host" if flags["nodev"] else "device", writable, program)
+        return Mount(target, "host" if flags["nodev"] else "device", writable, program, source=source)
     if one["type"] == "tmpfs" and flags["nodev"]:
-        return Mount(target, "tmpfs", writable, program, mode=values["mode"], uid=values["uid"], gid=values["gid"])
+        return Mount(target, "tmpfs", writable, program, **values)
     if one["type"] == "proc":
         return Mount(target, "processes", writable, program, own_processes=subset)
     raise Unusable(f"the mount on {target} is of a type that is not understood")
@@ -118,7 +119,7 @@ class Tree:
             raise Unusable("the root is not the bundle's own, read-only")
         self.mounts = [read_mount(one) for one in config.get("mounts", [])]
         if not any(m.target == "/dev" and m.content not in ("tmpfs", "processes") for m in self.mounts):
-            self.mounts += [Mount(path, "device", True, True) for path in NODES]          # the runtime's own
+            self.mounts += [Mount(path, "device", True, True, source=path) for path in NODES]  # the runtime's own
         own_mounts(linux.get("namespaces") or [])
         for path in map(entry_path, linux.get("readonlyPaths", [])):
             shows = self.shows(path)
@@ -126,7 +127,8 @@ class Tree:
                 if self.shows_beneath(path):                                     # bound with it, and only the top remounted
                     raise Unusable(f"{path} of the read-only paths has a mount beneath it, which the runtime leaves as it is")
                 self.mounts.append(Mount(path, shows.content, False, shows.program, mode=shows.mode, uid=shows.uid, gid=shows.gid,
-                                         own_processes=shows.own_processes))
+                                         own_processes=shows.own_processes, size=shows.size,
+                                         source=shows.source + path[len(shows.target):] if shows.content == "host" else shows.source))
         for path in map(entry_path, linux.get("maskedPaths", [])):
             if self.stands(path):
                 self.mounts.append(Mount(path, "nothing"))
@@ -234,6 +236,55 @@ class Tree:
                     if place == base and (not is_node or (where == "patterns" and rule.get("verbs") == ["list"])):
                         return True
         return any(m["target"] == base for m in self.policy["mounts"]) and self.rules.permit(base + "/\x01", RIGHTS)
+
+
+# What stands where a mount is: decided by comparing, in `settings.py`.
+
+MADE = ("dev", "empty-file", "resolv.conf")                                      # by the stack
+READ_ONLY, RESOLVER = "an empty file system, read-only", "/etc/resolv.conf"
+
+
+def empty(size):
+    return "an empty file system without a bound" if size is None else f"an empty file system of {size} bytes"
+
+
+def sources(config, policy):
+    """What each mount shows of which the policy says something, and all that it may show: what stands there below
+    `rootfs`, or in the file system of the innermost of the policy's own mounts."""
+    tree = Tree(config, policy)
+    shown, may, resolver = {}, {}, policy["packet_needs"]["resolver"] and policy["run"]["network"] != ""
+    for m in tree.mounts:
+        allowed = may_show(tree, policy, m) if tree.shows(m.target) is m else None
+        if allowed is not None:
+            shown[m.target] = [m.source if m.content != "tmpfs" else empty(m.size) if m.writable else READ_ONLY]
+            may[m.target] = allowed
+    if resolver:                                                                 # programs ask whom it names
+        m = tree.shows(RESOLVER)
+        shown[RESOLVER], may[RESOLVER] = [m.source if m else "nothing"], ["resolv.conf"]
+    return shown, may, [m.target for n, m in enumerate(tree.mounts) if not has_point(tree.mounts[:n], m)]
+
+
+def may_show(tree, policy, m):
+    around = [r for r in policy["mounts"] if r["target"] == m.target or is_beneath(m.target, r["target"])]
+    run = max(around, key=lambda r: len(r["target"])) if around else None
+    root, suffix = (run["source"], m.target[len(run["target"]):]) if run else (policy["run"]["rootfs"], m.target)
+    if m.content in ("host", "device", "tmpfs"):
+        own = [m.target] if m.content == "device" else []
+        return ([empty(run["size"]), READ_ONLY] if root is None else [stands_at(root, suffix)]) + own
+    out_of_place = m.source in MADE and (m.source, m.target) not in (("dev", "/dev"), ("resolv.conf", RESOLVER))
+    permitted = out_of_place and (tree.rules.permit(m.target, ("read", "exec", "modify")) or tree.rules.permit(m.target + "/\x01", RIGHTS))
+    return [stands_at(root, suffix)] if permitted and root is not None else None
+
+
+def stands_at(root, suffix):
+    return (suffix or "/") if root == "/" else root + suffix
+
+
+def has_point(earlier, m):
+    """A mount needs a mount point: none can be made in a file, nor in the directory without permission bits."""
+    around = next((e for e in reversed(earlier) if e.around(m.target)), None)
+    return not around or around.target == m.target or m.content == "nothing" or \
+        (around.content not in ("nothing", "device") and around.source not in ("empty-file", "resolv.conf"))
 
 
 def above(path):

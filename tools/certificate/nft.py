@@ -18,7 +18,8 @@ KEYS = {"ip saddr": ("saddr4", "ipv4_addr", V4), "ip daddr": ("daddr4", "ipv4_ad
         "icmp type": ("icmp_type", "icmp_type", V4, ICMP), "icmp code": ("icmp_code", "", V4, ICMP),
         "icmpv6 type": ("icmp_type", "icmpv6_type", V6, ICMP6), "icmpv6 code": ("icmp_code", "", V6, ICMP6),
         "ct state": ("state", "ct_state"), "meta l4proto": ("protocol", "inet_proto"), "meta skuid": ("user", "uid", f"(distinct user {bits(NO_USER, 36)})"),
-        "meta pkttype": ("kind", "pkt_type"), "meta nfproto": ("v6", "nf_proto"), "meta iifname": ("in", "ifname"), "meta oifname": ("out", "ifname")}
+        "meta pkttype": ("kind", "pkt_type"), "meta nfproto": ("v6", "nf_proto"), "meta iifname": ("in", "ifname"), "meta oifname": ("out", "ifname"),
+        "socket cgroupv2": ("cgroup", "")}                                       # the level stands for the type
 WORDS = {"inet_proto": {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "icmpv6": 58, "ipv6-icmp": 58, "sctp": 132, "udplite": 136},
          "ct_state": {"new": 0, "established": 1, "related": 2, "invalid": 3, "untracked": 4},
          "pkt_type": {"host": 0, "unicast": 0, "broadcast": 1, "multicast": 2, "other": 3},
@@ -31,8 +32,8 @@ WORDS = {"inet_proto": {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "icmpv6": 58,
 
 class Ruleset:
     """Chains as lists of rules, rules as lists of statements: ("match", keys, elements or a set's name, negated),
-    ("mask", key, mask, value), ("map", keys, elements or a map's name), ("verdict", word, chain). An element is a list of
-    words, one for each key, and a verdict or None."""
+    ("mask", key, mask, value), ("map", keys, elements or a map's name), ("log", prefix), ("verdict", word, chain). An
+    element is a list of words, one for each key, and a verdict or None."""
 
     def __init__(self):
         self.chains, self.bases, self.sets, self.tables = {}, [], {}, {}
@@ -78,6 +79,16 @@ def expiring(what):
     return Unusable(f"elements of {what} expire")
 
 
+LOG = ("prefix", "level", "flags", "group", "snaplen", "queue-threshold")
+
+
+def logged(prefix="", level="warn", group=None, **_others):
+    """A line in the kernel's log: a group's goes to whoever listens there, and `audit` is another log (nft(8))."""
+    if group is not None or level == "audit":
+        raise Unusable("a report to another place than the kernel's log is not understood")
+    return ("log", prefix)
+
+
 def key(base, field):
     if f"{base} {field}" not in KEYS:
         raise Unusable(f"`{base} {field}` is not understood")
@@ -93,6 +104,8 @@ def json_keys(e):
     if form == "payload":
         known(body, ("protocol", "field"), "a payload")
         return [key(body["protocol"], body["field"])]
+    if form == "socket":
+        raise Unusable("the JSON form does not say the level of a cgroup")
     return [key(form, known(body, ("key",), f"`{form}`")["key"])]
 
 
@@ -146,8 +159,7 @@ def json_statement(e):
             known(body, ("packets", "bytes"), "a counter")
         return None
     if form == "log":
-        known(body or {}, ("prefix", "level", "flags", "group", "snaplen", "queue-threshold"), "a log")
-        return None
+        return logged(**{name.replace("-", "_"): value for name, value in known(body or {}, LOG, "a log").items()})
     if form == "match":
         left, right = known(body, ("op", "left", "right"), "a match")["left"], body["right"]
         if body["op"] not in ("==", "!="):
@@ -268,6 +280,13 @@ class Script:
         word = self.next()
         return word[1:] if word.startswith("@") else [([word.lstrip('"')], None)]
 
+    def key(self, base):
+        found = key(base, self.next())
+        if found[0] != "cgroup":
+            return found
+        self.next("level")
+        return ("cgroup", int(self.next()))
+
     def statement(self):
         word = self.next()
         if word == "counter":
@@ -275,9 +294,11 @@ class Script:
                 self.next(), self.next()
             return None
         if word == "log":
-            while self.peek() in ("prefix", "level"):
-                self.next(), self.next()
-            return None
+            options = {}
+            while self.peek() in LOG[:2]:
+                name = self.next()
+                options[name] = self.next().removeprefix('"')
+            return logged(**options)
         if word == "comment":
             return self.next() and None
         if word == "reject":
@@ -288,10 +309,10 @@ class Script:
         if word in ("accept", "drop", "continue", "return", "goto", "jump"):
             self.at -= 1
             return ("verdict", *self.verdict())
-        keys = [key(word, self.next())]
+        keys = [self.key(word)]
         while self.peek() == ".":
             self.next()
-            keys.append(key(self.next(), self.next()))
+            keys.append(self.key(self.next()))
         if self.peek() == "vmap":
             self.next()
             return ("map", keys, self.data())

@@ -1,15 +1,27 @@
-"""Packets: what an nftables ruleset lets pass at the hooks of a network namespace, and what the policy says about it."""
+"""Packets: what an nftables ruleset lets pass at the hooks of a network namespace, and what it reports, against what the
+policy says about it. The table judges all that is in a namespace of the agent's own, or the agent's packets among those
+of the host: by the socket's cgroup, by its user, or by the interface that a microVM is behind."""
 import functools
 import ipaddress
 import operator
 import re
 
-from .formulas import Unusable, bits, both, either, no, within
+from .formulas import Refuted, Unusable, bits, both, either, no, within
 from .nft import NO_USER, TCP, V4, V6, WORDS
 
 PACKET = {"output": 0, "state": 4, "v6": 0, "user": 36, "in": 8, "out": 8, "protocol": 8, "kind": 4, "hops": 8, "icmp_type": 8,
           "icmp_code": 8, "tcp_flags": 8, "daddr4": 32, "daddr6": 128, "dport": 16, "saddr4": 32, "saddr6": 128, "sport": 16}
 DNS_USER = 2 ** 32 + 1  # the user that the target calls by its name
+INTERFACE = 2           # the agent's; 0 is any that nobody mentions, 1 is `lo`
+PERMITS, REPORTS, QUIET = "audit: permits all", "audit: reports every refusal", "audit: reports nothing else"
+NO_REPORT = "NO_REPORT"  # what a control demands where no rule decides
+
+
+def inputs(policy):
+    """Beside the packet: is it one that is passed on; is its socket in the agent's cgroup, or beneath it; the filled sets."""
+    form = policy["attach"]["form"]
+    return {**PACKET, **({} if form == "namespace" else {"forward": 0}), **({"cgroup": 0} if form == "cgroup" else {}),
+            **{f"in.{name}": 0 for name in set_names(policy)}}
 
 
 def constant(kind, word, policy):
@@ -23,6 +35,8 @@ def constant(kind, word, policy):
         return int(form(first)), int(form(last or first))
     if kind == "uid" and word == policy["target"]["dns_user"]:
         return DNS_USER, DNS_USER
+    if kind == "ifname" and word == policy["attach"].get("interface"):
+        return INTERFACE, INTERFACE
     if word in WORDS.get(kind, {}):
         return WORDS[kind][word], WORDS[kind][word]
     first, _, last = word.partition("-")
@@ -34,13 +48,17 @@ def constant(kind, word, policy):
 # ---- what passes -----------------------------------------------------------------------------------------------------
 
 class Passing:
-    def __init__(self, s, ruleset, policy, sets, demanded):
+    """What passes a hook: every base chain there has to accept. With `counts`, a test of prefixes, what leaves a line in
+    the log: in one of them is enough, and what accepts or refuses has not reported. Right for what passes."""
+
+    def __init__(self, s, ruleset, policy, sets, demanded, counts=None):
         self.s, self.rules, self.policy, self.sets, self.demanded = s, ruleset, policy, sets, demanded
-        self.known = {}
+        self.known, self.counts = {}, counts
+        self.accepted = "true" if counts is None else "false"
 
     def hook(self, name):
-        return both(*(self.chain(table, chain, "true" if accepts else "false", 0)
-                      for table, chain, hook, accepts in self.rules.bases if hook == name))
+        return (both if self.counts is None else either)(*(
+            self.chain(table, chain, self.accepted if accepts else "false", 0) for table, chain, hook, accepts in self.rules.bases if hook == name))
 
     def chain(self, table, name, end, depth):
         """What passes when the chain is entered and `end` is what passes behind its last rule."""
@@ -65,13 +83,15 @@ class Passing:
                 if any((table, chain) == base[:2] for base in self.rules.bases):
                     raise Unusable(f"a rule goes to the base chain {chain}")
                 return self.chain(table, chain, after if word == "jump" else end, depth + 1)
-            return {"accept": "true", "drop": "false", "return": end}[word] if word != "continue" else go_on()
+            return {"accept": self.accepted, "drop": "false", "return": end}[word] if word != "continue" else go_on()
 
         def choose(when, then, otherwise):
             return either(both(when, then), both(no(when), otherwise)) if then != otherwise else then
 
         if form == "verdict":
             return verdict(*rest)
+        if form == "log":
+            return "true" if self.counts is not None and self.counts(rest[0]) else go_on()
         if form == "reject":
             needs = {"tcp reset": TCP, "icmpx": "true", "icmp": V4, "icmpv6": V6, "": "true"}
             if rest[0] not in needs:
@@ -86,6 +106,8 @@ class Passing:
         there = both(*(n for k in keys for n in k[2:]))
         if form == "match":
             inside = self.inside(table, keys, data)
+            if rest[2] and any(k[0] == "cgroup" for k in keys):
+                raise Unusable("`!=` of a cgroup is not understood")
             return choose(both(there, no(inside) if rest[2] else inside), go_on(), after)
         if isinstance(data, str):
             kinds, data, flags = self.rules.sets[table, data]
@@ -119,6 +141,11 @@ class Passing:
             raise Unusable("an element has more or fewer parts than what is looked up")
         parts = []
         for (name, kind, *_), word in zip(keys, words):
+            if name == "cgroup":                                                 # at another level than its own no cgroup has this name
+                if f"/{word}" != self.policy["attach"].get("cgroup"):
+                    raise Unusable(f"the cgroup `{word}` is not the agent's")
+                parts.append("cgroup" if kind == 1 + word.count("/") else "false")
+                continue
             first, last = constant(kind, word, self.policy)
             parts.append(within(name, first, last, PACKET[name]) if name != "v6" else {0: V4, 1: V6}[first])
         return both(*parts)
@@ -205,30 +232,55 @@ def dns(*servers):
     return both(to(*servers) if servers else "false", either(transport(6), transport(17)), at("dport", 53))
 
 
-def exists(output):
+def hooks(policy):
+    """Where packets of somebody's can be, and how the formulas say so."""
+    if policy["attach"]["form"] == "namespace":
+        return {"output": "output", "input": "(not output)"}
+    return {"output": "output", "input": both("(not output)", "(not forward)"), "forward": both("(not output)", "forward")}
+
+
+def mine(policy, sends, hook):
+    """The agent's packets at a hook, those that it sends and those that come to it. What comes in shows no user."""
+    form, usual = policy["attach"]["form"], hook == ("output" if sends else "input")
+    if form == "interface":                                                      # what a microVM sends to itself, it sends
+        return "false" if usual else at("in", INTERFACE) if sends else both(at("out", INTERFACE), no(at("in", INTERFACE)))
+    return "false" if not usual or (form == "user" and not sends) else {"user": at("user", policy["user"]), "cgroup": "cgroup"}.get(form, "true")
+
+
+def exists(policy, hook):
     """Packets that can be at the hook: none to `::` or 0.0.0.0, which is loopback; none with a mapped address."""
-    loop = either(to("127.0.0.0/8", "::1"), "false" if output else coming("127.0.0.0/8", "::1"))
-    lo = at("out" if output else "in", 1)
+    loop = either(to("127.0.0.0/8", "::1"), coming("127.0.0.0/8", "::1") if hook == "input" else "false")
+    most = INTERFACE if policy["attach"]["form"] == "interface" else 1
     mapped = lambda side: both(V6, within(f"{side}6", 0xffff << 32, (0xffff << 32) + 2 ** 32 - 1, 128))
+    by = both(no(loop), no(at("in", 1)), no(at("out", 1))) if hook == "forward" else either(no(loop), at("out" if hook == "output" else "in", 1))
     return both(within("state", 0, 4, 4), within("user", 0, DNS_USER, 36), within("kind", 0, 3, 4),
-                within("in", 0, 0 if output else 1, 8), within("out", 0, 1 if output else 0, 8),
-                no(to("0.0.0.0", "::")), no(mapped("daddr")), no(mapped("saddr")), either(no(loop), lo))
+                within("in", 0, 0 if hook == "output" else most, 8), within("out", 0, 0 if hook == "input" else most, 8),
+                no(to("0.0.0.0", "::")), no(mapped("daddr")), no(mapped("saddr")), by)
 
 
-def policy_side(s, policy, demanded, sent, received):
-    agent, needs = at("user", policy["user"]), policy["packet_needs"]
+def may_pass(s, policy, where):
+    """What the policy permits, and what comes with a connection that it permitted."""
+    form, needs, asked = policy["attach"]["form"], policy["packet_needs"], dns("127.0.0.53")
     errors = either(icmp(False, 3, 11, 12), icmp(True, 1, 2, 3, 4))
     neighbours = both(icmp(True, 135, 136), at("hops", 255))
-    if not demanded:
-        may_send = [permitted(s, policy, "connect"), gaps(policy, "connect", "exceed")]
-        may_come = [permitted(s, policy, "listen"), gaps(policy, "listen", "exceed")]
-        if needs["resolver"]:
-            asked = dns("127.0.0.53")
-            may_come.append(asked)
-            may_send += [asked, both(no(agent), no(at("user", NO_USER)), dns(*policy["resolvers"]))]
-        reset = both(transport(6), "(= (bvand tcp_flags (_ bv6 8)) (_ bv4 8))")
-        return either(both("output", either(*may_send)), both("(not output)", either(*may_come)), state_is("established"),
-                      both(state_is("related"), either(errors, reset)), both(state_is("untracked"), neighbours))
+    connects = [permitted(s, policy, "connect"), gaps(policy, "connect", "exceed")]
+    listens = [permitted(s, policy, "listen"), gaps(policy, "listen", "exceed")]
+    if needs["resolver"] and form == "namespace":
+        listens.append(asked)
+        connects += [asked, both(no(at("user", policy["user"])), no(at("user", NO_USER)), dns(*policy["resolvers"]))]
+    reset = both(transport(6), "(= (bvand tcp_flags (_ bv6 8)) (_ bv4 8))")
+    out = [state_is("established"), both(state_is("related"), either(errors, reset))]
+    if form in ("namespace", "interface"):                                       # else the kernel's, and not the agent's
+        out.append(both(state_is("untracked"), neighbours))
+    for hook, here in where.items():
+        out += [both(here, mine(policy, True, hook), either(*connects)), both(here, mine(policy, False, hook), either(*listens))]
+    return either(*out)
+
+
+def has_to_pass(s, policy, where, real):
+    """Ordinary packets of what the policy permits, what they need, and everybody else's."""
+    form, needs = policy["attach"]["form"], policy["packet_needs"]
+    agent = at("user", policy["user"]) if form == "namespace" else "true"
     echo = both(either(icmp(False, 8), icmp(True, 128)), at("icmp_code", 0), at("dport", 0))
     usual = both(at("kind", 0), within("hops", 63, 64, 8), within("sport", 1024, 65535, 16),
                  either(both(transport(6), at("tcp_flags", 2)), transport(17), echo),
@@ -237,30 +289,39 @@ def policy_side(s, policy, demanded, sent, received):
     answer = both(at("kind", 0), state_is("established"), within("dport", 1024, 65535, 16), no(at("user", NO_USER)))
     opens = either(state_is("new"), state_is("established"))
     listens, connects = (both(permitted(s, policy, d), no(gaps(policy, d, "lack"))) for d in ("listen", "connect"))
-    out = [both("output", sent, usual, agent, either(both(local, lo), both(no(local), no(lo))), opens, connects),
-           both("(not output)", received, usual, opens, listens),
-           both("(not output)", received, answer, permitted(s, policy, "connect", True)),
-           both("output", sent, answer, agent, permitted(s, policy, "listen", True))]
-    if needs["any"]:
-        here = either(both("output", sent), both("(not output)", received))
-        if needs["ipv6"]:
-            groups = either(to("ff02::1", "ff02::1:ff00:0/104"), both(V6, no(to("ff00::/8", "::", "::1"))))
-            out.append(both(here, state_is("untracked"), neighbours, groups, at("icmp_code", 0)))
-        path = either(icmp(False, 3), icmp(True, 1, 2) if needs["ipv6"] else "false")
-        out.append(both("(not output)", received, state_is("related"), at("kind", 0), path))
-        if needs["resolver"]:
-            first = both(state_is("new"), at("tcp_flags", 2), within("sport", 1024, 65535, 16))
-            asked = both(dns("127.0.0.53"), first, at("kind", 0))
-            out += [both("output", sent, asked, agent, lo),
-                    both("(not output)", received, asked, coming("127.0.0.0/8", "::1"), at("in", 1)),
-                    both("output", sent, dns(*policy["resolvers"]), first, at("user", policy["asks"]), no(lo),
-                         no(coming("127.0.0.0/8", "::1")))]
+    back = {sends: permitted(s, policy, "connect" if sends else "listen", True) for sends in (True, False)}
+    out = []
+    for hook, here in where.items():
+        for sends in (True, False):
+            if form == "user" and not sends:                                     # left open, and named in the plan
+                continue
+            ways = either(both(local, lo), both(no(local), no(lo))) if sends and hook == "output" else "true"
+            out.append(both(here, real[hook], mine(policy, sends, hook), usual, ways, agent if sends else "true", opens, connects if sends else listens))
+            if form != "cgroup" or not sends:                                    # which socket takes an answer is not in it
+                out.append(both(here, real[hook], mine(policy, not sends, hook), answer, "true" if sends else agent, back[sends]))
+        if form != "namespace":
+            out.append(both(here, real[hook], no(either(mine(policy, True, hook), mine(policy, False, hook)))))
+        if needs["any"] and hook != "forward":
+            ours = either(mine(policy, True, hook), mine(policy, False, hook))
+            if needs["ipv6"] and form in ("namespace", "interface"):
+                groups = either(to("ff02::1", "ff02::1:ff00:0/104"), both(V6, no(to("ff00::/8", "::", "::1"))))
+                out.append(both(here, real[hook], ours, state_is("untracked"), icmp(True, 135, 136), at("hops", 255), groups, at("icmp_code", 0)))
+            path = either(icmp(False, 3), icmp(True, 1, 2) if needs["ipv6"] else "false")
+            out.append(both(here, real[hook], mine(policy, False, hook), state_is("related"), at("kind", 0), path))
+    if needs["any"] and needs["resolver"] and form == "namespace":
+        first = both(state_is("new"), at("tcp_flags", 2), within("sport", 1024, 65535, 16))
+        asked = both(dns("127.0.0.53"), first, at("kind", 0))
+        out += [both("output", real["output"], asked, agent, lo),
+                both("(not output)", real["input"], asked, coming("127.0.0.0/8", "::1"), at("in", 1)),
+                both("output", real["output"], dns(*policy["resolvers"]), first, at("user", policy["asks"]), no(lo), no(coming("127.0.0.0/8", "::1")))]
     return either(*out)
 
 
-def sides(s, ruleset, policy, demanded):
-    """What the rules let pass, and what may pass or has to."""
-    users = set()
+def sides(s, ruleset, policy, direction, demanded_instead):
+    """What the rules let pass, or let pass without a report, and what may or has to."""
+    if demanded_instead not in ((None, NO_REPORT) if direction == PERMITS else (None,)):
+        raise Refuted(f"{demanded_instead} is no control of this statement")
+    demanded, users = direction not in ("no excess", REPORTS), set()
     for (table, _), rules in ruleset.chains.items():
         for form, *rest in (statement for rule in rules for statement in rule):
             for n, one in enumerate(rest[0] if form in ("match", "map") else ()):
@@ -271,9 +332,16 @@ def sides(s, ruleset, policy, demanded):
     if len(others) > 1:
         raise Unusable("the rules name several users")
     policy = {**policy, "asks": others[0] if others else NO_USER}
-    passing = Passing(s, ruleset, policy, set_names(policy), demanded)
-    sent, received = s.define("exists.output", exists(True)), s.define("exists.input", exists(False))
-    passes = [both("output", passing.hook("output")), both("(not output)", passing.hook("input"))]
-    if not demanded:
-        passes = [both(passes[0], sent), both(passes[1], received)]
-    return either(*passes), policy_side(s, policy, demanded, sent, received)
+    where, sets = hooks(policy), set_names(policy)
+    passing, reporting = Passing(s, ruleset, policy, sets, demanded), None
+    if direction in (REPORTS, QUIET) or demanded_instead:
+        reporting = Passing(s, ruleset, policy, sets, demanded, (lambda prefix: prefix in policy["reports"]) if direction == REPORTS else (lambda _: True))
+    real = {hook: s.define(f"exists.{hook}", exists(policy, hook)) for hook in where}
+    passes = {hook: both(passing.hook(hook), no(reporting.hook(hook)) if reporting else "true") for hook in where}
+    ours = {hook: either(mine(policy, True, hook), mine(policy, False, hook)) for hook in where}
+    if demanded:
+        artifact = either(*(both(here, passes[hook]) for hook, here in where.items()))
+        if direction == PERMITS:
+            return artifact, either(*(both(here, real[hook]) for hook, here in where.items()))
+        return artifact, has_to_pass(s, policy, where, real)
+    return either(*(both(here, passes[hook], real[hook], ours[hook]) for hook, here in where.items())), may_pass(s, policy, where)

@@ -270,7 +270,10 @@ class Reader {
   }
 
   void log(const Json& body) {
-    const bool named = body.is_object() && body.contains("prefix");
+    // a group's reports go to whoever listens there, and `audit` is another log (nft(8))
+    const bool elsewhere =
+        body.is_object() && (body.contains("group") || body.value("level", Json("")) == Json("audit"));
+    const bool named = body.is_object() && body.contains("prefix") && !elsewhere;
     rule_.statements.emplace_back(Log{named ? text_of(body, "prefix") : std::string()});
   }
 

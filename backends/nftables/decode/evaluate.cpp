@@ -279,8 +279,9 @@ model::PacketLayer evaluate(std::string artifact, Ruleset ruleset, std::shared_p
   layer.decide = [rules, filled, named = space.get()](const model::Packet& p) {
     return walk(*rules, *named, *filled, p);
   };
-  layer.state = [rules, filled](smt::Script& script, std::span<const smt::Formula> members) {
-    return formulas(*rules, *filled, script, members);
+  layer.state = [rules, filled](smt::Script& script, std::span<const smt::Formula> members,
+                                const std::function<bool(const std::string&)>* counts) {
+    return formulas(*rules, *filled, script, members, counts);
   };
   layer.reported = [rules, filled, named = space.get()](const std::function<bool(const std::string&)>& counts) {
     model::PacketLayer known;  // every set has its number

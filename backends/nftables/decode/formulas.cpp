@@ -24,23 +24,29 @@ std::string plain(std::string name) {
 class Writer {
  public:
   Writer(const Ruleset& ruleset, const std::vector<std::vector<int>>& filled, smt::Script& script,
-         std::span<const Formula> members)
-      : ruleset_(ruleset), filled_(filled), script_(script), members_(members) {}
+         std::span<const Formula> members, const std::function<bool(const std::string&)>* counts)
+      : ruleset_(ruleset),
+        filled_(filled),
+        script_(script),
+        members_(members),
+        counts_(counts),
+        accepted_(counts ? "false" : "true") {}
 
   std::array<Formula, model::hooks> run() {
     std::array<Formula, model::hooks> out;
-    out.fill("true");
+    out.fill(accepted_);
     for (number_ = 0; number_ < ruleset_.tables.size(); ++number_) {
       table_ = &ruleset_.tables[number_];
       known_.clear();
       for (const Chain& chain : table_->chains) {
         if (!chain.base) continue;
-        Formula passes = chain_of(chain, chain.base->accepts ? "true" : "false");
-        if (table_->family)
-          passes = smt::any({passes, smt::negate(model::between(PacketField::Family, static_cast<int>(*table_->family),
-                                                                static_cast<int>(*table_->family)))});
+        const Formula here = chain_of(chain, chain.base->accepts ? accepted_ : "false");
+        const Formula comes = !table_->family ? "true"
+                                              : model::between(PacketField::Family, static_cast<int>(*table_->family),
+                                                               static_cast<int>(*table_->family));
         Formula& hook = out[static_cast<std::size_t>(chain.base->hook)];
-        hook = smt::all({hook, passes});
+        hook = counts_ ? smt::any({hook, smt::all({comes, here})})
+                       : smt::all({hook, smt::any({here, smt::negate(comes)})});
       }
     }
     return out;
@@ -51,7 +57,8 @@ class Writer {
   Formula chain_of(const Chain& chain, const Formula& end) {
     const auto [at, fresh] = known_.try_emplace({chain.name, end}, "");
     if (!fresh) return at->second;
-    const std::string name = fmt::format("t{}.{}.{}", number_, plain(chain.name), known_.size());
+    const std::string name =
+        fmt::format("{}{}.{}.{}", counts_ ? "r" : "t", number_, plain(chain.name), known_.size());
     Formula next = end;
     for (std::size_t r = chain.rules.size(); r-- > 0;) {
       const Formula here = rule_of(chain.rules[r], 0, next, end);
@@ -78,13 +85,13 @@ class Writer {
         out = smt::choose(smt::all({there(d->keys), smt::any(elements)}), outcome, out);
       return out;
     }
-    return rest();
+    return counts_ && (*counts_)(std::get<Log>(s).prefix) ? "true" : rest();
   }
 
   Formula verdict(const Verdict& v, const Rule& rule, std::size_t statement, const Formula& next, const Formula& end) {
     switch (v.kind) {
       case Verdict::Kind::Accept:
-        return "true";
+        return accepted_;
       case Verdict::Kind::Drop:
       case Verdict::Kind::Reject:
         return "false";
@@ -118,11 +125,17 @@ class Writer {
     return smt::all({there({m.key}), m.negated ? smt::negate(value) : value});
   }
 
-  static Formula element(const Keys& keys, const Element& e) {
+  Formula element(const Keys& keys, const Element& e) const {
     std::vector<Formula> parts;
     for (std::size_t i = 0; i < keys.size(); ++i)
-      parts.push_back(model::between(keys[i].field, e.key[i].first, e.key[i].last));
+      parts.push_back(keys[i].type == Type::Cgroup
+                          ? cgroup(keys[i].level, ruleset_.cgroups[static_cast<std::size_t>(e.key[i].first)])
+                          : model::between(keys[i].field, e.key[i].first, e.key[i].last));
     return smt::all(parts);
+  }
+  /// At another level than its own no cgroup has this name.
+  static Formula cgroup(std::size_t level, const std::string& path) {
+    return level == 1 + static_cast<std::size_t>(std::count(path.begin(), path.end(), '/')) ? "cgroup" : "false";
   }
 
   static Formula there(const Keys& keys) {
@@ -141,6 +154,8 @@ class Writer {
   const std::vector<std::vector<int>>& filled_;
   smt::Script& script_;
   std::span<const Formula> members_;
+  const std::function<bool(const std::string&)>* counts_;  ///< of reports; without it: what passes
+  const Formula accepted_;                                 ///< what an `accept` ends with
   const Table* table_ = nullptr;
   std::size_t number_ = 0;
   std::map<std::pair<std::string, Formula>, Formula> known_;
@@ -149,8 +164,9 @@ class Writer {
 }  // namespace
 
 std::array<Formula, model::hooks> formulas(const Ruleset& ruleset, const std::vector<std::vector<int>>& filled,
-                                           smt::Script& script, std::span<const Formula> members) {
-  return Writer(ruleset, filled, script, members).run();
+                                           smt::Script& script, std::span<const Formula> members,
+                                           const std::function<bool(const std::string&)>* counts) {
+  return Writer(ruleset, filled, script, members, counts).run();
 }
 
 }  // namespace agp::backends::nftables::reading

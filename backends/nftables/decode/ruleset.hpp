@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -153,9 +154,11 @@ Ruleset read_document(std::string_view text, model::PacketSpace& space);
 
 /// What passes.
 model::PacketLayer evaluate(std::string artifact, Ruleset ruleset, std::shared_ptr<model::PacketSpace> space);
-/// What passes each hook, as formulas; `filled` numbers the sets whose content is not stated, table by table.
+/// What passes each hook, or with `counts` what leaves a line in the log whose prefix counts, as formulas; `filled`
+/// numbers the sets whose content is not stated, table by table.
 std::array<smt::Formula, model::hooks> formulas(const Ruleset& ruleset, const std::vector<std::vector<int>>& filled,
-                                                smt::Script& script, std::span<const smt::Formula> members);
+                                                smt::Script& script, std::span<const smt::Formula> members,
+                                                const std::function<bool(const std::string&)>* counts);
 /// One packet, rule by rule, by comparing numbers.
 model::PacketAnswer walk(const Ruleset& ruleset, const model::PacketSpace& space,
                          const std::vector<std::vector<int>>& filled, const model::Packet& packet);

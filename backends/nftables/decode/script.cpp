@@ -359,10 +359,16 @@ class Parser {
 
   void log() {
     Log& made = std::get<Log>(rule_.statements.emplace_back(Log{}));
+    bool elsewhere = false;  // a group's reports go to whoever listens there, and `audit` is another log (nft(8))
     for (;;) {
+      if (elsewhere) made.prefix.clear();
       if (take("prefix"))
         made.prefix = name("a prefix belongs");
-      else if (take("level") || take("group") || take("snaplen") || take("queue-threshold"))
+      else if (take("level"))
+        elsewhere = elsewhere || word("a value belongs") == "audit";
+      else if (take("group"))
+        elsewhere = !word("a value belongs").empty();
+      else if (take("snaplen") || take("queue-threshold"))
         word("a value belongs");
       else if (take("flags")) {
         word("a flag belongs");

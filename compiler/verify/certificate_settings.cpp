@@ -1,0 +1,299 @@
+#include "compiler/verify/certificate_settings.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "backends/backend.hpp"
+#include "compiler/diagnostics/text.hpp"
+#include "compiler/plan/stack.hpp"
+
+// In: what was read from an artifact. Out: its values beside what the policy has there, for whoever compares them again.
+// What is asked is what container.cpp, names.cpp and files.cpp ask.
+namespace agp::verify {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using model::Container;
+
+std::string text(std::string_view raw) { return diagnostics::valid_utf8(raw); }
+template <class T>
+Json optional(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+template <class T>
+std::optional<std::uint64_t> value_of(const T& bound) {
+  return bound ? std::optional<std::uint64_t>(bound->value) : std::nullopt;
+}
+
+bool may_have(const model::Policy& policy, const std::string& name) {
+  return model::decide(policy, model::CapabilityAction{name}).decision == model::Decision::Allow;
+}
+std::set<std::string> permitted_capabilities(const model::Policy& policy) {
+  std::set<std::string> out;
+  for (const model::Rule& rule : policy.rules)
+    if (const auto* body = std::get_if<model::CapabilityBody>(&rule.body); body && !rule.expired)
+      for (const auto& name : body->names)
+        if (may_have(policy, name.pattern)) out.insert(name.pattern);
+  return out;
+}
+
+std::string network(const model::Policy& policy, const model::Target& target) {
+  return model::makes_network(target.stack) ? "/run/netns/agp-" + policy.name : "";
+}
+
+class Section {
+ public:
+  Section(bool demanded, const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
+          const Container& container)
+      : demanded_(demanded),
+        policy_(policy),
+        target_(target),
+        container_(container),
+        accepted_(accepted_json(policy, plan)) {}
+
+  Settings run(std::string_view pointer) {
+    if (pointer == "/process/capabilities")
+      capabilities();
+    else if (pointer == "/process/env")
+      environment();
+    else if (pointer == "/process")
+      process();
+    else if (pointer == "/linux/resources")
+      resources();
+    else if (pointer == "/linux/namespaces")
+      namespaces();
+    else
+      out_.reason = "this section has no form as a certificate yet";
+    return std::move(out_);
+  }
+
+ private:
+  void want(const std::string& name, const char* relation, Json bound) {
+    out_.policy[name] = Json::array({relation, std::move(bound)});
+  }
+  bool accepted(const char* block, const std::string& name) const {
+    const Json& list = accepted_.at(block);
+    return std::find(list.begin(), list.end(), name) != list.end();
+  }
+
+  void capabilities() {
+    constexpr const char* names[] = {"bounding", "effective", "inheritable", "permitted", "ambient"};
+    const auto may = permitted_capabilities(policy_);
+    Json needed = Json::array();
+    for (const std::string& one : may)
+      if (!accepted("capability", one)) needed.push_back(one);
+    for (std::size_t i = 0; i < container_.capabilities.size(); ++i) {
+      out_.artifact[names[i]] = container_.capabilities[i];
+      want(names[i], demanded_ ? "has" : "among", demanded_ ? needed : Json(may));
+    }
+  }
+
+  void environment() {
+    for (const auto& [name, value] : container_.environment) out_.artifact[name].push_back(value);
+    if (demanded_) {
+      for (const auto& [name, value] : policy_.env_set) want(text(name), "is", Json::array({text(value)}));
+      return;
+    }
+    for (auto at = out_.artifact.begin(); at != out_.artifact.end(); ++at) {
+      const auto set = policy_.env_set.find(at.key());
+      const bool may = model::decide(policy_, model::EnvAction{at.key()}).decision == model::Decision::Allow;
+      if (set != policy_.env_set.end())
+        want(at.key(), "among", Json::array({text(set->second)}));
+      else if (!may)
+        want(at.key(), "among", Json::array());
+    }
+  }
+
+  void process() {
+    std::vector<std::string> words = container_.command;
+    if (target_.stack == "oci+landlock") {
+      std::vector<std::string> launcher{plan::launcher_point.data(), "--ruleset", plan::ruleset_point.data(),
+                                        "--pass-env", "*"};
+      const auto own = std::min(words.size(), launcher.size());
+      std::vector<std::string> first(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(own)), kept;
+      words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(own));
+      while (words.size() > 1 && words[0] == "--capability") {
+        kept.push_back(words[1]);
+        words.erase(words.begin(), words.begin() + 2);
+      }
+      if (!words.empty()) first.push_back(words[0]), words.erase(words.begin());
+      launcher.push_back("--");
+      out_.artifact["launcher"] = first;
+      out_.artifact["kept"] = kept;
+      want("launcher", "is", launcher);
+      want("kept", "among", permitted_capabilities(policy_));
+    }
+    const Json run = run_json(policy_, target_);
+    Json user = Json::array({container_.uid, container_.gid});
+    for (const std::uint32_t group : container_.groups) user.push_back(group);
+    out_.artifact["args"] = words;
+    out_.artifact["cwd"] = container_.workdir;
+    out_.artifact["user"] = std::move(user);
+    want("args", "is", run["command"]);
+    want("cwd", "is", run["workdir"]);
+    want("user", "is", run["user"]);
+    if (demanded_) return;
+    out_.artifact["root"] = container_.empty_root ? "rootfs readonly" : "another one";
+    out_.artifact["noNewPrivileges"] = container_.no_new_privileges;
+    want("root", "is", "rootfs readonly");
+    want("noNewPrivileges", "is", true);
+  }
+
+  void bound(const std::string& name, const char* limit, const Json& value, const Json& written) {
+    out_.artifact[name] = value;
+    if (!accepted("limit", limit)) want(name, demanded_ ? "at least" : "at most", written);
+  }
+
+  void resources() {
+    const model::Limits& l = policy_.limits;
+    const Json memory = optional(value_of(l.memory_bytes)), pids = optional(value_of(l.pids)),
+               files = optional(value_of(l.files));
+    bound("memory", "memory", optional(container_.memory_bytes), memory);
+    bound("memory and swap", "memory", optional(container_.memory_and_swap_bytes), memory);
+    bound("pids", "pids", optional(container_.pids), pids);
+    const auto [quota, period] = container_.cpu.value_or(std::pair<std::uint64_t, std::uint64_t>{0, 100000});
+    const std::uint64_t milli = l.cpu_milli ? l.cpu_milli->value : 0;
+    if (container_.cpu && (quota > UINT64_MAX / 1000 || (period != 0 && milli > UINT64_MAX / period)))
+      out_.reason = "numbers of more than 64 bits have no form as a certificate";
+    bound("cpu quota x 1000", "cpu", container_.cpu ? Json(quota * 1000) : Json(nullptr),
+          l.cpu_milli ? Json(milli * period) : Json(nullptr));
+    Json others = Json::array(), hard, soft;
+    for (const auto& [name, b] : container_.rlimits)
+      if (name == "RLIMIT_NOFILE")
+        hard = b.hard, soft = b.soft;
+      else if (name != "RLIMIT_CORE")
+        others.push_back(name);
+    bound("files", "files", hard, files);
+    bound("files at first", "files", soft, files);
+    out_.artifact["other limits"] = std::move(others);
+    if (demanded_) want("other limits", "among", Json::array());
+  }
+
+  void namespaces() {
+    constexpr const char* shared[] = {"pid", "mount", "ipc", "uts", "cgroup", "network"};
+    std::size_t known = 0;
+    for (const char* name : shared) {
+      const auto at = container_.namespaces.find(name);
+      out_.artifact[name] = at == container_.namespaces.end() ? Json(nullptr) : Json(at->second);
+      known += at != container_.namespaces.end();
+      want(name, "is", std::string_view(name) == "network" ? network(policy_, target_) : "");
+    }
+    if (known != container_.namespaces.size())
+      out_.reason = "namespaces of another kind have no form as a certificate yet";
+    Json sysctls = Json::array();
+    for (const auto& [key, value] : container_.sysctls) sysctls.push_back(key + "=" + value);
+    out_.artifact["sysctl"] = std::move(sysctls);
+    out_.artifact["makes devices"] =
+        container_.devices.contains("*") && container_.capabilities[Container::Bounding].contains("CAP_MKNOD");
+    want("sysctl", "among", Json::array({"net.ipv4.ping_group_range=1 0"}));
+    want("makes devices", "is", false);
+  }
+
+  const bool demanded_;
+  const model::Policy& policy_;
+  const model::Target& target_;
+  const Container& container_;
+  const Json accepted_;
+  Settings out_;
+};
+
+/// A value of the relation's other side that breaks it, or null.
+Json instead(const std::string& setting, const Json& relation, const Json& value) {
+  const auto& word = relation[0].get_ref<const std::string&>();
+  const auto with = [](Json list) { return list.push_back("control"), list; };
+  const auto of = [&](const char* side, Json changed) -> Json {
+    return {{"side", side}, {"setting", setting}, {"value", std::move(changed)}};
+  };
+  const auto policy = [&](Json bound) { return of("policy", Json::array({word, std::move(bound)})); };
+  if (word == "among") return of("artifact", with(value.is_array() ? value : Json::array()));
+  if (word == "has") return policy(with(relation[1]));
+  if (word == "is") {
+    if (relation[1].is_boolean()) return policy(!relation[1].get<bool>());
+    return policy(relation[1].is_array() ? with(relation[1]) : Json(relation[1].get<std::string>() + "/control"));
+  }
+  const auto number = value.is_number() ? std::optional(value.get<std::uint64_t>()) : std::nullopt;
+  if (word == "at most") return policy(number && *number > 0 ? Json(*number - 1) : Json(number ? -1 : 0));
+  if (number && *number < UINT64_MAX) return policy(*number + 1);
+  return relation[1] == 0 ? Json(nullptr) : of("artifact", 0);
+}
+
+}  // namespace
+
+Settings container_settings(const Obligation& o, const model::Policy& policy, const model::Target& target,
+                            const plan::Plan& plan, const Container& container) {
+  const auto at = o.artifact.find('#');
+  return Section(o.direction == Direction::Loss, policy, target, plan, container)
+      .run(at == o.artifact.npos ? "" : std::string_view(o.artifact).substr(at + 1));
+}
+
+Settings source_settings(const ContainerTree& tree) {
+  Settings out;
+  for (const ContainerTree::Source& s : tree.sources) {
+    out.artifact[text(s.path)] = Json::array({text(s.observed)});
+    Json may = Json::array();
+    for (const std::string& one : s.may) may.push_back(text(one));
+    out.policy[text(s.path)] = Json::array({"among", std::move(may)});
+  }
+  out.artifact["mount points in files"] = Json::array();
+  out.policy["mount points in files"] = Json::array({"among", Json::array()});
+  return out;
+}
+
+Settings resolver_settings(const model::Policy& policy, const model::NameLayer& layer) {
+  Settings out;
+  out.artifact["asked"] = Json::array();
+  if (!layer.servers->empty()) out.artifact["asked"].push_back(model::to_string(layer.servers->front()));
+  if (!backends::needs_resolver(policy)) return out;
+  out.policy["asked"] = Json::array({"is", Json::array({"127.0.0.53"})});
+  if (out.artifact["asked"] != out.policy["asked"][1])
+    out.reason = "another server than the generated resolver is asked first";
+  return out;
+}
+
+Settings scope_settings(const Obligation& o, const model::PortLayer& layer) {
+  Settings out;
+  out.artifact["abstract sockets of others"] = layer.outside_sockets ? "permitted" : "refused";
+  out.policy["abstract sockets of others"] = Json::array({"is", o.direction == Direction::Loss ? "permitted" : "refused"});
+  return out;
+}
+
+Json settings_control(const Settings& settings) {
+  for (auto at = settings.policy.begin(); at != settings.policy.end(); ++at) {
+    const Json value = settings.artifact.contains(at.key()) ? settings.artifact[at.key()] : Json(nullptr);
+    if (Json out = instead(at.key(), at.value(), value); !out.is_null()) return out;
+  }
+  return {{"side", "policy"}, {"setting", "CONTROL"}, {"value", Json::array({"is", Json::array({"control"})})}};
+}
+
+Json run_json(const model::Policy& policy, const model::Target& target) {
+  const model::User user = backends::agent_user(policy);
+  Json command = Json::array(), set = Json::object();
+  for (const std::string& word : policy.run.command) command.push_back(text(word));
+  for (const auto& [name, value] : policy.env_set) set[text(name)] = text(value);
+  const model::Limits& l = policy.limits;
+  return {{"command", std::move(command)},
+          {"workdir", text(policy.run.workdir.value_or("/"))},
+          {"user", {user.uid, user.gid}},
+          {"env", std::move(set)},
+          {"network", network(policy, target)},
+          {"rootfs", text(policy.run.rootfs)},
+          {"limits",
+           {{"cpu", optional(value_of(l.cpu_milli))},
+            {"memory", optional(value_of(l.memory_bytes))},
+            {"pids", optional(value_of(l.pids))},
+            {"files", optional(value_of(l.files))}}}};
+}
+
+Json accepted_json(const model::Policy& policy, const plan::Plan& plan) {
+  std::set<std::string> limits, capabilities;
+  for (const plan::Row& row : plan.rows) {
+    if (!row.accept) continue;
+    if (row.fact.kind == model::Fact::Kind::Limit) limits.insert(row.fact.name);
+    if (row.fact.kind != model::Fact::Kind::Pattern) continue;
+    const auto* body = std::get_if<model::CapabilityBody>(&policy.rules[row.fact.rule].body);
+    if (body && row.fact.pattern < body->names.size()) capabilities.insert(body->names[row.fact.pattern].pattern);
+  }
+  return {{"limit", limits}, {"capability", capabilities}};
+}
+
+}  // namespace agp::verify
