@@ -51,6 +51,10 @@ std::vector<backends::Artifact> files(const Content& content);
 /// `manifest.json` alone.
 std::string manifest(const Content& content);
 
+/// The lists ("prepare", "run", "finally") in which a manifest has other commands than these: whoever starts the sandbox
+/// with it starts another one. All of them where it has none.
+std::vector<std::string> changed_commands(std::string_view manifest, const plan::StackCommands& commands);
+
 /// Puts `tree` in place of `directory`: all or nothing. `directory` must not exist, be empty, or be an earlier output
 /// of agp (each manifest in it lists exactly the files beside it). With `build --all` the paths begin with `POLICY/`.
 /// Files get mode 0644 and directories 0755 whatever the umask. The tree is written beside the old one, synced, and

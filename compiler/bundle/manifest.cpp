@@ -12,6 +12,7 @@
 #include "compiler/diagnostics/text.hpp"
 #include "compiler/plan/target_record.hpp"
 #include "compiler/source/digest.hpp"
+#include "compiler/source/strict_json.hpp"
 #include "compiler/source/version.hpp"
 
 namespace agp::bundle {
@@ -105,22 +106,23 @@ Json obligations_record(const model::Policy& policy) {
 }
 
 /// Argument arrays, never shell text. What stands in braces is the starter's to fill in.
-Json stack_record(const Content& content) {
-  const auto list = [](const std::vector<std::vector<std::string>>& commands) {
+Json commands_record(const plan::StackCommands& commands) {
+  const auto list = [](const std::vector<std::vector<std::string>>& all) {
     Json out = Json::array();
-    for (const auto& command : commands) out.push_back(texts(command));
+    for (const auto& command : all) out.push_back(texts(command));
     return out;
   };
+  return {{"prepare", list(commands.prepare)}, {"run", list(commands.run)}, {"finally", list(commands.finally)}};
+}
+
+Json stack_record(const Content& content) {
   Json variables = {{"{dir}", "this directory, as an absolute path"},
                     {"{run}", "a fresh directory of this run"},
                     {"{id}", "a name for the container that no other one has"}};
   if (content.target->stack == "oci+landlock" || content.target->stack == "launcher")
     variables["{launcher}"] = "the installed program landlock-launch";
   return {{"name", content.target->stack},
-          {"commands",
-           {{"prepare", list(content.commands.prepare)},
-            {"run", list(content.commands.run)},
-            {"finally", list(content.commands.finally)}}},
+          {"commands", commands_record(content.commands)},
           {"variables", std::move(variables)}};
 }
 
@@ -235,6 +237,18 @@ Json derived_grants(const plan::Plan& plan) {
 std::string dump(const Json& value) { return value.dump(2, ' ', false, Json::error_handler_t::replace) + '\n'; }
 
 }  // namespace
+
+std::vector<std::string> changed_commands(std::string_view manifest, const plan::StackCommands& commands) {
+  std::string why;
+  const auto read = source::parse_strict_json(manifest, 64, why);
+  const Json record = commands_record(commands);
+  std::vector<std::string> out;
+  for (const auto& [list, expected] : record.items()) {
+    const nlohmann::json::json_pointer at("/stack/commands/" + list);
+    if (!read || !read->contains(at) || (*read)[at].dump() != expected.dump()) out.push_back(list);
+  }
+  return out;
+}
 
 std::string manifest(const Content& content) {
   const model::Policy& policy = *content.policy;

@@ -13,7 +13,7 @@
 #include "compiler/verify/stack.hpp"
 
 // Artifacts as files, whoever wrote them, against the policy: read -> decode -> compare. The manifest is output: its
-// digests are compared and nothing else in it is believed.
+// digests are compared, and its commands with those that the policy and the target make; nothing in it is believed.
 namespace agp::driver {
 namespace {
 
@@ -36,7 +36,19 @@ void check_present(Session& session, const model::Policy& policy, const model::T
           .about(policy.name);
 }
 
-void check_digests(Session& session, const model::Policy& policy, std::span<const Artifact> artifacts) {
+/// What starts the sandbox is no layer, and decides which of them are there: without `nft -f` there are no packet rules.
+void check_commands(Session& session, const model::Policy& policy, const model::Target& target,
+                    const Artifact& manifest) {
+  for (const std::string& list : bundle::changed_commands(manifest.bytes, plan::stack_commands(policy, target)))
+    session.sink
+        .emit(kind::changed_commands, {},
+              fmt::format("the commands `{}` in `manifest.json` are not those of the stack `{}`", list, target.stack))
+        .about(policy.name)
+        .note("the proof is about the stack that its own commands start");
+}
+
+void check_manifest(Session& session, const model::Policy& policy, const model::Target& target,
+                    std::span<const Artifact> artifacts) {
   const Artifact* manifest = find(artifacts, "manifest.json");
   if (!manifest) return;
   const auto json = nlohmann::json::parse(manifest->bytes, nullptr, false);
@@ -46,6 +58,7 @@ void check_digests(Session& session, const model::Policy& policy, std::span<cons
         .about(policy.name);
     return;
   }
+  check_commands(session, policy, target, *manifest);
   for (const auto& row : json["artifacts"]) {
     if (!row.is_object() || !row.contains("path") || !row["path"].is_string() || !row.contains("sha256") ||
         !row["sha256"].is_string())
@@ -138,7 +151,7 @@ VerifyReport verify(Session& session, const std::string& file, const VerifyInput
   report.policy = PolicyReport{std::move(*policy), std::move(plan), {}};
   if (input.directory) {
     check_present(session, report.policy->policy, target, artifacts);
-    check_digests(session, report.policy->policy, artifacts);
+    check_manifest(session, report.policy->policy, target, artifacts);
   }
   std::vector<Artifact> certificate;
   decide(session, *report.policy, target, artifacts, shown, report, input.certificate ? &certificate : nullptr);

@@ -70,7 +70,8 @@ struct InodeLayer {
   std::string artifact;
   std::string layer;             ///< the backend's name
   std::vector<InodeCell> cells;  ///< in path order, `/` first, no two of one base
-  bool mounts = false;  ///< made of mounts: a mount point can't be made, removed or renamed, nothing moves between two
+  bool mounts = false;  ///< made of mounts: a mount point can't be made, removed or renamed
+  bool moves = false;   ///< decides moves from one directory to another by a right of their own, `inode::refer`
 };
 
 /// What the layer grants at a path, or to what no cell names beneath it. O(cells).

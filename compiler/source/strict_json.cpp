@@ -8,6 +8,7 @@ namespace agp::source {
 
 std::optional<nlohmann::json> parse_strict_json(std::string_view bytes, int depth, std::string& why) {
   using Json = nlohmann::json;
+  if (bytes.starts_with("\xef\xbb\xbf")) return why = "it begins with a byte order mark, which Go's reader refuses", std::nullopt;
   std::vector<std::set<std::string>> open;
   std::optional<std::string> twice;
   const auto watch = [&](int at, Json::parse_event_t event, Json& value) {

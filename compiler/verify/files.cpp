@@ -157,7 +157,7 @@ class Files {
     // a kernel that never permits it has nothing to lose it to: see the plan (ABI 1)
     if (v == Verb::Create && target_.landlock_abi >= 2) needed |= inode::refer;
     if (losses_[layer] || !has(p.allowed, v) || (needed & ~granted) == 0) return;
-    if (v == Verb::Create && layers_[layer]->mounts && (needed & ~granted) == inode::refer) return;
+    if (v == Verb::Create && !layers_[layer]->moves && (needed & ~granted) == inode::refer) return;
     if (p.path->path == "/" && (v == Verb::Create || v == Verb::Delete)) return;  // nothing makes or removes the root
     if (subtracted(p, v, false) || pinned(layer, p, v)) return;
     const auto own = cell(layer, *p.path).first;

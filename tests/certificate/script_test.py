@@ -6,7 +6,7 @@ import unittest
 
 ROOT = pathlib.Path(sys.argv[1])
 sys.path.insert(0, str(ROOT / "tools"))
-from certificate import calls, documents, landlock, mounts, nft, packets  # noqa: E402
+from certificate import calls, documents, landlock, mounts, names, nft, packets  # noqa: E402
 from certificate.formulas import Statement, Unusable, bits  # noqa: E402
 
 SCRIPT = """table inet t {
@@ -150,6 +150,26 @@ class Packets(unittest.TestCase):
         self.refused_script("hook output priority", "hook output device eth0 priority", "is not understood")
         self.refused_script("policy drop;", "policy drop accept;", "behind a policy")
         self.refused_script('comment "a"', 'comment "a', "quotation mark")
+
+    def test_what_nft_reads_otherwise(self):
+        """A zero in front is octal; before connections are tracked there is no state."""
+        for priority in ("raw", "-200", "-300", "010", "dstnat", "-"):
+            self.refused_script("priority 0", f"priority {priority}", "is no priority|tracked")
+        for priority in (-200, -4294967296, True, None, "0x1"):
+            self.refused_json("is no priority|tracked", lambda d: command(d, "chain", 1).update(prio=priority))
+        self.refused_script("set one", 'set "one"', "names are not quoted")
+        self.refused_script("flags interval", "size 1", "`size` of a set is not understood")
+        for kind, word in (("inet_service", "0443"), ("inet_service", "1-010"), ("inet_service", "\u0664"), ("ipv4_addr", "10.0.0.0/010"),
+                           ("ipv4_addr", "10.0.0.0/255.0.0.0"), ("ipv4_addr", "010.0.0.1"), ("", "0173"), ("ifname", "2")):
+            with self.subTest(word), self.assertRaises((Unusable, ValueError)):
+                packets.constant(kind, word, {"target": {"dns_user": "x"}, "attach": {}})
+        self.assertEqual(packets.constant("inet_service", "0-443", {}), (0, 443))
+
+    def test_a_server_beside_every_name(self):
+        for text in ("no-resolv\nlocal=/#/\nserver=10.0.0.53\n", "local=/#/\n", "no-resolv\naddress=/#/\nserver=10.0.0.53\n"):
+            with self.subTest(text), self.assertRaisesRegex(Unusable, "asks the other servers all the same"):
+                names.Resolver(text.encode())
+        self.assertEqual(names.Resolver(b"no-resolv\nlocal=/#/\n").rule("x", set())[0], "nothing")
 
     def test_numbers_that_do_not_fit(self):
         with self.assertRaisesRegex(Unusable, "70000 is no number of 16 bits"):

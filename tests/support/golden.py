@@ -8,7 +8,7 @@ SUITE is one of
              concerned; a line `// args: …` adds options; AGP3xxx are
              looked for in the folder `lints` alone; what a folder `parts` holds is there to be used by others
   cli        tests/cli/NAME/: args (one command line a line; `!rm FILE` and
-             `!append FILE TEXT` change a file between them, `!count FILE TIMES TEXT` adds a line for each number from 1,
+             `!append FILE TEXT` change a file between them, `!replace FILE OLD NEW` the first place of a text in one, `!count FILE TIMES TEXT` adds a line for each number from 1,
              in the place of `{}`, and `!patch` applies what the command before printed; `!cpu SECONDS` before a
              command ends each of its processes that computes for longer), input/ (the working directory), made.json (files of it whose
              names not every system can hold, or that are large: a text, or a list of texts and [TEXT, TIMES]), stdin, env; expected: exit, out, err, and, where the folder exists, after/
@@ -180,6 +180,12 @@ def cli_case(agp, folder, update):
             if words[:1] == ["!append"]:
                 with open(home / words[1], "ab") as file:
                     file.write(words[2].encode())
+                continue
+            if words[:1] == ["!replace"]:
+                text = (home / words[1]).read_text()
+                if words[2] not in text:
+                    raise SystemExit(f"{folder}: {words[1]} has no {words[2]!r}")
+                (home / words[1]).write_text(text.replace(words[2], words[3], 1))
                 continue
             if words[:1] == ["!count"]:
                 with open(home / words[1], "a") as file:

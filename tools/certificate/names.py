@@ -50,6 +50,8 @@ class Resolver:
                 self.line(line)
             except Unusable as error:
                 raise Unusable(f"line {n}: {error}") from None
+        if "#" in self.rules and (self.rest or "no-resolv" not in self.options):
+            raise Unusable("one line is about every name, and dnsmasq asks the other servers all the same")
 
     def line(self, line):
         if len(line.encode()) > LONGEST_LINE:

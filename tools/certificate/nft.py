@@ -30,6 +30,10 @@ WORDS = {"inet_proto": {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "icmpv6": 58,
                          "nd-router-advert": 134, "nd-neighbor-solicit": 135, "nd-neighbor-advert": 136, "nd-redirect": 137, "mld2-listener-report": 143}}
 
 
+PRIORITIES = {"raw": -300, "mangle": -150, "filter": 0, "security": 50}           # names at these hooks
+TRACKED = -200                                                                   # what goes out (NF_IP_PRI_CONNTRACK)
+
+
 class Ruleset:
     """Chains as lists of rules, rules as lists of statements: ("match", keys, elements or a set's name, negated),
     ("mask", key, mask, value), ("map", keys, elements or a map's name), ("log", prefix), ("verdict", word, chain). An
@@ -56,9 +60,14 @@ class Ruleset:
             raise Unusable(f"the chain {name} is declared twice")
         return self.chains.setdefault((table, name), [])
 
-    def base(self, table, chain, form, hook, policy):
+    def base(self, table, chain, form, hook, priority, policy):
         if form != "filter" or hook not in ("input", "forward", "output") or policy not in ("accept", "drop"):
             raise Unusable(f"the chain {chain} is not a filter of packets in, out or through")
+        priority = PRIORITIES.get(priority, priority)
+        if isinstance(priority, bool) or not re.fullmatch("-?(0|[1-9][0-9]{0,8})", str(priority), re.A):
+            raise Unusable(f"`{priority}` is no priority")
+        if hook == "output" and int(priority) <= TRACKED:
+            raise Unusable(f"the chain {chain} comes before connections are tracked, and no packet in it has a state")
         if any((table, chain) == base[:2] for base in self.bases):
             raise Unusable(f"the chain {chain} has two hooks")
         self.bases.append((table, chain, hook, policy == "accept"))
@@ -179,7 +188,7 @@ def json_statement(e):
 # What a command's object may have, beside a handle and a comment, which change nothing: libnftables-json(5).
 MEMBERS = {"table": ("name",), "counter": ("table", "name", "packets", "bytes"), "rule": ("table", "chain", "expr"),
            "chain": ("table", "name", "type", "hook", "prio", "policy"),
-           "set": ("table", "name", "type", "flags", "elem", "timeout", "size")}
+           "set": ("table", "name", "type", "flags", "elem", "timeout")}
 MEMBERS["map"] = (*MEMBERS["set"], "map")
 
 
@@ -202,7 +211,7 @@ def read_json(document):
         if what == "chain":
             out.chain(table, body["name"])
             if "hook" in body:
-                out.base(table, body["name"], body["type"], body["hook"], body.get("policy", "accept"))
+                out.base(table, body["name"], body["type"], body["hook"], body.get("prio"), body.get("policy", "accept"))
             elif {"type", "prio", "policy"} & set(body):
                 raise Unusable(f"the chain {body['name']} has a policy and no hook")
         elif what in ("set", "map"):
@@ -285,7 +294,10 @@ class Script:
         if found[0] != "cgroup":
             return found
         self.next("level")
-        return ("cgroup", int(self.next()))
+        level = self.next()
+        if not re.fullmatch("[1-9][0-9]{0,2}", level, re.A):
+            raise Unusable(f"`{level}` is no level")
+        return ("cgroup", int(level))
 
     def statement(self):
         word = self.next()
@@ -340,7 +352,7 @@ class Script:
                 if words[::2] != ["type", "hook", "priority"] or len(words) != 6:
                     raise Unusable(f"`{' '.join(words)}` is not understood")
                 self.next(";"), self.next("policy")
-                out.base(table, name, words[1], words[3], self.next())
+                out.base(table, name, words[1], words[3], words[5], self.next())
                 if not self.ends():
                     raise Unusable(f"`{self.peek()}` behind a policy is not understood")
                 continue
@@ -372,7 +384,7 @@ class Script:
                 (kinds if word == "type" else flags).extend(rest[::2])
             elif word == "timeout":
                 flags.append(word)
-            elif word not in ("comment", "size"):
+            elif word != "comment":
                 raise Unusable(f"`{word}` of a {what} is not understood")
         out.set(table, name, what, kinds, flags, elements)
 
@@ -392,6 +404,8 @@ def read_script(text):
         script.next("{")
         while script.skip() or script.peek() != "}":
             what, name = script.next(), script.next()
+            if name.startswith('"'):
+                raise Unusable(f"`{name[1:]}` is a name, and names are not quoted")
             script.next("{")
             if what == "chain":
                 script.chain(out, table, name)

@@ -29,6 +29,8 @@ def constant(kind, word, policy):
     if kind in ("ipv4_addr", "ipv6_addr"):
         form = ipaddress.IPv4Address if kind == "ipv4_addr" else ipaddress.IPv6Address
         if "/" in word:
+            if not re.search("/(0|[1-9][0-9]*)$", word, re.A):
+                raise Unusable(f"`{word}` is no prefix")
             net = (ipaddress.IPv4Network if kind == "ipv4_addr" else ipaddress.IPv6Network)(word)
             return int(net[0]), int(net[-1])
         first, _, last = word.partition("-")
@@ -40,8 +42,8 @@ def constant(kind, word, policy):
     if word in WORDS.get(kind, {}):
         return WORDS[kind][word], WORDS[kind][word]
     first, _, last = word.partition("-")
-    if not re.fullmatch(r"\d+(-\d+)?", word) or kind in ("ct_state", "pkt_type", "nf_proto", "ifname", "flags"):
-        raise Unusable(f"`{word}` is no constant of the type {kind or 'integer'}")
+    if not re.fullmatch("(0|[1-9][0-9]*)(-(0|[1-9][0-9]*))?", word, re.A) or kind in ("ct_state", "pkt_type", "nf_proto", "ifname", "flags"):
+        raise Unusable(f"`{word}` is no constant of the type {kind or 'integer'}")  # a zero in front makes it octal to nft
     return int(first), int(last or first)
 
 

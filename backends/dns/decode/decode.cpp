@@ -98,6 +98,10 @@ class Reader {
       }
     }
     if (no_resolv_ && out_.rest == 0u) out_.rest.reset();  // nobody is asked
+    for (const NameRule& rule : out_.rules)
+      if (rule.suffix.empty() && out_.rest)
+        refuse(fmt::format("line {} is about every name, and dnsmasq asks the servers {} all the same", rule.line,
+                           *out_.rest == 0 ? "of the machine, without `no-resolv`," : fmt::format("of line {}", *out_.rest)));
     return std::move(out_);
   }
 
@@ -125,7 +129,7 @@ class Reader {
     for (const std::string_view plain :
          {"bind-interfaces", "no-ident", "no-poll", "strip-mac", "strip-subnet", "no-negcache"})
       if (name == plain) return none(name, value);
-    for (const std::string_view any : {"log-queries", "log-facility", "pid-file", "group", "dns-forward-max"})
+    for (const std::string_view any : {"log-queries", "log-facility", "pid-file", "group"})
       if (name == any) return;
     if (name == "no-resolv") {
       none(name, value);
@@ -141,6 +145,8 @@ class Reader {
       out_.emptied.insert(name == "filter-A" ? 1 : 28);
     } else if (!value) {
       refuse(fmt::format("the option `{}` is not known here", name));
+    } else if (name == "dns-forward-max") {
+      if (number(*value, 1'000'000) == 0) refuse("with `dns-forward-max=0` every question is refused");
     } else if (name == "port") {
       out_.port = static_cast<std::uint16_t>(number(*value, 65535));
     } else if (name == "cache-size") {

@@ -100,6 +100,7 @@ class Maker {
     auto out = std::make_shared<model::InodeLayer>();
     out->artifact = artifact_;
     out->layer = "landlock";
+    out->moves = true;
     constexpr InodeRights of_files = inode::read | inode::exec | inode::open_write | inode::truncate;
     for (const auto& [path, node] : nodes_) {
       std::uint64_t around = 0;

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "backends/nftables/decode/ruleset.hpp"
@@ -69,6 +71,7 @@ class Reader {
  private:
   struct Index {
     std::unordered_map<std::string, std::size_t> chains, sets;
+    std::unordered_set<std::string> counters;
   };
   Place here() const { return {at_, 0}; }
 
@@ -76,7 +79,8 @@ class Reader {
     auto [verb, body] = only(one, "a command");
     if (verb == "metainfo") return;
     if (verb == "flush") {
-      if (only(*body, "`flush`").first != "ruleset") refuse("only the whole ruleset may be flushed");
+      const auto [what, which] = only(*body, "`flush`");
+      if (what != "ruleset" || !which->is_null()) refuse("only the whole ruleset may be flushed");
       out_.tables.clear();
       return index_.clear();
     }
@@ -85,7 +89,7 @@ class Reader {
     if (verb == "table") return table(*body);
     if (verb == "chain") return chain(*body);
     if (verb == "set" || verb == "map") return set(*body, verb == "map");
-    if (verb == "counter") return void(table_of(*body));
+    if (verb == "counter") return counter(*body);
     if (verb == "rule") return rule(*body);
     refuse(fmt::format("`{}` is not in the subset", verb));
   }
@@ -114,6 +118,12 @@ class Reader {
     return *t;
   }
 
+  void counter(const Json& body) {
+    known(body, "a counter", {"family", "table", "name", "handle", "packets", "bytes", "comment"});
+    table_of(body);
+    names_->counters.insert(text_of(body, "name"));
+  }
+
   void chain(const Json& body) {
     known(body, "a chain", {"family", "table", "name", "handle", "type", "hook", "prio", "policy", "comment"});
     Table& t = table_of(body);
@@ -123,6 +133,8 @@ class Reader {
       if (!priority.is_number_integer()) refuse("`prio` is no number");
       const std::string policy = body.contains("policy") ? text_of(body, "policy") : "accept";
       if (policy != "accept" && policy != "drop") refuse(fmt::format("`{}` is no policy", policy));
+      if (priority > std::numeric_limits<int>::max() || priority < std::numeric_limits<int>::min())
+        refuse("`prio` is no priority");
       made.base = base_of(text_of(body, "type"), text_of(body, "hook"), priority.get<int>(), policy == "accept");
     } else if (body.contains("policy") || body.contains("type") || body.contains("prio")) {
       refuse("a chain without a hook has no type, priority or policy");
@@ -136,8 +148,7 @@ class Reader {
 
   void set(const Json& body, bool map) {
     known(body, map ? "a map" : "a set",
-          {"family", "table", "name", "handle", "type", "map", "flags", "elem", "comment", "timeout", "size",
-           "gc-interval", "policy"});
+          {"family", "table", "name", "handle", "type", "map", "flags", "elem", "comment", "timeout"});
     Table& t = table_of(body);
     Set made;
     made.name = text_of(body, "name");
@@ -263,7 +274,11 @@ class Reader {
     if (word == "match") return match(*body);
     if (word == "vmap") return dispatch(*body);
     if (word == "reject") return reject(*body);
-    if (word == "counter") return;
+    if (word == "counter") {
+      if (body->is_string() && !names_->counters.contains(body->get<std::string>()))
+        refuse(fmt::format("there is no counter `{}`", body->get<std::string>()));
+      return;
+    }
     if (word == "log") return log(*body);
     if (auto v = verdict(one)) return void(rule_.statements.emplace_back(std::move(*v)));
     refuse(fmt::format("`{}` is not in the subset", word));
@@ -271,6 +286,9 @@ class Reader {
 
   void log(const Json& body) {
     // a group's reports go to whoever listens there, and `audit` is another log (nft(8))
+    if (!body.is_null()) known(body, "`log`", {"prefix", "level", "flags", "group", "snaplen", "queue-threshold"});
+    if (body.contains("group") && (body.contains("level") || body.contains("flags")))
+      refuse("a report goes to a group or has a level, not both");
     const bool elsewhere =
         body.is_object() && (body.contains("group") || body.value("level", Json("")) == Json("audit"));
     const bool named = body.is_object() && body.contains("prefix") && !elsewhere;

@@ -112,6 +112,7 @@ struct Base {
   model::Hook hook = model::Hook::Input;
   int priority = 0;
   bool accepts = true;  ///< its policy
+  bool policy_said = false;
 };
 struct Chain {
   std::string name;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -19,6 +20,11 @@ class Parser {
   Ruleset run() {
     try {
       for (stops(); !is(Token::Kind::End); stops()) command();
+      for (const auto& [counter, at] : counted_)
+        if (!counters_.contains(counter)) {
+          last_ = at;
+          refuse("no counter of this name is declared in the table");
+        }
     } catch (const Refusal& r) {
       const Token& t = tokens_[last_];
       refuse(fmt::format("line {}, column {}: {}", t.line, t.column, r.message));
@@ -53,7 +59,8 @@ class Parser {
     if (!is(Kind::Word)) unexpected(what);
     return next().text;
   }
-  std::string_view name(std::string_view what) {
+  /// What a comment or a report says.
+  std::string_view text(std::string_view what) {
     if (!is(Kind::Word) && !is(Kind::Quoted)) unexpected(what);
     return next().text;
   }
@@ -64,7 +71,7 @@ class Parser {
     while (is(Kind::Stop) && now().text == "\n") next();
   }
   void stop() {
-    if (!is(Kind::Stop) && !is("}") && !is(Kind::End)) unexpected("a statement should end");
+    if (!is(Kind::Stop) && !is(Kind::End)) unexpected("a line or a `;` should end the statement");
   }
   Place here() const { return {now().line, 0}; }
 
@@ -91,8 +98,8 @@ class Parser {
 
   std::pair<std::string, std::string> table_name() {
     std::string first(word("the family of a table belongs"));
-    if (!is(Kind::Word) && !is(Kind::Quoted)) return {"ip", first};
-    return {first, std::string(name("the name of a table belongs"))};
+    if (!is(Kind::Word)) return {"ip", first};
+    return {first, std::string(word("the name of a table belongs"))};
   }
 
   void table(bool adds) {
@@ -109,7 +116,10 @@ class Parser {
       if (!table_->sets[i].name.empty()) sets_[table_->sets[i].name] = i;
     if (adds && !is("{")) return stop();
     expect("{");
-    for (stops(); !take("}"); stops()) item();
+    for (stops(); !take("}"); stops()) {
+      item();
+      stop();
+    }
   }
 
   void item() {
@@ -117,20 +127,21 @@ class Parser {
     if (take("set")) return set(false);
     if (take("map")) return set(true);
     if (take("counter")) return counter();
-    if (take("comment")) {
-      name("a comment belongs");
-      return stop();
-    }
+    if (take("comment")) return void(text("a comment belongs"));
     unexpected("only `chain`, `set`, `map` and `counter` are in the subset");
   }
 
+  /// Of this table.
+  std::pair<std::string, std::string> counter_named(std::string_view called) const {
+    return {table_->family_word + ' ' + table_->name, std::string(called)};
+  }
   void counter() {
-    name("the name of a counter belongs");
+    counters_.insert(counter_named(word("the name of a counter belongs")));
     expect("{");
     for (stops(); !take("}"); stops()) {
       const std::string_view w = word("a counter ends");
       if (w == "comment")
-        name("a comment belongs");
+        text("a comment belongs");
       else if (w == "packets" || w == "bytes")
         number_of(word("a number belongs"), ~std::uint64_t{0});
       else
@@ -143,11 +154,16 @@ class Parser {
   void set(bool map) {
     Set made;
     made.place = here();
-    made.name = name("the name of a set belongs");
+    made.name = word("the name of a set belongs");
     made.map = map;
     if (sets_.contains(made.name)) refuse(fmt::format("the set `{}` is declared twice", made.name));
     expect("{");
-    for (stops(); !take("}"); stops()) property(made);
+    std::set<std::string_view> said;
+    for (stops(); !take("}"); stops()) {
+      if (is(Kind::Word) && !said.insert(now().text).second)
+        refuse(fmt::format("`{}` of a set stands there twice, and of some words nft keeps the last alone", now().text));
+      property(made);
+    }
     if (made.types.empty()) refuse(fmt::format("the set `{}` has no type", made.name));
     sets_[made.name] = table_->sets.size();
     table_->sets.push_back(std::move(made));
@@ -182,14 +198,12 @@ class Parser {
     } else if (w == "timeout") {
       made.forgets = true;
       word("a time belongs");
-    } else if (w == "gc-interval" || w == "size") {
-      word("a value belongs");
     } else if (w == "comment") {
-      name("a comment belongs");
+      text("a comment belongs");
     } else if (w == "elements") {
       if (made.types.empty()) refuse("the elements stand before their type");
       expect("=");
-      elements(made);
+      return elements(made);  // which may stand before the closing brace
     } else {
       refuse(fmt::format("`{}` of a set is not in the subset", w));
     }
@@ -211,7 +225,7 @@ class Parser {
       }
       for (;;) {
         if (take("comment"))
-          name("a comment belongs");
+          text("a comment belongs");
         else if (take("timeout") || take("expires")) {
           word("a time belongs");
           made.forgets = true;
@@ -245,7 +259,7 @@ class Parser {
 
   void chain() {
     const Place place = here();
-    const std::string called(name("the name of a chain belongs"));
+    const std::string called(word("the name of a chain belongs"));
     const auto [at, fresh] = chains_.try_emplace(called, table_->chains.size());
     if (fresh) table_->chains.push_back({called, {}, {}, place});
     chain_ = &table_->chains[at->second];
@@ -257,7 +271,7 @@ class Parser {
       else if (take("policy"))
         policy();
       else if (take("comment"))
-        name("a comment belongs");
+        text("a comment belongs");
       else
         rule();
       stop();
@@ -272,20 +286,19 @@ class Parser {
     const int priority = priority_of();
     if (chain_->base) refuse("the chain has a hook already");
     chain_->base = base_of(type, hook, priority, true);
-    if (is(Kind::Stop) && now().text == ";") next();
-    if (take("policy")) policy();
   }
   void policy() {
     const std::string_view w = word("a policy belongs");
     if (!chain_->base || (w != "accept" && w != "drop")) refuse(fmt::format("`policy {}` of this chain", w));
+    if (std::exchange(chain_->base->policy_said, true)) refuse("the chain has a policy already");
     chain_->base->accepts = w == "accept";
   }
 
-  /// A number, or a name with an offset: `filter`, `filter - 5`. Names: nft(8), standard priorities.
+  /// A number, or a name with an offset: `filter`, `filter - 5`. Names: nft(8), standard priorities, those of these hooks.
   int priority_of() {
     const std::string_view w = word("a priority belongs");
-    constexpr std::pair<std::string_view, int> names[] = {{"raw", -300}, {"mangle", -150}, {"dstnat", -100},
-                                                          {"filter", 0}, {"security", 50}, {"srcnat", 100}};
+    constexpr std::pair<std::string_view, int> names[] = {
+        {"raw", -300}, {"mangle", -150}, {"filter", 0}, {"security", 50}};
     const auto number = [](std::string_view text) {
       const bool negative = text.starts_with('-');
       const int n = static_cast<int>(number_of(text.substr(negative ? 1 : 0), 1'000'000));
@@ -316,7 +329,7 @@ class Parser {
       reject();
     } else if (take("counter")) {
       if (take("name"))
-        name("the name of a counter belongs");
+        counted_.emplace_back(counter_named(text("the name of a counter belongs")), last_);
       else if (take("packets")) {
         word("a number belongs");
         expect("bytes");
@@ -325,7 +338,7 @@ class Parser {
     } else if (take("log")) {
       log();
     } else if (take("comment")) {
-      name("a comment belongs");
+      text("a comment belongs");
     } else {
       match();
     }
@@ -336,8 +349,8 @@ class Parser {
     if (take("drop")) return Verdict{Verdict::Kind::Drop, {}};
     if (take("continue")) return Verdict{Verdict::Kind::Continue, {}};
     if (take("return")) return Verdict{Verdict::Kind::Return, {}};
-    if (take("jump")) return Verdict{Verdict::Kind::Jump, std::string(name("the name of a chain belongs"))};
-    if (take("goto")) return Verdict{Verdict::Kind::Goto, std::string(name("the name of a chain belongs"))};
+    if (take("jump")) return Verdict{Verdict::Kind::Jump, std::string(word("the name of a chain belongs"))};
+    if (take("goto")) return Verdict{Verdict::Kind::Goto, std::string(word("the name of a chain belongs"))};
     return std::nullopt;
   }
 
@@ -359,18 +372,23 @@ class Parser {
 
   void log() {
     Log& made = std::get<Log>(rule_.statements.emplace_back(Log{}));
-    bool elsewhere = false;  // a group's reports go to whoever listens there, and `audit` is another log (nft(8))
-    for (;;) {
+    bool elsewhere = false, group = false, kernels = false;  // a group's reports go to whoever listens there, and
+    for (;;) {                                               // `audit` is another log (nft(8))
       if (elsewhere) made.prefix.clear();
+      if (group && kernels) refuse("a report goes to a group or has a level, not both");
       if (take("prefix"))
-        made.prefix = name("a prefix belongs");
-      else if (take("level"))
-        elsewhere = elsewhere || word("a value belongs") == "audit";
-      else if (take("group"))
-        elsewhere = !word("a value belongs").empty();
+        made.prefix = text("a prefix belongs");
+      else if (take("level")) {
+        elsewhere = word("a value belongs") == "audit" || elsewhere;
+        kernels = true;
+      } else if (take("group")) {
+        word("a value belongs");
+        elsewhere = group = true;
+      }
       else if (take("snaplen") || take("queue-threshold"))
         word("a value belongs");
       else if (take("flags")) {
+        kernels = true;
         word("a flag belongs");
         while (take(",")) word("a flag belongs");
       } else {
@@ -482,8 +500,9 @@ class Parser {
     if (take("&")) {
       if (type != Type::Flags) refuse("a mask of this key is not in the subset");
       const bool braced = take("(");
-      const std::uint64_t m = mask("|");
+      const std::uint64_t m = braced ? mask("|") : bit(type);
       if (braced) expect(")");
+      if (is("|")) refuse("nft applies `&` before `|`: put the mask in parentheses");
       const bool negated = take("!=");
       if (!negated) expect("==");
       std::uint64_t value = 0;
@@ -500,6 +519,7 @@ class Parser {
     if (!is(Kind::Word) || now().text.starts_with('@')) return false;
     std::uint64_t first = mask(",");
     if (take("/")) {
+      if (type != Type::Flags) refuse("a mask of this key is not in the subset");
       rule_.statements.emplace_back(Masked{key, mask(","), first, false});
       return true;
     }
@@ -526,6 +546,8 @@ class Parser {
   Chain* chain_ = nullptr;
   Rule rule_;
   std::unordered_map<std::string, std::size_t> chains_, sets_;
+  std::set<std::pair<std::string, std::string>> counters_;
+  std::vector<std::pair<std::pair<std::string, std::string>, std::size_t>> counted_;  ///< and the token
 };
 
 }  // namespace

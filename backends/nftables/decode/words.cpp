@@ -41,6 +41,8 @@ constexpr Word icmp6[] = {{"destination-unreachable", 1},  {"packet-too-big", 2}
 constexpr Word flags[] = {{"fin", 1},  {"syn", 2},  {"rst", 4},  {"psh", 8},
                           {"ack", 16}, {"urg", 32}, {"ecn", 64}, {"cwr", 128}};
 
+constexpr int connection_tracking = -200;
+
 constexpr std::pair<std::string_view, Type> types[] = {
     {"ipv4_addr", Type::Ipv4},       {"ipv6_addr", Type::Ipv6},   {"inet_proto", Type::Protocol},
     {"inet_service", Type::Service}, {"ct_state", Type::State},   {"uid", Type::User},
@@ -111,11 +113,11 @@ Interval addresses(Type type, std::string_view word) {
 Interval numbers(Type type, std::string_view word, std::uint64_t most) {
   const auto one = [&](std::string_view text) -> std::uint64_t {
     if (const auto named = find(type, text)) return *named;
-    if (!digits(text) || words(type).data() == states || type == Type::Kind || type == Type::Nfproto)
-      no_constant(type, text);
+    if (!digits(text)) no_constant(type, text);
     return number_of(text, most);
   };
   if (const auto named = find(type, word)) return {*named, *named};  // names have dashes of their own
+  if (words(type).data() == states || type == Type::Kind || type == Type::Nfproto) no_constant(type, word);
   const auto dash = word.find('-');
   const std::uint64_t first = one(word.substr(0, dash));
   return {first, dash == std::string_view::npos ? first : one(word.substr(dash + 1))};
@@ -184,6 +186,7 @@ std::string_view word_of(Type type) {
 }
 
 std::uint64_t number_of(std::string_view word, std::uint64_t most) {
+  if (word.size() > 1 && word[0] == '0') refuse(fmt::format("`{}` is octal or hexadecimal to nft: say it decimally", word));
   std::uint64_t n = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), n);
   if (error != std::errc{} || end != word.data() + word.size() || n > most)
@@ -205,6 +208,7 @@ Interval value_of(Type type, std::string_view word, bool quoted, Ruleset& rulese
       break;
     case Type::Interface: {
       if (word.back() == '*') refuse(fmt::format("`{}` stands for many interfaces, which is not in the subset", word));
+      if (digits(word)) refuse(fmt::format("`{}` may be an interface's index, which is not in the subset: say its name", word));
       const auto i = space.interface(std::string(word));
       out = {i, i};
       break;
@@ -219,6 +223,11 @@ Interval value_of(Type type, std::string_view word, bool quoted, Ruleset& rulese
       break;
     }
     case Type::Cgroup: {
+      // nft resolves it as a path beneath the root of the control groups, and keeps the number of what stands there
+      const std::string path = fmt::format("/{}/", word);
+      for (const char* odd : {"//", "/./", "/../"})
+        if (path.find(odd) != std::string::npos)
+          refuse(fmt::format("`{}` is no plain path of a control group", word));
       auto at = std::find(ruleset.cgroups.begin(), ruleset.cgroups.end(), word);
       if (at == ruleset.cgroups.end()) at = ruleset.cgroups.insert(at, std::string(word));
       const auto i = static_cast<model::Bits128>(at - ruleset.cgroups.begin());
@@ -241,6 +250,9 @@ std::uint64_t mask_of(Type type, std::string_view word) {
 Base base_of(std::string_view type, std::string_view hook, int priority, bool accepts) {
   if (type != "filter")
     refuse(fmt::format("a chain of the type `{}` changes packets or routes: only `filter` is read", type));
+  // what goes out has a state from -200 on (NF_IP_PRI_CONNTRACK), what comes in or is passed on at every priority
+  if (hook == to_string(model::Hook::Output) && priority <= connection_tracking)
+    refuse(fmt::format("at the priority {} no packet that goes out has a `ct state` yet, which is not in the subset", priority));
   for (const auto h : {model::Hook::Input, model::Hook::Forward, model::Hook::Output})
     if (to_string(h) == hook) return {h, priority, accepts};
   refuse(fmt::format("the hook `{}` is not in the subset: input, forward and output are", hook));

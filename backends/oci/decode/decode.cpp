@@ -125,6 +125,8 @@ void read_linux(const Section& linux, model::Container& out) {
     for (const Section& n : list->list()) {
       n.only({"type", "path"});
       const auto path = n.find("path");
+      if (const std::string type = n.need("type").text(); type == "user" || type == "time")
+        n.refuse(fmt::format("is a {} namespace, whose {} are not read here", type, type == "user" ? "ids" : "clocks"));
       if (!out.namespaces.insert({n.need("type").text(), path ? path->text() : ""}).second)
         n.refuse("is a second namespace of one kind, which runc refuses");
     }

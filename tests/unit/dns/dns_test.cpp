@@ -249,6 +249,21 @@ TEST(Dns, RefusesWhatDnsmasqWouldMisread) {
   EXPECT_EQ(emit(p.get(), old).artifacts[0].bytes.find("filter-rr"), std::string::npos);
 }
 
+/// dnsmasq 2.90 asks the servers without a domain about every name, whatever `/#/` says of it.
+TEST(Dns, AServerBesideEveryName) {
+  const auto refused = [](const std::string& conf) {
+    const Artifact artifact{"dns/dnsmasq.conf", conf};
+    const auto read = dns::backend().decode({&artifact, 1}, test::debian_12());
+    return read.problems.empty() ? "" : read.problems[0].message;
+  };
+  EXPECT_EQ(refused("no-resolv\nno-hosts\nlocal=/#/\nserver=/a.test/10.0.0.53\ndns-forward-max=1\n"), "");
+  EXPECT_EQ(refused("no-resolv\nserver=10.0.0.53\nlocal=/a.test/\n"), "");
+  for (const char* conf : {"no-resolv\nlocal=/#/\nserver=10.0.0.53\n", "no-resolv\nserver=10.0.0.53\naddress=/#/\n",
+                           "local=/#/\nserver=/a.test/10.0.0.53\n", "no-resolv\naddress=/#/10.0.0.1\nserver=10.0.0.53\n"})
+    EXPECT_NE(refused(conf).find("about every name"), std::string::npos) << conf;
+  EXPECT_NE(refused("no-resolv\ndns-forward-max=0\n").find("every question is refused"), std::string::npos);
+}
+
 TEST(Dns, DoesNotDependOnTheOrderOfRules) {
   std::mt19937 random(2);
   for (int round = 0; round < 200; ++round) {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
@@ -349,6 +350,114 @@ TEST(NftablesDecode, BothFormsLetTheSamePacketsPass) {
   ASSERT_EQ(decoded.packets.size(), 2u);
   EXPECT_EQ(decoded.packets[1]->artifact, "nftables/egress.json");
   EXPECT_TRUE(equal(*decoded.packets[0], *decoded.packets[1]));
+}
+
+/// Each of these is loaded by nft 1.0.6, or refused, as another ruleset than a quick reader takes it for.
+TEST(NftablesDecode, WhatNftReadsOtherwise) {
+  const std::string script = R"(table inet t {
+  counter seen {
+  }
+  set one {
+    type ipv4_addr . inet_service
+    flags interval
+    elements = { 10.0.0.1 . 443, 10.0.0.0/8 . 80-81 }
+  }
+  chain output {
+    type filter hook output priority -199; policy drop;
+    ct state established,related accept
+    tcp flags & (syn | rst) == rst counter name "seen" accept
+    ip daddr . tcp dport @one accept
+    meta oifname "lo" meta pkttype host accept
+    socket cgroupv2 level 2 "agents/x" log level warn accept
+    ip ttl 64 accept
+  }
+}
+)";
+  const auto refused = [](const std::string& text) {
+    const Artifact artifact{"nftables/egress.nft", text};
+    const Decoded decoded = nftables::backend().decode({&artifact, 1}, test::debian_12());
+    return decoded.problems.empty() ? "" : decoded.problems[0].message;
+  };
+  ASSERT_EQ(refused(script), "");
+  struct Case {
+    const char *from, *to, *says;
+  };
+  const Case cases[] = {
+      // a number with a zero in front is octal: 0443 is port 291, /010 is /8
+      {". 443", ". 0443", "octal"},
+      {"10.0.0.0/8", "10.0.0.0/010", "octal"},
+      {"ttl 64", "ttl 0100", "octal"},
+      {"level 2", "level 02", "octal"},
+      // the mask of states is one of bits: `new / new,established` is every new connection
+      {"established,related accept", "new / new,established accept", "a mask of this key"},
+      {"established,related accept", "new-established accept", "no constant"},
+      {"pkttype host", "pkttype host-multicast", "no constant"},
+      // `&` binds closer than `|`
+      {"& (syn | rst) ==", "& syn | rst ==", "parentheses"},
+      // the last `elements` counts, the others don't
+      {"flags interval\n", "elements = { 10.0.0.2 . 1 }\n", "stands there twice"},
+      // before connections are tracked there is no state
+      {"priority -199", "priority -200", "no packet that goes out has a `ct state`"},
+      {"priority -199", "priority raw", "no packet that goes out has a `ct state`"},
+      {"priority -199", "priority dstnat", "no number"},
+      {"priority -199", "priority -199; policy drop", "a policy already"},
+      // a path is resolved, and a number is an index
+      {"\"agents/x\"", "\"agents/../agents/x\"", "no plain path"},
+      {"\"agents/x\"", "\"agents//x\"", "no plain path"},
+      {"\"agents/x\"", "\"/agents/x\"", "no plain path"},
+      {"\"agents/x\"", "\"agents/./x\"", "no plain path"},
+      {"oifname \"lo\"", "oif 1", "index"},
+      {"oifname \"lo\"", "oif \"1\"", "index"},
+      // a bound on the elements keeps out what answers fill in
+      {"flags interval", "size 1", "`size` of a set"},
+      {"level warn", "level warn group 7", "not both"},
+      {"counter seen", "counter other", "no counter of this name"},
+      {"set one {", "set \"one\" {", "the name of a set"},
+      {"ip ttl 64 accept\n", "ip ttl 64 accept ", "should end the statement"},
+  };
+  for (const Case& c : cases) {
+    std::string text = script;
+    const auto at = text.find(c.from);
+    ASSERT_NE(at, std::string::npos) << c.from;
+    text.replace(at, std::string_view(c.from).size(), c.to);
+    const std::string said = refused(text);
+    EXPECT_NE(said.find(c.says), std::string::npos) << c.to << ": " << said;
+  }
+}
+
+TEST(NftablesDecode, WhatLibnftablesReadsOtherwise) {
+  using Json = nlohmann::ordered_json;
+  const Json t = {{"family", "inet"}, {"table", "t"}};
+  const auto refused = [&](const std::function<void(Json&)>& change) {
+    Json document = {{"nftables",
+                      {{{"flush", {{"ruleset", nullptr}}}},
+                       {{"table", {{"family", "inet"}, {"name", "t"}}}},
+                       {{"chain", {{"family", "inet"}, {"table", "t"}, {"name", "output"}, {"type", "filter"},
+                                   {"hook", "output"}, {"prio", 0}, {"policy", "drop"}}}},
+                       {{"rule", {{"family", "inet"}, {"table", "t"}, {"chain", "output"},
+                                  {"expr", {{{"match", {{"op", "=="},
+                                                        {"left", {{"payload", {{"protocol", "tcp"}, {"field", "dport"}}}}},
+                                                        {"right", 443}}}},
+                                            {{"log", {{"level", "warn"}}}},
+                                            {{"counter", nullptr}},
+                                            {{"accept", nullptr}}}}}}}}}};
+    change(document["nftables"]);
+    const Artifact artifact{"nftables/egress.json", document.dump()};
+    const Decoded decoded = nftables::backend().decode({&artifact, 1}, test::debian_12());
+    return decoded.problems.empty() ? "" : decoded.problems[0].message;
+  };
+  const auto says = [&](const std::function<void(Json&)>& change, const char* text) {
+    const std::string said = refused(change);
+    EXPECT_NE(said.find(text), std::string::npos) << text << ": " << said;
+  };
+  EXPECT_EQ(refused([](Json&) {}), "");
+  says([](Json& n) { n[0]["flush"]["ruleset"] = {{"family", "ip"}}; }, "only the whole ruleset");  // this family's alone
+  says([](Json& n) { n[2]["chain"]["prio"] = -4294967296; }, "no priority");
+  says([](Json& n) { n[2]["chain"]["prio"] = -200; }, "no packet that goes out");
+  says([](Json& n) { n[3]["rule"]["expr"][0]["match"]["right"] = "0443"; }, "octal");
+  says([](Json& n) { n[3]["rule"]["expr"][1]["log"]["group"] = 7; }, "not both");
+  says([](Json& n) { n[3]["rule"]["expr"][1]["log"]["x"] = 7; }, "`x` of `log`");
+  says([](Json& n) { n[3]["rule"]["expr"][2]["counter"] = "seen"; }, "no counter `seen`");
 }
 
 }  // namespace
