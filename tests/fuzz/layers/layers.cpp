@@ -112,7 +112,9 @@ Decoded decode(std::size_t which, const std::vector<Artifact>& one) {
     case 17:
       return kubernetes::decode(one);
     default:
-      return podman::decode(one);
+      // the same words as the other engine reads them
+      podman::decode(std::vector<Artifact>{{"docker/run.args", one.at(0).bytes}}, podman::format::Engine::Docker);
+      return podman::decode(one, podman::format::Engine::Podman);
   }
 }
 
