@@ -60,11 +60,11 @@ struct Meaning {
   std::optional<std::uint64_t> pids;  ///< the bound when --pids-limit says none
   bool scratch;                       ///< writable directories stay beside --read-only, unless --read-only-tmpfs=false
   bool hostname;                      ///< --hostname is taken
-  bool by_path;   ///< --network takes the path of a namespace; else the container that the stack has put into it
-  bool flags;     ///< a bind mount can have nosuid, nodev and noexec; else it has none of them
-  bool exec;      ///< a tmpfs is executable when it does not say `noexec`; else it is not when it does not say `exec`
-  bool ambient;   ///< --cap-add gives to every user what it adds; else to root, and to others the bounding set alone
-  bool by_depth;  ///< its own mounts are sorted among those of the options; else made first, and nothing in a said /dev
+  bool by_path;  ///< --network takes the path of a namespace; else the container that the stack has put into it
+  bool flags;    ///< a bind mount can have nosuid, nodev and noexec; else it has none of them
+  bool exec;     ///< a tmpfs is executable when it does not say `noexec`; else it is not when it does not say `exec`
+  bool ambient;  ///< --cap-add gives to every user what it adds; else to root, and to others the bounding set alone
+  bool on_top;   ///< its own mounts lie over those that the options have above them; else under, and hidden
 };
 
 // moby, oci/caps/defaults.go; all but the first three: containers/common, pkg/config/default.go
@@ -80,7 +80,7 @@ constexpr Meaning podman_means{.capabilities = format::Names(default_capabilitie
                                .flags = true,
                                .exec = true,
                                .ambient = true,
-                               .by_depth = true};
+                               .on_top = true};
 constexpr Meaning docker_means{.capabilities = default_capabilities,
                                .pids = std::nullopt,
                                .scratch = false,
@@ -89,7 +89,7 @@ constexpr Meaning docker_means{.capabilities = default_capabilities,
                                .flags = false,
                                .exec = false,
                                .ambient = false,
-                               .by_depth = false};
+                               .on_top = false};
 
 class Reader {
  public:
@@ -328,6 +328,9 @@ class Reader {
     const std::string own = means_.by_path ? "./" : format::host_directory(policy_) + "/";
     if (source.starts_with(own)) {
       m.content = of_run(o, source.substr(own.size()));
+      if (!means_.flags) m.exec = false;  // by its mode, which the stack gives it
+      if (m.content == Content::Nothing && m.writable)
+        o.refuse("shows what nobody may open writable: whoever owns it gives it another mode");
     } else {
       m.source = canonical(o, source);
       const bool device = std::any_of(format::devices.begin(), format::devices.end(),
@@ -404,10 +407,6 @@ class Reader {
     }
   }
 
-  bool said(std::string_view path) const {
-    return std::any_of(out_.mounts.begin(), out_.mounts.end(),
-                       [&](const ContainerMount& m) { return m.target == path; });
-  }
   ContainerMount by_itself(std::string_view target, Content content, bool writable) const {
     ContainerMount m;
     m.target = target;
@@ -417,38 +416,37 @@ class Reader {
     if (content == Content::Device) m.source = m.target;
     return m;
   }
-  static void sort_by_depth(std::vector<ContainerMount>& mounts) {
-    std::stable_sort(mounts.begin(), mounts.end(), [](const ContainerMount& a, const ContainerMount& b) {
+
+  /// A mount of the options' at the same path takes the place of the engine's. Docker makes its own first (moby,
+  /// daemon/oci_linux.go, WithMounts; tried: a tmpfs at /sys hides /sys/fs/cgroup), but for its files.
+  void engine_mounts() {
+    const std::vector<ContainerMount> said = out_.mounts;
+    const auto says = [&](std::string_view path, bool or_above = false) {
+      return std::any_of(said.begin(), said.end(), [&](const ContainerMount& m) {
+        return m.target == path || (or_above && model::is_beneath(path, m.target));
+      });
+    };
+    const auto own = [&](std::string_view path, Content content, bool writable) {
+      if (!says(path, !means_.on_top)) out_.mounts.push_back(by_itself(path, content, writable));
+    };
+    own("/proc", Content::Processes, true);
+    own("/sys", Content::Host, false);
+    own("/sys/fs/cgroup", Content::Host, false);
+    if (!says("/dev")) {
+      ContainerMount& dev = out_.mounts.emplace_back(by_itself("/dev", Content::Tmpfs, true));
+      dev.exec = true;
+      dev.uid = dev.gid = 0;
+      dev.mode = 0755;
+      for (const format::Device& d : format::devices) own(d.path, Content::Device, true);
+    }
+    own("/dev/mqueue", Content::Tmpfs, true);
+    own("/dev/pts", Content::Tmpfs, true);
+    for (const std::string_view file : engine_.files)
+      if (!says(file)) out_.mounts.push_back(by_itself(file, Content::EmptyFile, false));
+    std::stable_sort(out_.mounts.begin(), out_.mounts.end(), [](const ContainerMount& a, const ContainerMount& b) {
       const auto depth = [](const std::string& p) { return p == "/" ? 0 : std::count(p.begin(), p.end(), '/'); };
       return depth(a.target) < depth(b.target);
     });
-  }
-
-  /// A mount of the options' at the same path takes the place of the engine's. Files are sorted among the options' by
-  /// both engines (Docker: moby, daemon/oci_linux.go, WithMounts; tried: a tmpfs at /sys hides /sys/fs/cgroup).
-  void engine_mounts() {
-    std::vector<ContainerMount> first, &own = means_.by_depth ? out_.mounts : first;
-    const bool dev = said("/dev");
-    const auto add = [&](std::vector<ContainerMount>& to, std::string_view path, Content content, bool writable) {
-      if (!said(path)) to.push_back(by_itself(path, content, writable));
-    };
-    add(own, "/proc", Content::Processes, true);
-    add(own, "/sys", Content::Host, false);
-    add(own, "/sys/fs/cgroup", Content::Host, false);
-    if (!dev) {
-      own.push_back(by_itself("/dev", Content::Tmpfs, true));
-      own.back().exec = true;
-      own.back().uid = own.back().gid = 0;
-      own.back().mode = 0755;
-      for (const format::Device& d : format::devices) add(own, d.path, Content::Device, true);
-    }
-    if (!dev || means_.by_depth) {
-      add(own, "/dev/mqueue", Content::Tmpfs, true);
-      add(own, "/dev/pts", Content::Tmpfs, true);
-    }
-    for (const std::string_view file : engine_.files) add(out_.mounts, file, Content::EmptyFile, false);
-    sort_by_depth(out_.mounts);
-    out_.mounts.insert(out_.mounts.begin(), first.begin(), first.end());
   }
 
   void masks() {

@@ -253,8 +253,7 @@ class Writer {
 MountTree mount_tree(const model::Policy& policy, const format::Engine& engine) {
   MountTree tree = containers::mount_tree(policy);
   for (TreeMount& m : tree.mounts)
-    if (&engine == &format::docker && (m.from == TreeMount::From::Bind || m.from == TreeMount::From::Empty))
-      m.exec = true;
+    if (&engine == &format::docker && m.from == TreeMount::From::Bind) m.exec = true;
   return tree;
 }
 

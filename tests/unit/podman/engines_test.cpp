@@ -81,6 +81,21 @@ TEST(Engines, ABindMountOfDockerIsExecutableAndHasNoFlags) {
   EXPECT_NE(refusal(format::docker, "--cap-add=CAP_MKNOD\n" + bare + "\n"), "");
 }
 
+/// What `prepare` makes is not executable by its mode, and its owner is root.
+TEST(Engines, WhatTheStackMakes) {
+  for (const auto* engine : {&format::podman, &format::docker}) {
+    const bool docker = engine == &format::docker;
+    const auto mount = [&](const char* name, const char* options) {
+      return fmt::format("--mount=type=bind,src={}/{},dst=/x,bind-nonrecursive{}{}\n",
+                         docker ? "/var/lib/agp/policy" : ".", name, options, docker ? "" : ",nosuid,nodev,noexec");
+    };
+    for (const char* name : {"resolv.conf", "empty-file", "denied-file"})
+      EXPECT_FALSE(at(container(*engine, mount(name, ",readonly")), "/x").exec) << name;
+    for (const char* name : {"denied-file", "denied-directory"})
+      EXPECT_NE(refusal(*engine, mount(name, "")), "") << name;
+  }
+}
+
 TEST(Engines, CapAddIsRootsAloneInDocker) {
   const std::set<std::string> one{"CAP_NET_RAW"};
   const auto sets = [&](const format::Engine& engine, std::string user) {
@@ -127,7 +142,7 @@ TEST(Engines, DockersOwnMountsComeFirst) {
 }
 
 TEST(Engines, AMountAtDevLeavesOutWhatDockerHasInIt) {
-  const std::string dev = "--mount=type=bind,src={},dst=/dev,bind-nonrecursive,readonly{}\n";
+  constexpr std::string_view dev = "--mount=type=bind,src={},dst=/dev,bind-nonrecursive,readonly{}\n";
   const Container docker = container(format::docker, fmt::format(dev, "/var/lib/agp/policy/dev", ""));
   for (const char* path : {"/dev/pts", "/dev/mqueue", "/dev/zero"})
     EXPECT_EQ(at(docker, path).content, Content::EmptyTree) << path;
@@ -174,7 +189,7 @@ TEST(Engines, DockerJoinsTheContainerThatTheStackHasStarted) {
   EXPECT_EQ(refusal(format::podman, "--hostname=policy\n"), "");
   EXPECT_NE(refusal(format::docker, "--read-only-tmpfs=false\n"), "");
 
-  const std::string other = "--mount=type=bind,src=/var/lib/agp/{},dst=/x,bind-nonrecursive,readonly\n";
+  constexpr std::string_view other = "--mount=type=bind,src=/var/lib/agp/{},dst=/x,bind-nonrecursive,readonly\n";
   EXPECT_EQ(at(container(format::docker, fmt::format(other, "policy/denied-directory")), "/x").content,
             Content::Nothing);
   EXPECT_EQ(at(container(format::docker, fmt::format(other, "other/denied-directory")), "/x").content, Content::Host);
