@@ -29,6 +29,12 @@ void append(Command& command, const std::vector<std::string>& words) {
   command.insert(command.end(), words.begin(), words.end());
 }
 
+/// A command about all of `words`, if there are any.
+void about(std::vector<Command>& out, Command command, const std::vector<std::string>& words) {
+  append(command, words);
+  if (!words.empty()) out.push_back(std::move(command));
+}
+
 /// The empty root and the empty /dev with their mount points. That they exist, as a directory or as a file, is what
 /// stops the start when a source is the other of the two: runc alone makes them to fit, and a rule on one file would
 /// show a whole directory.
@@ -47,13 +53,10 @@ void make_root(const MountTree& tree, std::vector<Command>& out) {
     }
   }
   // install and not mkdir: the mode of every directory on the way does not depend on the caller's umask.
-  const auto all = [&](Command command, const std::vector<std::string>& words) {
-    append(command, words);
-    if (!words.empty()) out.push_back(std::move(command));
-  };
-  all({"install", "-d", "-m", "0755", "--"}, directories);
-  all({"install", "-d", "-m", "0700", "--"}, own);  // runc 1.1 gives a tmpfs the mode of the directory that it covers
-  all({"touch", "--"}, files);
+  about(out, {"install", "-d", "-m", "0755", "--"}, directories);
+  // runc 1.1 gives a tmpfs the mode of the directory that it covers
+  about(out, {"install", "-d", "-m", "0700", "--"}, own);
+  about(out, {"touch", "--"}, files);
 }
 
 void copy_files(const MountTree& tree, std::vector<Command>& out) {
@@ -163,17 +166,17 @@ void engine_files(const model::Policy& policy, const MountTree& tree, const engi
   const auto of_dev = [&](std::string_view path) {
     return in_base(engines::dev) + std::string(path.substr(std::string_view("/dev").size()));
   };
-  std::vector<std::string> directories{in_base(engines::dev)}, files;
+  std::vector<std::string> directories{in_base(engines::dev)}, open, files;
   for (const std::string_view path : engine.denied_directories) directories.push_back(of_dev(path));
   for (const TreeMount& m : tree.mounts) {
     if (m.around == backends::containers::Cause::none || tree.mounts[m.around].target != "/dev") continue;
-    (m.directory ? directories : files).push_back(of_dev(m.target));
+    const bool own = m.from == TreeMount::From::Tmpfs && m.writable;
+    (own ? open : m.directory ? directories : files).push_back(of_dev(m.target));
   }
-  Command make{"install", "-d", "-m", "0755", "--"}, touch{"touch", "--"};
-  append(make, directories);
-  append(touch, files);
-  out.push_back(std::move(make));
-  if (!files.empty()) out.push_back(std::move(touch));
+  about(out, {"install", "-d", "-m", "0755", "--"}, directories);
+  // runc 1.1 gives a tmpfs the mode of the directory that it covers
+  about(out, {"install", "-d", "-m", "0777", "--"}, open);
+  about(out, {"touch", "--"}, files);
   out.push_back({"cp", "--", fmt::format("{{dir}}/{}", engine.artifact), in_run("run.args")});
   out.push_back({"cp", "--", fmt::format("{{dir}}/{}", format::profile_artifact), in_run(engines::profile)});
   if (tree.resolver)

@@ -26,6 +26,12 @@ policy {name} {{
     allow read, write "/workspace/**"
     allow read "/input/**"
     deny write "/workspace/keep/**"
+    allow read, write "/dev/shm/**"
+    allow read, write, exec "/host/**"
+  }}
+  net {{
+    allow connect tcp api.internal:443 within 10.0.0.0/8
+    resolver 10.0.0.53
   }}
   syscall {{ allow @default }}
   env {{ set "PATH" = "/tools" }}
@@ -42,6 +48,8 @@ policy {name} {{
     mount "{home}/tools" at "/tools" readonly
     mount "{home}/input" at "/input" readonly
     mount tmpfs at "/workspace" writable size 16 MiB
+    mount tmpfs at "/dev/shm" writable size 1 MiB
+    mount "{home}/host" at "/host" writable
   }}
   accept narrower write "/workspace/keep/**" because "it is a mount point"
   {accept}
@@ -57,6 +65,9 @@ ATTEMPTS = {
     "read input": ("cat /input/file", True),
     "write work": ("echo x > /workspace/file && cat /workspace/file", True),
     "run a tool": ("/tools/busybox true", True),
+    "write shared memory": ("echo x > /dev/shm/file", True),
+    "run from the host": ("cp /tools/busybox /host/true && /host/true", True),
+    "the generated resolver": ("grep 127.0.0.53 /etc/resolv.conf || test -d /workspace/loose", True),
     "null device": ("echo x > /dev/null", True),
     "write input": ("echo x > /input/new", False),
     "run from work": ("cp /tools/busybox /workspace/true && chmod 755 /workspace/true && /workspace/true", False),
@@ -95,8 +106,9 @@ class Engine(unittest.TestCase):
         # in the test's own /run, which is gone with it
         cls.home = pathlib.Path(tempfile.mkdtemp(prefix=f"agp-{ENGINE}-", dir="/run" if ENGINE == "docker" else None))
         cls.home.chmod(0o755)
-        for name in ("tools", "input"):
+        for name in ("tools", "input", "host"):
             (cls.home / name).mkdir(mode=0o755)
+        os.chown(cls.home / "host", 65534, 65534)
         busybox = cls.home / "tools/busybox"
         shutil.copy(shutil.which("busybox"), busybox)
         for applet in run([busybox, "--list"]).stdout.split():
@@ -175,14 +187,15 @@ class Engine(unittest.TestCase):
 
     def without(self):
         """The same attempts by a root with the capabilities that they need, whose directories are writable and executable."""
-        (self.home / "workspace").mkdir()
-        volumes = [f"--volume={self.home}/{name}:/{name}" for name in ("tools", "input", "workspace")]
+        (self.home / "workspace/loose").mkdir(parents=True)
+        volumes = [f"--volume={self.home}/{name}:/{name}" for name in ("tools", "input", "host", "workspace")]
         words = [*volumes, "--network=host", "--env=PATH=/tools", "--user=0:0"]
         script = ["/tools/busybox", "sh", "/input/attempts"]
         try:
             return self.without_podman(words, script) if ENGINE == "podman" else self.without_docker(words, script)
         finally:
-            (self.home / "input/new").unlink(missing_ok=True)
+            for made in ("input/new", "host/true"):
+                (self.home / made).unlink(missing_ok=True)
 
     def without_docker(self, words, script):
         unconfined = [f"--security-opt={layer}=unconfined" for layer in ("seccomp", "apparmor", "systempaths")]
@@ -279,7 +292,7 @@ class Engine(unittest.TestCase):
 if __name__ == "__main__":
     if os.geteuid() != 0:
         skip("needs root, for a network namespace and a container")
-    for program in ("runc", "busybox", "nft", "ip", *(["podman"] if ENGINE == "podman" else [])):
+    for program in ("runc", "busybox", "nft", "ip", "dnsmasq", *(["podman"] if ENGINE == "podman" else [])):
         if not shutil.which(program):
             skip(f"{program} is not installed")
     if ENGINE == "docker":
