@@ -14,9 +14,10 @@ namespace agp::backends {
 namespace {
 
 std::vector<const Backend*>& list() {
-  static std::vector<const Backend*> all = {&seccomp::backend(),    &landlock::backend(),  &nftables::backend(),
-                                            &dns::backend(),        &oci::backend(),       &podman::backend(),
-                                            &kubernetes::backend(), &approvals::backend(), &alerts::backend()};
+  static std::vector<const Backend*> all = {&seccomp::backend(),       &landlock::backend(),   &nftables::backend(),
+                                            &dns::backend(),           &oci::backend(),        &podman::backend(),
+                                            &podman::docker_backend(), &kubernetes::backend(), &approvals::backend(),
+                                            &alerts::backend()};
   return all;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <string>
 #include <string_view>
 
 /// Constants that the formats of container runtimes share, from Linux and from what the stacks' `prepare` makes.
@@ -11,6 +12,9 @@ inline constexpr std::string_view denied_directory = "denied-directory";  ///< e
 inline constexpr std::string_view denied_file = "denied-file";            ///< empty, of mode 0
 inline constexpr std::string_view empty_file = "empty-file";              ///< of mode 0444
 inline constexpr std::string_view resolv_conf = "resolv.conf";
+
+/// Where they are for a runtime that wants absolute paths: one directory of the host's for each policy.
+inline std::string host_directory(std::string_view policy) { return "/var/lib/agp/" + std::string(policy); }
 
 struct Device {
   std::string_view path;

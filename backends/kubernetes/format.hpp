@@ -25,8 +25,6 @@ inline constexpr std::string_view sys = "sys";           ///< of the node's dire
 /// Object names become host names and label values: RFC 1123 labels.
 inline constexpr std::size_t longest_name = 63;
 inline std::string name_space(std::string_view policy) { return "agp-" + std::string(policy); }
-/// What `prepare` makes on the node for one policy: dev, sys, and the nodes that stand for nothing.
-inline std::string node_directory(std::string_view policy) { return "/var/lib/agp/" + std::string(policy); }
 /// Beneath the kubelet's directory of profiles, /var/lib/kubelet/seccomp.
 inline std::string profile(std::string_view policy) { return "agp/" + std::string(policy) + ".json"; }
 inline constexpr std::string_view profiles = "/var/lib/kubelet/seccomp";

@@ -20,7 +20,7 @@ using model::Protocol;
 using Kind = model::Fact::Kind;
 
 containers::Runtime runtime() {
-  containers::Runtime out{"kubernetes", "the pod's runtime", true, {}};
+  containers::Runtime out{"kubernetes", "the pod's runtime", true, {}, true, false};
   for (const std::string_view path : format::masked_paths) out.covered.emplace_back(path);
   return out;
 }
@@ -102,22 +102,8 @@ std::optional<Capability> own(const model::Policy& policy, const model::Fact& fa
   if (fact.kind == Kind::Limit && fact.name == "time")
     return Capability{Holds::Exact, "the kubelet ends the pod: it sends TERM, and KILL two seconds later", "", ""};
   if (fact.kind != Kind::Pattern) return std::nullopt;
-  const model::RuleBody& body = policy.rules[fact.rule].body;
-  if (std::holds_alternative<NetBody>(body)) return hold_net(policy, fact);
-  const auto* capability = std::get_if<model::CapabilityBody>(&body);
-  if (!capability || agent_user(policy).uid == 0) return std::nullopt;
-  const model::Action action = model::CapabilityAction{capability->names[fact.pattern].pattern};
-  if (model::decide(policy, action).decision != model::Decision::Allow) return std::nullopt;
-  return Capability{Holds::Narrower, "a pod gives no ambient capabilities, and without them only root keeps one",
-                    to_string(action), ""};
-}
-
-/// A volume has no `noexec`: where an allow is held too widely, what it permits may be executed as well.
-void add_execution(const model::Policy& policy, const model::Fact& fact, Capability& capability) {
-  if (fact.kind != Kind::Pattern || capability.holds != Holds::Wider) return;
-  const model::Rule& rule = policy.rules[fact.rule];
-  if (std::holds_alternative<model::FileBody>(rule.body) && rule.effect == Effect::Allow)
-    capability.also = static_cast<model::Verbs>(model::Verb::Exec);
+  if (std::holds_alternative<NetBody>(policy.rules[fact.rule].body)) return hold_net(policy, fact);
+  return std::nullopt;
 }
 
 void derived(const model::Policy& policy, std::vector<DerivedGrant>& out) {
@@ -148,10 +134,8 @@ void derived(const model::Policy& policy, std::vector<DerivedGrant>& out) {
 
 Capabilities holds(const model::Policy& policy, std::span<const model::Fact> facts, const model::Target& target) {
   Capabilities out = containers::holds(policy, facts, target, pod_tree(policy), runtime());
-  for (std::size_t i = 0; i < facts.size(); ++i) {
+  for (std::size_t i = 0; i < facts.size(); ++i)
     if (auto capability = own(policy, facts[i])) out.facts[i] = std::move(*capability);
-    add_execution(policy, facts[i], out.facts[i]);
-  }
   derived(policy, out.derived);
   out.assumptions.push_back("A12");
   return out;

@@ -18,7 +18,7 @@ class Suite {
   const model::Policy& policy() const { return policy_; }
   /// The backend whose artifact makes the container.
   const char* container_layer() const {
-    return stack_ == "podman" ? "podman" : stack_ == "kubernetes" ? "kubernetes" : "oci";
+    return stack_ == "podman" || stack_ == "docker" ? stack_.c_str() : stack_ == "kubernetes" ? "kubernetes" : "oci";
   }
   const char* packet_layer() const { return stack_ == "kubernetes" ? "kubernetes" : "nftables"; }
   linux::Arch arch() const { return arch_; }

@@ -227,6 +227,7 @@ const OptionRow rows[] = {
     {"--oci-seccomp", "FILE", "a seccomp profile as JSON", Verify, AGP_STORE(verify.oci_seccomp)},
     {"--oci", "FILE", "an OCI config.json", Verify, AGP_STORE(verify.oci)},
     {"--podman", "FILE", "arguments of podman run, one a line", Verify, AGP_STORE(verify.podman)},
+    {"--docker", "FILE", "arguments of docker run, one a line", Verify, AGP_STORE(verify.docker)},
     {"--nft", "FILE", "an nftables script", Verify, AGP_STORE(verify.nft)},
     {"--nft-json", "FILE", "an nftables ruleset as JSON", Verify, AGP_STORE(verify.nft_json)},
     {"--landlock", "FILE", "a Landlock ruleset", Verify, AGP_STORE(verify.landlock)},

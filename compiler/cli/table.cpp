@@ -44,8 +44,9 @@ const CommandRow rows[] = {
     {Compare, "compare", "A B", "two artifacts of one kind, without a policy: do they permit the same",
      "A and B are files: seccomp filters or profiles (either form against the other, for each --arch), nftables "
      "scripts,\n"
-     "their JSON or a live listing, Landlock rulesets, OCI configurations, arguments of podman run, pods and network\n"
-     "policies of Kubernetes. What each is, is told by what is in it.\n"
+     "their JSON or a live listing, Landlock rulesets, OCI configurations, arguments of podman run or docker run, "
+     "pods\n"
+     "and network policies of Kubernetes. What each is, is told by what is in it.\n"
      "Exit status 1: they differ, with one witness and where each decides it. 3: it could not be decided.",
      run_compare},
     {Diff, "diff", "OLD NEW", "what a change permits that was not permitted, and what it no longer does",

@@ -29,8 +29,8 @@ void say_certificate(Context& context, const std::string& directory, const drive
 int run_verify(Context& context) {
   driver::VerifyInput input = context.settings.verify;
   auto& arguments = context.settings.arguments;
-  const bool artifact =
-      input.seccomp || input.oci_seccomp || input.oci || input.podman || input.nft || input.nft_json || input.landlock;
+  const bool artifact = input.seccomp || input.oci_seccomp || input.oci || input.podman || input.docker || input.nft ||
+                        input.nft_json || input.landlock;
   if (arguments.empty() || arguments.size() > 2 || (arguments.size() == 2) == artifact)
     return context.usage({"verify takes a policy file, and a built directory or artifacts",
                           "the command is `agp verify FILE DIR`, or `agp verify FILE --seccomp FILTER --arch ARCH`"});

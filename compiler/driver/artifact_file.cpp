@@ -64,16 +64,16 @@ bool begins_script(std::string_view text) {
 }  // namespace
 
 std::string_view to_string(ArtifactKind k) {
-  constexpr std::string_view names[] = {
-      "a seccomp filter",   "a seccomp profile",    "an nftables script",      "an nftables document",
-      "a Landlock ruleset", "an OCI configuration", "arguments of podman run", "a pod",
-      "a NetworkPolicy"};
+  constexpr std::string_view names[] = {"a seccomp filter",        "a seccomp profile",       "an nftables script",
+                                        "an nftables document",    "a Landlock ruleset",      "an OCI configuration",
+                                        "arguments of podman run", "arguments of docker run", "a pod",
+                                        "a NetworkPolicy"};
   return names[static_cast<std::size_t>(k)];
 }
 
 std::string_view family(ArtifactKind k) {
-  constexpr std::string_view names[] = {"seccomp", "seccomp", "nftables", "nftables",      "landlock",
-                                        "oci",     "podman",  "pod",      "network policy"};
+  constexpr std::string_view names[] = {"seccomp", "seccomp", "nftables", "nftables", "landlock",
+                                        "oci",     "podman",  "docker",   "pod",      "network policy"};
   return names[static_cast<std::size_t>(k)];
 }
 
@@ -91,6 +91,8 @@ std::string artifact_path(ArtifactKind k, std::string_view arch) {
       return "landlock/ruleset.json";
     case ArtifactKind::Podman:
       return "podman/run.args";
+    case ArtifactKind::Docker:
+      return "docker/run.args";
     case ArtifactKind::Pod:
       return "kubernetes/pod.json";
     case ArtifactKind::NetworkPolicy:
@@ -110,9 +112,14 @@ std::variant<ArtifactKind, std::string> kind_of(std::string_view bytes) {
     return fmt::format("its {} bytes are neither text nor a whole number of 8-byte instructions", bytes.size());
   }
   if (bytes[first] == '{') return kind_of_json(bytes);
-  if (bytes.starts_with("--")) return ArtifactKind::Podman;  // an option for each line
+  if (bytes.starts_with("--")) {  // an option for each line, and these are Podman's alone
+    const auto says = [&](const std::string& option) {
+      return bytes.starts_with(option) || bytes.find("\n" + option) != std::string_view::npos;
+    };
+    return says("--read-only-tmpfs") || says("--network=ns:") ? ArtifactKind::Podman : ArtifactKind::Docker;
+  }
   if (begins_script(bytes)) return ArtifactKind::NftScript;
-  return "it is neither JSON, an nftables script, arguments of podman run nor a filter's instructions";
+  return "it is neither JSON, an nftables script, arguments of podman run or docker run, nor a filter's instructions";
 }
 
 bool read_artifact(Session& session, const std::string& path, const std::string& shown, std::vector<Artifact>& out) {

@@ -19,6 +19,7 @@ enum class ArtifactKind {
   Landlock,
   Oci,
   Podman,
+  Docker,
   Pod,
   NetworkPolicy
 };

@@ -32,7 +32,7 @@ std::optional<Input> read(Session& session, const std::string& path) {
     session.sink.emit(kind::unknown_artifact, {}, fmt::format("`{}` is no artifact that agp reads: {}", path, *why))
         .helped(
             "compared are seccomp filters and profiles, nftables scripts and JSON, Landlock rulesets, config.json, "
-            "podman/run.args, pods and NetworkPolicies");
+            "podman/run.args, docker/run.args, pods and NetworkPolicies");
     return std::nullopt;
   }
   return Input{path, std::move(one[0].bytes), std::get<ArtifactKind>(known)};

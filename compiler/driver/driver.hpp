@@ -101,7 +101,8 @@ BuildReport build(Session& session, std::span<const std::string> paths, const Bu
 /// `agp verify FILE DIR` or `agp verify FILE --seccomp F …`: exactly one of them is set.
 struct VerifyInput {
   std::optional<std::string> directory;
-  std::optional<std::string> seccomp, oci_seccomp, oci, podman;  ///< single artifacts; `arch` goes with `seccomp`
+  std::optional<std::string> seccomp, oci_seccomp, oci, podman,
+      docker;  ///< single artifacts; `arch` goes with `seccomp`
   std::optional<std::string> nft, nft_json, landlock;
   std::string arch = "x86_64";
   std::optional<std::string> rootfs;       ///< where assumptions about files are looked at

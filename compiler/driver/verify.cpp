@@ -140,6 +140,7 @@ VerifyReport verify(Session& session, const std::string& file, const VerifyInput
   single(input.oci_seccomp, "seccomp/profile.json");
   single(input.oci, "oci/config.json");
   single(input.podman, "podman/run.args");
+  single(input.docker, "docker/run.args");
   single(input.nft, "nftables/egress.nft");
   single(input.nft_json, "nftables/egress.json");
   single(input.landlock, "landlock/ruleset.json");

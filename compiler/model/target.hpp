@@ -14,7 +14,7 @@ struct KernelVersion {
 
 /// Does the stack start its container in a network namespace that it has made, with the packet rules and the resolver?
 inline bool makes_network(std::string_view stack) {
-  return stack == "oci" || stack == "oci+landlock" || stack == "podman";
+  return stack == "oci" || stack == "oci+landlock" || stack == "podman" || stack == "docker";
 }
 /// Does the stack start a container by runc, in a network namespace of the container's own?
 inline bool starts_container(std::string_view stack) { return makes_network(stack) || stack == "kubernetes"; }
@@ -25,7 +25,7 @@ struct Target {
   KernelVersion kernel;
   int landlock_abi = 0;
   std::vector<std::string> archs;    ///< "x86_64", "aarch64", …; the first is the primary
-  std::string stack;                 ///< "oci", "oci+landlock", "launcher", "podman", "kubernetes"
+  std::string stack;                 ///< "oci", "oci+landlock", "launcher", "podman", "docker", "kubernetes"
   KernelVersion runc;                ///< 1.1
   KernelVersion nft;                 ///< 1.0
   KernelVersion dnsmasq;             ///< 2.90

@@ -197,7 +197,7 @@ void check_reports(const model::Policy& policy, const model::Target& target, con
 }  // namespace
 
 std::span<const std::string_view> stacks() {
-  static constexpr std::string_view names[] = {"oci", "oci+landlock", "launcher", "podman", "kubernetes"};
+  static constexpr std::string_view names[] = {"oci", "oci+landlock", "launcher", "podman", "docker", "kubernetes"};
   return names;
 }
 

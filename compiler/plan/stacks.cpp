@@ -8,7 +8,7 @@
 #include "backends/podman/format.hpp"
 #include "compiler/plan/stack.hpp"
 
-// The commands of the stacks `oci` and `oci+landlock`. In: a policy. Out: argument arrays, run one after the other by
+// The commands of the stacks that start containers. In: a policy. Out: argument arrays, run one after the other by
 // whoever starts the agent, as root. `prepare` ends at the first that fails; `finally` runs all of them whatever
 // happened. Afterwards: nothing of the container, its network namespace or its resolver is left, and the built
 // directory is as it was. Between prepare and run the deployment gives the namespace its uplink.
@@ -29,6 +29,12 @@ void append(Command& command, const std::vector<std::string>& words) {
   command.insert(command.end(), words.begin(), words.end());
 }
 
+/// A command about all of `words`, if there are any.
+void about(std::vector<Command>& out, Command command, const std::vector<std::string>& words) {
+  append(command, words);
+  if (!words.empty()) out.push_back(std::move(command));
+}
+
 /// The empty root and the empty /dev with their mount points. That they exist, as a directory or as a file, is what
 /// stops the start when a source is the other of the two: runc alone makes them to fit, and a rule on one file would
 /// show a whole directory.
@@ -47,13 +53,10 @@ void make_root(const MountTree& tree, std::vector<Command>& out) {
     }
   }
   // install and not mkdir: the mode of every directory on the way does not depend on the caller's umask.
-  const auto all = [&](Command command, const std::vector<std::string>& words) {
-    append(command, words);
-    if (!words.empty()) out.push_back(std::move(command));
-  };
-  all({"install", "-d", "-m", "0755", "--"}, directories);
-  all({"install", "-d", "-m", "0700", "--"}, own);  // runc 1.1 gives a tmpfs the mode of the directory that it covers
-  all({"touch", "--"}, files);
+  about(out, {"install", "-d", "-m", "0755", "--"}, directories);
+  // runc 1.1 gives a tmpfs the mode of the directory that it covers
+  about(out, {"install", "-d", "-m", "0700", "--"}, own);
+  about(out, {"touch", "--"}, files);
 }
 
 void copy_files(const MountTree& tree, std::vector<Command>& out) {
@@ -113,11 +116,18 @@ void copy_launcher(std::vector<Command>& out) {
   out.push_back({"touch", "--", root + std::string(format::launcher_point), root + std::string(format::ruleset_point)});
 }
 
+/// Runs if this run made the namespace.
+Command owned(const Command& words) {
+  Command out{"find", in_run(owns_namespace), "-maxdepth", "0", "-exec"};
+  append(out, words);
+  out.emplace_back(";");
+  return out;
+}
+
 /// What the container leaves behind outside of the run directory.
 void end_network(const model::Policy& policy, const MountTree& tree, std::vector<Command>& out) {
   if (tree.resolver) out.push_back({"pkill", "-KILL", "-F", "{run}/dnsmasq.pid", "dnsmasq"});
-  out.push_back({"find", in_run(owns_namespace), "-maxdepth", "0", "-exec", "ip", "netns", "del",
-                 backends::netns_name(policy), ";"});
+  out.push_back(owned({"ip", "netns", "del", backends::netns_name(policy)}));
   out.push_back({"rm", "-rf", "--one-file-system", "--", "{run}"});
 }
 
@@ -146,49 +156,115 @@ void check_sources(const MountTree& tree, std::vector<Command>& out) {
   }
 }
 
-StackCommands podman_commands(const model::Policy& policy) {
-  namespace own = backends::podman::format;
-  StackCommands out;
-  const MountTree tree = backends::containers::mount_tree(policy);
-  out.prepare.push_back({"install", "-d", "-m", "0700", "--", "{run}"});
-  std::vector<std::string> directories{in_run(own::dev)}, files;
-  for (const std::string_view path : own::denied_directories)
-    directories.push_back(in_run(own::dev) + std::string(path.substr(std::string_view("/dev").size())));
+namespace engines = backends::podman::format;
+
+/// What the arguments of `podman run` and `docker run` show beside what the rules name, in `base`, where they look for
+/// it; and in the run directory, where the engine is started, the arguments and what they read there.
+void engine_files(const model::Policy& policy, const MountTree& tree, const engines::Engine& engine,
+                  const std::string& base, std::vector<Command>& out) {
+  const auto in_base = [&](std::string_view name) { return fmt::format("{}/{}", base, name); };
+  const auto of_dev = [&](std::string_view path) {
+    return in_base(engines::dev) + std::string(path.substr(std::string_view("/dev").size()));
+  };
+  std::vector<std::string> directories{in_base(engines::dev)}, open, files;
+  for (const std::string_view path : engine.denied_directories) directories.push_back(of_dev(path));
   for (const TreeMount& m : tree.mounts) {
     if (m.around == backends::containers::Cause::none || tree.mounts[m.around].target != "/dev") continue;
-    (m.directory ? directories : files).push_back(in_run(own::dev) + m.target.substr(std::string_view("/dev").size()));
+    const bool own = m.from == TreeMount::From::Tmpfs && m.writable;
+    (own ? open : m.directory ? directories : files).push_back(of_dev(m.target));
   }
-  Command make{"install", "-d", "-m", "0755", "--"}, touch{"touch", "--"};
-  append(make, directories);
-  append(touch, files);
-  out.prepare.push_back(std::move(make));
-  if (!files.empty()) out.prepare.push_back(std::move(touch));
-  out.prepare.push_back({"cp", "--", fmt::format("{{dir}}/{}", own::artifact), in_run("run.args")});
-  out.prepare.push_back({"cp", "--", fmt::format("{{dir}}/{}", format::profile_artifact), in_run(own::profile)});
+  about(out, {"install", "-d", "-m", "0755", "--"}, directories);
+  // runc 1.1 gives a tmpfs the mode of the directory that it covers
+  about(out, {"install", "-d", "-m", "0777", "--"}, open);
+  about(out, {"touch", "--"}, files);
+  out.push_back({"cp", "--", fmt::format("{{dir}}/{}", engine.artifact), in_run("run.args")});
+  out.push_back({"cp", "--", fmt::format("{{dir}}/{}", format::profile_artifact), in_run(engines::profile)});
   if (tree.resolver)
-    out.prepare.push_back({"install", "-m", "0444", "--", "{dir}/dns/resolv.conf", in_run(own::resolv_conf)});
-  out.prepare.push_back({"install", "-d", "-m", "0000", "--", in_run(own::denied_directory)});
-  out.prepare.push_back({"install", "-m", "0000", "--", "/dev/null", in_run(own::denied_file)});
-  out.prepare.push_back({"install", "-m", "0444", "--", "/dev/null", in_run(own::empty_file)});
-  check_sources(tree, out.prepare);
-  make_targets(policy, tree, out.prepare);
-  out.prepare.push_back({"tar", "-cf", in_run("root.tar"), "--files-from=/dev/null"});
-  out.prepare.push_back(podman({"import", "--quiet", in_run("root.tar"), std::string(own::image)}));
+    out.push_back({"install", "-m", "0444", "--", "{dir}/dns/resolv.conf", in_base(engines::resolv_conf)});
+  out.push_back({"install", "-d", "-m", "0000", "--", in_base(engines::denied_directory)});
+  out.push_back({"install", "-m", "0000", "--", "/dev/null", in_base(engines::denied_file)});
+  out.push_back({"install", "-m", "0444", "--", "/dev/null", in_base(engines::empty_file)});
+  check_sources(tree, out);
+  make_targets(policy, tree, out);
+  out.push_back({"tar", "-cf", in_run("root.tar"), "--files-from=/dev/null"});
+}
+
+/// The engine with the arguments of the file that was proved: xargs reads it, or gives up, and never starts two
+/// containers (xargs(1), -x, -n).
+Command run_engine(const model::Policy& policy, const Command& engine) {
+  Command out = in_time(policy);
+  append(out, {"env", "-C", "{run}", "xargs", "-x", "-n", std::to_string(engines::most_arguments), "-s",
+               std::to_string(engines::most_bytes + 20000), "-d", "\\n", "-a", "run.args"});
+  append(out, engine);
+  return out;
+}
+
+StackCommands podman_commands(const model::Policy& policy) {
+  StackCommands out;
+  const MountTree tree = backends::containers::mount_tree(policy);
+  const std::string group = "agp-" + policy.name;
+  out.prepare.push_back({"install", "-d", "-m", "0700", "--", "{run}"});
+  engine_files(policy, tree, engines::podman, "{run}", out.prepare);
+  out.prepare.push_back(
+      podman({"import", "--quiet", in_run("root.tar"), fmt::format("{}{}", engines::image, engines::tag)}));
   make_network(policy, tree, out.prepare);
 
-  // xargs reads the arguments from the file that was proved, or gives up: never two containers (xargs(1), -x, -n).
   // conmon stays behind when podman is killed: the pid namespace around both takes it down.
-  Command run = in_time(policy);
-  append(run, {"env", "-C", "{run}", "xargs", "-x", "-n", std::to_string(own::most_arguments), "-s",
-               std::to_string(own::most_bytes + 20000), "-d", "\\n", "-a", "run.args"});
-  const std::string group = "agp-" + policy.name;
-  append(run, podman({"run", "--name={id}", "--cgroup-parent=/" + group}));
-  out.run.push_back(std::move(run));
+  out.run.push_back(run_engine(policy, podman({"run", "--name={id}", "--cgroup-parent=/" + group})));
 
   out.finally.push_back(podman({"rm", "--force", "--time=0", "{id}"}));
   // Podman gives up on the control groups of a container that was killed beside it
   out.finally.push_back({"find", "/sys/fs/cgroup", "-depth", "-type", "d", "(", "-path", "*/" + group, "-o", "-path",
                          "*/" + group + "/*", ")", "-delete"});
+  end_network(policy, tree, out.finally);
+  return out;
+}
+
+/// Docker's client with nothing of the caller's configuration, which names variables for every container, and the
+/// daemon (docker(1), --config).
+Command docker(std::initializer_list<std::string> words) {
+  Command out{"docker", "--config={run}/client"};
+  append(out, words);
+  return out;
+}
+
+/// A container of the host's programs that has entered the stack's network namespace, for Docker to hand on: it joins
+/// another container's network only, which is that of its first process.
+Command docker_network(const model::Policy& policy, const model::Target& target, const std::string& image) {
+  Command out = docker({"run", "--detach", "--pull=never", "--read-only", "--network=none", "--ipc=none",
+                        "--cap-drop=ALL", "--cap-add=CAP_SYS_ADMIN", "--security-opt=no-new-privileges"});
+  const std::string network = backends::netns_name(policy);
+  append(out, {"--name=" + network, "--hostname=" + policy.run.hostname.value_or(policy.name.substr(0, 64)),
+               fmt::format("--mount=type=bind,src=/run/netns/{},dst=/network,readonly", network),
+               "--mount=type=bind,src={run}/entered,dst=/entered"});
+  std::vector<std::string> programs{"/usr", "/lib"};
+  if (target.archs.front() == "x86_64") programs.emplace_back("/lib64");
+  for (const std::string& path : programs)
+    out.push_back(fmt::format("--mount=type=bind,src={0},dst={0},readonly", path));
+  append(out, {image, "/usr/bin/nsenter", "--net=/network", "/usr/bin/tail", "-f", "/entered"});
+  return out;
+}
+
+StackCommands docker_commands(const model::Policy& policy, const model::Target& target) {
+  StackCommands out;
+  const MountTree tree = backends::containers::mount_tree(policy);
+  const std::string base = engines::host_directory(policy.name), image = std::string(engines::image) + policy.name;
+  out.prepare.push_back({"install", "-d", "-m", "0700", "--", "{run}"});
+  make_network(policy, tree, out.prepare);  // first: at it a second start fails, before it takes what is the first's
+  engine_files(policy, tree, engines::docker, base, out.prepare);
+  out.prepare.push_back(docker({"import", in_run("root.tar"), image}));
+  // who opens a pipe to write waits for its reader (fifo(7)), who has entered the namespace by then
+  out.prepare.push_back({"mkfifo", "--", in_run("entered")});
+  out.prepare.push_back(docker_network(policy, target, image));
+  out.prepare.push_back({"timeout", "60", "dd", "status=none", "if=/dev/null", "of={run}/entered"});
+
+  // the daemon's container goes on when the client is killed: it is ended by `finally`
+  out.run.push_back(run_engine(policy, docker({"run", "--name={id}"})));
+
+  out.finally.push_back(docker({"rm", "--force", "{id}"}));
+  out.finally.push_back(owned(docker({"rm", "--force", backends::netns_name(policy)})));
+  out.finally.push_back(owned(docker({"rmi", "--force", image})));
+  out.finally.push_back(owned({"rm", "-rf", "--one-file-system", "--", base}));
   end_network(policy, tree, out.finally);
   return out;
 }
@@ -199,7 +275,7 @@ StackCommands kubernetes_commands(const model::Policy& policy) {
   namespace own = backends::kubernetes::format;
   StackCommands out;
   MountTree tree = backends::containers::mount_tree(policy);
-  const std::string node = own::node_directory(policy.name), space = own::name_space(policy.name);
+  const std::string node = own::host_directory(policy.name), space = own::name_space(policy.name);
   const std::string profile = fmt::format("{}/{}", own::profiles, own::profile(policy.name));
   const auto of_dev = [&](std::string_view path) {
     return fmt::format("{}/{}{}", node, own::dev, path.substr(std::string_view("/dev").size()));
@@ -240,14 +316,8 @@ StackCommands kubernetes_commands(const model::Policy& policy) {
                      "pod/" + policy.name});
   out.run.push_back({"kubectl", "logs", "--namespace", space, "pod/" + policy.name});
 
-  const auto owned = [&](Command words) {
-    Command command{"find", in_run(owns_namespace), "-maxdepth", "0", "-exec"};
-    append(command, words);
-    command.emplace_back(";");
-    out.finally.push_back(std::move(command));
-  };
-  owned({"kubectl", "delete", "namespace", space});
-  owned({"rm", "-rf", "--one-file-system", "--", node, profile});
+  out.finally.push_back(owned({"kubectl", "delete", "namespace", space}));
+  out.finally.push_back(owned({"rm", "-rf", "--one-file-system", "--", node, profile}));
   out.finally.push_back({"rm", "-rf", "--one-file-system", "--", "{run}"});
   return out;
 }
@@ -257,6 +327,7 @@ StackCommands kubernetes_commands(const model::Policy& policy) {
 StackCommands stack_commands(const model::Policy& policy, const model::Target& target) {
   StackCommands out;
   if (target.stack == "podman") return podman_commands(policy);
+  if (target.stack == "docker") return docker_commands(policy, target);
   if (target.stack == "kubernetes") return kubernetes_commands(policy);
   if (target.stack == "launcher") return launcher_commands(policy, target);
   if (target.stack != "oci" && target.stack != "oci+landlock") return out;

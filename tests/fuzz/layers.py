@@ -19,38 +19,10 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PATHS = ["*.nft", "egress.json", "dnsmasq.conf", "resolv.conf", "filter.*.txt", "profile.json", "config.json", "ruleset.json",
-         "approvals.json", "alerts.json", "run.args", "manifest.json", "*.json", "*.json", "kern.log", "strace",
-         "pod.json", "network-policy.json"]
+         "approvals.json", "alerts.json", "podman/run.args", "manifest.json", "*.json", "*.json", "kern.log", "strace",
+         "pod.json", "network-policy.json", "docker/run.args"]
 FOLDERS = ("packets", "landlock", "oci", "seccomp", "nftables", "dns", "advisory", "linux", "cli", "kubernetes")
-ARGUMENTS, MANIFEST, COUNT = 10, 11, len(PATHS)
-RUN = """--pull=never
---read-only
---read-only-tmpfs=false
---network=ns:/run/netns/agp-p
---ipc=none
---cgroupns=private
---user=65534:65534
---workdir=/
---hostname=p
---cap-drop=ALL
---security-opt=no-new-privileges
---security-opt=seccomp=profile.json
---ulimit=core=0:0
---memory=4294967296b
---memory-swap=4294967296b
---cpu-period=100000
---cpu-quota=200000
---pids-limit=256
---env=PATH=/usr/bin:/bin
---mount=type=bind,src=./dev,dst=/dev,bind-nonrecursive,readonly,nosuid,nodev,noexec
---mount=type=bind,src=/dev/null,dst=/dev/null,bind-nonrecursive,nosuid,noexec
---mount=type=bind,src=/srv/task,dst=/task,bind-nonrecursive,readonly,nosuid,nodev
---tmpfs=/workspace:rw,nosuid,nodev,noexec,size=1073741824,mode=0777
---tmpfs=/sys:ro,nosuid,nodev,noexec,size=4096,mode=0555
-localhost/agp-root:latest
-/usr/bin/python3.11
--I
-"""
+MANIFEST, COUNT = 11, len(PATHS)
 WORDS = """table chain set map elements type filter hook input output forward priority policy accept drop goto jump vmap ct state
 established related invalid untracked meta skuid l4proto ip ip6 daddr saddr tcp udp dport sport th flags interval timeout inet
 icmp icmpv6 counter comment reject with log server= local= address= nftset= no-resolv filter-rr= nameserver defaultAction
@@ -77,7 +49,6 @@ def seeds():
             for path in sorted((ROOT / top).rglob(pattern)):
                 texts = filters(path) if which == 4 else [path.read_bytes()]
                 yield from (bytes([which]) + t for t in texts)
-    yield bytes([ARGUMENTS]) + RUN.encode()
     yield bytes([MANIFEST]) + b'{"schema": "agp-manifest/1", "files": ["manifest.json", "a/b"]}'
     for text in sorted((ROOT / "tests/unit").rglob("*_test.cpp")):
         for raw in re.findall(r'R"\((.*?)\)"', text.read_text(), re.S):

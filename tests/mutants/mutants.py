@@ -151,6 +151,7 @@ KINDS = {
     "dnsmasq": ("dns/dnsmasq.conf", draw.names, change.lines, lambda r: PlainOracle(files.Dnsmasq)),
     "oci": ("oci/config.json", draw.container, change.tree, lambda r: PlainOracle(files.Container)),
     "podman": ("podman/run.args", draw.container, change.arguments, lambda r: PlainOracle(arguments.Podman)),
+    "docker": ("docker/run.args", draw.docker, change.arguments, lambda r: PlainOracle(arguments.Docker)),
     "approvals": ("approvals.json", draw.tools, change.tree, lambda r: PlainOracle(advisory.Tools)),
     "alerts": ("alerts.json", draw.alerts, change.tree, lambda r: PlainOracle(advisory.Alerts)),
 }
@@ -354,10 +355,10 @@ def main():
         with tempfile.TemporaryDirectory(prefix="agp-mutants-") as name:
             folder = pathlib.Path(name)
             (folder / "agp.toml").write_text("")
-            if kind == "podman":
+            if kind in ("podman", "docker"):
                 record = subprocess.run([agp, "targets", "debian-12"], capture_output=True, text=True, check=True).stdout
-                (folder / "podman.json").write_text(json.dumps(json.loads(record) | {"name": "with-podman", "stack": "podman"}))
-                (folder / "agp.toml").write_text('target = "podman.json"\n')
+                (folder / "target.json").write_text(json.dumps(json.loads(record) | {"name": f"with-{kind}", "stack": kind}))
+                (folder / "agp.toml").write_text('target = "target.json"\n')
             (folder / "out").mkdir()
             found = judged(agp, verdicts, folder, kind, seed)
             faults += found

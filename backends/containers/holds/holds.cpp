@@ -12,7 +12,12 @@ Capability hold(const Context& c, const model::Fact& fact) {
   if (fact.kind == Kind::Mount) return hold_mount(c, fact);
   if (fact.kind == Kind::Pattern) {
     const model::RuleBody& body = c.policy.rules[fact.rule].body;
-    if (std::holds_alternative<model::FileBody>(body)) return hold_file(c, fact);
+    if (std::holds_alternative<model::FileBody>(body)) {
+      Capability out = hold_file(c, fact);
+      if (c.runtime.executable && out.holds == Holds::Wider && c.policy.rules[fact.rule].effect == model::Effect::Allow)
+        out.also = static_cast<model::Verbs>(model::Verb::Exec);
+      return out;
+    }
     if (std::holds_alternative<model::UnixBody>(body)) return hold_unix(c, fact);
   }
   return hold_other(c, fact);

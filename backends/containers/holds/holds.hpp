@@ -11,6 +11,8 @@ struct Runtime {
   /// Its /proc is the kernel's, writable, apart from `covered`; else it is read-only and shows processes only.
   bool whole_proc = false;
   std::vector<std::string> covered;  ///< what of a whole /proc can't be reached
+  bool executable = false;           ///< its bind mounts have no `noexec`: what they show can be executed
+  bool ambient = true;               ///< a user other than root keeps the capabilities that the policy allows
 };
 
 /// How the runtime holds each fact over `tree`, the mounts that its artifact makes: found by comparing the tree with

@@ -100,6 +100,10 @@ Capability hold_capability(const Context& c, const model::Fact& fact) {
     return {Holds::Narrower, "nothing can put the question when a capability is used, so it is refused",
             model::to_string(model::Action{model::CapabilityAction{name}}), ""};
   if (decision != model::Decision::Allow) return {Holds::Exact, "", "", ""};
+  if (!c.runtime.ambient && agent_user(c.policy).uid != 0)
+    return {Holds::Narrower,
+            fmt::format("{} gives no ambient capabilities, and without them only root keeps one", c.runtime.program),
+            model::to_string(model::Action{model::CapabilityAction{name}}), ""};
   for (const Power& p : powers)
     if (name == p.capability && may_call(c.policy, p.call))
       return {Holds::Wider, fmt::format("with `{}`, {}", p.call, p.reason),

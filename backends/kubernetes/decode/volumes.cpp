@@ -91,7 +91,7 @@ class Reader {
       if (!known) v.refuse("is a device that agp has no model of");
       out.content = Content::Device;
     }
-    const std::string own = format::node_directory(pod_.named.name);
+    const std::string own = format::host_directory(pod_.named.name);
     if (out.source == own || model::is_beneath(out.source, own)) of_node(v, out, own);
     return out;
   }

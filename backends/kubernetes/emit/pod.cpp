@@ -179,7 +179,7 @@ class Writer {
     return {{"hostPath", {{"path", path}, {"type", type}}}};
   }
   Json of_node(std::string_view name, bool directory) const {
-    return host(fmt::format("{}/{}", format::node_directory(policy_.name), name), directory ? "Directory" : "File");
+    return host(fmt::format("{}/{}", format::host_directory(policy_.name), name), directory ? "Directory" : "File");
   }
 
   Json source(const TreeMount& m) const {

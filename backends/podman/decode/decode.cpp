@@ -3,16 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
-#include "backends/podman/format.hpp"
 #include "compiler/model/container.hpp"
 
 // In: lines. Out: the container that they make. Mounts are made in the order of their targets' depth, whatever the
-// order of the options is (podman-run(1), --mount; libpod sorts them), so that the deepest one shows a path.
+// order of the options is (podman-run(1), --mount; libpod and moby, daemon/volumes_unix.go, sort them), so that the
+// deepest one shows a path.
 namespace agp::backends::podman {
 namespace {
 
@@ -52,18 +54,54 @@ std::vector<std::string> split(std::string_view text, char at) {
   return out;
 }
 
+/// Where the engines differ in what the same words mean, or in what they mean by leaving one out.
+struct Meaning {
+  format::Names capabilities;         ///< kept when none is dropped
+  std::optional<std::uint64_t> pids;  ///< the bound when --pids-limit says none
+  bool scratch;                       ///< writable directories stay beside --read-only, unless --read-only-tmpfs=false
+  bool hostname;                      ///< --hostname is taken
+  bool by_path;  ///< --network takes the path of a namespace; else the container that the stack has put into it
+  bool flags;    ///< a bind mount can have nosuid, nodev and noexec; else it has none of them
+  bool exec;     ///< a tmpfs is executable when it does not say `noexec`; else it is not when it does not say `exec`
+  bool ambient;  ///< --cap-add gives to every user what it adds; else to root, and to others the bounding set alone
+  bool on_top;   ///< its own mounts lie over those that the options have above them; else under, and hidden
+};
+
+// moby, oci/caps/defaults.go; all but the first three: containers/common, pkg/config/default.go
+constexpr std::array<std::string_view, 14> default_capabilities{
+    "CAP_AUDIT_WRITE", "CAP_MKNOD",     "CAP_NET_RAW",          "CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FOWNER",
+    "CAP_FSETID",      "CAP_KILL",      "CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID",       "CAP_SETPCAP",
+    "CAP_SETUID",      "CAP_SYS_CHROOT"};
+constexpr Meaning podman_means{.capabilities = format::Names(default_capabilities).subspan(3),
+                               .pids = 2048,  // containers/common, DefaultPidsLimit
+                               .scratch = true,
+                               .hostname = true,
+                               .by_path = true,
+                               .flags = true,
+                               .exec = true,
+                               .ambient = true,
+                               .on_top = true};
+constexpr Meaning docker_means{.capabilities = default_capabilities,
+                               .pids = std::nullopt,
+                               .scratch = false,
+                               .hostname = false,
+                               .by_path = false,
+                               .flags = false,
+                               .exec = false,
+                               .ambient = false,
+                               .on_top = false};
+
 class Reader {
  public:
+  explicit Reader(const format::Engine& engine)
+      : engine_(engine), means_(&engine == &format::docker ? docker_means : podman_means) {}
+
   Container read(const std::string& bytes) {
     words(bytes);
     defaults();
     for (const Option& o : options_) option(o);
     check();
-    runtime_mounts();
-    std::stable_sort(out_.mounts.begin(), out_.mounts.end(), [](const ContainerMount& a, const ContainerMount& b) {
-      const auto depth = [](const std::string& p) { return p == "/" ? 0 : std::count(p.begin(), p.end(), '/'); };
-      return depth(a.target) < depth(b.target);
-    });
+    engine_mounts();
     masks();
     return std::move(out_);
   }
@@ -83,7 +121,9 @@ class Reader {
           {i + 1, lines[i].substr(2, equals - 2), equals == lines[i].size() ? "" : lines[i].substr(equals + 1)});
     }
     if (i == lines.size()) throw Refusal{"it names no image"};
-    if (lines[i] != format::image)
+    policy_ = lines[i].substr(std::min(lines[i].size(), format::image.size()));
+    if (!lines[i].starts_with(format::image) || (means_.by_path ? policy_ != format::tag : policy_.empty()) ||
+        policy_.find('/') != std::string::npos)
       throw Refusal{
           fmt::format("line {}: the image `{}` is not the empty one: its files are not decided here", i + 1, lines[i])};
     out_.command.assign(lines.begin() + static_cast<std::ptrdiff_t>(i) + 1, lines.end());
@@ -92,11 +132,7 @@ class Reader {
   /// What holds when no option says otherwise.
   void defaults() {
     for (const char* type : {"pid", "mount", "uts", "ipc"}) out_.namespaces[type] = "";
-    // containers/common, pkg/config/default.go: DefaultCapabilities
-    for (const char* name :
-         {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
-          "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT"})
-      capabilities_.insert(name);
+    capabilities_.insert(means_.capabilities.begin(), means_.capabilities.end());
     out_.workdir = "/";
   }
 
@@ -108,7 +144,7 @@ class Reader {
       if (o.value != "never") o.refuse("may fetch another image");
     } else if (o.name == "read-only") {
       read_only_ = o.value.empty() || o.value == "true";
-    } else if (o.name == "read-only-tmpfs") {
+    } else if (o.name == "read-only-tmpfs" && means_.scratch) {
       scratch_ = o.value != "false";
     } else if (o.name == "network") {
       network(o);
@@ -120,12 +156,12 @@ class Reader {
       user(o);
     } else if (o.name == "workdir") {
       out_.workdir = o.value;
-    } else if (o.name == "hostname") {
+    } else if (o.name == "hostname" && means_.hostname) {
       out_.hostname = o.value;
     } else if (o.name == "env") {
       const std::size_t equals = o.value.find('=');
       if (equals == std::string::npos || equals == 0) o.refuse("takes a variable of the starter's");
-      // libpod keeps a map: of two with one name the later counts
+      // of two with one name the later counts: libpod keeps a map, and Docker's client replaces the earlier (tried)
       std::erase_if(out_.environment, [&](const auto& v) { return v.first == o.value.substr(0, equals); });
       out_.environment.emplace_back(o.value.substr(0, equals), o.value.substr(equals + 1));
     } else if (o.name == "cap-drop" || o.name == "cap-add") {
@@ -142,10 +178,13 @@ class Reader {
   }
 
   void network(const Option& o) {
+    constexpr std::string_view path = "ns:";
     if (o.value == "none")
       out_.namespaces["network"] = "";
-    else if (o.value.starts_with("ns:"))
-      out_.namespaces["network"] = o.value.substr(3);
+    else if (means_.by_path && o.value.starts_with(path))
+      out_.namespaces["network"] = o.value.substr(path.size());
+    else if (!means_.by_path && o.value == std::string(format::joined_container) + policy_)
+      out_.namespaces["network"] = (std::string(format::joined_path) + policy_).substr(path.size());  // handed on
     else
       o.refuse("is a network that agp has no model of");
   }
@@ -238,19 +277,19 @@ class Reader {
 
   void put(const Option& o, ContainerMount m) {
     for (const ContainerMount& other : out_.mounts)
-      if (other.target == m.target) o.refuse("is a second mount at one path, which Podman refuses");
+      if (other.target == m.target) o.refuse("is a second mount at one path");
     m.place = o.place();
     out_.mounts.push_back(std::move(m));
   }
 
   /// The parts, none of which says again what another has said.
-  static std::vector<std::string> once(const Option& o, std::vector<std::string> parts) {
+  static std::vector<std::string> once(const Option& o, std::vector<std::string> parts, bool nosuid) {
     std::set<std::string> seen;
     for (const std::string& part : parts) {
-      const std::string name = part == "rw" ? "ro" : part.substr(0, part.find('='));
+      const std::string name = part == "rw" ? "ro" : part == "exec" ? "noexec" : part.substr(0, part.find('='));
       if (!seen.insert(name).second) o.refuse(fmt::format("says `{}` twice", name));
     }
-    if (!seen.contains("nosuid")) o.refuse("has no `nosuid`");
+    if (nosuid && !seen.contains("nosuid")) o.refuse("has no `nosuid`");
     return parts;
   }
   std::uint32_t mode(const Option& o, const std::string& text) const {
@@ -262,9 +301,10 @@ class Reader {
   void mount(const Option& o) {
     ContainerMount m;
     m.writable = m.exec = true;
+    m.setuid = !means_.flags;
     bool nodev = false, alone = false, bind = false;
     std::string source;
-    for (const std::string& part : once(o, split(o.value, ','))) {
+    for (const std::string& part : once(o, split(o.value, ','), means_.flags)) {
       if (part == "type=bind")
         bind = true;
       else if (part.starts_with("src="))
@@ -275,24 +315,29 @@ class Reader {
         alone = true;
       else if (part == "readonly")
         m.writable = false;
-      else if (part == "noexec")
+      else if (part == "noexec" && means_.flags)
         m.exec = false;
-      else if (part == "nodev")
+      else if (part == "nodev" && means_.flags)
         nodev = true;
-      else if (part != "nosuid")
+      else if (part != "nosuid" || !means_.flags)
         o.refuse(fmt::format("has `{}`, which agp has no model of", part));
     }
     if (!bind) o.refuse("is of a type that agp has no model of: only bind");
     if (!alone) o.refuse("shows the mounts beneath its source too, and their flags are not decided here");
     if (m.target.empty() || m.target == "/") o.refuse("has no target that can be covered");
-    if (source.starts_with("./")) {
-      m.content = of_run(o, source.substr(2));
+    const std::string own = means_.by_path ? "./" : format::host_directory(policy_) + "/";
+    if (source.starts_with(own)) {
+      m.content = of_run(o, source.substr(own.size()));
+      if (!means_.flags) m.exec = false;  // by its mode, which the stack gives it
+      if (m.content == Content::Nothing && m.writable)
+        o.refuse("shows what nobody may open writable: whoever owns it gives it another mode");
     } else {
       m.source = canonical(o, source);
       const bool device = std::any_of(format::devices.begin(), format::devices.end(),
                                       [&](const format::Device& d) { return d.path == m.source; });
-      if (!nodev && !device) o.refuse("shows a host directory without `nodev`");
-      m.content = nodev ? Content::Host : Content::Device;
+      // Docker's control group lets no device be opened but those that any program may need (moby, oci/defaults.go)
+      if (means_.flags && !nodev && !device) o.refuse("shows a host directory without `nodev`");
+      m.content = nodev || !device ? Content::Host : Content::Device;
     }
     put(o, std::move(m));
   }
@@ -303,15 +348,16 @@ class Reader {
     ContainerMount m;
     m.content = Content::Tmpfs;
     m.target = canonical(o, o.value.substr(0, colon));
-    m.writable = m.exec = true;
+    m.writable = true;
+    m.exec = means_.exec;
     m.uid = m.gid = 0;
     m.mode = 01777;
     bool nodev = false;
-    for (const std::string& part : once(o, split(o.value.substr(colon + 1), ','))) {
+    for (const std::string& part : once(o, split(o.value.substr(colon + 1), ','), true)) {
       if (part == "ro" || part == "rw")
         m.writable = part == "rw";
-      else if (part == "noexec")
-        m.exec = false;
+      else if (part == "exec" || part == "noexec")
+        m.exec = part == "exec";
       else if (part == "nodev")
         nodev = true;
       else if (part.starts_with("size="))
@@ -322,7 +368,7 @@ class Reader {
         o.refuse(fmt::format("has `{}`, which agp has no model of", part));
     }
     if (!nodev) o.refuse("is a tmpfs without `nodev`");
-    const auto& covers = format::covered_directories;  // nothing can be put there: it leads to mounts, or to nothing
+    const format::Names covers = engine_.directories;  // nothing can be put there: it leads to mounts, or to nothing
     if (!m.writable && std::find(covers.begin(), covers.end(), m.target) != covers.end())
       m.content = Content::EmptyTree;
     put(o, std::move(m));
@@ -331,66 +377,91 @@ class Reader {
   void check() {
     if (!user_said_) throw Refusal{"without `--user` the command runs as root"};
     if (!filtered_)
-      throw Refusal{
-          fmt::format("without `--security-opt=seccomp={}` the container has Podman's own filter", format::profile)};
-    if (!read_only_ || scratch_)
+      throw Refusal{fmt::format("without `--security-opt=seccomp={}` the container has {}'s own filter",
+                                format::profile, engine_.title)};
+    if (means_.scratch && (!read_only_ || scratch_))
       throw Refusal{
           "without `--read-only` and `--read-only-tmpfs=false` the root, /tmp, /run and /var/tmp are writable"};
-    if (!out_.namespaces.contains("network")) throw Refusal{"without `--network` Podman makes a network of its own"};
-    if (!seen_.contains("ipc")) throw Refusal{"without `--ipc=none` Podman mounts a writable /dev/shm"};
+    if (!read_only_) throw Refusal{"without `--read-only` the root is writable"};
+    if (!out_.namespaces.contains("network"))
+      throw Refusal{fmt::format("without `--network` {} makes a network of its own", engine_.title)};
+    if (!seen_.contains("ipc"))
+      throw Refusal{fmt::format("without `--ipc=none` {} mounts a writable /dev/shm", engine_.title)};
     if (!seen_.contains("pull")) throw Refusal{"without `--pull=never` another image may be fetched"};
     out_.empty_root = true;
-    if (!pids_said_) out_.pids = 2048;  // containers/common: DefaultPidsLimit
+    if (!pids_said_) out_.pids = means_.pids;
     if (processes_ < std::max<std::uint64_t>(format::processes, out_.pids.value_or(0)))
       out_.rlimits["RLIMIT_NPROC"] = {processes_, processes_};
     if (quota_ > 0) out_.cpu = {quota_, period_ > 0 ? period_ : 100000};
     if (dropped_) capabilities_.clear();
     capabilities_.insert(added_.begin(), added_.end());
-    // All five sets, for a user other than root too (tried: CapAmb of a process of uid 65534).
-    for (auto& set : out_.capabilities) set = capabilities_;
-    for (const std::string_view name : format::variables) {
+    if (!means_.flags && capabilities_.contains("CAP_MKNOD"))
+      throw Refusal{"with `CAP_MKNOD` devices are made in a bind mount, which has no `nodev`"};
+    // Podman: all five sets, for a user other than root too. Docker: to that user the bounding set alone (both tried:
+    // CapBnd and CapAmb of a process of uid 65534); to root, at execve, all of it (capabilities(7)).
+    for (auto& set : out_.capabilities)
+      if (means_.ambient || out_.uid == 0 || &set == &out_.capabilities[Container::Bounding]) set = capabilities_;
+    for (const std::string_view name : engine_.variables) {
       const auto is = [&](const auto& v) { return v.first == name; };
       if (std::none_of(out_.environment.begin(), out_.environment.end(), is)) out_.environment.emplace_back(name, "");
     }
   }
 
-  bool shown(std::string_view path) const {
-    return std::any_of(out_.mounts.begin(), out_.mounts.end(),
-                       [&](const ContainerMount& m) { return m.target == path; });
-  }
-  void runtime(std::string target, Content content, bool writable) {
-    if (shown(target)) return;
+  ContainerMount by_itself(std::string_view target, Content content, bool writable) const {
     ContainerMount m;
-    m.target = std::move(target);
+    m.target = target;
     m.content = content;
     m.writable = writable;
-    m.place = "what Podman mounts by itself";
+    m.place = fmt::format("what {} mounts by itself", engine_.title);
     if (content == Content::Device) m.source = m.target;
-    out_.mounts.push_back(std::move(m));
+    return m;
   }
 
-  /// A mount of the options' at the same path takes the place of the runtime's.
-  void runtime_mounts() {
-    runtime("/proc", Content::Processes, true);
-    runtime("/sys", Content::Host, false);
-    if (!shown("/sys/fs/cgroup")) runtime("/sys/fs/cgroup", Content::Host, false);
-    if (!shown("/dev"))
-      for (const format::Device& d : format::devices) runtime(std::string(d.path), Content::Device, true);
-    runtime("/dev/mqueue", Content::Tmpfs, true);
-    runtime("/dev/pts", Content::Tmpfs, true);
-    for (const std::string_view file : format::covered_files) runtime(std::string(file), Content::EmptyFile, false);
+  /// A mount of the options' at the same path takes the place of the engine's. Docker makes its own first (moby,
+  /// daemon/oci_linux.go, WithMounts; tried: a tmpfs at /sys hides /sys/fs/cgroup), but for its files.
+  void engine_mounts() {
+    const std::vector<ContainerMount> said = out_.mounts;
+    const auto says = [&](std::string_view path, bool or_above = false) {
+      return std::any_of(said.begin(), said.end(), [&](const ContainerMount& m) {
+        return m.target == path || (or_above && model::is_beneath(path, m.target));
+      });
+    };
+    const auto own = [&](std::string_view path, Content content, bool writable) {
+      if (!says(path, !means_.on_top)) out_.mounts.push_back(by_itself(path, content, writable));
+    };
+    own("/proc", Content::Processes, true);
+    own("/sys", Content::Host, false);
+    own("/sys/fs/cgroup", Content::Host, false);
+    if (!says("/dev")) {
+      ContainerMount& dev = out_.mounts.emplace_back(by_itself("/dev", Content::Tmpfs, true));
+      dev.exec = true;
+      dev.uid = dev.gid = 0;
+      dev.mode = 0755;
+      for (const format::Device& d : format::devices) own(d.path, Content::Device, true);
+    }
+    own("/dev/mqueue", Content::Tmpfs, true);
+    own("/dev/pts", Content::Tmpfs, true);
+    for (const std::string_view file : engine_.files)
+      if (!says(file)) out_.mounts.push_back(by_itself(file, Content::EmptyFile, false));
+    std::stable_sort(out_.mounts.begin(), out_.mounts.end(), [](const ContainerMount& a, const ContainerMount& b) {
+      const auto depth = [](const std::string& p) { return p == "/" ? 0 : std::count(p.begin(), p.end(), '/'); };
+      return depth(a.target) < depth(b.target);
+    });
   }
 
   void masks() {
-    for (const std::string_view path : format::masked_paths) {
+    for (const std::string_view path : engine_.masked) {
       ContainerMount m;
       m.target = path;
       m.content = Content::Nothing;
-      m.place = "what Podman masks";
+      m.place = fmt::format("what {} masks", engine_.title);
       out_.mounts.push_back(std::move(m));
     }
   }
 
+  const format::Engine& engine_;
+  const Meaning& means_;
+  std::string policy_;  ///< whose image it is
   std::vector<Option> options_;
   std::set<std::string> seen_, capabilities_, added_;
   bool read_only_ = false, scratch_ = true, user_said_ = false, filtered_ = false, dropped_ = false, pids_said_ = false;
@@ -401,14 +472,14 @@ class Reader {
 
 }  // namespace
 
-Decoded decode(std::span<const Artifact> artifacts) {
+Decoded decode(std::span<const Artifact> artifacts, const format::Engine& engine) {
   Decoded out;
   for (const Artifact& a : artifacts) {
-    if (a.path != format::artifact) continue;
+    if (a.path != engine.artifact) continue;
     try {
-      auto container = std::make_shared<Container>(Reader().read(a.bytes));
+      auto container = std::make_shared<Container>(Reader(engine).read(a.bytes));
       container->artifact = a.path;
-      container->layer = "podman";
+      container->layer = engine.name;
       out.container = std::move(container);
     } catch (const Refusal& refusal) {
       out.problems.push_back({fmt::format("`{}`: {}", a.path, refusal.text), std::nullopt, ""});

@@ -5,11 +5,8 @@
 #include <algorithm>
 #include <set>
 
-#include "backends/containers/mounts/mount_tree.hpp"
-#include "backends/podman/format.hpp"
-
-// In: a policy. Out: the words behind `podman run`, one a line. Afterwards: the file decides alone what the container
-// is; what the runtime would add by itself is covered, or a derived grant.
+// In: a policy. Out: the words behind `podman run` or `docker run`, one a line. Afterwards: the file decides alone what
+// the container is; what the engine would add by itself is covered, or a derived grant.
 namespace agp::backends::podman {
 namespace {
 
@@ -17,19 +14,51 @@ using containers::Cause;
 using containers::MountTree;
 using containers::TreeMount;
 
+/// How an engine is told what the engines are told in different words (docs/decisions/0018).
+struct Dialect {
+  std::string network;         ///< the stack's
+  std::string own;             ///< the directory of what `prepare` makes, before a slash
+  std::string tag;             ///< of the image
+  std::string_view exec;       ///< of a tmpfs from which programs may be started
+  bool scratch;                ///< `--read-only` alone leaves writable directories
+  bool hostname;               ///< taken beside the network; else the other container's name is this one's
+  bool flags;                  ///< a bind mount has nosuid, nodev and noexec
+  std::uint64_t least_memory;  ///< with which a container is started
+};
+Dialect dialect(const format::Engine& engine, const std::string& policy) {
+  if (&engine == &format::docker)
+    return {.network = std::string(format::joined_container) + policy,
+            .own = format::host_directory(policy),
+            .tag = policy,
+            .exec = ",exec",
+            .scratch = false,
+            .hostname = false,
+            .flags = false,
+            .least_memory = 6 << 20};
+  return {.network = std::string(format::joined_path) + policy,
+          .own = ".",
+          .tag = std::string(format::tag),
+          .exec = "",
+          .scratch = true,
+          .hostname = true,
+          .flags = true,
+          .least_memory = 0};
+}
+
 class Writer {
  public:
-  explicit Writer(const model::Policy& policy) : policy_(policy), tree_(containers::mount_tree(policy)) {}
+  Writer(const model::Policy& policy, const format::Engine& engine)
+      : policy_(policy), engine_(engine), says_(dialect(engine, policy.name)), tree_(mount_tree(policy, engine)) {}
 
   Emitted run() {
     if (policy_.run.command.empty())
       problem("a container needs a command to start",
               "run { command \"/usr/bin/python3.11\", \"-I\", \"/task/main.py\" }");
-    // podman-run(1): --pull, --read-only, --network, --ipc, --cgroupns
+    // podman-run(1), docker-run(1): --pull, --read-only, --network, --ipc, --cgroupns
     add("--pull=never");
     add("--read-only");
-    add("--read-only-tmpfs=false");
-    add("--network=ns:/run/netns/" + netns_name(policy_));
+    if (says_.scratch) add("--read-only-tmpfs=false");
+    add("--network=" + says_.network);
     add("--ipc=none");
     add("--cgroupns=private");
     process();
@@ -37,7 +66,10 @@ class Writer {
     for (const auto& [name, value] : policy_.env_set) add(fmt::format("--env={}={}", name, value));
     mounts();
     covers();
-    add(std::string(format::image));
+    if (says_.tag.size() > format::longest_tag)
+      problem(fmt::format("the policy's name is the tag of {}'s image, which has {} characters at most", engine_.title,
+                          format::longest_tag));
+    add(std::string(format::image) + says_.tag);
     for (const std::string& word : policy_.run.command) add(word);
     return finish();
   }
@@ -56,7 +88,7 @@ class Writer {
     const model::User user = agent_user(policy_);
     add(fmt::format("--user={}:{}", user.uid, user.gid));
     add("--workdir=" + policy_.run.workdir.value_or("/"));
-    add("--hostname=" + policy_.run.hostname.value_or(policy_.name.substr(0, 64)));
+    if (says_.hostname) add("--hostname=" + policy_.run.hostname.value_or(policy_.name.substr(0, 64)));
     add("--cap-drop=ALL");
     std::set<std::string> given;
     for (const model::Rule& rule : policy_.rules) {
@@ -67,6 +99,8 @@ class Writer {
       if (body && !rule.expired) map(rule, "--cap-add");
     }
     for (const std::string& name : given) add("--cap-add=" + name);
+    if (!says_.flags && given.contains("CAP_MKNOD"))
+      problem(fmt::format("a bind mount of {}'s has no `nodev`, and `CAP_MKNOD` makes devices in it", engine_.title));
     add("--security-opt=no-new-privileges");
     add(fmt::format("--security-opt=seccomp={}", format::profile));
   }
@@ -82,6 +116,9 @@ class Writer {
     if (l.files) add(fmt::format("--ulimit=nofile={0}:{0}", l.files->value));
     // memory and swap together, as in the OCI configuration
     if (l.memory_bytes) {
+      if (l.memory_bytes->value < says_.least_memory)
+        problem(
+            fmt::format("{} starts no container with less than {} bytes of memory", engine_.title, says_.least_memory));
       add(fmt::format("--memory={}b", l.memory_bytes->value));
       add(fmt::format("--memory-swap={}b", l.memory_bytes->value));
     }
@@ -90,7 +127,7 @@ class Writer {
       add(fmt::format("--cpu-period={}", period));
       add(fmt::format("--cpu-quota={}", l.cpu_milli->value * (period / 1000)));
     }
-    // without the option Podman sets 2048; -1 is none
+    // without the option Podman sets 2048, and Docker nothing; -1 is none
     add(l.pids ? fmt::format("--pids-limit={}", l.pids->value) : "--pids-limit=-1");
   }
 
@@ -102,22 +139,26 @@ class Writer {
               "rename it");
   }
 
-  static std::string source(const TreeMount& m) {
+  /// A file or directory that `prepare` makes.
+  std::string own(std::string_view name) const { return fmt::format("{}/{}", says_.own, name); }
+  std::string source(const TreeMount& m) const {
     switch (m.from) {
       case TreeMount::From::Denied:
-        return fmt::format("./{}", m.directory ? format::denied_directory : format::denied_file);
+        return own(m.directory ? format::denied_directory : format::denied_file);
       case TreeMount::From::Empty:
-        return fmt::format("./{}", format::empty_file);
+        return own(format::empty_file);
       case TreeMount::From::Bundle:
-        return "./" + m.source;
+        return own(m.source);
       default:
         return m.source;
     }
   }
   void bind(const std::string& from, const std::string& to, bool writable, bool device, bool exec) {
     check_path(from), check_path(to);
-    add(fmt::format("--mount=type=bind,src={},dst={},bind-nonrecursive{},nosuid{}{}", from, to,
-                    writable ? "" : ",readonly", device ? "" : ",nodev", exec ? "" : ",noexec"));
+    std::string word =
+        fmt::format("--mount=type=bind,src={},dst={},bind-nonrecursive{}", from, to, writable ? "" : ",readonly");
+    if (says_.flags) word += fmt::format(",nosuid{}{}", device ? "" : ",nodev", exec ? "" : ",noexec");
+    add(std::move(word));
   }
 
   void mounts() {
@@ -129,7 +170,7 @@ class Writer {
         // --tmpfs knows no owner: whoever is in the container may write, and that is the agent alone
         const std::string size = !m.writable ? ",size=4096" : m.size ? fmt::format(",size={}", *m.size) : "";
         add(fmt::format("--tmpfs={}:{},nosuid,nodev{}{},mode={}", m.target, m.writable ? "rw" : "ro",
-                        m.exec ? "" : ",noexec", size, m.writable ? "0777" : "0755"));
+                        m.exec ? says_.exec : ",noexec", size, m.writable ? "0777" : "0755"));
         if (m.size == 0u) problem("a file system of size 0 would have no limit: the kernel takes 0 for absent");
       } else {
         const bool device = m.from == TreeMount::From::Device;
@@ -150,38 +191,39 @@ class Writer {
   }
 
   void covers() {
-    for (const std::string_view path : format::covered_directories) {
+    for (const std::string_view path : engine_.directories) {
       if (has_mount(path)) continue;
       if (mount_over(path)) {
-        problem(fmt::format("Podman mounts a file system of its own at {}, in what the policy shows there", path),
+        problem(fmt::format("{} mounts a file system of its own at {}, in what the policy shows there", engine_.title,
+                            path),
                 "name the directories that are needed");
         continue;
       }
       add(fmt::format("--tmpfs={}:ro,nosuid,nodev,noexec,size=4096,mode=0555", path));
     }
-    for (const std::string_view path : format::denied_directories) {
+    for (const std::string_view path : engine_.denied_directories) {
       for (const TreeMount& m : tree_.mounts)
         if (m.target == path || model::is_beneath(m.target, path))
-          problem(fmt::format("{} is Podman's own, and nothing of the policy's can be there", path));
-      bind(fmt::format("./{}", format::denied_directory), std::string(path), false, false, false);
+          problem(fmt::format("{} is {}'s own, and nothing of the policy's can be there", path, engine_.title));
+      bind(own(format::denied_directory), std::string(path), false, false, false);
     }
-    for (const std::string_view path : format::covered_files) cover_file(std::string(path));
+    for (const std::string_view path : engine_.files) cover_file(std::string(path));
   }
 
   /// Where a directory of the host's shows a file that the runtime would replace, the host's file is mounted over it.
   void cover_file(const std::string& path) {
     if (has_mount(path)) return;
     const TreeMount* around = mount_over(path);
-    if (!around) return bind(fmt::format("./{}", format::denied_file), path, false, false, false);
+    if (!around) return bind(own(format::denied_file), path, false, false, false);
     if (around->from == TreeMount::From::Bind && !around->writable && path != "/run/.containerenv")
       return bind(around->source + path.substr(around->target.size()), path, false, false, around->exec);
     if (around->masked) return;
-    problem(fmt::format("Podman makes {} of its own, in what the policy shows there", path),
+    problem(fmt::format("{} makes {} of its own, in what the policy shows there", engine_.title, path),
             "name the directories that are needed");
   }
 
   void map(const model::Rule& rule, std::string place) {
-    out_.map.push_back({rule.id, std::string(format::artifact), std::move(place)});
+    out_.map.push_back({rule.id, std::string(engine_.artifact), std::move(place)});
   }
 
   Emitted finish() {
@@ -192,13 +234,15 @@ class Writer {
                           bytes.size(), format::most_arguments, format::most_bytes),
               "name directories instead of files");
     if (out_.problems.empty())
-      out_.artifacts.push_back({std::string(format::artifact), std::move(bytes)});
+      out_.artifacts.push_back({std::string(engine_.artifact), std::move(bytes)});
     else
       out_.map.clear();
     return std::move(out_);
   }
 
   const model::Policy& policy_;
+  const format::Engine& engine_;
+  const Dialect says_;
   const MountTree tree_;
   std::vector<std::string> words_;
   Emitted out_;
@@ -206,6 +250,13 @@ class Writer {
 
 }  // namespace
 
-Emitted emit(const model::Policy& policy, const model::Target&) { return Writer(policy).run(); }
+MountTree mount_tree(const model::Policy& policy, const format::Engine& engine) {
+  MountTree tree = containers::mount_tree(policy);
+  for (TreeMount& m : tree.mounts)
+    if (&engine == &format::docker && m.from == TreeMount::From::Bind) m.exec = true;
+  return tree;
+}
+
+Emitted emit(const model::Policy& policy, const format::Engine& engine) { return Writer(policy, engine).run(); }
 
 }  // namespace agp::backends::podman

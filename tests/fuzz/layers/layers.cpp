@@ -111,8 +111,10 @@ Decoded decode(std::size_t which, const std::vector<Artifact>& one) {
     case 16:
     case 17:
       return kubernetes::decode(one);
+    case 18:
+      return podman::decode(one, podman::format::docker);
     default:
-      return podman::decode(one);
+      return podman::decode(one, podman::format::podman);
   }
 }
 
@@ -162,7 +164,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                    "",
                                    "",
                                    "kubernetes/pod.json",
-                                   "kubernetes/network-policy.json"};
+                                   "kubernetes/network-policy.json",
+                                   "docker/run.args"};
   const std::size_t which = data[0] % std::size(paths);
   std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   if (others(which, bytes)) return 0;

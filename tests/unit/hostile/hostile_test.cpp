@@ -29,7 +29,8 @@ constexpr const char* places[] = {"seccomp/filter.x86_64.bpf",
                                   "alerts.json",
                                   "podman/run.args",
                                   "kubernetes/pod.json",
-                                  "kubernetes/network-policy.json"};
+                                  "kubernetes/network-policy.json",
+                                  "docker/run.args"};
 
 model::Target target() {
   auto out = debian_12();
@@ -90,7 +91,7 @@ std::string whole(const std::string& place) {
   p.get().on_deny.log = true;
   p.get().on_deny.alerts.push_back({model::Severity::P1, {"connect"}, {}});
   auto t = place.starts_with("landlock") ? target() : debian_12();
-  for (const std::string stack : {"podman", "kubernetes"})
+  for (const std::string stack : {"podman", "docker", "kubernetes"})
     if (place.starts_with(stack)) t.stack = stack;
   if (place.starts_with("landlock")) {
     return R"({"abi":7,"ruleset":[{"handledAccessFs":["abi.all"],"handledAccessNet":["connect_tcp"]}],)"
@@ -203,15 +204,17 @@ TEST(Hostile, Contradictory) {
     const std::string key = text.substr(first, colon - first);
     refused(place, text.insert(first, key + ":null,"), "a member twice");
   }
-  const std::string podman = whole("podman/run.args");
-  refused("podman/run.args", "--user=0:0\n" + podman, "two users");
-  refused("podman/run.args", "--read-only=false\n" + podman, "read-only and not");
-  refused("podman/run.args", "--tmpfs=/sys:ro,rw,nosuid,nodev\n" + podman, "writable and not");
-  refused("podman/run.args",
-          "--mount=type=bind,src=/a,dst=/proc,bind-nonrecursive,nosuid,nodev\n"
-          "--mount=type=bind,src=/b,dst=/proc,bind-nonrecursive,nosuid,nodev\n" +
-              podman,
-          "two mounts at one path");
+  for (const std::string place : {"podman/run.args", "docker/run.args"}) {
+    const std::string args = whole(place), flags = place.starts_with("podman") ? ",nosuid,nodev" : "";
+    refused(place, "--user=0:0\n" + args, "two users");
+    refused(place, "--read-only=false\n" + args, "read-only and not");
+    refused(place, "--tmpfs=/sys:ro,rw,nosuid,nodev\n" + args, "writable and not");
+    refused(place,
+            fmt::format("--mount=type=bind,src=/a,dst=/proc,bind-nonrecursive{0}\n"
+                        "--mount=type=bind,src=/b,dst=/proc,bind-nonrecursive{0}\n{1}",
+                        flags, args),
+            "two mounts at one path");
+  }
   refused(
       "approvals.json",
       R"({"schema":"agp-approvals/1","policy":"p","default":"allow","precedence":["deny","ask","allow"],"rules":[]})",
