@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <memory>
 #include <optional>
@@ -56,7 +55,6 @@ std::vector<std::string> split(std::string_view text, char at) {
 
 /// Where the engines differ in what the same words mean, or in what they mean by leaving one out.
 struct Meaning {
-  format::Names capabilities;         ///< kept when none is dropped
   std::optional<std::uint64_t> pids;  ///< the bound when --pids-limit says none
   bool scratch;                       ///< writable directories stay beside --read-only, unless --read-only-tmpfs=false
   bool hostname;                      ///< --hostname is taken
@@ -67,13 +65,7 @@ struct Meaning {
   bool on_top;   ///< its own mounts lie over those that the options have above them; else under, and hidden
 };
 
-// moby, oci/caps/defaults.go; all but the first three: containers/common, pkg/config/default.go
-constexpr std::array<std::string_view, 14> default_capabilities{
-    "CAP_AUDIT_WRITE", "CAP_MKNOD",     "CAP_NET_RAW",          "CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FOWNER",
-    "CAP_FSETID",      "CAP_KILL",      "CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID",       "CAP_SETPCAP",
-    "CAP_SETUID",      "CAP_SYS_CHROOT"};
-constexpr Meaning podman_means{.capabilities = format::Names(default_capabilities).subspan(3),
-                               .pids = 2048,  // containers/common, DefaultPidsLimit
+constexpr Meaning podman_means{.pids = 2048,  // containers/common, DefaultPidsLimit
                                .scratch = true,
                                .hostname = true,
                                .by_path = true,
@@ -81,8 +73,7 @@ constexpr Meaning podman_means{.capabilities = format::Names(default_capabilitie
                                .exec = true,
                                .ambient = true,
                                .on_top = true};
-constexpr Meaning docker_means{.capabilities = default_capabilities,
-                               .pids = std::nullopt,
+constexpr Meaning docker_means{.pids = std::nullopt,
                                .scratch = false,
                                .hostname = false,
                                .by_path = false,
@@ -117,6 +108,8 @@ class Reader {
       if (!lines[i].starts_with("--") || lines[i] == "--")
         throw Refusal{fmt::format("line {}: `{}` is no option of the form --name=value", i + 1, lines[i])};
       const std::size_t equals = std::min(lines[i].find('='), lines[i].size());
+      if (equals == lines[i].size() && lines[i] != "--read-only" && lines[i] != "--read-only-tmpfs")
+        throw Refusal{fmt::format("line {}: `{}` takes the next line for its value", i + 1, lines[i])};
       options_.push_back(
           {i + 1, lines[i].substr(2, equals - 2), equals == lines[i].size() ? "" : lines[i].substr(equals + 1)});
     }
@@ -132,7 +125,6 @@ class Reader {
   /// What holds when no option says otherwise.
   void defaults() {
     for (const char* type : {"pid", "mount", "uts", "ipc"}) out_.namespaces[type] = "";
-    capabilities_.insert(means_.capabilities.begin(), means_.capabilities.end());
     out_.workdir = "/";
   }
 
@@ -207,7 +199,6 @@ class Reader {
   void capability(const Option& o) {
     if (o.name == "cap-drop") {
       if (o.value != "ALL") o.refuse("drops one capability: only ALL is understood here");
-      dropped_ = true;
     } else if (!o.value.starts_with("CAP_")) {
       o.refuse("is no capability by its whole name");
     } else {
@@ -387,20 +378,20 @@ class Reader {
       throw Refusal{fmt::format("without `--network` {} makes a network of its own", engine_.title)};
     if (!seen_.contains("ipc"))
       throw Refusal{fmt::format("without `--ipc=none` {} mounts a writable /dev/shm", engine_.title)};
+    if (!seen_.contains("cap-drop"))
+      throw Refusal{"without `--cap-drop=ALL` capabilities stay, and which is the engine's and its configuration's matter"};
     if (!seen_.contains("pull")) throw Refusal{"without `--pull=never` another image may be fetched"};
     out_.empty_root = true;
     if (!pids_said_) out_.pids = means_.pids;
     if (processes_ < std::max<std::uint64_t>(format::processes, out_.pids.value_or(0)))
       out_.rlimits["RLIMIT_NPROC"] = {processes_, processes_};
     if (quota_ > 0) out_.cpu = {quota_, period_ > 0 ? period_ : 100000};
-    if (dropped_) capabilities_.clear();
-    capabilities_.insert(added_.begin(), added_.end());
-    if (!means_.flags && capabilities_.contains("CAP_MKNOD"))
+    if (!means_.flags && added_.contains("CAP_MKNOD"))
       throw Refusal{"with `CAP_MKNOD` devices are made in a bind mount, which has no `nodev`"};
     // Podman: all five sets, for a user other than root too. Docker: to that user the bounding set alone (both tried:
     // CapBnd and CapAmb of a process of uid 65534); to root, at execve, all of it (capabilities(7)).
     for (auto& set : out_.capabilities)
-      if (means_.ambient || out_.uid == 0 || &set == &out_.capabilities[Container::Bounding]) set = capabilities_;
+      if (means_.ambient || out_.uid == 0 || &set == &out_.capabilities[Container::Bounding]) set = added_;
     for (const std::string_view name : engine_.variables) {
       const auto is = [&](const auto& v) { return v.first == name; };
       if (std::none_of(out_.environment.begin(), out_.environment.end(), is)) out_.environment.emplace_back(name, "");
@@ -463,8 +454,8 @@ class Reader {
   const Meaning& means_;
   std::string policy_;  ///< whose image it is
   std::vector<Option> options_;
-  std::set<std::string> seen_, capabilities_, added_;
-  bool read_only_ = false, scratch_ = true, user_said_ = false, filtered_ = false, dropped_ = false, pids_said_ = false;
+  std::set<std::string> seen_, added_;
+  bool read_only_ = false, scratch_ = true, user_said_ = false, filtered_ = false, pids_said_ = false;
   std::uint64_t period_ = 0, quota_ = 0, processes_ = 1048576;
   bool processes_said_ = false;
   Container out_;
