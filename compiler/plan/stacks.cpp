@@ -147,11 +147,17 @@ Command podman(std::initializer_list<std::string> words) {
   return out;
 }
 
+/// A rule that lets a socket be connected to says nothing about a file: one that stands there could be read.
+void check_sockets(const MountTree& tree, std::vector<Command>& out) {
+  for (const TreeMount& m : tree.mounts)
+    if (m.socket && m.from == TreeMount::From::Bind) out.push_back({"test", "-S", m.source});
+}
+
 /// The image has no file, so that runc makes the mount points to fit their sources: that each source is what the rules
 /// take it for is looked at here.
 void check_sources(const MountTree& tree, std::vector<Command>& out) {
   for (const TreeMount& m : tree.mounts) {
-    if (m.from != TreeMount::From::Bind) continue;
+    if (m.from != TreeMount::From::Bind || m.socket) continue;
     out.push_back(m.directory ? Command{"test", "-d", m.source} : Command{"test", "!", "-d", m.source});
   }
 }
@@ -185,6 +191,7 @@ void engine_files(const model::Policy& policy, const MountTree& tree, const engi
   out.push_back({"install", "-m", "0000", "--", "/dev/null", in_base(engines::denied_file)});
   out.push_back({"install", "-m", "0444", "--", "/dev/null", in_base(engines::empty_file)});
   check_sources(tree, out);
+  check_sockets(tree, out);
   make_targets(policy, tree, out);
   out.push_back({"tar", "-cf", in_run("root.tar"), "--files-from=/dev/null"});
 }
@@ -300,6 +307,7 @@ StackCommands kubernetes_commands(const model::Policy& policy) {
   out.prepare.push_back(
       {"install", "-D", "-m", "0444", "--", fmt::format("{{dir}}/{}", format::profile_artifact), profile});
   check_sources(tree, out.prepare);
+  check_sockets(tree, out.prepare);
   make_targets(policy, tree, out.prepare);
   out.prepare.push_back({"tar", "-cf", in_run("root.tar"), "--files-from=/dev/null"});
   out.prepare.push_back(podman({"import", "--quiet", in_run("root.tar"), std::string(own::image)}));
@@ -335,6 +343,7 @@ StackCommands stack_commands(const model::Policy& policy, const model::Target& t
   out.prepare.push_back({"install", "-d", "-m", "0700", "--", "{run}"});
   make_root(tree, out.prepare);
   copy_files(tree, out.prepare);
+  check_sockets(tree, out.prepare);
   if (target.stack == "oci+landlock") copy_launcher(out.prepare);
   make_targets(policy, tree, out.prepare);
   make_network(policy, tree, out.prepare);

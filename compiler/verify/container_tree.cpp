@@ -86,7 +86,8 @@ class Builder {
       case Content::Host:
       case Content::Tmpfs:
       case Content::Resolver:
-        return m.content != Content::Resolver && is_directory(base) ? directory(m, base) : file(m);
+        if (m.content != Content::Resolver && is_directory(base)) return directory(m, base);
+        return m.content == Content::Host && is_socket(base) ? socket(m) : file(m);
       case Content::EmptyFile:
       case Content::Starter:
         return file(m);
@@ -174,6 +175,15 @@ class Builder {
     return c;
   }
 
+  /// It can't be opened or executed (open(2), ENXIO; execve(2)). That one stands there is looked at before the start.
+  static InodeCell socket(const ContainerMount& m) {
+    InodeCell c;
+    c.at = inode::connect | (m.writable ? inode::attributes : 0);
+    c.absent_at = of_files | inode::list;
+    c.absent_beneath = of_files | inode::list | inode::attributes;
+    return c;
+  }
+
   /// Does the command have it, after execve (capabilities(7))? Root gets what is in the bounding set, with
   /// no_new_privileges no more than it had; another user keeps what is ambient.
   bool has_capability(const char* name) const {
@@ -245,11 +255,20 @@ class Builder {
       return p.pattern.shape() == model::PathPattern::Shape::Node && p.pattern.base() == base;
     });
   }
-  bool permits_beneath(const std::string& base) const {
+  bool permits(const std::string& path) const {
     using model::Verb;
     for (const Verb v : {Verb::Read, Verb::List, Verb::Exec, Verb::Modify, Verb::Create, Verb::Delete})
-      if (model::decide(policy_, model::FileAction{v, base + "/\x01"}).decision == model::Decision::Allow) return true;
+      if (model::decide(policy_, model::FileAction{v, path}).decision == model::Decision::Allow) return true;
     return false;
+  }
+  bool permits_beneath(const std::string& base) const { return permits(base + "/\x01"); }
+  /// What the policy lets be connected to and no more.
+  bool is_socket(const std::string& base) const {
+    return !permits(base) && std::any_of(policy_.rules.begin(), policy_.rules.end(), [&](const model::Rule& rule) {
+      const auto* body = std::get_if<model::UnixBody>(&rule.body);
+      return body && !rule.expired && rule.effect == model::Effect::Allow &&
+             body->direction == model::Direction::Connect && names(body->paths, base);
+    });
   }
 
   /// A mount needs a mount point: none can be made in a file, nor in the directory without permission bits.

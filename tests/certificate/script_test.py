@@ -281,6 +281,16 @@ class Mounts(unittest.TestCase):
         devices = self.tree(lambda c: (c["mounts"][1]["options"].append("rw"), c["process"].update(capabilities={"bounding": ["CAP_MKNOD"]})))
         self.assertLessEqual({"make_char", "make_block"}, devices.answer(None, "/data")[0])
 
+    def test_a_socket_is_no_file(self):
+        bind = lambda c: c["mounts"].append({"destination": "/run/a", "type": "bind", "source": "/run/a", "options": ["bind", "ro", "nodev"]})
+        unix = {"block": "unix", "effect": "allow", "direction": "connect", "patterns": ["/run/a"], "except": [], "abstract": False}
+        for more, rights in (([unix], set()), ([{**unix, "effect": "deny"}], {"read_file", "execute"}), ([{**unix, "patterns": ["/run/**"]}], {"read_file", "execute"}),
+                             ([{**unix, "direction": "listen"}], {"read_file", "execute"}),
+                             ([unix, {"block": "file", "effect": "allow", "verbs": ["read"], "patterns": ["/run/a"], "except": []}], {"read_file", "execute"})):
+            config = json.loads(json.dumps(self.CONFIG))
+            bind(config)
+            self.assertEqual(mounts.Tree(config, {**self.POLICY, "rules": self.POLICY["rules"] + more}).answer("/run/a", "/run")[0], rights)
+
     def test_the_last_mount_shows(self):
         again = {"destination": "/data", "type": "tmpfs", "source": "tmpfs", "options": ["nodev", "mode=0755", "uid=0"]}
         self.assertEqual(self.tree(lambda c: c["mounts"].append(again)).answer(None, "/data")[0], {"read_file", "read_dir", "execute"})

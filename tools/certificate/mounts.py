@@ -192,6 +192,8 @@ class Tree:
             return {"read_dir"}, OF_FILES, set() if m.own_processes else beneath, set()
         if m.content in ("host", "tmpfs") and self.is_directory(base):
             return self.directory(m, base)
+        if m.content == "host" and self.is_socket(base):                         # which nobody opens; `prepare` looks that it is one
+            return set(), OF_FILES | {"read_dir"}, set(), NOTHING_BENEATH
         rights = {"read_file"} | ({"execute"} if m.program else set()) | (WRITE if m.writable else set())
         if m.content == "device":
             return rights | {"read_file"} | WRITE, {"read_dir", "execute"}, set(), NOTHING_BENEATH
@@ -236,6 +238,12 @@ class Tree:
                     if place == base and (not is_node or (where == "patterns" and rule.get("verbs") == ["list"])):
                         return True
         return any(m["target"] == base for m in self.policy["mounts"]) and self.rules.permit(base + "/\x01", RIGHTS)
+
+    def is_socket(self, base):
+        """What the policy lets be connected to, and no more."""
+        return not self.rules.permit(base, RIGHTS) and any(
+            rule["block"] == "unix" and rule["direction"] == "connect" and rule["effect"] == "allow" and (base, True) in map(literal, rule["patterns"])
+            for rule in self.policy["rules"])
 
 
 # What stands where a mount is: decided by comparing, in `settings.py`.

@@ -79,6 +79,27 @@ TEST(ContainerFiles, ADeniedTreeIsADirectory) {
   EXPECT_EQ(refuted(node).size(), 1u);  // what lies beneath it, were it a directory
 }
 
+/// A socket that may be connected to can't be opened: `prepare` looks that it is one.
+TEST(ContainerFiles, ASocketIsNoFile) {
+  FilePolicy b;
+  b.allow("read exec", {"/bin/true"}).sock(model::Effect::Allow, model::Direction::Connect, "/run/app.sock");
+  EXPECT_EQ(refuted(b), Refuted{});
+  const Refuted writable = refuted(b, [](Json& m) { replace(m, "/run/app.sock", "ro", "rw"); });
+  ASSERT_FALSE(writable.empty());  // its mode can be changed
+  EXPECT_EQ(writable[0].rfind("no excess: modify \"/run/app.sock\"", 0), 0u) << writable[0];
+  // another one beside it is a file like any other
+  const Refuted beside = refuted(b, [](Json& m) { m.push_back(bind("/run/other.sock", "/run/other.sock")); });
+  ASSERT_FALSE(beside.empty());
+  EXPECT_EQ(beside[0].rfind("no excess: open \"/run/other.sock\"", 0), 0u) << beside[0];
+  const auto commands = plan::stack_commands(b.policy, debian12());
+  const std::vector<std::string> looks{"test", "-S", "/run/app.sock"};
+  EXPECT_NE(std::find(commands.prepare.begin(), commands.prepare.end(), looks), commands.prepare.end());
+  b.allow("read", {"/run/app.sock"});  // a rule that lets it be read is about a file
+  EXPECT_EQ(refuted(b), Refuted{});
+  const auto other = plan::stack_commands(b.policy, debian12());
+  EXPECT_EQ(std::find(other.prepare.begin(), other.prepare.end(), looks), other.prepare.end());
+}
+
 /// What a later mount hides stands nowhere: with subset=pid no such file is in /proc.
 TEST(ContainerFiles, WhatProcHides) {
   EXPECT_EQ(refuted(workspace(), [](Json& m) { m.insert(m.begin(), bind("/srv", "/proc/sysrq-trigger")); }), Refuted{});
