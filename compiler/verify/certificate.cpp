@@ -262,7 +262,13 @@ class Writer {
     if (std::string why = script(probe, in_.policy, false); !why.empty()) return why;
     if (o.direction == Direction::Permits)  // no rule decides it
       return add(o, "nftables", script, Control{in_.policy, std::nullopt, "any packet that is reported", "NO_REPORT"});
-    return add(o, "nftables", script, find_control(in_.policy, in_.target, "net", !demands(o.direction), refute));
+    auto control = find_control(in_.policy, in_.target, "net", !demands(o.direction), refute);
+    // Where no rule permits anything the answers to what nobody may ask still pass.
+    const bool passes = std::any_of(layer.accepted.begin(), layer.accepted.end(),
+                                    [](auto hook) { return hook != model::DecisionDiagrams::no; });
+    if (!control && o.direction == Direction::Excess && passes)
+      control = Control{in_.policy, std::nullopt, "any packet that passes", "NOTHING"};
+    return add(o, "nftables", script, std::move(control));
   }
 
   /// Rights on paths: an inductive set of states of the automaton over all patterns of both sides.

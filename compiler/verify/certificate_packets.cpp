@@ -88,7 +88,8 @@ class Statement {
     if (std::string why = declare(demanded); !why.empty()) return why;
     script_.remark("the rules");
     passes_ = s_.layer.state(script_, members_, nullptr);
-    if (question == verify::Direction::Reports || question == verify::Direction::Quiet || other_answer)
+    if (question == verify::Direction::Reports || question == verify::Direction::Quiet ||
+        (other_answer && question == verify::Direction::Permits))
       silent(question == verify::Direction::Reports);
     script_.remark("packets that can exist: the kernel makes loopback of 0.0.0.0 and ::, and IPv4 of mapped addresses");
     std::vector<Formula> artifact, all;
@@ -102,6 +103,8 @@ class Statement {
     script_.state("artifact", smt::any(artifact));
     if (question == verify::Direction::Permits)
       script_.state("policy", smt::any(all));
+    else if (other_answer)
+      script_.state("policy", "false");
     else if (demanded)
       demand();
     else

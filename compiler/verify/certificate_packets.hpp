@@ -24,7 +24,7 @@ struct PacketStatement {
 };
 /// Defines `artifact` and `policy`: what passes and what may pass, or what has to; of an audited block, where it is about
 /// reports, what passes without one. `other_answer`: that everything passes without a report is demanded instead of
-/// that it passes. Says why there is no such form for this layer, or nothing.
+/// that it passes; of an enforced one, that nothing passes. Says why there is no such form for this layer, or nothing.
 std::string state_packets(smt::Script& script, const PacketStatement& statement, Direction question,
                           bool other_answer);
 
