@@ -111,7 +111,8 @@ std::optional<Control> find_control(const model::Policy& policy, const model::Ta
   std::vector<std::size_t> candidates;
   for (std::size_t r = 0; r < policy.rules.size(); ++r) {
     const model::Rule& rule = policy.rules[r];
-    if (model::fact_block(rule.body) == (block == "name" ? "net" : block) && !rule.expired && (rule.effect == Effect::Allow) == excess)
+    if (model::fact_block(rule.body) == (block == "name" ? "net" : block) && !rule.expired &&
+        (rule.effect == Effect::Allow) == excess)
       candidates.push_back(r);
   }
   std::stable_sort(candidates.begin(), candidates.end(), [&](std::size_t a, std::size_t b) {
@@ -168,12 +169,12 @@ class Writer {
           return o.statement == statement_of_ports ? ports(o, *layer) : settings(o, scope_settings(o, *layer));
       for (const auto& layer : reading.decoded.names)
         if (o.layer == "dns" && layer->artifact == o.artifact)
-          return layer->servers ? settings(o, resolver_settings(in_.policy, *layer)) : names(o, *layer);
+          return layer->servers ? settings(o, resolver_settings(o, in_.policy, *layer)) : names(o, *layer);
       if (const auto& container = reading.decoded.container; container && container->by_pointer && o.thing == "setting")
         return settings(o, container_settings(o, in_.policy, in_.target, in_.plan, *container));
       if (const auto& container = reading.decoded.container;
           container && container->by_pointer && o.artifact == container->artifact + "#/mounts (sources)")
-        return settings(o, source_settings(container_tree(in_.policy, in_.target, *container)));
+        return settings(o, source_settings(o, container_tree(in_.policy, in_.target, *container)));
     }
     if (o.artifact.ends_with(" (sources)")) return "what a mount shows has no form as a certificate yet";
     if ((o.layer == "landlock" || o.artifact == "oci/config.json#/mounts") && o.thing == "file access") return paths(o);
@@ -251,9 +252,9 @@ class Writer {
     if (!bytes_of(o.artifact)) return "its bytes are not there";
     const auto fills = resolver_fills(in_.readings);
     const auto script = [&](smt::Script& s, const model::Policy& policy, bool other_answer) {
-      return state_packets(
-          s, {in_.policy, policy, in_.target, in_.plan, layer, fills, packet_needs(in_.policy, in_.plan)}, o.direction,
-          other_answer);
+      return state_packets(s,
+                           {in_.policy, policy, in_.target, in_.plan, layer, fills, packet_needs(in_.policy, in_.plan)},
+                           o.direction, other_answer);
     };
     const auto refute = [&](const model::Policy& policy) {
       return refuted(verify_packets(policy, in_.target, in_.plan, layer, fills), o.direction);
@@ -262,7 +263,13 @@ class Writer {
     if (std::string why = script(probe, in_.policy, false); !why.empty()) return why;
     if (o.direction == Direction::Permits)  // no rule decides it
       return add(o, "nftables", script, Control{in_.policy, std::nullopt, "any packet that is reported", "NO_REPORT"});
-    return add(o, "nftables", script, find_control(in_.policy, in_.target, "net", !demands(o.direction), refute));
+    auto control = find_control(in_.policy, in_.target, "net", !demands(o.direction), refute);
+    // Where no rule permits anything the answers to what nobody may ask still pass.
+    const bool passes = std::any_of(layer.accepted.begin(), layer.accepted.end(),
+                                    [](auto hook) { return hook != model::DecisionDiagrams::no; });
+    if (!control && o.direction == Direction::Excess && passes)
+      control = Control{in_.policy, std::nullopt, "any packet that passes", "NOTHING"};
+    return add(o, "nftables", script, std::move(control));
   }
 
   /// Rights on paths: an inductive set of states of the automaton over all patterns of both sides.
@@ -310,24 +317,21 @@ class Writer {
   /// The same of names, read from their end.
   std::string names(const Obligation& o, const model::NameLayer& layer) {
     if (!bytes_of(o.artifact)) return "its bytes are not there";
-    const auto control = find_control(
-        in_.policy, in_.target, "name", o.direction == Direction::Excess, [&](const model::Policy& policy) {
-          return refuted(verify_names(policy, in_.target, in_.plan, layer), o.direction);
-        });
+    const auto control = find_control(in_.policy, in_.target, "name", o.direction == Direction::Excess,
+                                      [&](const model::Policy& policy) {
+                                        return refuted(verify_names(policy, in_.target, in_.plan, layer), o.direction);
+                                      });
     if (!control) return no_control;
-    document(o, "names", "inductive",
-             {{"statement", o.statement}, {"states", name_endings(in_.policy, layer)}}, changed(*control, "violated"));
+    document(o, "names", "inductive", {{"statement", o.statement}, {"states", name_endings(in_.policy, layer)}},
+             changed(*control, "violated"));
     return {};
   }
 
   std::string settings(const Obligation& o, const Settings& both) {
     if (!both.reason.empty()) return both.reason;
     if (!bytes_of(o.artifact)) return "its bytes are not there";
-    const Json control = settings_control(both);
-    const std::string witness = fmt::format("{}: {}", control["setting"].get<std::string>(), control["value"].dump());
-    document(o, "settings", "holds",
-             {{"statement", o.statement}, {"artifact", both.artifact}, {"policy", both.policy}},
-             {{"expected", "violated"}, {"witness", witness}, {"instead", control}});
+    document(o, "settings", "holds", Json::parse(both.document),
+             {{"expected", "violated"}, {"witness", both.witness}, {"instead", Json::parse(both.control)}});
     return {};
   }
 

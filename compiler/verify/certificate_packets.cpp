@@ -88,7 +88,8 @@ class Statement {
     if (std::string why = declare(demanded); !why.empty()) return why;
     script_.remark("the rules");
     passes_ = s_.layer.state(script_, members_, nullptr);
-    if (question == verify::Direction::Reports || question == verify::Direction::Quiet || other_answer)
+    if (question == verify::Direction::Reports || question == verify::Direction::Quiet ||
+        (other_answer && question == verify::Direction::Permits))
       silent(question == verify::Direction::Reports);
     script_.remark("packets that can exist: the kernel makes loopback of 0.0.0.0 and ::, and IPv4 of mapped addresses");
     std::vector<Formula> artifact, all;
@@ -102,6 +103,8 @@ class Statement {
     script_.state("artifact", smt::any(artifact));
     if (question == verify::Direction::Permits)
       script_.state("policy", smt::any(all));
+    else if (other_answer)
+      script_.state("policy", "false");
     else if (demanded)
       demand();
     else
@@ -203,11 +206,11 @@ class Statement {
     const Formula by = hook == Hook::Forward ? smt::all({smt::negate(local), smt::negate(lo_in), smt::negate(lo_out)})
                                              : smt::any({smt::negate(local), output ? lo_out : lo_in});
     // users: numbers, nobody, and the one that may stand by its name, the target's resolver
-    return smt::all(
-        {model::between(PacketField::State, 0, model::packet_states - 1),
-         model::between(PacketField::User, 0, no_user + 1), model::between(PacketField::In, 0, output ? 0 : most),
-         model::between(PacketField::Out, 0, input ? 0 : most), model::between(PacketField::Kind, 0, 3),
-         to(AddressSet::all() - unspecified()), from(AddressSet::all()), by});
+    return smt::all({model::between(PacketField::State, 0, model::packet_states - 1),
+                     model::between(PacketField::User, 0, no_user + 1),
+                     model::between(PacketField::In, 0, output ? 0 : most),
+                     model::between(PacketField::Out, 0, input ? 0 : most), model::between(PacketField::Kind, 0, 3),
+                     to(AddressSet::all() - unspecified()), from(AddressSet::all()), by});
   }
 
   // the policy --------------------------------------------------------------------------------------------------------
@@ -333,18 +336,18 @@ class Statement {
       const auto other = connect ? model::Direction::Listen : model::Direction::Connect;
       for (const Hook hook : hooks()) {
         script_.remark("the first packets of a connection, and those behind them");
-        some.push_back(script_.define(
-            fmt::format("demand.{}.{}", connect ? "connect" : "listen", model::to_string(hook)), 0,
-            smt::all({at(hook), real_[index(hook)], mine(direction, hook), ordinary(direction, hook), there,
-                      smt::any({state(PacketState::New), state(PacketState::Established)})})));
+        some.push_back(
+            script_.define(fmt::format("demand.{}.{}", connect ? "connect" : "listen", model::to_string(hook)), 0,
+                           smt::all({at(hook), real_[index(hook)], mine(direction, hook), ordinary(direction, hook),
+                                     there, smt::any({state(PacketState::New), state(PacketState::Established)})})));
         if (form_ == PacketForm::Cgroup && connect) continue;  // which socket takes an answer is not in it
         const bool agents_own = form_ == PacketForm::Namespace && !connect;
-        some.push_back(script_.define(
-            fmt::format("demand.{}.back.{}", connect ? "connect" : "listen", model::to_string(hook)), 0,
-            smt::all({at(hook), real_[index(hook)], mine(other, hook), is(PacketField::Kind, 0), back,
-                      state(PacketState::Established), high_port(PacketField::Port),
-                      smt::negate(is(PacketField::User, no_user)),
-                      agents_own ? is(PacketField::User, agent()) : Formula("true")})));
+        some.push_back(
+            script_.define(fmt::format("demand.{}.back.{}", connect ? "connect" : "listen", model::to_string(hook)), 0,
+                           smt::all({at(hook), real_[index(hook)], mine(other, hook), is(PacketField::Kind, 0), back,
+                                     state(PacketState::Established), high_port(PacketField::Port),
+                                     smt::negate(is(PacketField::User, no_user)),
+                                     agents_own ? is(PacketField::User, agent()) : Formula("true")})));
       }
     }
     if (s_.needs.any) needs(some);
@@ -379,16 +382,19 @@ class Statement {
     const Formula first =
         smt::all({state(PacketState::New), is(PacketField::TcpFlags, 2), high_port(PacketField::SourcePort)});
     const Formula asked = smt::all({dns(generated()), first, is(PacketField::Kind, 0)});
-    some.push_back(script_.define("demand.ask", 0,
-                                  smt::all({"output", real_[index(Hook::Output)], asked, is(PacketField::User, agent()), lo_out})));
+    some.push_back(script_.define(
+        "demand.ask", 0,
+        smt::all({"output", real_[index(Hook::Output)], asked, is(PacketField::User, agent()), lo_out})));
     some.push_back(
-        script_.define("demand.asked", 0, smt::all({smt::negate("output"), real_[index(Hook::Input)], asked, from(loopback()), lo_in})));
+        script_.define("demand.asked", 0,
+                       smt::all({smt::negate("output"), real_[index(Hook::Input)], asked, from(loopback()), lo_in})));
     Bits128 user = no_user;  // who asks upstream: the one user that the rules name beside the agent
     for (const std::uint64_t u : s_.layer.users)
       if (u != agent() && user == no_user) user = u;
-    some.push_back(script_.define("demand.upstream", 0,
-                                  smt::all({"output", real_[index(Hook::Output)], dns(upstreams()), first, is(PacketField::User, user),
-                                            smt::negate(lo_out), from(AddressSet::all() - loopback())})));
+    some.push_back(script_.define(
+        "demand.upstream", 0,
+        smt::all({"output", real_[index(Hook::Output)], dns(upstreams()), first, is(PacketField::User, user),
+                  smt::negate(lo_out), from(AddressSet::all() - loopback())})));
   }
 
   smt::Script& script_;

@@ -22,10 +22,10 @@ struct PacketStatement {
   const std::set<std::pair<std::string, std::string>>& fills;  ///< as of verify_packets
   PacketNeeds needs;                                           ///< of the whole policy, for its controls too
 };
-/// Defines `artifact` and `policy`: what passes and what may pass, or what has to; of an audited block, where it is about
-/// reports, what passes without one. `other_answer`: that everything passes without a report is demanded instead of
-/// that it passes. Says why there is no such form for this layer, or nothing.
-std::string state_packets(smt::Script& script, const PacketStatement& statement, Direction question,
-                          bool other_answer);
+/// Defines `artifact` and `policy`: what passes and what may pass, or what has to; of an audited block, where it is
+/// about reports, what passes without one. `other_answer`: that everything passes without a report is demanded instead
+/// of that it passes; of an enforced one, that nothing passes. Says why there is no such form for this layer, or
+/// nothing.
+std::string state_packets(smt::Script& script, const PacketStatement& statement, Direction question, bool other_answer);
 
 }  // namespace agp::verify

@@ -1,19 +1,30 @@
 #include "compiler/verify/certificate_settings.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "backends/backend.hpp"
 #include "compiler/diagnostics/text.hpp"
 #include "compiler/plan/stack.hpp"
 
-// In: what was read from an artifact. Out: its values beside what the policy has there, for whoever compares them again.
-// What is asked is what container.cpp, names.cpp and files.cpp ask.
+// In: what was read from an artifact. Out: its values beside what the policy has there, for whoever compares them
+// again. What is asked is what container.cpp, names.cpp and files.cpp ask.
 namespace agp::verify {
 namespace {
 
 using Json = nlohmann::ordered_json;
 using model::Container;
+
+/// Both sides, before they are text.
+struct Both {
+  Json artifact = Json::object(), policy = Json::object();
+  std::string reason;
+};
+Json run_json(const model::Policy& policy, const model::Target& target);
+Json accepted_json(const model::Policy& policy, const plan::Plan& plan);
 
 std::string text(std::string_view raw) { return diagnostics::valid_utf8(raw); }
 template <class T>
@@ -51,7 +62,7 @@ class Section {
         container_(container),
         accepted_(accepted_json(policy, plan)) {}
 
-  Settings run(std::string_view pointer) {
+  Both run(std::string_view pointer) {
     if (pointer == "/process/capabilities")
       capabilities();
     else if (pointer == "/process/env")
@@ -194,7 +205,7 @@ class Section {
   const model::Target& target_;
   const Container& container_;
   const Json accepted_;
-  Settings out_;
+  Both out_;
 };
 
 /// A value of the relation's other side that breaks it, or null.
@@ -217,47 +228,7 @@ Json instead(const std::string& setting, const Json& relation, const Json& value
   return relation[1] == 0 ? Json(nullptr) : of("artifact", 0);
 }
 
-}  // namespace
-
-Settings container_settings(const Obligation& o, const model::Policy& policy, const model::Target& target,
-                            const plan::Plan& plan, const Container& container) {
-  const auto at = o.artifact.find('#');
-  return Section(o.direction == Direction::Loss, policy, target, plan, container)
-      .run(at == o.artifact.npos ? "" : std::string_view(o.artifact).substr(at + 1));
-}
-
-Settings source_settings(const ContainerTree& tree) {
-  Settings out;
-  for (const ContainerTree::Source& s : tree.sources) {
-    out.artifact[text(s.path)] = Json::array({text(s.observed)});
-    Json may = Json::array();
-    for (const std::string& one : s.may) may.push_back(text(one));
-    out.policy[text(s.path)] = Json::array({"among", std::move(may)});
-  }
-  out.artifact["mount points in files"] = Json::array();
-  out.policy["mount points in files"] = Json::array({"among", Json::array()});
-  return out;
-}
-
-Settings resolver_settings(const model::Policy& policy, const model::NameLayer& layer) {
-  Settings out;
-  out.artifact["asked"] = Json::array();
-  if (!layer.servers->empty()) out.artifact["asked"].push_back(model::to_string(layer.servers->front()));
-  if (!backends::needs_resolver(policy)) return out;
-  out.policy["asked"] = Json::array({"is", Json::array({"127.0.0.53"})});
-  if (out.artifact["asked"] != out.policy["asked"][1])
-    out.reason = "another server than the generated resolver is asked first";
-  return out;
-}
-
-Settings scope_settings(const Obligation& o, const model::PortLayer& layer) {
-  Settings out;
-  out.artifact["abstract sockets of others"] = layer.outside_sockets ? "permitted" : "refused";
-  out.policy["abstract sockets of others"] = Json::array({"is", o.direction == Direction::Loss ? "permitted" : "refused"});
-  return out;
-}
-
-Json settings_control(const Settings& settings) {
+Json control_of(const Both& settings) {
   for (auto at = settings.policy.begin(); at != settings.policy.end(); ++at) {
     const Json value = settings.artifact.contains(at.key()) ? settings.artifact[at.key()] : Json(nullptr);
     if (Json out = instead(at.key(), at.value(), value); !out.is_null()) return out;
@@ -294,6 +265,62 @@ Json accepted_json(const model::Policy& policy, const plan::Plan& plan) {
     if (body && row.fact.pattern < body->names.size()) capabilities.insert(body->names[row.fact.pattern].pattern);
   }
   return {{"limit", limits}, {"capability", capabilities}};
+}
+
+Settings finished(const Obligation& o, const Both& both) {
+  if (!both.reason.empty()) return {"", "", "", both.reason};
+  const Json control = control_of(both),
+             document = {{"statement", o.statement}, {"artifact", both.artifact}, {"policy", both.policy}};
+  return {document.dump(1), control.dump(),
+          fmt::format("{}: {}", control["setting"].get<std::string>(), control["value"].dump()), ""};
+}
+
+}  // namespace
+
+Settings container_settings(const Obligation& o, const model::Policy& policy, const model::Target& target,
+                            const plan::Plan& plan, const Container& container) {
+  const auto at = o.artifact.find('#');
+  return finished(o, Section(o.direction == Direction::Loss, policy, target, plan, container)
+                         .run(at == o.artifact.npos ? "" : std::string_view(o.artifact).substr(at + 1)));
+}
+
+Settings source_settings(const Obligation& o, const ContainerTree& tree) {
+  Both out;
+  for (const ContainerTree::Source& s : tree.sources) {
+    out.artifact[text(s.path)] = Json::array({text(s.observed)});
+    Json may = Json::array();
+    for (const std::string& one : s.may) may.push_back(text(one));
+    out.policy[text(s.path)] = Json::array({"among", std::move(may)});
+  }
+  out.artifact["mount points in files"] = Json::array();
+  out.policy["mount points in files"] = Json::array({"among", Json::array()});
+  return finished(o, out);
+}
+
+Settings resolver_settings(const Obligation& o, const model::Policy& policy, const model::NameLayer& layer) {
+  Both out;
+  out.artifact["asked"] = Json::array();
+  if (!layer.servers->empty()) out.artifact["asked"].push_back(model::to_string(layer.servers->front()));
+  if (!backends::needs_resolver(policy)) return finished(o, out);
+  out.policy["asked"] = Json::array({"is", Json::array({"127.0.0.53"})});
+  if (out.artifact["asked"] != out.policy["asked"][1])
+    out.reason = "another server than the generated resolver is asked first";
+  return finished(o, out);
+}
+
+Settings scope_settings(const Obligation& o, const model::PortLayer& layer) {
+  Both out;
+  out.artifact["abstract sockets of others"] = layer.outside_sockets ? "permitted" : "refused";
+  out.policy["abstract sockets of others"] =
+      Json::array({"is", o.direction == Direction::Loss ? "permitted" : "refused"});
+  return finished(o, out);
+}
+
+std::string certified_run(const model::Policy& policy, const model::Target& target) {
+  return run_json(policy, target).dump();
+}
+std::string certified_gaps_of_settings(const model::Policy& policy, const plan::Plan& plan) {
+  return accepted_json(policy, plan).dump();
 }
 
 }  // namespace agp::verify

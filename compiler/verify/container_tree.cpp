@@ -337,9 +337,7 @@ class Builder {
     return permits_beneath(path);
   }
 
-  bool resolver_needed() const {
-    return backends::needs_resolver(policy_) && model::makes_network(target_.stack);
-  }
+  bool resolver_needed() const { return backends::needs_resolver(policy_) && model::makes_network(target_.stack); }
   /// With rules on names programs ask the generated resolver, which this file names (resolv.conf(5)). A stack that
   /// makes no network has none: names are a gap there.
   void check_resolver() {

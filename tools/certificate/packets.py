@@ -14,7 +14,7 @@ PACKET = {"output": 0, "state": 4, "v6": 0, "user": 36, "in": 8, "out": 8, "prot
 DNS_USER = 2 ** 32 + 1  # the user that the target calls by its name
 INTERFACE = 2           # the agent's; 0 is any that nobody mentions, 1 is `lo`
 PERMITS, REPORTS, QUIET = "audit: permits all", "audit: reports every refusal", "audit: reports nothing else"
-NO_REPORT = "NO_REPORT"  # what a control demands where no rule decides
+CONTROLS = {PERMITS: "NO_REPORT", "no excess": "NOTHING"}  # what a control demands where no rule decides
 
 
 def inputs(policy):
@@ -321,7 +321,7 @@ def has_to_pass(s, policy, where, real):
 
 def sides(s, ruleset, policy, direction, demanded_instead):
     """What the rules let pass, or let pass without a report, and what may or has to."""
-    if demanded_instead not in ((None, NO_REPORT) if direction == PERMITS else (None,)):
+    if demanded_instead not in (None, CONTROLS.get(direction)):
         raise Refuted(f"{demanded_instead} is no control of this statement")
     demanded, users = direction not in ("no excess", REPORTS), set()
     for (table, _), rules in ruleset.chains.items():
@@ -336,7 +336,7 @@ def sides(s, ruleset, policy, direction, demanded_instead):
     policy = {**policy, "asks": others[0] if others else NO_USER}
     where, sets = hooks(policy), set_names(policy)
     passing, reporting = Passing(s, ruleset, policy, sets, demanded), None
-    if direction in (REPORTS, QUIET) or demanded_instead:
+    if direction in (REPORTS, QUIET) or demanded_instead == CONTROLS[PERMITS]:
         reporting = Passing(s, ruleset, policy, sets, demanded, (lambda prefix: prefix in policy["reports"]) if direction == REPORTS else (lambda _: True))
     real = {hook: s.define(f"exists.{hook}", exists(policy, hook)) for hook in where}
     passes = {hook: both(passing.hook(hook), no(reporting.hook(hook)) if reporting else "true") for hook in where}
@@ -346,4 +346,5 @@ def sides(s, ruleset, policy, direction, demanded_instead):
         if direction == PERMITS:
             return artifact, either(*(both(here, real[hook]) for hook, here in where.items()))
         return artifact, has_to_pass(s, policy, where, real)
-    return either(*(both(here, passes[hook], real[hook], ours[hook]) for hook, here in where.items())), may_pass(s, policy, where)
+    return either(*(both(here, passes[hook], real[hook], ours[hook]) for hook, here in where.items())), \
+        "false" if demanded_instead else may_pass(s, policy, where)

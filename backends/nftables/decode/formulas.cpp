@@ -57,8 +57,7 @@ class Writer {
   Formula chain_of(const Chain& chain, const Formula& end) {
     const auto [at, fresh] = known_.try_emplace({chain.name, end}, "");
     if (!fresh) return at->second;
-    const std::string name =
-        fmt::format("{}{}.{}.{}", counts_ ? "r" : "t", number_, plain(chain.name), known_.size());
+    const std::string name = fmt::format("{}{}.{}.{}", counts_ ? "r" : "t", number_, plain(chain.name), known_.size());
     Formula next = end;
     for (std::size_t r = chain.rules.size(); r-- > 0;) {
       const Formula here = rule_of(chain.rules[r], 0, next, end);

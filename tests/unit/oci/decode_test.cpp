@@ -70,7 +70,8 @@ TEST(OciDecode, WhereNothingIsKnownToStandAPathIsRefused) {
   expect_refused(with_paths("maskedPaths", {"/data/x"}), "/linux/maskedPaths/0");
   // a mount beneath that a later one hides leads nowhere
   expect_refused(with_paths("maskedPaths", {"/data/x"},
-                            {bind_mount("/data/x/y", "/srv/y", {"ro", "nodev"}), bind_mount("/data", "/srv/data", {"rw", "nodev"})}),
+                            {bind_mount("/data/x/y", "/srv/y", {"ro", "nodev"}),
+                             bind_mount("/data", "/srv/data", {"rw", "nodev"})}),
                  unknown);
   // where nothing can be written it makes no difference whether it is passed over
   const Read readonly = with([](Json& c) {
@@ -123,7 +124,8 @@ TEST(OciDecode, ADeviceWithNodevIsRefused) {
     expect_refused(added(bind_mount("/dev/null", "/dev/null", {flag, "nodev"})), "shows a device with `nodev`");
   expect_refused(added(bind_mount("/x", "/dev/zero", {"dev", "nodev"})), "shows a device with `nodev`");
   EXPECT_EQ(shown(added(bind_mount("/dev/null", "/dev/null", {"rw"})), "/dev/null"), std::pair(Content::Device, true));
-  EXPECT_EQ(shown(added(bind_mount("/x", "/dev/zero", {"nodev", "dev", "ro"})), "/x"), std::pair(Content::Device, false));
+  EXPECT_EQ(shown(added(bind_mount("/x", "/dev/zero", {"nodev", "dev", "ro"})), "/x"),
+            std::pair(Content::Device, false));
   expect_refused(added(bind_mount("/x", "/srv", {"ro"})), "without `nodev`");
 }
 
