@@ -4,15 +4,10 @@
 #include <array>
 #include <map>
 
-#include "backends/seccomp/emit/shorten.hpp"
 #include "backends/seccomp/format.hpp"
 
 namespace agp::backends::seccomp {
 namespace {
-
-/// Tests on the way to a call that always runs: with the loads, one compare of the architecture and the return, 15
-/// instructions.
-constexpr std::size_t longest_path = 11;
 
 bool refused(Diagram::Ref r) { return Diagram::is_leaf(r) && Diagram::word(r) != format::ret_allow; }
 
@@ -88,7 +83,7 @@ Tree tree_of(const std::vector<NumberRange>& ranges, std::size_t most_tests) {
     const auto id = outcomes.try_emplace(r.to, static_cast<std::uint32_t>(outcomes.size())).first->second;
     pieces.push_back({r.first, r.last, id, r.weight});
   }
-  return shortened(two_way_tree(pieces), pieces, 0, most_tests);
+  return two_way_tree(pieces, {0, most_tests});
 }
 
 }  // namespace

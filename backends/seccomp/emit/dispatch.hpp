@@ -9,6 +9,10 @@
 
 namespace agp::backends::seccomp {
 
+/// Tests of the first architecture's numbers before a call that always runs: with the loads, one compare of the
+/// architecture and the return, 15 instructions.
+inline constexpr std::size_t longest_path = 11;
+
 /// System-call numbers with one outcome, inclusive.
 struct NumberRange {
   std::uint32_t first = 0, last = 0;

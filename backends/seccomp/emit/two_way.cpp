@@ -1,7 +1,11 @@
 #include "backends/seccomp/emit/two_way.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
 
+#include "backends/seccomp/emit/memo.hpp"
 #include "backends/seccomp/emit/windows.hpp"
 
 // Dynamic programming over intervals of pieces. Two-way comparisons make the subproblems intervals with holes: values
@@ -13,17 +17,19 @@ namespace agp::backends::seccomp {
 namespace {
 
 constexpr Cost whole = 1u << 22;  ///< of the weights, so that the cost of a tree of hundreds of tests fits in 32 bits
-constexpr Cost light = whole >> 14;  ///< what single pieces of a long list weigh at least
 
-// Of a long list: at least so many neighbours become one piece, where together they weigh between 2^-rarest and
-// 2^-least_rare of all; the rarest that leave so few pieces.
-constexpr std::size_t many_pieces = 16, few_groups = 64;
-constexpr unsigned rarest = 7, least_rare = 5;
+// Of a long list: segments with 2^-share of the weight at most become one piece, the rarest that leave so few.
+constexpr unsigned rarest = 7;
+constexpr std::size_t few_pieces = 72;
+constexpr std::int64_t by_piece = 4;    ///< one piece more is worth this part of an instruction
+constexpr std::size_t open_pieces = 4;  ///< in a segment that is not rare, at most
 
 /// Kept between trees of a thread: memory that the kernel has yet to give costs more than the search.
 struct Scratch {
   std::vector<Cost> costs;
   std::vector<Choice> choices;
+  Memo<Solution> bounded;
+  Windows::Kept windows, long_list;
 };
 Scratch& scratch() {
   thread_local Scratch kept;
@@ -32,17 +38,17 @@ Scratch& scratch() {
 
 class Planner {
  public:
-  /// `leaves`: where each piece leads to, as Test::yes.
-  Planner(std::span<const Piece> pieces, const std::vector<Cost>& weights, std::span<const int> leaves,
-          Cost instruction, Tree& out)
-      : pieces_(pieces),
-        weights_(weights),
-        leaves_(leaves),
-        n_(pieces.size()),
+  Planner(const List& list, Cost instruction, const Leaf& leaf, Tree& out)
+      : list_(list),
+        pieces_(list.pieces),
+        weights_(list.weights),
+        n_(list.size()),
         instruction_(instruction),
-        windows_(pieces, weights_, instruction),
+        windows_(list, instruction, scratch().windows),
+        leaf_(leaf),
         out_(out) {
     if (n_ <= window) return;  // one window
+    bounded_.clear();
     heavy();
     layers_ = candidates_.size() + 1;
     const std::size_t size = layers_ * n_ * n_;
@@ -51,31 +57,37 @@ class Planner {
       choices_.resize(size);
     }
     for (std::size_t i = 0; i < n_; ++i)
-      for (std::size_t j = i; j < n_ && j - i < window; ++j) few_pieces(i, j);
+      for (std::size_t j = i; j < n_ && j - i < window; ++j) windows_of(i, j);
     for (std::size_t j = window; j < n_; ++j)
       for (std::size_t i = j + 1 - window; i-- > 0;) search(i, j);
   }
 
-  int root() { return n_ <= window ? build_window({0, (1u << n_) - 1}) : build(0, n_ - 1, 0); }
+  /// The best tree that is no higher, or where there is none, the best.
+  int plan(Height most) {
+    const Solution root = n_ <= window ? windows_.best(whole_window(), most) : within(0, n_ - 1, 0, most);
+    if (root.cost >= impossible) most = any_height;
+    return n_ <= window ? windows_.build(whole_window(), most, leaf_, out_) : build(0, n_ - 1, 0, most);
+  }
 
  private:
-  struct Solution {
-    Cost cost = 0;
-    Choice choice;
-  };
+  Few whole_window() const { return {0, (1u << n_) - 1}; }
   /// Pieces that were taken out of an interval, ascending, and the one that would be next (n_ where there is none).
   struct Holes {
     std::size_t at[heavy_values] = {}, count = 0, next = 0;
     Cost weight = 0;
     bool has(std::size_t p) const { return std::find(at, at + count, p) != at + count; }
+    /// How many are no later.
+    std::size_t until(std::size_t p) const {
+      std::size_t out = 0;
+      while (out < count && at[out] <= p) ++out;
+      return out;
+    }
   };
   /// The holes of an interval depend on the candidates in it: those from the a-th to before the b-th, by place.
   struct Inside {
     std::size_t a = 0, b = 0;
     std::size_t count() const { return b - a; }
   };
-
-  int leaf(std::size_t piece) const { return leaves_[piece]; }
 
   /// The heaviest single values, heaviest first.
   void heavy() {
@@ -96,6 +108,14 @@ class Planner {
     for (std::size_t a = 0; a <= places.size(); ++a)
       for (std::size_t b = a; b <= places.size(); ++b)
         for (std::size_t h = 0; h <= b - a; ++h) holes_[a][b][h] = make_holes({a, b}, h);
+    slots_.assign(1, 0);
+    needed_.assign(1, 0);
+    for (std::size_t i = 0; i < n_; ++i) {
+      const std::uint64_t leaves = (std::uint64_t{1} << std::max(list_.heights[i], Height{1})) / 2;
+      const bool more = list_.heights[i] != 0 && (i == 0 || pieces_[i].outcome != pieces_[i - 1].outcome);
+      slots_.push_back(slots_.back() + leaves);
+      needed_.push_back(needed_.back() + (more ? leaves : 0));
+    }
     changes_.assign(n_, 0);
     for (std::size_t i = 1; i < n_; ++i)
       changes_[i] = changes_[i - 1] + (pieces_[i].outcome != pieces_[i - 1].outcome ? 1 : 0);
@@ -128,20 +148,20 @@ class Planner {
 
   Cost cost(std::size_t i, std::size_t j, std::size_t holes) const { return costs_[at(i, j, holes)]; }
 
-  void few_pieces(std::size_t i, std::size_t j) {
+  void windows_of(std::size_t i, std::size_t j) {
     const Inside in = inside(i, j);
     for (std::size_t holes = in.count() + 1; holes-- > 0;)
-      if (holes <= j - i) costs_[at(i, j, holes)] = windows_.cost(few(i, j, taken(in, holes)));
+      if (holes <= j - i) keep(at(i, j, holes), windows_.best(few(i, j, taken(in, holes))));
+  }
+  void keep(std::size_t here, const Solution& s) {
+    costs_[here] = s.cost;
+    choices_[here] = s.choice;
   }
 
   void search(std::size_t i, std::size_t j) {
     const Inside in = inside(i, j);
     if (in.count() == 0) return search_plain(i, j);
-    for (std::size_t holes = in.count() + 1; holes-- > 0;) {
-      const Solution found = search(i, j, taken(in, holes));
-      costs_[at(i, j, holes)] = found.cost;
-      choices_[at(i, j, holes)] = found.choice;
-    }
+    for (std::size_t holes = in.count() + 1; holes-- > 0;) keep(at(i, j, holes), search(i, j, taken(in, holes)));
   }
 
   /// Most intervals have no candidate: nothing to ask about but where to split.
@@ -151,7 +171,7 @@ class Planner {
     const std::size_t column = layers_ * n_, here = j * column + i;
     if (changes_[i] == changes_[j]) {
       costs[here] = 0;
-      choices[here] = {};
+      choices[here] = {Choice::Kind::Leaf, list_.heights[i], 0};
       return;
     }
     std::size_t first = i, last = j - 1;
@@ -169,18 +189,20 @@ class Planner {
     for (std::size_t k = first; k <= last; ++k, below += column, ++above)
       best = std::min(best, std::uint64_t{*below + *above} << 32 | k);
     costs[here] = static_cast<Cost>(best >> 32) + (sums_[j + 1] - sums_[i]) + instruction_;
-    choices[here] = {Choice::Kind::Split, static_cast<std::uint16_t>(best)};
+    const auto k = static_cast<std::uint16_t>(best);
+    choices[here] = {Choice::Kind::Split, one_over(choices[k * column + i].height, choices[j * column + k + 1].height),
+                     k};
   }
 
   Solution search(std::size_t i, std::size_t j, const Holes& gone) {
     const std::size_t holes = gone.count;
-    if (holes == 0 && changes_[i] == changes_[j]) return {0, {}};
-    if (holes > 0 && gone.at[0] == i) return {cost(i + 1, j, holes - 1), {Choice::Kind::Trim, 0}};
-    if (holes > 0 && gone.at[holes - 1] == j) return {cost(i, j - 1, holes - 1), {Choice::Kind::Trim, 1}};
-    if (holes > 0 && uniform(i, j, gone)) return {0, {}};
+    if (holes == 0 && changes_[i] == changes_[j]) return {0, {Choice::Kind::Leaf, list_.heights[i], 0}};
+    if (holes > 0 && gone.at[0] == i) return trim(0, known(i + 1, j, holes - 1));
+    if (holes > 0 && gone.at[holes - 1] == j) return trim(1, known(i, j - 1, holes - 1));
+    if (holes > 0 && uniform(i, j, gone)) return {0, {Choice::Kind::Leaf, list_.heights[i], 0}};
     const Cost weight = sums_[j + 1] - sums_[i] - gone.weight;
     Solution best{~Cost{0}, {}};
-    if (gone.next != n_) best = {cost(i, j, holes + 1), {Choice::Kind::Equal, static_cast<std::uint16_t>(gone.next)}};
+    if (gone.next != n_) best = equal(gone.next, known(i, j, holes + 1));
     // The best split moves little with the interval's ends (exactly so without equalities: Knuth, Optimum binary search
     // trees, 1971).
     const std::size_t from = split_near(holes, i, j - 1, i), to = split_near(holes, i + 1, j, j - 1);
@@ -197,9 +219,81 @@ class Planner {
       for (; k < until; ++k, below += column, ++above)
         least = std::min(least, std::uint64_t{*below + *above} << 32 | k);
     }
-    if (least >> 32 < best.cost)
-      best = {static_cast<Cost>(least >> 32), {Choice::Kind::Split, static_cast<std::uint16_t>(least)}};
+    if (least >> 32 < best.cost) {
+      k = least & 0xffff;
+      const std::size_t left = gone.until(k);
+      best = split(k, known(i, k, left), known(k + 1, j, holes - left));
+    }
     best.cost += weight + instruction_;
+    return best;
+  }
+  static Solution trim(std::uint16_t end, const Solution& rest) {
+    return {rest.cost, {Choice::Kind::Trim, rest.choice.height, end}};
+  }
+  Solution equal(std::size_t piece, const Solution& rest) const {
+    return {
+        rest.cost,
+        {Choice::Kind::Equal, one_over(rest.choice.height, list_.heights[piece]), static_cast<std::uint16_t>(piece)}};
+  }
+  static Solution split(std::size_t k, const Solution& below, const Solution& behind) {
+    return {below.cost + behind.cost,
+            {Choice::Kind::Split, one_over(below.choice.height, behind.choice.height), static_cast<std::uint16_t>(k)}};
+  }
+  Solution known(std::size_t i, std::size_t j, std::size_t holes) const {
+    return {costs_[at(i, j, holes)], choices_[at(i, j, holes)]};
+  }
+
+  /// A tree that is no higher: the best but for the splits that are not tried. No part costs less than without a bound,
+  /// so they are tried from the least such sum on, until that alone is more than what was found.
+  Solution within(std::size_t i, std::size_t j, std::size_t holes, Height most) {
+    const Solution free = known(i, j, holes);
+    if (free.choice.height <= most) return free;
+    const Holes& gone = taken(inside(i, j), holes);
+    if (j - i < window) return windows_.best(few(i, j, gone), most);
+    if (most <= 1 || !fits(i, j, holes, most)) return {impossible, {}};
+    const auto key = static_cast<std::uint32_t>(at(i, j, holes) << 8 | most);
+    if (const Solution* const found = bounded_.find(key)) return *found;
+    return bounded_.add(key, search_within(i, j, gone, most));
+  }
+
+  /// Whether it can be: each test that takes a hole out joins two bounded pieces, and a split halves them at best.
+  bool fits(std::size_t i, std::size_t j, std::size_t holes, Height most) const {
+    return needed_[j + 1] - needed_[i] <= (std::uint64_t{1} << most) / 2 + holes;
+  }
+
+  Solution search_within(std::size_t i, std::size_t j, const Holes& gone, Height most) {
+    const std::size_t holes = gone.count;
+    if (holes > 0 && gone.at[0] == i) return trim(0, within(i + 1, j, holes - 1, most));
+    if (holes > 0 && gone.at[holes - 1] == j) return trim(1, within(i, j - 1, holes - 1, most));
+    const auto room = static_cast<Height>(most - 1);
+    Solution best{impossible, {}};
+    if (gone.next != n_ && list_.heights[gone.next] <= room) best = equal(gone.next, within(i, j, holes + 1, room));
+    std::array<Cost, exact_pieces> least;
+    for (std::size_t k = i, left = 0; k < j; ++k) {
+      while (left < holes && gone.at[left] <= k) ++left;
+      least[k - i] = fits(i, k, left, room) && fits(k + 1, j, holes - left, room)
+                         ? cost(i, k, left) + cost(k + 1, j, holes - left)
+                         : impossible;
+    }
+    const auto attempt = [&](std::size_t k) {
+      const std::size_t left = gone.until(k);
+      const Solution below = within(i, k, left, room);
+      if (below.cost + cost(k + 1, j, holes - left) >= best.cost) return;
+      const Solution behind = within(k + 1, j, holes - left, room);
+      if (below.cost + behind.cost < best.cost) best = split(k, below, behind);
+    };
+    for (std::size_t n = 0; n < attempts; ++n) {
+      const auto next = std::min_element(least.begin(), least.begin() + (j - i));
+      if (*next >= best.cost) break;
+      *next = impossible;
+      attempt(i + static_cast<std::size_t>(next - least.begin()));
+    }
+    if (best.cost >= impossible) {  // into equal halves
+      std::size_t k = i;
+      while (k + 1 < j && 2 * (slots_[k + 1] - slots_[i]) < slots_[j + 1] - slots_[i]) ++k;
+      attempt(k);
+    }
+    if (best.cost < impossible) best.cost += sums_[j + 1] - sums_[i] - gone.weight + instruction_;
     return best;
   }
 
@@ -226,174 +320,133 @@ class Planner {
     return true;
   }
 
-  int build(std::size_t i, std::size_t j, std::size_t holes) {
-    if (i == j) return leaf(i);
+  int build(std::size_t i, std::size_t j, std::size_t holes, Height most) {
+    if (i == j) return leaf_(i, most);
     const Holes& gone = taken(inside(i, j), holes);
-    if (j - i < window) return build_window(few(i, j, gone));
-    const Choice c = choices_[at(i, j, holes)];
+    if (j - i < window) return windows_.build(few(i, j, gone), most, leaf_, out_);
+    const Choice c = within(i, j, holes, most).choice;
+    const Height room = below(most);
     switch (c.kind) {
       case Choice::Kind::Equal: {
-        const int no = build(i, j, holes + 1);
-        return push({Test::Kind::Eq, pieces_[c.at].first, leaf(c.at), no});
+        const int no = build(i, j, holes + 1, room), yes = leaf_(c.at, room);
+        return push(out_, {Test::Kind::Eq, pieces_[c.at].first, yes, no});
       }
       case Choice::Kind::Split: {
-        std::size_t left = 0;
-        while (left < holes && gone.at[left] <= c.at) ++left;
-        const int no = build(i, c.at, left), yes = build(c.at + 1u, j, holes - left);
-        return push({Test::Kind::Ge, pieces_[c.at + 1u].first, yes, no});
+        const std::size_t left = gone.until(c.at);
+        const int no = build(i, c.at, left, room), yes = build(c.at + 1u, j, holes - left, room);
+        return push(out_, {Test::Kind::Ge, pieces_[c.at + 1u].first, yes, no});
       }
       case Choice::Kind::Trim:
-        return c.at == 0 ? build(i + 1, j, holes - 1) : build(i, j - 1, holes - 1);
+        return c.at == 0 ? build(i + 1, j, holes - 1, most) : build(i, j - 1, holes - 1, most);
       default: {  // every piece that is left
         std::size_t p = i;
         while (gone.has(p)) ++p;
-        return leaf(p);
+        return leaf_(p, most);
       }
     }
   }
-  int build_window(const Few& f) {
-    const Choice c = windows_.choice(f);
-    switch (c.kind) {
-      case Choice::Kind::Split: {
-        const auto [below, above] = f.split(c.at);
-        const int no = build_window(below), yes = build_window(above);
-        return push({Test::Kind::Ge, pieces_[f.first + c.at].first, yes, no});
-      }
-      case Choice::Kind::Equal: {
-        const int no = build_window(f.only(~(1u << c.at)));
-        return push({Test::Kind::Eq, pieces_[f.first + c.at].first, leaf(f.first + c.at), no});
-      }
-      case Choice::Kind::Bits: {
-        const unsigned with = windows_.with(f, c.at);
-        const int no = build_window(f.only(~with)), yes = build_window(f.only(with));
-        return push({Test::Kind::Set, c.at, yes, no});
-      }
-      default:
-        return leaf(f.first);
-    }
-  }
-  int push(Test t) {
-    out_.tests.push_back(t);
-    return static_cast<int>(out_.tests.size() - 1);
-  }
 
-  static constexpr std::size_t slack = 1;
+  static constexpr std::size_t slack = 1, attempts = 3;
 
-  std::span<const Piece> pieces_;
+  const List& list_;
+  const std::vector<Piece>& pieces_;
   const std::vector<Cost>& weights_;
-  std::span<const int> leaves_;
   std::size_t n_, layers_ = 1;
   Cost instruction_;
   Windows windows_;
+  const Leaf& leaf_;
   std::vector<std::size_t> candidates_, before_;  ///< candidates before each piece
   Holes holes_[heavy_values + 1][heavy_values + 1][heavy_values + 1];
   std::vector<Cost> sums_;
+  std::vector<std::uint64_t> slots_, needed_;         ///< leaves of a full tree that pieces, that bounded ones take
   std::vector<std::uint32_t> changes_;                ///< of outcome, up to each piece
   std::vector<Cost>& costs_ = scratch().costs;        ///< by last piece, holes, first piece
   std::vector<Choice>& choices_ = scratch().choices;  ///< the same; of those with a cost
+  Memo<Solution>& bounded_ = scratch().bounded;       ///< by place in choices_, and height
   Tree& out_;
 };
 
-/// A list to plan: where its pieces lead to may be trees that were made before.
-struct List {
-  std::vector<Piece> pieces;
-  std::vector<Cost> weights;
-  std::vector<int> leaves;  ///< as Test::yes
-
-  std::size_t size() const { return pieces.size(); }
-  void add(const Piece& p, Cost weight, int leaf) {
-    pieces.push_back(p);
-    weights.push_back(weight);
-    leaves.push_back(leaf);
-  }
-  List part(std::size_t from, std::size_t to) const {
-    List out;
-    for (std::size_t i = from; i < to; ++i) out.add(pieces[i], weights[i], leaves[i]);
-    return out;
-  }
-  /// Without a piece that an equality has taken out: its values may as well be on the side of its neighbours.
-  List without(std::size_t gone) const {
-    List out = part(0, gone);
-    std::size_t i = gone + 1;
-    if (out.size() > 0 && (i == size() || out.pieces.back().outcome == pieces[i].outcome)) {
-      out.pieces.back().last = i == size() ? pieces[gone].last : pieces[i].last;
-      if (i < size()) out.weights.back() += weights[i];
-      ++i;
-    } else {
-      out.add({pieces[gone].first, pieces[i].last, pieces[i].outcome, pieces[i].weight}, weights[i], leaves[i]);
-      ++i;
-    }
-    for (; i < size(); ++i) out.add(pieces[i], weights[i], leaves[i]);
-    return out;
-  }
+/// Neighbours, a window of them at most: where they are rare, one piece of a shorter list, else still their own.
+struct Segment {
+  Few pieces;
+  Cost weight;
+  bool rare;
 };
 
-/// Ends of groups: as many neighbours as weigh `limit` together, where they are many, else single pieces.
-std::vector<std::size_t> groups(const List& list, std::uint64_t limit) {
-  std::vector<std::size_t> ends;
-  ends.reserve(list.size());
-  for (std::size_t i = 0; i < list.size();) {
-    std::size_t k = i;
-    for (std::uint64_t sum = 0; k < list.size() && (sum += list.weights[k] + light) <= limit;) ++k;
-    i = k - i >= many_pieces ? k : i + 1;
-    ends.push_back(i);
+/// Segments of which all together take the least instructions: a split takes one wherever it is.
+std::vector<Segment> segments(const List& list, Windows& windows, std::uint64_t limit, Cost instruction) {
+  struct Best {
+    std::int64_t cost = 0;
+    std::size_t begin = 0;
+    Cost weight = 0;
+  };
+  std::vector<Best> best(list.size() + 1);
+  for (std::size_t end = 1; end <= list.size(); ++end) {
+    Cost weight = 0;
+    best[end].cost = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t n = 1; n <= std::min(window, end); ++n) {
+      weight += list.weights[end - n];
+      if (weight > limit && n > open_pieces) break;
+      const std::int64_t left = weight <= limit ? 1 : static_cast<std::int64_t>(n);
+      // The way down to a piece is as long whether within a window or before it. (So no window costs more than its
+      // pieces by themselves, and where all may join there are fewer of them.)
+      const std::int64_t cost = best[end - n].cost + windows.best({end - n, (1u << n) - 1}).cost + instruction +
+                                left * instruction / by_piece - weight * std::bit_width(n - 1);
+      if (cost < best[end].cost) best[end] = {cost, end - n, weight};
+    }
   }
-  return ends;
+  std::vector<Segment> out;
+  for (std::size_t end = list.size(); end > 0; end = best[end].begin) {
+    const Best& b = best[end];
+    out.push_back({{b.begin, (1u << (end - b.begin)) - 1}, b.weight, b.weight <= limit});
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
 }
 
-int plan(const List& list, Cost instruction, Tree& out);
-
-/// Asks first for a piece that is more than a third of a long list, else cuts it where the weights on both sides are
-/// nearest to each other.
-int cut(const List& list, std::uint64_t total, Cost instruction, Tree& out) {
-  const auto& weights = list.weights;
-  const auto heaviest = static_cast<std::size_t>(std::max_element(weights.begin(), weights.end()) - weights.begin());
-  const Piece& most = list.pieces[heaviest];
-  if (most.first == most.last && std::uint64_t{weights[heaviest]} * 3 >= total) {
-    const int no = plan(list.without(heaviest), instruction, out);
-    out.tests.push_back({Test::Kind::Eq, most.first, list.leaves[heaviest], no});
-  } else {
-    std::uint64_t below = 0;
-    std::size_t k = 0;
-    while (k + 2 < list.size() && 2 * (below + weights[k] + light) < total) below += weights[k++] + light;
-    const int no = plan(list.part(0, k + 1), instruction, out);
-    const int yes = plan(list.part(k + 1, list.size()), instruction, out);
-    out.tests.push_back({Test::Kind::Ge, list.pieces[k + 1].first, yes, no});
-  }
-  return static_cast<int>(out.tests.size() - 1);
+std::size_t pieces_left(const std::vector<Segment>& segments) {
+  std::size_t out = 0;
+  for (const Segment& s : segments) out += s.rare ? 1 : static_cast<std::size_t>(std::popcount(s.pieces.left));
+  return out;
 }
 
-/// In a long list, many rare neighbours are planned by themselves and then are one piece; how rare, that decides how
-/// few are left. Where that leaves all of them, it is cut.
-int plan(const List& list, Cost instruction, Tree& out) {
-  if (list.size() <= exact_pieces) return Planner(list.pieces, list.weights, list.leaves, instruction, out).root();
+/// In a long list, rare neighbours are one piece; how rare, that decides how few are left.
+int plan(const List& list, Cost instruction, Height most, const Leaf& leaf, Tree& out) {
+  if (list.size() <= exact_pieces) return Planner(list, instruction, leaf, out).plan(most);
+  Windows::Kept kept = std::move(scratch().long_list);  // what is left may be a long list again
+  Windows windows(list, instruction, kept);
   std::uint64_t total = 0;
-  for (const Cost w : list.weights) total += w + light;
-  std::vector<std::size_t> ends;
-  for (unsigned share = rarest; share >= least_rare; --share)
-    if (ends = groups(list, total >> share); ends.size() <= few_groups) break;
-  if (ends.size() == list.size()) return cut(list, total, instruction, out);
+  for (const Cost w : list.weights) total += w;
+  std::vector<Segment> parts;
+  for (unsigned share = rarest + 1; share-- > 0;)
+    if (parts = segments(list, windows, total >> share, instruction); pieces_left(parts) <= few_pieces) break;
   std::uint32_t outcome = 0;
   for (const Piece& p : list.pieces) outcome = std::max(outcome, p.outcome);
   List joined;
-  std::size_t i = 0;
-  for (const std::size_t end : ends) {
-    if (end == i + 1) {
-      joined.add(list.pieces[i], list.weights[i], list.leaves[i]);
+  std::vector<Few> stands_for;
+  for (const Segment& part : parts) {
+    const std::size_t begin = part.pieces.first,
+                      end = begin + static_cast<std::size_t>(std::bit_width(part.pieces.left));
+    if (part.rare && end > begin + 1) {
+      stands_for.push_back(part.pieces);
+      joined.add({list.pieces[begin].first, list.pieces[end - 1].last, ++outcome, 0}, part.weight,
+                 windows.lowest(part.pieces));
     } else {
-      Cost weight = 0;
-      for (std::size_t j = i; j < end; ++j) weight += list.weights[j] + light;
-      const int leaf = plan(list.part(i, end), instruction, out);
-      joined.add({list.pieces[i].first, list.pieces[end - 1].last, ++outcome, 0}, weight, leaf);
+      for (std::size_t i = begin; i < end; ++i) {
+        stands_for.emplace_back(i, 1u);
+        joined.add(list.pieces[i], list.weights[i], list.heights[i]);
+      }
     }
-    i = end;
   }
-  return plan(joined, instruction, out);
+  const Leaf inside = [&](std::size_t p, Height room) { return windows.build(stands_for[p], room, leaf, out); };
+  const int root = plan(joined, instruction, most, inside, out);
+  scratch().long_list = std::move(kept);
+  return root;
 }
 
 }  // namespace
 
-Tree two_way_tree(std::span<const Piece> pieces) {
+Tree two_way_tree(std::span<const Piece> pieces, Bound bound) {
   // Most words of arguments.
   if (pieces.size() == 2 && pieces[0].outcome != pieces[1].outcome)
     return {{{Test::Kind::Ge, pieces[1].first, ~1, ~0}}, 0};
@@ -404,10 +457,13 @@ Tree two_way_tree(std::span<const Piece> pieces) {
   for (const Piece& p : pieces) total += p.weight;
   List list;
   for (const Piece& p : pieces)
-    list.add(p, p.weight == 0 ? 0 : static_cast<Cost>(p.weight * whole / total) + 1, ~static_cast<int>(list.size()));
+    list.add(p, p.weight == 0 ? 0 : static_cast<Cost>(p.weight * whole / total) + 1,
+             bound.tests < any_height - 1u && p.outcome == bound.outcome ? 1 : 0);
   Tree out;
   out.tests.reserve(pieces.size());
-  out.root = plan(list, whole / instruction_share, out);
+  const auto most = static_cast<Height>(std::min<std::size_t>(bound.tests, any_height - 1u) + 1);
+  const Leaf leaf = [](std::size_t piece, Height) { return ~static_cast<int>(piece); };
+  out.root = plan(list, whole / instruction_share, most, leaf, out);
   return out;
 }
 

@@ -30,12 +30,19 @@ struct Tree {
   int root = ~0;  ///< as Test::yes
 };
 
+/// No piece of `outcome` has more than `tests` before it, where that is possible.
+struct Bound {
+  std::uint32_t outcome = 0;
+  std::size_t tests = ~std::size_t{0};
+};
+
 /// The tree with the least weighted number of tests, where an instruction is worth 1/instruction_share of asking a test
 /// for every value; a little less where it is a test of bits with nothing behind it, which others may use
 /// (sharing.hpp). Exact up to: an equality is asked about the few heaviest single values anywhere, about others (and
-/// bits) only where at most `window` pieces are left; in a list longer than `exact_pieces` rare neighbours are planned
-/// by themselves, or it is cut by weight. O(n^2) for n pieces, about 0.1 ms for 100.
-Tree two_way_tree(std::span<const Piece> pieces);
+/// bits) only where at most `window` pieces are left; of a longer list than `exact_pieces`, rare neighbours are a
+/// window first and one piece then; not every split is tried where the bound makes a difference. O(n^2) for n pieces,
+/// about 0.1 ms for 100.
+Tree two_way_tree(std::span<const Piece> pieces, Bound bound = {});
 
 /// The values that `two_way_tree` can ask about first: at most `heavy_values` of them, each with a 1/heavy_share of the
 /// weight at least. A caller that joins values into pieces keeps these apart.

@@ -19,34 +19,20 @@ constexpr auto masks_with = [] {
   return out;
 }();
 
-/// Masks of one and two bits: wider ones are not tried where tests are behind them.
-constexpr std::uint64_t narrow_masks = [] {
-  std::uint64_t out = 0;
-  for (unsigned mask = 1; mask < 1 << low_bits; ++mask)
-    if (std::popcount(mask) <= 2) out |= std::uint64_t{1} << mask;
-  return out;
-}();
-
 }  // namespace
 
-/// Of a thread, as in two_way.cpp; a window list is gone before the next one is made.
-std::vector<Windows::Solution>& Windows::kept() {
-  thread_local std::vector<Solution> states;
-  return states;
-}
-
-Windows::Windows(std::span<const Piece> pieces, const std::vector<Cost>& weights, Cost instruction)
-    : pieces_(pieces), instruction_(instruction), known_(kept()) {
-  known_.assign(pieces.size() << (window - 1), {unknown, {}});
-  by_piece_.resize(pieces.size() + 1);
-  for (std::size_t i = pieces.size(); i-- > 0;) {
-    const Piece& p = pieces[i];
+Windows::Windows(const List& list, Cost instruction, Kept& kept)
+    : pieces_(list.pieces), instruction_(instruction), known_(kept.known), bounded_(kept.bounded) {
+  bounded_.clear();
+  known_.assign(list.size() << (window - 1), {unknown, {}});
+  by_piece_.resize(list.size() + 1);
+  for (std::size_t i = list.size(); i-- > 0;) {
+    const Piece& p = list.pieces[i];
     Known& b = by_piece_[i];
-    const bool narrow = p.last - p.first < few_values;
     b.single = static_cast<std::uint8_t>(by_piece_[i + 1].single << 1 | (p.first == p.last ? 1 : 0));
-    b.narrow = static_cast<std::uint8_t>(by_piece_[i + 1].narrow << 1 | (narrow ? 1 : 0));
     b.outcome = p.outcome;
-    b.weight = weights[i];
+    b.weight = list.weights[i];
+    b.height = list.heights[i];
     const std::uint32_t differ = p.first ^ p.last,
                         vary = differ == 0 ? 0 : ~std::uint32_t{0} >> std::countl_zero(differ);
     b.some = masks_with[p.first & ~vary & low_values];
@@ -62,9 +48,12 @@ unsigned Windows::with(const Few& f, std::uint32_t mask) const {
   return out;
 }
 
-Windows::Solution Windows::solve(std::size_t first, unsigned left) {
+/// `behind`: the best for the pieces on one side of a test.
+template <class Behind>
+Solution Windows::solve(std::size_t first, unsigned left, Height most, const Behind& behind) {
   const Known* const piece = &by_piece_[first];
   Cost weight = 0;
+  Height highest = 0;
   unsigned goes_on = 0;  // pieces with the outcome of the one before
   // Masks of which every value of one outcome has a bit, and those of which none has; and of the other outcomes.
   std::uint64_t some[2] = {~0ull, ~0ull}, none[2] = {~0ull, ~0ull};
@@ -75,6 +64,7 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
     const auto p = static_cast<unsigned>(std::countr_zero(rest));
     const std::uint32_t o = piece[p].outcome;
     weight += piece[p].weight;
+    highest = std::max(highest, piece[p].height);
     goes_on |= (o == before ? 1u : 0u) << p;
     before = o;
     const bool differs = o != one;
@@ -83,25 +73,27 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
     some[differs] &= piece[p].some;
     none[differs] &= piece[p].none;
   }
-  if (goes_on == left) return {0, {}};
+  if (goes_on == left) return {0, {Choice::Kind::Leaf, highest, 0}};
   if (const std::uint64_t masks = (some[0] & none[1]) | (none[0] & some[1]);
       masks != 0 && !third)  // one test, that others may use
-    return {weight + instruction_ - instruction_ / 16,
-            {Choice::Kind::Bits, static_cast<std::uint16_t>(std::countr_zero(masks))}};
+    return {weight + instruction_ - instruction_ / 8,
+            {Choice::Kind::Bits, one_over(highest, 0), static_cast<std::uint16_t>(std::countr_zero(masks))}};
   // Where an outcome goes on is no split, since its rest may as well be on the same side, but beside a heavy piece.
   unsigned splits = left & ~goes_on;
   for (unsigned rest = goes_on & ~1u; rest != 0; rest &= rest - 1) {
     const int s = std::countr_zero(rest), previous = std::bit_width(left & ((rest & (~rest + 1)) - 1)) - 1;
     if (piece[previous].weight > weight / 3 || piece[s].weight > weight / 3) splits |= 1u << s;
   }
-  // The least cost, and of equal ones the first choice: one number, so that no branch depends on which it is.
+  // The least cost, and of equal ones the lowest tree: one number, so that no branch depends on which it is.
   std::uint64_t best = ~std::uint64_t{0};
-  const auto offer = [&](Cost c, Choice::Kind kind, std::size_t which) {
-    best = std::min(best, std::uint64_t{c} << 32 | static_cast<std::uint64_t>(kind) << 16 | which);
+  const auto offer = [&](const Solution& a, const Solution& b, Choice::Kind kind, std::size_t which) {
+    const Height height = one_over(a.choice.height, b.choice.height);
+    const std::uint64_t c = std::uint64_t{a.cost} + b.cost + (height > most ? impossible : 0);
+    best = std::min(best, c << 32 | std::uint64_t{height} << 24 | static_cast<std::uint64_t>(kind) << 16 | which);
   };
   for (; splits != 0; splits &= splits - 1) {
     const auto s = static_cast<std::size_t>(std::countr_zero(splits));
-    offer(solved(first, left & ((1u << s) - 1)).cost + solved(first + s, left >> s).cost, Choice::Kind::Split, s);
+    offer(behind(first, left & ((1u << s) - 1)), behind(first + s, left >> s), Choice::Kind::Split, s);
   }
   const unsigned inner = left & ~1u & ~std::bit_floor(left);
   for (unsigned rest = inner & piece->single; rest != 0; rest &= rest - 1) {  // at an end it is a split
@@ -111,27 +103,64 @@ Windows::Solution Windows::solve(std::size_t first, unsigned left) {
     if (piece[std::countr_zero(below)].outcome != piece[std::countr_zero(above)].outcome &&
         piece[p].weight <= weight / 3)
       continue;
-    offer(solved(first, left & ~(1u << p)).cost, Choice::Kind::Equal, p);
-  }
-  const std::uint32_t differ =
-      pieces_[first].first ^ pieces_[first + static_cast<std::size_t>(std::bit_width(left)) - 1].last;
-  if (inner != 0 && (left & ~piece->narrow) == 0 && differ >> low_bits == 0) {
-    std::uint64_t parting = narrow_masks, any_some = 0, any_none = 0;
-    for (unsigned rest = left; rest != 0; rest &= rest - 1) {
-      const int p = std::countr_zero(rest);
-      parting &= piece[p].some | piece[p].none;
-      any_some |= piece[p].some;
-      any_none |= piece[p].none;
-    }
-    for (parting &= any_some & any_none; parting != 0; parting &= parting - 1) {
-      const auto mask = static_cast<std::uint32_t>(std::countr_zero(parting));
-      const unsigned yes = with({first, left}, mask);
-      offer(cost({first, yes}) + cost({first, left & ~yes}), Choice::Kind::Bits, mask);
-    }
+    offer(behind(first, left & ~(1u << p)), {0, {Choice::Kind::Leaf, piece[p].height, 0}}, Choice::Kind::Equal, p);
   }
   const auto which = static_cast<std::uint32_t>(best);
   return {static_cast<Cost>(best >> 32) + weight + instruction_,
-          {static_cast<Choice::Kind>(which >> 16), static_cast<std::uint16_t>(which)}};
+          {static_cast<Choice::Kind>(which >> 16 & 0xff), static_cast<Height>(which >> 24),
+           static_cast<std::uint16_t>(which)}};
+}
+
+Solution Windows::solve(std::size_t first, unsigned left) {
+  return solve(first, left, any_height, [this](std::size_t f, unsigned l) -> const Solution& { return solved(f, l); });
+}
+
+Solution Windows::within(std::size_t first, unsigned left, Height most) {
+  const Solution free = solved(first, left);
+  if (free.choice.height <= most) return free;
+  unsigned needed = 0;  // leaves of a full tree
+  for (unsigned rest = left, before = ~0u; rest != 0; rest &= rest - 1) {
+    const Known& piece = by_piece_[first + static_cast<std::size_t>(std::countr_zero(rest))];
+    needed += piece.outcome != before ? (1u << piece.height) / 2 : 0;
+    before = piece.outcome;
+  }
+  if (most <= 1 || needed > (1u << most) / 2) return {impossible, {}};
+  const auto key = static_cast<std::uint32_t>(((first << (window - 1)) + (left >> 1)) << 8 | most);
+  if (const Solution* const found = bounded_.find(key)) return *found;
+  Solution found =
+      solve(first, left, most, [this, most](auto f, auto l) { return within(f, l, static_cast<Height>(most - 1)); });
+  if (found.choice.height > most || found.cost > impossible) found.cost = impossible;
+  return bounded_.add(key, found);
+}
+
+Height Windows::lowest(const Few& f) {
+  const Height free = best(f).choice.height;
+  auto most = static_cast<Height>(std::bit_width(std::bit_width(f.left) - 1u) + 1);  // of a full tree
+  while (most < free && best(f, most).cost >= impossible) ++most;
+  return most < free ? best(f, most).choice.height : free;
+}
+
+int Windows::build(const Few& f, Height most, const Leaf& leaf, Tree& out) {
+  const Choice c = best(f, most).choice;
+  const Height room = below(most);
+  switch (c.kind) {
+    case Choice::Kind::Split: {
+      const auto [before, behind] = f.split(c.at);
+      const int no = build(before, room, leaf, out), yes = build(behind, room, leaf, out);
+      return push(out, {Test::Kind::Ge, pieces_[f.first + c.at].first, yes, no});
+    }
+    case Choice::Kind::Equal: {
+      const int no = build(f.only(~(1u << c.at)), room, leaf, out), yes = leaf(f.first + c.at, room);
+      return push(out, {Test::Kind::Eq, pieces_[f.first + c.at].first, yes, no});
+    }
+    case Choice::Kind::Bits: {
+      const unsigned some = with(f, c.at);
+      const int no = build(f.only(~some), room, leaf, out), yes = build(f.only(some), room, leaf, out);
+      return push(out, {Test::Kind::Set, c.at, yes, no});
+    }
+    default:
+      return leaf(f.first, most);
+  }
 }
 
 }  // namespace agp::backends::seccomp
