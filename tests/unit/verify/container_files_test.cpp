@@ -84,9 +84,8 @@ TEST(ContainerFiles, ASocketIsNoFile) {
   FilePolicy b;
   b.allow("read exec", {"/bin/true"}).sock(model::Effect::Allow, model::Direction::Connect, "/run/app.sock");
   EXPECT_EQ(refuted(b), Refuted{});
-  const Refuted writable = refuted(b, [](Json& m) { replace(m, "/run/app.sock", "ro", "rw"); });
-  ASSERT_FALSE(writable.empty());  // its mode can be changed
-  EXPECT_EQ(writable[0].rfind("no excess: modify \"/run/app.sock\"", 0), 0u) << writable[0];
+  // writable, its mode could be changed, and no rule permits a call that does
+  EXPECT_EQ(refuted(b, [](Json& m) { replace(m, "/run/app.sock", "ro", "rw"); }), Refuted{});
   // another one beside it is a file like any other
   const Refuted beside = refuted(b, [](Json& m) { m.push_back(bind("/run/other.sock", "/run/other.sock")); });
   ASSERT_FALSE(beside.empty());
