@@ -219,6 +219,40 @@ policy sub {
                               ('"abstract_unix_socket"', '"signal"'), ('"scoped": [', '"scoped": [\n        "signal",')):
             self.assert_agreement(policy, place, before, after, "--landlock", *words)
 
+    def test_ports_and_sockets(self):
+        """What has to be told of a ruleset differs by stack: the launcher's answers for abstract sockets, a container's not."""
+        record = json.loads(run(AGP, "targets", "linux-6.18").stdout)
+        target, policy = self.top / "target.json", self.top / "both.agp"
+        target.write_text(json.dumps({**record, "name": "both", "stack": "oci+landlock"}))
+        policy.write_text("""agp 1
+
+policy both {
+  syscall { allow read, openat, exit_group, execve, connect, socket(domain == AF_INET) }
+  file { allow read "/srv/data/**" allow read, exec "/usr/bin/true" }
+  net { allow connect tcp 10.0.1.50:443 }
+  run { command "/usr/bin/true" user 1000:1000 }
+}
+""")
+        place, made = "landlock/ruleset.json", (self.built, self.certificate)
+        for name, words, due in (("container", ("--target", target), {"ports"}), ("launcher", ("--target", "linux-6.18"), {"ports", "settings"})):
+            if name == "launcher":
+                policy = ROOT / "tests/artifacts/process/policy.agp"
+            self.built, self.certificate = self.make(policy, name, *words, emit="landlock" if name == "launcher" else None, single={"--landlock": place} if name == "launcher" else ())
+            self.refresh(self.certificate, self.built, place)
+            rows = [o for o in json.loads((self.certificate / "certificate.json").read_text())["obligations"] if o["artifact"] == place and o["about"] == "connection"]
+            self.assertEqual({o["kind"] for o in rows}, due, self.said)
+            done = self.check(self.certificate, self.built, "--only", place)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            for row in rows:
+                built, certificate = self.copies()
+                self.forget(certificate, [row])
+                said = f"{place}: {row['direction']} of {'ports' if row['kind'] == 'ports' else 'sockets'} is neither stated nor listed"
+                if name == "launcher":
+                    self.assert_refuted(certificate, built, said, only=[place])
+                else:                                                            # nothing else of it is certified: ask for no obligation of it
+                    self.assert_refuted(certificate, built, said)
+        self.built, self.certificate = made
+
     def test_single_artifact(self):
         filter_file, certificate = self.built / "seccomp/filter.x86_64.bpf", self.top / "single"
         done = run(AGP, "verify", EXAMPLE, "--seccomp", filter_file, "--arch", "x86_64", "--certificate", certificate, "--no-config")

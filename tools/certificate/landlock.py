@@ -103,6 +103,10 @@ def artifact_ports(config, policy):
     return either(*sorted(granted))
 
 
+def decides_ports(config):
+    return bool(config.get("netPort")) or any(one.get("handledAccessNet") for one in config["ruleset"])
+
+
 def policy_ports(policy):
     """The ports of every rule that allows: a layer without addresses must let all of them be used."""
     return either(*(both(action(rule["direction"] == "listen", protocol == "udp"), within("port", first, last, 16))
