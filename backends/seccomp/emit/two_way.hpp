@@ -48,6 +48,6 @@ Tree two_way_tree(std::span<const Piece> pieces, Bound bound = {});
 /// weight at least. A caller that joins values into pieces keeps these apart.
 inline constexpr std::size_t heavy_values = 3, heavy_share = 24;
 inline constexpr std::uint32_t instruction_share = 40;
-inline constexpr std::size_t window = 7, exact_pieces = 96;
+inline constexpr std::size_t window = 7, exact_pieces = 112;
 
 }  // namespace agp::backends::seccomp
