@@ -263,9 +263,11 @@ TEST(OciMounts, ASocketIsReachedOnlyThroughAMount) {
   FilePolicy p = with_tools();
   p.sock(model::Effect::Allow, model::Direction::Connect, "/run/one.sock").mount(directory, "/run");
   const std::vector<std::pair<std::string, std::string>> attempts{{"one", "/bin/probe connect /run/one.sock"},
-                                                                  {"two", "/bin/probe connect /run/two.sock"}};
+                                                                  {"two", "/bin/probe connect /run/two.sock"},
+                                                                  {"open", "$b cat /run/one.sock"}};
   const auto got = attempt(p.policy, attempts);
   EXPECT_TRUE(permitted(got, "one"));
+  EXPECT_TRUE(refused(got, "open"));  // ENXIO: what the mount shows is no file
   EXPECT_TRUE(refused(got, "two"));
   p.allow("read", {"/run/**"});  // a derived grant says so: read-only does not stop connect
   EXPECT_TRUE(permitted(attempt(p.policy, attempts), "two"));
