@@ -120,7 +120,7 @@ policy names {
             "a cache": ("cache-size=0", "cache-size=150", "excess"),
             "a cache by default": ("cache-size=0\n", "", "excess"),
             "the host's names": ("no-hosts\n", "", "excess"),
-            "the host's servers": ("no-resolv\n", "", ""),
+            "the host's servers": ("no-resolv\n", "", None),                             # asked all the same, whatever `/#/` says
             "another port": ("port=53\n", "port=54\n", "loss"),
             "another place": ("listen-address=127.0.0.53", "listen-address=127.0.0.1", "loss"),
             "two places": ("listen-address=127.0.0.53", "listen-address=127.0.0.1,127.0.0.53", ""),
