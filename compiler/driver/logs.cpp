@@ -88,14 +88,25 @@ class Patcher {
       if (one->block == block) out += one->entry.grant + '\n';
     if (block != "syscall" || out.empty()) return out;
     std::string implied;
+    const bool ip = reaches_ip(list);
     for (const model::Rule& rule : policy_.rules)
-      if (rule.implied) {
+      if (rule.implied && !(ip && no_ip(rule))) {
         const std::string line = rule.text.find("@default") != std::string::npos || rule.effect == model::Effect::Allow
                                      ? "allow @default\n"
                                      : "deny socket(domain in [AF_INET, AF_INET6])\n";
         if (implied.find(line) == std::string::npos) implied += line;
       }
     return implied + out;
+  }
+
+  /// A rule that refuses sockets of IP, which a policy without a rule on such addresses has by itself.
+  static bool no_ip(const model::Rule& rule) {
+    return rule.effect == model::Effect::Deny && rule.text.find("@default") == std::string::npos;
+  }
+  static bool reaches_ip(const Attempts& list) {
+    return std::any_of(list.begin(), list.end(), [](const LogAttempt* one) {
+      return one->block == std::string_view("net") && one->entry.grant.find(" unix ") == std::string::npos;
+    });
   }
 
   /// The policy with these grants, as the model sees it; nothing: the grants are no rules of the language.
@@ -114,7 +125,7 @@ class Patcher {
     sema::Unit unit = sema::analyse(files, id, *session_.project, sema_options(session_), sink);
     if (unit.failed || sink.errors() > 0 || unit.policies.size() != 1) return std::nullopt;
     model::Policy out = policy_;
-    if (syscalls) std::erase_if(out.rules, [](const model::Rule& r) { return r.implied; });
+    std::erase_if(out.rules, [&](const model::Rule& r) { return r.implied && (syscalls || (reaches_ip(list) && no_ip(r))); });
     for (model::Rule& rule : unit.policies[0].rules)
       if (!rule.implied) out.rules.push_back(std::move(rule));
     return out;

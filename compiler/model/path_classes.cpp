@@ -18,6 +18,9 @@ using automaton::Automaton;
 using automaton::Canon;
 using automaton::CodePoint;
 
+/// Many patterns that overlap make few states that are large.
+constexpr std::size_t work_of_state = 100;
+
 struct Place {
   std::map<std::string, Place> children;  ///< by name
   std::vector<std::size_t> nodes, subtrees, others;
@@ -26,7 +29,7 @@ struct Place {
 class Cutter {
  public:
   Cutter(std::span<const PathPattern* const> patterns, std::span<const bool> as_list, std::size_t state_limit)
-      : patterns_(patterns), as_list_(as_list), left_(state_limit) {
+      : patterns_(patterns), as_list_(as_list), left_(state_limit), work_left_(work_of_state * state_limit) {
     for (std::size_t i = 0; i < patterns.size(); ++i) {
       const PathPattern::Shape shape = patterns[i]->shape();
       Place& at = place(literal_directory(*patterns[i]));
@@ -124,11 +127,15 @@ class Cutter {
     std::set<std::vector<bool>> found;
     states.push_back({std::move(start), path == "/" ? Canon::Root : Canon::Name, "", true, 0, 0});
     for (std::size_t s = 0; s < states.size(); ++s) {
-      if (left_ == 0) {
+      std::size_t work = automata.size();
+      for (const Automaton::Set& set : states[s].sets) work += set.size();
+      work *= alphabet.size();
+      if (left_ == 0 || work_left_ < work) {
         out_.exhausted = true;
         return;
       }
       --left_;
+      work_left_ -= work;
       for (const CodePoint c : alphabet) {
         State next{{}, Canon::Root, states[s].name, states[s].first, s, c};
         if (s == 0 && c != '/') continue;  // strictly beneath
@@ -173,7 +180,7 @@ class Cutter {
 
   std::span<const PathPattern* const> patterns_;
   std::span<const bool> as_list_;
-  std::size_t left_;
+  std::size_t left_, work_left_;  ///< of states; of steps by one character from one place of one pattern
   Place root_;
   PathClasses out_;
 };

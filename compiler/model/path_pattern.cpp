@@ -216,6 +216,9 @@ struct Patterns {
   }
 };
 
+/// Many patterns that overlap make few states that are large.
+constexpr std::size_t work_of_state = 50;
+
 /// `needs_first`: `accept` holds only where the first pattern matches, so that what it can't match is not followed.
 PathSearch explore(const Patterns& patterns, const std::vector<CodePoint>& alphabet, const Accept& accept,
                    std::size_t state_limit, bool needs_first) {
@@ -259,8 +262,10 @@ PathSearch explore(const Patterns& patterns, const std::vector<CodePoint>& alpha
   };
 
   if (visit({automaton.start(), Canon::Root, 0, 0})) return result;
+  std::size_t work = 0;  // steps by one character from one place of one pattern
   for (std::size_t at = 0; at < states.size(); ++at) {
-    if (states.size() > state_limit) {
+    work += alphabet.size() * (states[at].set.size() + 1);
+    if (states.size() > state_limit || work / work_of_state > state_limit) {
       result.exhausted = true;
       return result;
     }
