@@ -21,12 +21,22 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view schema = "agp-baseline/1";
 constexpr std::size_t largest = 64u << 20, most_named = 8, most_alike = 1'000'000;
 
+/// The line, and what the finding says stands there where the line does not: a name that is declared elsewhere stands
+/// for another set when its declaration changes.
+std::string rule_of(const source::Files& files, const Diagnostic& d) {
+  const std::string line = diagnostics::line_text(files, d.primary);
+  const std::size_t begin = d.message.find('`'), end = d.message.find('`', begin + 1);
+  if (begin == std::string::npos || end == std::string::npos) return line;
+  const std::string told = d.message.substr(begin + 1, end - begin - 1);
+  return line.find(told) != std::string::npos ? line : fmt::format("{} [{}]", line, told);
+}
+
 /// The finding, and each that it stands for: a wide grant that is known does not make known what a line that is gone
 /// took out of it, and of many places that are told together each has to be known.
 std::set<KnownFinding> keys(const source::Files& files, const Diagnostic& d) {
   using diagnostics::valid_utf8;
   KnownFinding one{d.primary.known() ? valid_utf8(files.get(d.primary.file).path) : std::string(), valid_utf8(d.policy),
-                   diagnostics::code_text(*d.kind), valid_utf8(diagnostics::line_text(files, d.primary))};
+                   diagnostics::code_text(*d.kind), valid_utf8(rule_of(files, d))};
   std::set<KnownFinding> out{one};
   for (const diagnostics::Kind* k : d.stands_for) {
     one.code = diagnostics::code_text(*k);

@@ -11,7 +11,7 @@
 /// can be; a conflict, a gap or a failed proof can't.
 namespace agp::driver {
 
-/// What a finding is recognised by, wherever its line moves.
+/// What a finding is recognised by, wherever its line moves: `rule` is the line, and what it stands for.
 struct KnownFinding {
   std::string path, policy, code, rule;
   auto operator<=>(const KnownFinding&) const = default;
