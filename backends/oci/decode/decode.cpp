@@ -60,8 +60,9 @@ void read_process(const Section& process, model::Container& out) {
     for (const Section& l : limits->list()) {
       l.only({"type", "soft", "hard"});
       const std::string type = l.need("type").text();
-      if (!out.rlimits.insert({type, {l.need("soft").number(), l.need("hard").number()}}).second)
-        l.refuse("is a second limit of one kind, which runc refuses");
+      const model::Container::Bound bound{l.need("soft").number(), l.need("hard").number()};
+      if (bound.soft > bound.hard) l.refuse("has a soft limit above the hard one, which the kernel refuses");
+      if (!out.rlimits.insert({type, bound}).second) l.refuse("is a second limit of one kind, which runc refuses");
     }
   if (const auto flag = process.find("noNewPrivileges")) out.no_new_privileges = flag->flag();
 }

@@ -35,10 +35,12 @@ struct Option {
   std::string place() const { return fmt::format("line {}", line); }
 };
 
+/// The engines take numbers of 63 bits; some options with a zero in front for octal ones, others not (pflag, go-units).
 std::uint64_t number(const Option& o, std::string_view digits, int base = 10) {
   std::uint64_t out = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out, base);
-  if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size())
+  if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size() || out > INT64_MAX ||
+      (base == 10 && digits.size() > 1 && digits[0] == '0'))
     o.refuse("has a value that is no plain number");
   return out;
 }
@@ -222,9 +224,11 @@ class Reader {
       const std::uint64_t bytes = number(o, std::string_view(o.value).substr(0, o.value.size() - 1));
       if (bytes > 0) slot = bytes;
     } else if (o.name == "cpu-period") {
-      period_ = number(o, o.value);
+      period_ = number(o, o.value);  // in the kernel's range (sched-bwc.rst)
+      if (period_ != 0 && (period_ < 1000 || period_ > 1'000'000)) o.refuse("is not from 1000 to 1000000 microseconds");
     } else if (o.name == "cpu-quota") {
       quota_ = number(o, o.value);
+      if (quota_ != 0 && quota_ < 1000) o.refuse("is below 1000 microseconds, which the kernel refuses");
     } else if (o.name == "pids-limit") {
       pids_said_ = true;
       if (o.value != "-1" && o.value != "0") out_.pids = number(o, o.value);
@@ -240,6 +244,7 @@ class Reader {
     const auto values = parts.size() == 2 ? split(parts[1], ':') : std::vector<std::string>{};
     if (values.size() != 2) o.refuse("is not NAME=SOFT:HARD");
     const Container::Bound bound{number(o, values[0]), number(o, values[1])};
+    if (bound.soft > bound.hard) o.refuse("has a soft limit above the hard one");
     if (parts[0] == "nproc") {
       if (std::exchange(processes_said_, true)) o.refuse("is a second limit of one kind");
       processes_ = std::min(bound.soft, bound.hard);

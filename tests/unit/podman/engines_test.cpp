@@ -129,6 +129,17 @@ TEST(Engines, AnOptionWithoutItsValue) {
       EXPECT_NE(refusal(*engine, option).find("takes the next line"), std::string::npos) << option;
 }
 
+/// With these neither engine starts a container, or with another number.
+TEST(Engines, NumbersThatAreTakenOtherwise) {
+  for (const auto* engine : {&format::podman, &format::docker}) {
+    for (const char* option : {"--ulimit=core=5:0\n", "--ulimit=nproc=40000:32768\n", "--cpu-quota=9223372036854775808\n",
+                               "--ulimit=core=18446744073709551615:18446744073709551615\n", "--pids-limit=032\n",
+                               "--cpu-period=0100000\n", "--cpu-period=999\n", "--cpu-period=1000001\n", "--cpu-quota=1\n"})
+      EXPECT_NE(refusal(*engine, option), "") << option;
+    EXPECT_EQ(refusal(*engine, "--ulimit=core=0:5\n--cpu-period=1000\n--cpu-quota=1000\n"), "");
+  }
+}
+
 TEST(Engines, WithoutABoundOnProcesses) {
   EXPECT_EQ(container(format::podman, "").pids, 2048u);
   EXPECT_EQ(container(format::docker, "").pids, std::nullopt);
