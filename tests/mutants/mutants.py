@@ -66,6 +66,7 @@ def needs(loader, suite):
 
 
 NEEDS = needs("runc", "bookworm")   # the target of the policies that are drawn is Debian 12
+LATER = 451   # cachestat: the first call of x86_64 that Linux 6.1, the target's, does not have
 
 
 class FilterOracle:
@@ -90,11 +91,14 @@ class FilterOracle:
         return filters.kind(a) != filters.kind(b)
 
     def equal(self, one, two):
-        """What runc needs after the filter is on is granted beyond the policy, and no loss: of profiles it is left out."""
+        """What runc needs after the filter is on is granted beyond the policy, and no loss: of profiles it is left out. A
+        call that the target's kernel does not have can't be lost either."""
         for arch, number, args in filters.universe(one, two, 1000 if LONG else 400):
             if self.read is filters.compiled and arch == filters.X86_64 and number in NEEDS:
                 continue
             a, b = (filters.kind(filters.answer(p, arch, number, args)) for p in (one, two))
+            if arch == filters.X86_64 and number >= LATER and a == "runs":
+                continue
             if (a == "runs") != (b == "runs"):
                 return f"{arch:#x} {number} {args}: {a}, {b}"
         return None
