@@ -15,6 +15,19 @@ from certificate.documents import strict_json
 from certificate.formulas import Refuted, Unusable
 
 EXAMPLE = ROOT / "docs/examples/code-execution.agp"
+ABSTRACT = """agp 1
+
+policy abstract {
+  isolation process
+  file { allow read, exec "/usr/bin/true" }
+  net {
+    allow connect tcp 10.0.1.50:443
+    allow connect unix @abstract // agp-allow host-abstract-sockets: a test
+  }
+  run { command "/usr/bin/true" user 1000:1000 }
+  accept wider file because "mode, owner and times are for the file permissions to hold"
+}
+"""
 
 
 class Certificates(Certified):
@@ -253,11 +266,38 @@ policy both {
                     self.assert_refuted(certificate, built, said)
         self.built, self.certificate = made
 
+    def test_sockets_are_not_ports(self):
+        """Where both have one direction: what is said of sockets is not said of ports, whatever its text mentions."""
+        policy, place, made = self.top / "abstract.agp", "landlock/ruleset.json", (self.built, self.certificate)
+        policy.write_text(ABSTRACT)
+        self.built, self.certificate = self.make(policy, "abstract", "--target", "linux-6.18", emit="landlock", single={"--landlock": place})
+        rows = [o for o in json.loads((self.certificate / "certificate.json").read_text())["obligations"] if o["about"] == "connection"]
+        self.assertEqual({(o["kind"], o["direction"]) for o in rows}, {("ports", "no loss"), ("settings", "no loss")}, self.said)
+        self.assertEqual(self.check(self.certificate, self.built).returncode, 0)
+        for row in rows:
+            what = "ports" if row["kind"] == "ports" else "sockets"
+            gap = {**{k: row[k] for k in ("artifact", "arch", "about", "direction", "statement")}, "reason": "x"}
+            for listed, right in ((None, False), (gap, True), ({**gap, "statement": "every port and every socket"}, what == "sockets")):
+                built, certificate = self.copies()
+                self.forget(certificate, [row])
+                self.change(certificate, lambda index: [o.update(statement=o["statement"] + ", and port, and socket") for o in index["obligations"]])
+                if listed:
+                    self.change(certificate, lambda index: index["not_certified"].append(listed))
+                if right:
+                    self.assertEqual(self.check(certificate, built).returncode, 0)
+                else:
+                    self.assert_refuted(certificate, built, f"{place}: no loss of {what} is neither stated nor listed")
+        self.built, self.certificate = made
+
     def test_single_artifact(self):
         filter_file, certificate = self.built / "seccomp/filter.x86_64.bpf", self.top / "single"
         done = run(AGP, "verify", EXAMPLE, "--seccomp", filter_file, "--arch", "x86_64", "--certificate", certificate, "--no-config")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(self.check(certificate, ".").returncode, 0)
+        # where it was read is for the command line to repeat, not for the certificate to say
+        done = run("/usr/bin/python3", CHECK, certificate, ".")
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("where seccomp/filter.x86_64.bpf was read (--artifact NAME=FILE says where it is) is no plain relative path: /", done.stdout)
         moved = self.top / "moved.bpf"
         shutil.copy(filter_file, moved)
         self.assertEqual(self.check(certificate, "/", "--artifact", f"{filter_file}={moved}").returncode, 0)
@@ -356,8 +396,118 @@ policy both {
                                 only=["oci/config.json#/process/env"])
         # of what is not certified a row may not be gone either
         built, certificate = self.copies()
-        self.change(certificate, lambda index: index["not_certified"].append({**self.obligation(certificate, "nftables/egress.nft", "no loss"), "about": "x"}))
+        self.change(certificate, lambda index: index["not_certified"].append({**self.obligation(certificate, "nftables/egress.nft", "no loss"), "about": "query"}))
         self.assert_refuted(certificate, built, "nftables/egress.nft: no excess is neither stated nor listed", only=["nftables/egress.nft"])
+
+    def assert_unusable(self, certificate, built, text, *words):
+        done = self.check(certificate, built, *words)
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertIn(text, done.stdout)
+
+    def test_places(self):
+        """Whatever the index says is read in the two directories of the command line."""
+        place = "dns/resolv.conf"
+        row = lambda index: next(a for a in index["artifacts"] if a["artifact"] == place)
+        for path in (str(self.built / place), "../original/dns/resolv.conf", "dns/../dns/resolv.conf", "./dns/resolv.conf", "dns//resolv.conf", ""):
+            with self.subTest(path):
+                built, certificate = self.copies()
+                shutil.copytree(self.built, built.parent / "original")
+                (built / place).write_text("nameserver 192.0.2.66\n")
+                self.change(certificate, lambda index: row(index).update(path=path))
+                done = run("/usr/bin/python3", CHECK, certificate, built, "--only", place)
+                self.assertEqual(done.returncode, 2, done.stdout)
+                self.assertRegex(done.stdout, f"unusable +{place}: no loss: where {place} was read .* is no plain relative path: ")
+        # within the directory, and not what is loaded from it
+        built, certificate = self.copies()
+        shutil.copytree(built / "dns", built / "old/dns")
+        (built / place).write_text("nameserver 192.0.2.66\n")
+        self.change(certificate, lambda index: row(index).update(path=f"old/{place}"))
+        self.assert_refuted(certificate, built, f"the obligations are complete: {place} is neither stated nor listed", only=[place])
+        # files of the certificate
+        built, certificate = self.copies()
+        one = self.obligation(certificate, place, "no loss")["file"]
+        (certificate / "x").mkdir()
+        for file in (f"../certificate/{one}", f"./{one}", f"x/../{one}", ".."):
+            self.change(certificate, lambda index: next(o for o in index["obligations"] if o["artifact"] == place).update(file=file))
+            self.assert_unusable(certificate, built, f"a file of the certificate is no plain name: {file}", "--only", place)
+
+    def test_no_regular_file(self):
+        """What never ends, never answers, or is too large to be one."""
+        place = "dns/resolv.conf"
+
+        def fifo(path):
+            os.mkfifo(path)
+
+        def large(path):
+            with path.open("wb") as file:
+                file.truncate((64 << 20) + 1)
+        makers = {"fifo": fifo, "zero": lambda path: path.symlink_to("/dev/zero"), "directory": lambda path: path.mkdir(), "large": large}
+        for name, make in makers.items():
+            for within in ("built", "certificate"):
+                with self.subTest(name, within=within):
+                    built, certificate = self.copies()
+                    victim = built / place if within == "built" else certificate / self.obligation(certificate, place, "no loss")["file"]
+                    victim.unlink()
+                    make(victim)
+                    self.assert_unusable(certificate, built, {"large": "it has more than 64 MiB", "directory": "Is a directory"}.get(name, "it is no regular file"), "--only", place)
+        built, certificate = self.copies()
+        (certificate / "certificate.json").unlink()
+        (certificate / "certificate.json").symlink_to("/dev/zero")
+        done = run("/usr/bin/python3", CHECK, certificate, built)
+        self.assertEqual((done.returncode, "the index can't be read: it is no regular file" in done.stdout), (2, True), done.stdout)
+        built, certificate = self.copies()
+        (built / place).rename(built / "elsewhere")
+        (built / place).symlink_to("../elsewhere")
+        self.assertEqual(self.check(certificate, built, "--only", place).returncode, 0)
+
+    def test_rows_dropped(self):
+        """What a certificate passes over: the answers of `clone3`, whole artifacts, and what stands under another heading."""
+        place = "dns/resolv.conf"
+        for artifact in ("seccomp/filter.x86_64.bpf", "seccomp/profile.json", "oci/config.json#/linux/seccomp"):
+            built, certificate = self.copies()
+            gone = self.obligation(certificate, artifact, "errno")
+            self.forget(certificate, [gone])
+            self.assert_refuted(certificate, built, f"the obligations are complete: {artifact} (x86_64): errno is neither stated nor listed", only=[place])
+            self.change(certificate, lambda index: index["not_certified"].append(
+                {**{k: gone[k] for k in ("artifact", "arch", "about", "direction", "statement")}, "reason": "x"}))
+            self.assertEqual(self.check(certificate, built, "--only", place).returncode, 0)
+        # artifacts, with all that is said of them
+        built, certificate = self.copies()
+        rows = [o for o in json.loads((certificate / "certificate.json").read_text())["obligations"] if o["artifact"] != place]
+        self.forget(certificate, rows)
+        self.change(certificate, lambda index: index.update(artifacts=[a for a in index["artifacts"] if a["artifact"] == place]))
+        said = self.check(certificate, built, "--only", place)
+        self.assertEqual(said.returncode, 1, said.stdout)
+        self.assertRegex(said.stdout, "complete: [a-z]+/[a-z0-9_.]+ is neither stated nor listed\n")
+        self.change(certificate, lambda index: index["not_certified"].extend(
+            {"artifact": path, "direction": None, "reason": "it is not verified"} for path in {o["artifact"].partition("#")[0] for o in rows}))
+        self.assertEqual(self.check(certificate, built, "--only", place).returncode, 0)
+        for more in ("podman/run.args", "docker/run.args", "kubernetes/pod.json", "landlock/ruleset.json", "seccomp/filter.riscv64.bpf"):
+            built, certificate = self.copies()
+            (built / more).parent.mkdir(exist_ok=True)
+            (built / more).write_text("")
+            self.assert_refuted(certificate, built, f"{more} is neither stated nor listed", only=[place])
+            done = run("/usr/bin/python3", CHECK, certificate, "--only", place, cwd=built)  # no directory was named
+            self.assertEqual(done.returncode, 0, done.stdout)
+        # a heading of one's own
+        for artifact, about in (("oci/config.json#/mounts", "x"), ("nftables/egress.nft", "query"), (place, "setting"), ("oci/config.json#/process", None)):
+            built, certificate = self.copies()
+            self.change(certificate, lambda index: [o.update(about=about) for o in index["obligations"] if o["artifact"] == artifact])
+            self.assert_unusable(certificate, built, f"no statement of this kind is about {about!r}", "--only", place)
+        built, certificate = self.copies()
+        self.change(certificate, lambda index: index["not_certified"][0].update(about="x"))
+        self.assert_unusable(certificate, built, "nothing is about 'x'", "--only", place)
+
+    def test_quiet(self):
+        """However little is certified, one line says so."""
+        built, certificate = self.copies()
+        index = json.loads((certificate / "certificate.json").read_text())
+        rows, count = [o for o in index["obligations"] if o["artifact"] != "dns/resolv.conf"], len(index["obligations"]) + len(index["not_certified"])
+        self.forget(certificate, rows)
+        self.change(certificate, lambda index: index["not_certified"].extend(
+            {**{k: o[k] for k in ("artifact", "arch", "about", "direction", "statement")}, "reason": "x"} for o in rows))
+        done = self.check(certificate, built, "-q")
+        self.assertEqual((done.returncode, done.stdout), (0, f"not certified {count - 1} of {count}\n"))
 
     def test_command_line(self):
         """What is misspelt, missing or can't be read is one line and exit status 2."""

@@ -301,19 +301,32 @@ def errno_side(policy, machine, loader):
     """All but a clone3 that is refused without an errno of its own, where `clone` has conditions: some registers, `yes`,
     with which it is allowed, and some, `no`, with which it is not. libc falls back from ENOSYS, and from nothing else."""
     wrong = []
-    for arch, table in policy["calls"].items():
-        calls = {call["name"]: call for call in table["calls"]}
-        if table["machine"] != machine or not {"clone", "clone3"} <= set(calls):
-            continue
-        allowed, refused = decided(policy, arch, calls["clone"], registers="yes")
-        conditions = both(allowed, no(refused))
-        allowed, refused = decided(policy, arch, calls["clone"], registers="no")
-        conditions = both(conditions, no(both(allowed, no(refused))))
+    for arch, table, calls in tables_with_clone(policy, machine):
+        conditions = clone_depends(policy, arch, calls)
         allowed, refused = decided(policy, arch, calls["clone3"])
         named = decided(policy, arch, calls["clone3"], lambda rule: "denial" in rule)[1]
         may = both(either(allowed, needed(policy, calls["clone3"]) if loader else "false"), no(refused))
         wrong.append(both(is_call(table, calls["clone3"]), no(either(named, may)), conditions))
     return no(either(*wrong))
+
+
+def tables_with_clone(policy, machine):
+    for arch, table in policy["calls"].items():
+        calls = {call["name"]: call for call in table["calls"]}
+        if table["machine"] == machine and {"clone", "clone3"} <= set(calls):
+            yield arch, table, calls
+
+
+def clone_depends(policy, arch, calls):
+    allowed, refused = decided(policy, arch, calls["clone"], registers="yes")
+    conditions = both(allowed, no(refused))
+    allowed, refused = decided(policy, arch, calls["clone"], registers="no")
+    return both(conditions, no(both(allowed, no(refused))))
+
+
+def clone_conditions(policy, machine):
+    """Satisfiable where `clone` has conditions: one formula for each table of the machine."""
+    return [clone_depends(policy, arch, calls) for arch, _, calls in tables_with_clone(policy, machine)]
 
 
 def inputs(direction):
