@@ -371,7 +371,64 @@ class Differ {
   std::set<std::string> twins_;  ///< texts that several different patterns have
 };
 
-/// Bounds, mode and mounts: what is no set of actions.
+/// One setting in place of another, neither of which is within the other: told in both directions.
+void replaced(const std::string& before, const std::string& after, std::vector<OtherChange>& out) {
+  if (before == after) return;
+  out.push_back({true, after});
+  out.push_back({false, "no longer: " + before});
+}
+
+/// Without a mount there is what the root file system holds at its target, so neither more nor less than with it.
+void mounts(const Run& a, const Run& b, std::vector<OtherChange>& out) {
+  const auto text = [](const Mount& m) {
+    return fmt::format("mount {} at \"{}\" {}", m.source ? "\"" + *m.source + "\"" : "tmpfs", m.target,
+                       m.writable ? "writable" : "readonly");
+  };
+  const auto unmounted = [](const Mount& m) { return fmt::format("what is at \"{}\" without a mount", m.target); };
+  std::map<std::string, const Mount*> before, after;
+  for (const Mount& m : a.mounts) before.emplace(m.target, &m);
+  for (const Mount& m : b.mounts) after.emplace(m.target, &m);
+  for (const auto& [target, m] : after) {
+    const auto at = before.find(target);
+    replaced(at == before.end() ? unmounted(*m) : text(*at->second), text(*m), out);
+    if (at == before.end() || at->second->source || m->source) continue;
+    const auto &old_size = at->second->size_bytes, &size = m->size_bytes;
+    const auto value = [](const auto& v) { return v ? std::to_string(*v) : std::string("none"); };
+    if (size != old_size)
+      out.push_back(
+          {!size || (old_size && *size > *old_size),
+           fmt::format("size of the tmpfs at \"{}\" (bytes): {}, before {}", target, value(size), value(old_size))});
+  }
+  for (const auto& [target, m] : before)
+    if (!after.contains(target)) replaced(text(*m), unmounted(*m), out);
+}
+
+/// Another user, root file system or program is not more and not less: each is told in both directions. Root is no
+/// exception: without capabilities it can't open what only another user may.
+void run_settings(const Run& a, const Run& b, std::vector<OtherChange>& out) {
+  const auto user = [](const Run& r) {
+    return r.user ? fmt::format("user {}:{}", r.user->uid, r.user->gid) : std::string("user none");
+  };
+  const auto command = [](const Run& r) {
+    std::string text = "command";
+    for (const std::string& word : r.command) text += fmt::format("{} \"{}\"", &word == &r.command[0] ? "" : ",", word);
+    return r.command.empty() ? text + " none" : text;
+  };
+  const auto setting = [&](const char* name, const std::optional<std::string>& x, const std::optional<std::string>& y) {
+    const auto text = [&](const auto& v) { return fmt::format("{} {}", name, v ? "\"" + *v + "\"" : "none"); };
+    replaced(text(x), text(y), out);
+  };
+  replaced(user(a), user(b), out);
+  setting("rootfs", a.rootfs, b.rootfs);
+  replaced(command(a), command(b), out);
+  setting("workdir", a.workdir, b.workdir);
+  setting("hostname", a.hostname, b.hostname);
+  setting("cgroup", a.cgroup, b.cgroup);
+  setting("interface", a.interface, b.interface);
+  mounts(a, b, out);
+}
+
+/// Bounds, mode and what is run: what is no set of actions.
 void others(const Policy& a, const Policy& b, std::vector<OtherChange>& out) {
   const auto limit = [&](const char* name, const auto& x, const auto& y) {
     if (x && y && x->value == y->value) return;
@@ -397,27 +454,15 @@ void others(const Policy& a, const Policy& b, std::vector<OtherChange>& out) {
   }
   if (a.ephemeral != b.ephemeral)
     out.push_back({a.ephemeral, b.ephemeral ? "ephemeral, before not" : "no longer ephemeral"});
-  const auto user = [](const Policy& p) {
-    return p.run.user ? fmt::format("{}:{}", p.run.user->uid, p.run.user->gid) : std::string("none");
-  };
-  if (user(a) != user(b))
-    out.push_back({!b.run.user || b.run.user->uid == 0, fmt::format("user {}, before {}", user(b), user(a))});
-  const auto mounts = [](const Policy& p) {
-    std::set<std::string> all;
-    for (const Mount& m : p.run.mounts)
-      all.insert(fmt::format("{} at \"{}\" {}", m.source ? "\"" + *m.source + "\"" : "tmpfs", m.target,
-                             m.writable ? "writable" : "readonly"));
-    return all;
-  };
-  const auto old_mounts = mounts(a), new_mounts = mounts(b);
-  for (const auto& m : new_mounts)
-    if (!old_mounts.contains(m)) out.push_back({true, "mount " + m});
-  for (const auto& m : old_mounts)
-    if (!new_mounts.contains(m)) out.push_back({false, "no longer: mount " + m});
+  run_settings(a.run, b.run, out);
   for (const auto& [name, value] : b.env_set) {
     const auto at = a.env_set.find(name);
-    if (at == a.env_set.end() || at->second != value)
+    if (at == a.env_set.end()) {
+      out.push_back({true, fmt::format("env \"{}\" is set", name)});
+    } else if (at->second != value) {
       out.push_back({true, fmt::format("env \"{}\" is set to another value", name)});
+      out.push_back({false, fmt::format("no longer: env \"{}\" set to the value before", name)});
+    }
   }
   for (const auto& [name, value] : a.env_set)
     if (!b.env_set.contains(name)) out.push_back({false, fmt::format("env \"{}\" is no longer set", name)});

@@ -27,7 +27,8 @@ struct Region {
   std::vector<std::uint32_t> cells;  ///< of the difference's space, ascending
 };
 
-/// Something outside the sets of actions: a bound, the mode, a mount.
+/// Something outside the sets of actions: a bound, the mode, a mount. What is neither more nor less than before, as
+/// another user, is one in each direction.
 struct OtherChange {
   bool wider = false;
   std::string text;  ///< `limit memory: 4 GiB, before 2 GiB`

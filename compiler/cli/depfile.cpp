@@ -12,16 +12,19 @@
 namespace agp::cli {
 namespace {
 
-/// As make and ninja read a name: `$$`, `\#`, `\ `. A line end can't be written.
-std::optional<std::string> quoted(std::string_view path) {
+/// As make reads a name: `$$`, and a backslash before what would end or mean something. Backslashes that stand before
+/// such a one, or at the end, are read in pairs. `%` means something in a target only. A line end can't be written.
+std::optional<std::string> quoted(std::string_view path, bool target) {
   std::string out;
+  std::size_t backslashes = 0;
   for (const char c : path) {
     if (c == '\n' || c == '\r') return std::nullopt;
-    if (c == ' ' || c == '#' || c == '\t') out += '\\';
+    if (c == ' ' || c == '\t' || c == '#' || c == ':' || (c == '%' && target)) out.append(backslashes + 1, '\\');
     if (c == '$') out += '$';
     out += c;
+    backslashes = c == '\\' ? backslashes + 1 : 0;
   }
-  return out;
+  return out.append(backslashes, '\\');
 }
 
 std::set<std::string> read_by(const Context& context, const driver::Session& session) {
@@ -58,14 +61,15 @@ void write_depfile(Context& context, const driver::Session& session) {
                              : !settings.reports.empty()         ? settings.reports.front().second
                              : !settings.build.directory.empty() ? settings.build.directory
                                                                  : *settings.depfile;
-  const auto name = quoted(target);
+  const auto name = quoted(target, true);
   std::string rule = name.value_or("") + ":", phony;
   bool good = name.has_value();
   for (const std::string& path : read_by(context, session)) {
-    const auto one = quoted(path);
+    const auto one = quoted(path, false);
     good = good && one;
     rule += fmt::format(" \\\n  {}", one.value_or(""));
-    phony += fmt::format("\n{}:\n", one.value_or(""));
+    // ninja reads no `\%` and refuses a target that is no prerequisite: such a name has no line of its own
+    if (path.find('%') == std::string::npos) phony += fmt::format("\n{}:\n", one.value_or(""));
   }
   if (!good)
     context.usage({"a file's name has a line end: no dependency file can have it", {}});

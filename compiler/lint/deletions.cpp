@@ -19,6 +19,7 @@ namespace {
 
 bool blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 bool space(char c) { return blank(c) || c == '\n'; }
+constexpr std::string_view word_characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
 
 bool encloses(source::Span outer, source::Span inner) {
   return outer.file == inner.file && outer.begin <= inner.begin && inner.end <= outer.end;
@@ -77,7 +78,8 @@ class Deleter {
     syntax::Comments read = syntax::comments(files_, file);
     at->second.comments = std::move(read.comments);
     at->second.parameters = std::any_of(read.tokens.begin(), read.tokens.end(), [&](std::uint32_t t) {
-      return text.substr(t, 5) == "param" && t + 5 < text.size() && space(text[t + 5]);
+      const std::string_view word = text.substr(t, text.find_first_not_of(word_characters, t) - t);
+      return word == "param";
     });
     return at->second;
   }

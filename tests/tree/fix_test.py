@@ -230,6 +230,19 @@ policy one {
         self.agp("check", "--fix")
         self.assertNotIn('"/data/x/**"', (self.root / "one.agp").read_text())
 
+    def test_a_parameter_is_one_however_it_is_written(self):
+        for begin in ("param w", "param/**/w", "param // the root\n w"):
+            with self.subTest(begin):
+                text = begin + """ : path = "/a"
+policy p {
+  isolation container
+  file { allow read "/a/**" except "/a/s"   deny read "${w}/s/**"   deny read "/a/s/x" }
+}
+"""
+                (self.root / "p.agp").write_text("agp 1\n" + text)
+                self.agp("check", "--fix", "p.agp")
+                self.assertEqual((self.root / "p.agp").read_text(), "agp 1\n" + text)
+
     def test_a_second_run_changes_nothing(self):
         text = """agp 1
 policy one {

@@ -261,6 +261,32 @@ class Tree(unittest.TestCase):
         make()
         self.assertEqual((self.root / "log").read_text(), "made\nmade\n")
 
+    def test_make_reads_any_name_in_a_dependency_file(self):
+        names = ["a:b.agp", "a\\ b.agp", "a\\\\ b.agp", "p%q.agp", "a\\:b.agp", "a\\#b.agp", "a\\b.agp", "c\\"]
+        past, between = time.time() - 200, time.time() - 100
+        make = lambda target: subprocess.run(["make", "-s", "-f", "rules", "--", target], cwd=self.root,  # noqa: E731
+                                             capture_output=True, text=True)
+        for name in names:
+            with self.subTest(name):
+                source = self.root / (name if name.endswith(".agp") else "x.agp")
+                source.write_text(POLICY.format(name="strange", number=200, until=""))
+                for target in ("out.json", name.removesuffix(".agp") + ".out" if name.endswith(".agp") else name):
+                    self.check(source.name, "--depfile", "out.d", "--depfile-target", target, status=0)
+                    rule = (self.root / "out.d").read_text().split(" \\\n")[0]
+                    (self.root / "rules").write_text(f"include out.d\n{rule}\n\techo made >> log\n")
+                    for path in self.root.glob("**/*"):
+                        os.utime(path, (past, past))
+                    (self.root / "log").unlink(missing_ok=True)
+                    (self.root / target).write_text("")
+                    os.utime(self.root / target, (between, between))
+                    made = make(target)
+                    self.assertEqual(made.stderr, "", target)
+                    self.assertFalse((self.root / "log").exists(), "nothing has changed")
+                    os.utime(source)
+                    self.assertEqual(make(target).stderr, "", target)
+                    self.assertTrue((self.root / "log").exists(), f"{source.name} is no prerequisite of {target}")
+        self.check("p01.agp", "--depfile", "out.d", "--depfile-target", "a\nb", status=2)
+
     def test_a_budget_that_only_a_change_exceeds(self):
         (self.root / "broken.agp").unlink()
         self.check("--write-budget", "budget.json", status=0)
