@@ -42,7 +42,8 @@ TEST(LandlockDecode, ARightHoldsOnTheNodeAndBeneathIt) {
 }
 
 TEST(LandlockDecode, MakingAndRemovingAreDecidedOnTheParent) {
-  const auto& c = cell(*decode(rule(R"("make_reg","remove_file","refer")", "/a/")).inodes[0], "/a");
+  const auto out = decode(rule(R"("make_reg","remove_file","refer")", "/a/"));
+  const auto& c = cell(*out.inodes[0], "/a");
   const auto entry = inode::make_regular | inode::remove_file | inode::refer;
   EXPECT_EQ(c.at & entry, 0u) << "/a itself lies in /";
   EXPECT_EQ(c.beneath & entry, entry);

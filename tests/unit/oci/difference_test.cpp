@@ -118,9 +118,6 @@ TEST(OciDifference, NothingDiffersInSilence) {
     const auto tree = backends::containers::mount_tree(p.policy);
     const Answers answers(p);
     for (const auto& c : answers.capabilities()) ++(c.holds == Holds::Exact ? exact : gaps);
-    bool wider = false, narrower = false;
-    for (const auto& c : answers.capabilities())
-      wider |= c.holds == Holds::Wider, narrower |= c.holds == Holds::Narrower;
     for (const std::string& path : paths)
       for (const Verb verb : verbs_list) {
         const model::FileAction action{verb, path};
