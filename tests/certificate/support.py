@@ -46,6 +46,7 @@ class Certified(unittest.TestCase):
     def make(cls, policy, name, *words, emit=None, single=()):
         """`single`: options of verify with the artifact that each takes, instead of the whole directory."""
         built, certificate = cls.top / f"{name}.built", cls.top / f"{name}.certificate"
+        shutil.rmtree(built, ignore_errors=True)
         done = run(AGP, "build", "-q", policy, "-o", built, "--no-config", *words, *(("--emit", emit) if emit else ()))
         assert done.returncode == 0, done.stderr
         given = [word for option in single for word in (option, built / single[option])] or [built]
