@@ -22,19 +22,23 @@ struct Compared {
   const char* name;
   std::vector<scmp_arg_cmp> arguments;
 };
+/// libseccomp's own macros are no C++.
+constexpr scmp_arg_cmp at(unsigned argument, scmp_compare op, scmp_datum_t a, scmp_datum_t b = 0) {
+  return {argument, op, a, b};
+}
 // 64-bit values, bits above a word, comparisons that a 32-bit architecture cuts, and calls behind socketcall and ipc.
 const Compared rules[] = {{"read", {}},
-                          {"ptrace", {SCMP_A0(SCMP_CMP_EQ, 16)}},
-                          {"ioctl", {SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, 0x5412)}},
-                          {"lseek", {SCMP_A1(SCMP_CMP_GT, 0x100000002)}},
-                          {"chmod", {SCMP_A1(SCMP_CMP_MASKED_EQ, 0x100000800, 0x800)}},
-                          {"socket", {SCMP_A0(SCMP_CMP_EQ, 2), SCMP_A1(SCMP_CMP_EQ, 3)}},
+                          {"ptrace", {at(0, SCMP_CMP_EQ, 16)}},
+                          {"ioctl", {at(1, SCMP_CMP_MASKED_EQ, 0xffffffff, 0x5412)}},
+                          {"lseek", {at(1, SCMP_CMP_GT, 0x100000002)}},
+                          {"chmod", {at(1, SCMP_CMP_MASKED_EQ, 0x100000800, 0x800)}},
+                          {"socket", {at(0, SCMP_CMP_EQ, 2), at(1, SCMP_CMP_EQ, 3)}},
                           {"sendto", {}},
                           {"semop", {}},
-                          {"shmat", {SCMP_A0(SCMP_CMP_NE, 5)}},
-                          {"socketcall", {SCMP_A0(SCMP_CMP_EQ, 13)}},
+                          {"shmat", {at(0, SCMP_CMP_NE, 5)}},
+                          {"socketcall", {at(0, SCMP_CMP_EQ, 13)}},
                           {"accept", {}},
-                          {"mmap2", {SCMP_A2(SCMP_CMP_LE, 7)}},
+                          {"mmap2", {at(2, SCMP_CMP_LE, 7)}},
                           {"riscv_flush_icache", {}}};
 
 const char* op_name(scmp_compare op) {
