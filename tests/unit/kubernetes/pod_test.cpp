@@ -265,7 +265,7 @@ TEST(Pods, ValuesThatGiveTheNodeAwayAreRefusedByName) {
            {"/spec/securityContext/runAsGroup", 2147483648},
            {"/apiVersion", "v2"},
            {"/kind", "Deployment"}})
-    EXPECT_NE(refused([&](Json& p) { set(p, field, value); }), "") << field << " " << value;
+    EXPECT_NE(refused([field = field, value = value](Json& p) { set(p, field, value); }), "") << field << " " << value;
 }
 
 TEST(Pods, HostileBytes) {
