@@ -264,7 +264,9 @@ class Builder {
   bool permits_beneath(const std::string& base) const { return permits(base + "/\x01"); }
   /// What the policy lets be connected to and no more.
   bool is_socket(const std::string& base) const {
-    return !permits(base) && std::any_of(policy_.rules.begin(), policy_.rules.end(), [&](const model::Rule& rule) {
+    const model::Action connects = model::UnixAction{model::Direction::Connect, base};
+    if (permits(base) || model::decide(policy_, connects).decision != model::Decision::Allow) return false;
+    return std::any_of(policy_.rules.begin(), policy_.rules.end(), [&](const model::Rule& rule) {
       const auto* body = std::get_if<model::UnixBody>(&rule.body);
       return body && !rule.expired && rule.effect == model::Effect::Allow &&
              body->direction == model::Direction::Connect && names(body->paths, base);

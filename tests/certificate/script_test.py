@@ -284,7 +284,9 @@ class Mounts(unittest.TestCase):
     def test_a_socket_is_no_file(self):
         bind = lambda c: c["mounts"].append({"destination": "/run/a", "type": "bind", "source": "/run/a", "options": ["bind", "ro", "nodev"]})
         unix = {"block": "unix", "effect": "allow", "direction": "connect", "patterns": ["/run/a"], "except": [], "abstract": False}
-        for more, rights in (([unix], set()), ([{**unix, "effect": "deny"}], {"read_file", "execute"}), ([{**unix, "patterns": ["/run/**"]}], {"read_file", "execute"}),
+        for more, rights in (([unix], set()), ([{**unix, "effect": "deny"}], {"read_file", "execute"}),
+                             ([unix, {**unix, "effect": "deny", "patterns": ["/run/**"]}], {"read_file", "execute"}), ([{**unix, "except": ["/run/a"]}], {"read_file", "execute"}),
+                             ([{**unix, "patterns": ["/run/**"]}], {"read_file", "execute"}),
                              ([{**unix, "direction": "listen"}], {"read_file", "execute"}),
                              ([unix, {"block": "file", "effect": "allow", "verbs": ["read"], "patterns": ["/run/a"], "except": []}], {"read_file", "execute"})):
             config = json.loads(json.dumps(self.CONFIG))

@@ -133,6 +133,8 @@ class Tree:
             if self.stands(path):
                 self.mounts.append(Mount(path, "nothing"))
         self.policy, self.rules = policy, Rules(policy)
+        self.sockets = [{**rule, "block": "file", "verbs": ["read"]} for rule in policy["rules"]  # decided as files are
+                        if rule["block"] == "unix" and rule["direction"] == "connect"]
         self.leads = {"/"} | {d for m in self.mounts for d in above(m.target)}
         self.cells = {base: self.cell(base) for base in self.leads | {m.target for m in self.mounts}}
         for m in self.mounts:
@@ -241,9 +243,8 @@ class Tree:
 
     def is_socket(self, base):
         """What the policy lets be connected to, and no more."""
-        return not self.rules.permit(base, RIGHTS) and any(
-            rule["block"] == "unix" and rule["direction"] == "connect" and rule["effect"] == "allow" and (base, True) in map(literal, rule["patterns"])
-            for rule in self.policy["rules"])
+        named = any(rule["effect"] == "allow" and (base, True) in map(literal, rule["patterns"]) for rule in self.sockets)
+        return named and not self.rules.permit(base, RIGHTS) and Rules({"rules": self.sockets}).permit(base, ["read"])
 
 
 # What stands where a mount is: decided by comparing, in `settings.py`.

@@ -90,6 +90,12 @@ TEST(ContainerFiles, ASocketIsNoFile) {
   const Refuted beside = refuted(b, [](Json& m) { m.push_back(bind("/run/other.sock", "/run/other.sock")); });
   ASSERT_FALSE(beside.empty());
   EXPECT_EQ(beside[0].rfind("no excess: open \"/run/other.sock\"", 0), 0u) << beside[0];
+  // nor is it one where another rule refuses it: nothing looks what stands there
+  FilePolicy denied = b;
+  denied.allow("list", {"/", "/run"}).sock(model::Effect::Deny, model::Direction::Connect, "/run/**");
+  const Refuted seen = refuted(denied, [](Json& m) { m.push_back(bind("/run/app.sock", "/run/app.sock")); });
+  ASSERT_FALSE(seen.empty());
+  EXPECT_EQ(seen[0].rfind("no excess: open \"/run/app.sock\"", 0), 0u) << seen[0];
   const auto commands = plan::stack_commands(b.policy, debian12());
   const std::vector<std::string> looks{"test", "-S", "/run/app.sock"};
   EXPECT_NE(std::find(commands.prepare.begin(), commands.prepare.end(), looks), commands.prepare.end());
