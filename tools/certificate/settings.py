@@ -196,6 +196,8 @@ def resolv_conf(content, policy, demanded):
     servers = []
     for line in content.decode("utf-8").split("\n"):
         words = line.split()
+        if words and line[0].isspace() and words[0][0] not in "#;":
+            raise Unusable(f"`{line}` begins with a blank, and the C library passes over it")
         if words[:1] == ["nameserver"] and len(words) == 2:
             servers.append(words[1])
         elif words and words[0][0] not in "#;":

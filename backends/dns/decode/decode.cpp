@@ -293,6 +293,7 @@ NameLayer resolv_conf(const Artifact& artifact) {
     const auto blank = line.find_first_of(" \t");
     const std::string_view word = line.substr(0, blank);
     try {
+      if (raw.front() != line.front()) refuse("the keyword does not begin the line, and the C library passes over it");
       if (word == "nameserver" && blank != std::string_view::npos)
         out.servers->push_back(address(trimmed(line.substr(blank))));
       else if (word != "options" && word != "search" && word != "domain")

@@ -264,6 +264,15 @@ TEST(Dns, AServerBesideEveryName) {
   EXPECT_NE(refused("no-resolv\ndns-forward-max=0\n").find("every question is refused"), std::string::npos);
 }
 
+/// resolv.conf(5): the keyword begins its line. glibc passes over ` nameserver 127.0.0.53` and asks the next one.
+TEST(Dns, AResolverBehindABlank) {
+  for (const auto& [text, read] : {std::pair{"nameserver 127.0.0.53\n", true}, {"# x\n  ; y\nnameserver 127.0.0.53\n", true},
+                                   {" nameserver 127.0.0.53\nnameserver 10.0.0.1\n", false}, {"\toptions edns0\n", false}}) {
+    const Artifact artifact{"dns/resolv.conf", text};
+    EXPECT_EQ(dns::backend().decode({&artifact, 1}, test::debian_12()).problems.empty(), read) << text;
+  }
+}
+
 TEST(Dns, DoesNotDependOnTheOrderOfRules) {
   std::mt19937 random(2);
   for (int round = 0; round < 200; ++round) {
