@@ -7,7 +7,7 @@ import sys
 import tempfile
 import unittest
 
-from support import AGP, CHECK, ROOT, Certified, run, script, sha256
+from support import AGP, CHECK, ROOT, Certified, reachable, run, script, sha256
 
 from certificate import paths, settings
 from certificate.documents import strict_json
@@ -523,24 +523,12 @@ def script_refutes(row, content, policy):
         expect_unsat(script.Solver("z3", 60), row, script.state(row, content, policy, {}))
         return
     layer = script.LAYERS[row["kind"]](strict_json(content, "it"), policy)
-    paths.inductive(layer, policy, demanded, states(paths.Check(layer, policy, demanded)))
+    paths.inductive(layer, policy, demanded, reachable(paths.Check(layer, policy, demanded), lambda text, c: text + c))
 
 
 def expect_unsat(solver, row, own):
     if solver.ask(own.text(script.violation(row, "s."))) != "unsat":
         raise Refuted("the artifact's bytes permit what the policy does not, or the other way round")
-
-
-def states(check):
-    found, work = {check.start: ""}, [check.start]
-    while work:
-        state = work.pop()
-        for c in check.letters:
-            following = check.step(state, c)
-            if following and following not in found:
-                found[following] = found[state] + c
-                work.append(following)
-    return list(found.values())
 
 
 def replaced(text, name, by):

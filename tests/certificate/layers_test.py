@@ -4,7 +4,7 @@ import json
 import sys
 import unittest
 
-from support import AGP, Certified, run, script
+from support import AGP, Certified, reachable, run, script
 
 from certificate import names, settings
 from certificate.formulas import Refuted, Unusable
@@ -76,7 +76,7 @@ policy names {
         for direction in ENFORCED:
             check = names.Check(resolver, policy, direction == "no loss")
             try:
-                names.inductive(resolver, policy, direction == "no loss", reachable(check))
+                names.inductive(resolver, policy, direction == "no loss", reachable(check, lambda text, c: c + text))
             except Refuted:
                 out.add(("dns/dnsmasq.conf", direction))
         return out
@@ -509,18 +509,6 @@ policy watched {
             built, certificate = self.copies()
             self.forget(certificate, [self.obligation(certificate, place, permits)])
             self.assert_refuted(certificate, built, f"{place}: {permits} is neither stated nor listed", only=[place])
-
-
-def reachable(check):
-    found, work = {check.start: ""}, [check.start]
-    while work:
-        state = work.pop()
-        for c in check.letters:
-            following = check.step(state, c)
-            if following and following not in found:
-                found[following] = c + found[state]
-                work.append(following)
-    return list(found.values())
 
 
 if __name__ == "__main__":

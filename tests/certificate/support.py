@@ -117,3 +117,16 @@ class Certified(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         for text in texts:
             self.assertIn(text, done.stdout)
+
+
+def reachable(check, longer):
+    """A text for each state that reading leads to; `longer` adds a character where the check reads on."""
+    found, work = {check.start: ""}, [check.start]
+    while work:
+        state = work.pop()
+        for c in check.letters:
+            following = check.step(state, c)
+            if following and following not in found:
+                found[following] = longer(found[state], c)
+                work.append(following)
+    return list(found.values())

@@ -10,6 +10,7 @@ import ipaddress
 import re
 
 from .formulas import Refuted, Unusable
+from .paths import closed
 
 GENERATED = "127.0.0.53"
 PLAIN = {"bind-interfaces", "no-resolv", "no-hosts", "no-ident", "log-queries", "strip-mac", "strip-subnet"}
@@ -300,19 +301,12 @@ def inductive(resolver, policy, demanded, texts):
     wrong = check.whole()
     if wrong:
         raise Refuted(wrong)
-    states = {}
-    for text in texts:
-        states.setdefault(check.after(text), text)
-    if check.start not in states:
-        raise Refuted("the set of states lacks the initial one")
-    for state, text in states.items():
+
+    def differ(state, text):
         wrong = check.differs(state)
-        if wrong:
-            raise Refuted(f"they differ about the name `{text}`: {wrong}")
-        for c in check.letters:
-            following = check.step(state, c)
-            if following and following not in states:
-                raise Refuted(f"the set of states is not closed: {c + text!r} leads out of it")
+        return wrong and f"the name `{text}`: {wrong}"
+
+    closed(check, texts, lambda text, c: c + text, differ)
 
 
 def violated(resolver, policy, demanded, texts, added):

@@ -6,7 +6,7 @@ end is one where the two differ. So nothing is searched for: a set with these th
 """
 import re
 
-from .formulas import Refuted, Unusable
+from .formulas import Refuted
 
 ANY, RUN = object(), object()  # `?` and `*`
 CREATE, DELETE = {"make_reg", "make_dir", "make_sock", "make_fifo", "make_sym"}, {"remove_file", "remove_dir"}
@@ -256,22 +256,32 @@ def covers(granted, path, verb):
     return is_beneath(path, granted[:-3]) or (verb == "list" and path == granted[:-3])
 
 
-def inductive(layer, policy, demanded, texts):
-    """The set given by `texts` has the initial state, is closed, and has no state where the two differ."""
-    check = Check(layer, policy, demanded)
+def closed(check, texts, longer, differ):
+    """The set given by `texts` has the initial state, is closed, and has no state where the two sides `differ`; `longer`
+    adds a character to a text where the check reads on."""
     states = {}
     for text in texts:
         states.setdefault(check.after(text), text)
     if check.start not in states:
         raise Refuted("the set of states lacks the initial one")
     for state, text in states.items():
-        verb = check.differs(state, text)
-        if verb:
-            raise Refuted(f"they differ about `{verb} \"{text or '/'}\"`")
+        wrong = differ(state, text)
+        if wrong:
+            raise Refuted(f"they differ about {wrong}")
         for c in check.letters:
             following = check.step(state, c)
             if following and following not in states:
-                raise Refuted(f"the set of states is not closed: {text + c!r} leads out of it")
+                raise Refuted(f"the set of states is not closed: {longer(text, c)!r} leads out of it")
+
+
+def inductive(layer, policy, demanded, texts):
+    check = Check(layer, policy, demanded)
+
+    def differ(state, text):
+        verb = check.differs(state, text)
+        return verb and f"`{verb} \"{text or '/'}\"`"
+
+    closed(check, texts, lambda text, c: text + c, differ)
 
 
 def violated(layer, policy, demanded, texts, added):

@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 
+#include "compiler/model/path_search.hpp"
 #include "tests/support/file_policy.hpp"
 
 namespace agp::model {
@@ -88,6 +89,22 @@ TEST(PathClasses, EverySampleMatchesWhatItSaysAndNoCombinationIsMissing) {
 TEST(PathClasses, TheBoundIsReported) {
   const Case c({"/*a*b*c*d*/x*y*z", "/*1*2*3*4*5*/*6*7", "/**/*q*r*s*"});
   EXPECT_TRUE(path_classes(c.pointers, {}, 20).exhausted);
+}
+
+/// k patterns of one directory that all overlap make 2^k states, each with a place of each pattern: few of them are large.
+TEST(PathClasses, LargeStatesCountToo) {
+  for (const int k : {6, 10}) {
+    std::vector<std::string> texts;
+    for (int i = 0; i < k; ++i) texts.push_back(std::string("/d/*") + static_cast<char>('a' + i) + "*");
+    const Case c(texts);
+    const PathClasses found = path_classes(c.pointers, {}, 3000);
+    EXPECT_EQ(found.exhausted, k == 10) << k;
+    if (k == 6) {
+      EXPECT_EQ(combinations(found).size(), 64u);
+    }
+    const auto never = [](const std::vector<bool>&) { return false; };
+    EXPECT_EQ(find_path(c.pointers, never, 3000).exhausted, k == 10) << k;
+  }
 }
 
 TEST(PathClasses, ManyPlainRulesAreCheap) {
