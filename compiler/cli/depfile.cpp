@@ -13,13 +13,14 @@ namespace agp::cli {
 namespace {
 
 /// As make reads a name: `$$`, and a backslash before what would end or mean something. Backslashes that stand before
-/// such a one, or at the end, are read in pairs. `%` means something in a target only. A line end can't be written.
+/// such a one, or at the end, are read in pairs. `%` means something in a target only. What make 4.3 reads otherwise
+/// however it is written is nothing: an end of the line, a tab, `;`, `=`, `|`, and the members of an archive.
 std::optional<std::string> quoted(std::string_view path, bool target) {
   std::string out;
   std::size_t backslashes = 0;
   for (const char c : path) {
-    if (c == '\n' || c == '\r') return std::nullopt;
-    if (c == ' ' || c == '\t' || c == '#' || c == ':' || (c == '%' && target)) out.append(backslashes + 1, '\\');
+    if (std::string_view("\n\r\t;=|()").find(c) != std::string_view::npos) return std::nullopt;
+    if (c == ' ' || c == '#' || c == ':' || (c == '%' && target)) out.append(backslashes + 1, '\\');
     if (c == '$') out += '$';
     out += c;
     backslashes = c == '\\' ? backslashes + 1 : 0;
@@ -72,7 +73,7 @@ void write_depfile(Context& context, const driver::Session& session) {
     if (path.find('%') == std::string::npos) phony += fmt::format("\n{}:\n", one.value_or(""));
   }
   if (!good)
-    context.usage({"a file's name has a line end: no dependency file can have it", {}});
+    context.usage({"a file's name has a line end, a tab or one of `;=|()`: no dependency file can have it", {}});
   else if (!write_whole(*settings.depfile, rule + "\n" + phony))
     context.usage({fmt::format("`{}` can't be written", *settings.depfile), {}});
 }

@@ -19,7 +19,7 @@ using automaton::Canon;
 using automaton::CodePoint;
 
 /// Many patterns that overlap make few states that are large.
-constexpr std::size_t work_of_state = 100;
+constexpr std::size_t work_of_state = 200;
 
 struct Place {
   std::map<std::string, Place> children;  ///< by name

@@ -21,7 +21,7 @@ struct PathClasses {
 
 /// Nodes and subtrees cost a step for each directory on the way to them; only patterns of other shapes are explored as
 /// automata, and only beneath the directory up to their first wildcard. `as_list[i]` (if given): `matches_list` for
-/// pattern i. `state_limit` bounds the automata's states over all places together, and a hundred times as many steps.
+/// pattern i. `state_limit` bounds the automata's states over all places together, and two hundred times as many steps.
 PathClasses path_classes(std::span<const PathPattern* const> patterns, std::span<const bool> as_list = {},
                          std::size_t state_limit = 200000);
 

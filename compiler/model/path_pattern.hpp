@@ -47,7 +47,8 @@ PathPattern path_subtree(std::string_view path);
 
 /// Is there a path for which `accept` holds, given which patterns match it? Exact: one product automaton over all
 /// patterns; the shortest such path is returned. `as_list[i]` (if given) uses `matches_list` for pattern i. Visits at
-/// most `state_limit` states; past it `exhausted` is set and nothing returned, which callers must treat as unknown.
+/// most `state_limit` states, and fifty times as many steps; past them `exhausted` is set and nothing returned, which
+/// callers must treat as unknown.
 struct PathSearch {
   std::optional<std::string> witness;
   bool exhausted = false;

@@ -97,7 +97,7 @@ TEST(PathClasses, LargeStatesCountToo) {
     std::vector<std::string> texts;
     for (int i = 0; i < k; ++i) texts.push_back(std::string("/d/*") + static_cast<char>('a' + i) + "*");
     const Case c(texts);
-    const PathClasses found = path_classes(c.pointers, {}, 3000);
+    const PathClasses found = path_classes(c.pointers, {}, 1500);
     EXPECT_EQ(found.exhausted, k == 10) << k;
     if (k == 6) {
       EXPECT_EQ(combinations(found).size(), 64u);
