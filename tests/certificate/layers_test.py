@@ -177,10 +177,10 @@ class Settings(Changes):
 policy set {
   syscall { allow read, openat, exit_group, execve }
   capability { allow CAP_NET_BIND_SERVICE deny CAP_CHOWN }
-  file { allow read "/work/**" }
+  file { allow read "/workspace/**" }
   env { set "PATH" = "/usr/bin" set "EMPTY" = "" allow "LC_*" except "LC_ALL" }
   limit { cpu 1.5 memory 64 MiB pids 16 files 32 }
-  run { command "/usr/bin/true", "-x" workdir "/work" user 1000:1001 mount tmpfs at "/work" writable size 1 MiB }
+  run { command "/usr/bin/true", "-x" workdir "/workspace" user 1000:1001 mount tmpfs at "/workspace" writable size 1 MiB }
 }
 """
 
