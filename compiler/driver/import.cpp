@@ -10,10 +10,12 @@
 
 #include "backends/seccomp/decode/profile.hpp"
 #include "compiler/diagnostics/kinds.hpp"
+#include "compiler/diagnostics/suggest.hpp"
 #include "compiler/driver/artifact_file.hpp"
 #include "compiler/driver/session.hpp"
 #include "compiler/import/engine_profile.hpp"
 #include "compiler/import/policy_text.hpp"
+#include "compiler/linux/multiplexed.hpp"
 #include "compiler/source/strict_json.hpp"
 #include "compiler/syntax/format.hpp"
 
@@ -156,9 +158,12 @@ class Import {
         machine_.caps.empty() ? std::string("a container without the capabilities that entries ask for")
                               : fmt::format("a container with {}", fmt::join(machine_.caps, ", "))));
     for (const auto& entry : engine_.left_out) out.notes.push_back("Left out: " + entry + ".");
+    if (!engine_.supervisor.empty())
+      dropped(fmt::format("`listenerPath`, `{}`: a policy has no supervisor", engine_.supervisor));
     for (const auto& arch : engine_.dropped) dropped(fmt::format("`{}`, of whose calls there is no table", arch));
     for (const auto& entry : engine_.entries)
       out.places.push_back(fmt::format("syscalls[{}]{}", entry.index, entry.why.empty() ? "" : ", " + entry.why));
+    without_call(out.notes);
     // The first entry without conditions on a call is what the runtime's library keeps of it.
     std::map<const linux::Syscall*, std::size_t> whole;
     const auto& rules = profile_.rules;
@@ -183,6 +188,37 @@ class Import {
                                       out.places[entries.first], fmt::join(names, ", "),
                                       engine_.entries[entries.second].index));
     return out;
+  }
+
+  bool has_call(const std::string& name) const {
+    return std::any_of(archs_.begin(), archs_.end(), [&](linux::Arch arch) {
+      return linux::find_syscall(arch, name) || (arch == linux::Arch::i386 && linux::find_multiplexed(name));
+    });
+  }
+  /// A runtime passes over a name that its library has no number of, a misspelt one too.
+  void without_call(std::vector<std::string>& notes) {
+    std::set<std::string> unknown;
+    for (const auto& entry : engine_.entries) {
+      std::vector<std::string> here;
+      std::copy_if(entry.names.begin(), entry.names.end(), std::back_inserter(here),
+                   [&](const std::string& name) { return !has_call(name); });
+      for (const std::string& name : here)
+        if (!linux::known_anywhere(name) && !linux::find_multiplexed(name)) unknown.insert(name);
+      if (!here.empty())
+        notes.push_back(fmt::format("Without a call here: syscalls[{}]: {}.", entry.index, fmt::join(here, ", ")));
+    }
+    if (unknown.empty()) return;
+    std::vector<std::string_view> calls;
+    for (const linux::Arch arch : archs_)
+      for (const linux::Syscall& call : linux::syscalls(arch)) calls.push_back(call.name);
+    auto& finding = session_.sink.emit(kind::import_without_call, {},
+                                       fmt::format("`{}` names what is no system call of {}, nor of another "
+                                                   "architecture that agp has a table of: `{}`",
+                                                   file_, fmt::join(target_.archs, ", "), fmt::join(unknown, "`, `")));
+    finding.note("a runtime passes over a name that its library does not know, without a word");
+    for (const std::string& name : unknown)
+      if (const auto near = diagnostics::closest(name, calls))
+        finding.note(fmt::format("`{}`: did you mean `{}`", name, *near));
   }
 
   std::optional<ImportReport> prove(const std::string& text) {

@@ -116,6 +116,8 @@ class Engine {
     errno_of(source, "", "defaultErrno", "defaultErrnoRet");
     Json plain = source;
     plain.erase("defaultErrno");
+    if (const auto path = source.find("listenerPath"); path != source.end() && path->is_string())
+      out_.supervisor = path->get<std::string>();
     architectures(source, plain);
     plain.erase("archMap");
     if (plain.contains("syscalls") && !plain["syscalls"].is_null()) {
@@ -190,12 +192,12 @@ class Engine {
     if (const auto comment = entry.find("comment"); comment != entry.end() && comment->is_string())
       add(comment->get<std::string>());
     for (const char* key : {"name", "includes", "excludes", "comment"}) entry.erase(key);
+    const auto names = texts(entry, "names", at);
     if (counts(includes, excludes)) {
-      out_.entries.push_back({index, why});
+      out_.entries.push_back({index, why, names});
       kept.push_back(std::move(entry));
       return;
     }
-    const auto names = texts(entry, "names", at);
     out_.left_out.push_back(fmt::format("syscalls[{}] ({}): {}", index, conditions, fmt::join(names, ", ")));
   }
 

@@ -25,10 +25,12 @@ struct EngineProfile {
   struct Entry {
     std::size_t index = 0;  ///< of the entry in the source
     std::string why;        ///< its condition and its comment, for a reader; may be empty
+    std::vector<std::string> names;
   };
   std::vector<Entry> entries;         ///< of each entry of `json`
   std::vector<std::string> left_out;  ///< entries that do not count here, each with its condition
   std::vector<std::string> dropped;   ///< architectures of which there is no table
+  std::string supervisor;             ///< `listenerPath`: the socket of who answers SCMP_ACT_NOTIFY; may be empty
 };
 
 /// As Docker evaluates them (moby, profiles/seccomp/seccomp_linux.go), which Podman's containers-common does the same
