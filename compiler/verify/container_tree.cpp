@@ -84,10 +84,12 @@ class Builder {
   InodeCell shown(const ContainerMount& m, const std::string& base) const {
     switch (m.content) {
       case Content::Host:
+        if (is_directory(base)) return directory(m, base);
+        if (is_socket(base)) return socket(m);
+        return is_file(base) ? file(m) : either(file(m), directory(m, base));
       case Content::Tmpfs:
+        return directory(m, base);
       case Content::Resolver:
-        if (m.content != Content::Resolver && is_directory(base)) return directory(m, base);
-        return m.content == Content::Host && is_socket(base) ? socket(m) : file(m);
       case Content::EmptyFile:
       case Content::Starter:
         return file(m);
@@ -166,6 +168,14 @@ class Builder {
     }
   }
 
+  /// A file or a directory: both rights, and nothing that can't be there.
+  static InodeCell either(const InodeCell& a, const InodeCell& b) {
+    InodeCell c;
+    c.at = a.at | b.at, c.beneath = a.beneath | b.beneath;
+    c.absent_at = a.absent_at & b.absent_at, c.absent_beneath = a.absent_beneath & b.absent_beneath;
+    return c;
+  }
+
   static InodeCell file(const ContainerMount& m) {
     InodeCell c;
     c.at = inode::read | inode::ioctl | (m.exec ? inode::exec : 0) | (m.writable ? inode::modify : 0);
@@ -241,9 +251,19 @@ class Builder {
         if (names_beneath(socket->paths, base) || names_beneath(socket->except, base)) return true;
       }
     }
-    const bool of_run = std::any_of(policy_.run.mounts.begin(), policy_.run.mounts.end(),
-                                    [&](const model::Mount& m) { return m.target == base; });
-    return of_run && permits_beneath(base);
+    return of_run(base) && permits_beneath(base);
+  }
+  /// Is it one for which `prepare` makes the mount point of a file? Where no rule and no mount of the policy asks for
+  /// it, the runtime makes one for whatever stands in the host.
+  bool is_file(const std::string& base) const {
+    return of_run(base) || std::any_of(policy_.rules.begin(), policy_.rules.end(), [&](const model::Rule& rule) {
+             const auto* file = std::get_if<model::FileBody>(&rule.body);
+             return file && !rule.expired && rule.effect == model::Effect::Allow && names(file->patterns, base);
+           });
+  }
+  bool of_run(const std::string& base) const {
+    return std::any_of(policy_.run.mounts.begin(), policy_.run.mounts.end(),
+                       [&](const model::Mount& m) { return m.target == base; });
   }
   static bool names_beneath(const std::vector<model::Placed<model::PathPattern>>& list, const std::string& base) {
     return std::any_of(list.begin(), list.end(), [&](const auto& p) {

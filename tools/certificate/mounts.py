@@ -192,10 +192,17 @@ class Tree:
         if m.content == "processes":
             beneath = {"read_file", "read_dir"} | (WRITE if m.writable else set())
             return {"read_dir"}, OF_FILES, set() if m.own_processes else beneath, set()
-        if m.content in ("host", "tmpfs") and self.is_directory(base):
+        if m.content == "tmpfs" or (m.content == "host" and self.is_directory(base)):
             return self.directory(m, base)
         if m.content == "host" and self.is_socket(base):                         # which nobody opens; `prepare` looks that it is one
             return set(), OF_FILES | {"read_dir"}, set(), NOTHING_BENEATH
+        if m.content == "host" and not self.is_file(base):                       # either: the runtime makes the mount point for what it finds
+            at, _, beneath, _ = self.directory(m, base)
+            return at | self.file(m)[0], set(), beneath, set()
+        return self.file(m)
+
+    @staticmethod
+    def file(m):
         rights = {"read_file"} | ({"execute"} if m.program else set()) | (WRITE if m.writable else set())
         if m.content == "device":
             return rights | {"read_file"} | WRITE, {"read_dir", "execute"}, set(), NOTHING_BENEATH
@@ -240,6 +247,11 @@ class Tree:
                     if place == base and (not is_node or (where == "patterns" and rule.get("verbs") == ["list"])):
                         return True
         return any(m["target"] == base for m in self.policy["mounts"]) and self.rules.permit(base + "/\x01", RIGHTS)
+
+    def is_file(self, base):
+        """What `prepare` makes the mount point of a file for: a rule permits it, or a mount of the policy's own shows it."""
+        return any(m["target"] == base for m in self.policy["mounts"]) or \
+            any(rule["block"] == "file" and rule["effect"] == "allow" and (base, True) in map(literal, rule["patterns"]) for rule in self.policy["rules"])
 
     def is_socket(self, base):
         """What the policy lets be connected to, and no more."""
