@@ -170,7 +170,21 @@ class ContainerCheck {
     return std::equal(words.begin(), words.end(), policy_.run.command.begin(), policy_.run.command.end());
   }
 
+  /// In the stack `oci+landlock`: what stands where the command line names the launcher and its rules.
+  void launcher() {
+    if (target_.stack != "oci+landlock") return;
+    for (const std::string_view point : {plan::launcher_point, plan::ruleset_point}) {
+      const model::ContainerMount* m = model::mount_at(container_, point);
+      const std::string_view name = point.substr(point.rfind('/') + 1);
+      if (m && m->target == point && m->content == model::ContainerMount::Content::Starter && m->source == name)
+        continue;
+      const std::string other = m ? m->source.empty() ? "another mount" : m->source : "nothing";
+      other_value(fmt::format("the stack's own `{}` at \"{}\"", name, point), other, m ? " (" + m->place + ")" : "");
+    }
+  }
+
   void process() {
+    launcher();
     if (!starts_command())
       other_value(fmt::format("run command \"{}\"", fmt::join(policy_.run.command, "\", \"")),
                   fmt::format("\"{}\"", fmt::join(container_.command, "\", \"")), "/args");

@@ -113,6 +113,7 @@ ContainerMount read_mount(const Section& mount) {
     const std::string name = source.text();
     if (name.empty() || name[0] != '/') {
       out.content = of_bundle(source, name);
+      if (out.content == Content::Starter) out.source = name;
       if (out.content == Content::Nothing && out.writable)
         mount.refuse("shows what nobody may open writable: whoever owns it gives it another mode");
       return out;
