@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -29,12 +28,6 @@ Json texts(const std::vector<std::string>& list) {
 }
 
 Json maybe(std::string_view raw) { return raw.empty() ? Json(nullptr) : Json(text(raw)); }
-
-std::string date_text(model::Day day) {
-  const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{day}}};
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()));
-}
 
 /// Does the day of the build matter? Only then it is part of the manifest: two builds of one source on two days are
 /// equal.
@@ -181,7 +174,7 @@ Json accepted(const Content& content) {
     list.push_back({{"gap", word(accept.kind)},
                     {"fact", text(accept.fact)},
                     {"because", text(accept.because)},
-                    {"until", accept.until ? Json(date_text(*accept.until)) : Json(nullptr)},
+                    {"until", accept.until ? Json(model::day_text(*accept.until)) : Json(nullptr)},
                     {"expired", accept.expired},
                     {"covers", covers},
                     {"source", place(*content.files, accept.span)}});
@@ -197,7 +190,7 @@ Json rules(const Content& content) {
                 {"effect", effects[static_cast<int>(rule.effect)]},
                 {"text", text(rule.text)},
                 {"because", maybe(rule.because)},
-                {"until", rule.until ? Json(date_text(*rule.until)) : Json(nullptr)},
+                {"until", rule.until ? Json(model::day_text(*rule.until)) : Json(nullptr)},
                 {"expired", rule.expired},
                 {"implied", rule.implied},
                 {"module", maybe(rule.module)},
@@ -257,7 +250,7 @@ std::string manifest(const Content& content) {
     modules.push_back({{"name", text(module.name)}, {"sha256", module.sha256}});
   Json parameters = Json::object();
   for (const auto& [name, value] : content.parameters) parameters[text(name)] = text(value);
-  Json options = {{"date", dated(policy) ? Json(date_text(content.date)) : Json(nullptr)},
+  Json options = {{"date", dated(policy) ? Json(model::day_text(content.date)) : Json(nullptr)},
                   {"parameters", parameters},
                   {"verify", !content.proofs_skipped}};
   if (!content.target->syscall_counts.empty()) options["syscall_counts"] = counts_digest(*content.target);
@@ -295,7 +288,7 @@ std::string report(const Content& content) {
   const Json value = {{"schema", "agp-report/1"},
                       {"agp", version},
                       {"policy", content.policy->name},
-                      {"date", date_text(content.date)},
+                      {"date", model::day_text(content.date)},
                       {"solver", maybe(content.solver)},
                       {"milliseconds", content.milliseconds},
                       {"proofs", proofs},

@@ -20,7 +20,7 @@ std::string place(const source::Files& files, source::Span span) {
   return fmt::format("{}:{}", files.get(span.file).path, files.position(span.file, span.begin).line);
 }
 
-std::string day(model::Day day) { return fmt::format("counts until {}", sema::day_text(day)); }
+std::string day(model::Day day) { return fmt::format("counts until {}", model::day_text(day)); }
 
 /// Why a rule is there, and how it came into the policy.
 std::vector<std::string> notes(const source::Files& files, const model::Rule& rule) {

@@ -140,7 +140,7 @@ void Suppressions::judge(source::FileId file, const std::vector<source::Span>& l
     }
     if (entry.expired) {
       sink.emit(kind::expired_suppression, entry.span,
-                fmt::format("this `agp-allow` allows nothing since {}", sema::day_text(entry.until + 1)))
+                fmt::format("this `agp-allow` allows nothing since {}", model::day_text(entry.until + 1)))
           .helped("mend what it allowed, or give it a later day");
       continue;
     }

@@ -43,20 +43,32 @@ class Construction {
   }
 
   std::optional<std::vector<GlobCell>> run() {
-    // not among `seen_`: the empty text is no name, and another text may well lead to the same places
-    Places first = start_;
-    close(first);
-    states_.push_back({std::move(first), 0, 0});
-    for (std::size_t at = 0; at < states_.size(); ++at) {
-      if (states_.size() > limit_ || work_ > 50 * limit_) return std::nullopt;
-      expand(at);
-    }
+    if (!construct()) return std::nullopt;
     std::vector<GlobCell> out;
     for (auto& [globs, state] : found_) out.push_back({globs, text(state)});
     return out;
   }
 
+  std::optional<std::vector<std::string>> states() {
+    if (!construct()) return std::nullopt;
+    std::vector<std::string> out;
+    for (std::size_t state = 0; state < states_.size(); ++state) out.push_back(text(state));
+    return out;
+  }
+
  private:
+  bool construct() {
+    // not among `seen_`: the empty text is no name, and another text may well lead to the same places
+    Places first = start_;
+    close(first);
+    states_.push_back({std::move(first), 0, 0});
+    for (std::size_t at = 0; at < states_.size(); ++at) {
+      if (states_.size() > limit_ || work_ > 50 * limit_) return false;
+      expand(at);
+    }
+    return true;
+  }
+
   struct Place {
     GlobToken token;
     std::uint32_t glob;
@@ -149,6 +161,10 @@ Glob text_glob(std::string_view pattern) {
 
 std::optional<std::vector<GlobCell>> glob_cells(std::span<const Glob> globs, std::size_t limit) {
   return Construction(globs, limit).run();
+}
+
+std::optional<std::vector<std::string>> glob_states(std::span<const Glob> globs, std::size_t limit) {
+  return Construction(globs, limit).states();
 }
 
 }  // namespace agp::model

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "compiler/linux/syscalls.hpp"
 
@@ -221,6 +222,12 @@ std::string fact_block(const RuleBody& body) {
     std::string operator()(const TextBody& b) const { return b.sort == TextBody::Sort::Env ? "env" : "tool"; }
   };
   return std::visit(Name{}, body);
+}
+
+std::string day_text(Day day) {
+  const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(day))};
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()));
 }
 
 }  // namespace agp::model

@@ -25,6 +25,7 @@ enum class Risk { Low, Medium, High };
 
 /// Days since 1970-01-01, UTC.
 using Day = std::int32_t;
+std::string day_text(Day day);  ///< "2027-03-01"
 
 /// A pattern as written in one rule, with its own span.
 template <class Pattern>

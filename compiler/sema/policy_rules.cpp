@@ -69,7 +69,7 @@ PolicyBuilder::Modifiers PolicyBuilder::modifiers(const syntax::RuleHead& head, 
           if (!out.until)
             sink().emit(kind::invalid_date, m.date->span, "there is no such day").helped("dates are YYYY-MM-DD");
           else
-            out.text += " until " + day_text(*out.until);
+            out.text += " until " + model::day_text(*out.until);
         }
         break;
       case Kind::Within:

@@ -219,10 +219,4 @@ std::optional<model::Day> to_day(int year, int month, int day) {
   return static_cast<model::Day>(std::chrono::sys_days(date).time_since_epoch().count());
 }
 
-std::string day_text(model::Day day) {
-  const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(day))};
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()));
-}
-
 }  // namespace agp::sema

@@ -73,7 +73,6 @@ std::optional<ResolvedAction> resolve_action(const syntax::ActionPattern& action
 
 /// Days since 1970-01-01 of a date, or nothing when there is no such day.
 std::optional<model::Day> to_day(int year, int month, int day);
-std::string day_text(model::Day day);  ///< "2027-03-01"
 
 /// The library's modules, by path ("std/runtime/python.agp"); for `agp version` and tests.
 std::vector<std::string> library_modules();

@@ -1,4 +1,9 @@
 #pragma once
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compiler/model/advisory_layer.hpp"
@@ -16,5 +21,15 @@ std::vector<Obligation> verify_tools(const model::Policy& policy, const model::T
 /// that each line that the stack writes about it raises it. O(alerts × rules).
 std::vector<Obligation> verify_alerts(const model::Policy& policy, const model::Target& target,
                                       const model::AlertLayer& layer);
+
+/// The same as lists, for a certificate: what the file has under each name, and what has to be so of it ("among",
+/// "has").
+struct AlertLists {
+  using List = std::set<std::string>;
+  std::map<std::string, List> artifact;
+  std::map<std::string, std::pair<std::string_view, List>> policy;
+};
+AlertLists alert_lists(const model::Policy& policy, const model::Target& target, const model::AlertLayer& layer,
+                       bool demanded);
 
 }  // namespace agp::verify

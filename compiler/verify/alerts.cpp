@@ -42,11 +42,7 @@ class AlertCheck {
       : policy_(policy), packets_(model::makes_network(target.stack)), layer_(layer) {}
 
   std::vector<Obligation> run() {
-    std::set<Subject> asked;
-    if (policy_.on_deny.log)
-      for (const std::string& block : blocks()) asked.emplace(std::nullopt, block);
-    for (const model::Alert& alert : policy_.on_deny.alerts)
-      for (const std::string& word : alert.targets) asked.emplace(alert.severity, word);
+    const std::set<Subject> asked = asked_for();
     if (policy_.on_deny.log != layer_.log.has_value())
       refute(layer_.log ? verify::Direction::Excess : verify::Direction::Loss, "log of every refusal",
              layer_.log ? "made" : "not there", "/log");
@@ -69,7 +65,74 @@ class AlertCheck {
             obligation(verify::Direction::Loss, loss_, "every line that the stack writes about an alert raises it")};
   }
 
+  AlertLists lists(bool demanded) const {
+    AlertLists out;
+    const auto put = [&](const std::string& name, std::string value) { out.artifact[name].insert(std::move(value)); };
+    const auto want = [&](const std::string& name, AlertLists::List list) {
+      out.artifact[name];
+      out.policy[name] = {demanded ? "has" : "among", std::move(list)};
+    };
+    const std::set<Subject> asked = asked_for();
+    std::set<Subject> stated;
+    const auto entry = [&](const model::AlertEntry& one) {
+      for (const AlertLine& line : one.lines) {
+        const Subject subject{one.severity, line.on};
+        const std::string event = text(Event{line.log, line.text, line.direction});
+        put(text(subject), event);
+        if (!asked.contains(subject) && !demanded) want(text(subject), {});
+        if (!stated.contains(subject)) put("lines of nothing that is listed", text(subject) + ": " + event);
+      }
+      for (const model::AlertGap& gap : one.gaps) {
+        const std::string name = "not reported: " + text(Subject{one.severity, gap.on});
+        put(name, "some");
+        if (gap.all) put(name, "all");
+      }
+    };
+    if (layer_.log) {
+      put("log", "made");
+      for (const std::string& word : blocks()) stated.emplace(std::nullopt, word);
+      entry(*layer_.log);
+    }
+    for (const model::AlertEntry& one : layer_.alerts) {
+      for (const std::string& word : one.on) {
+        stated.emplace(one.severity, word);
+        put("alerts", text(Subject{one.severity, word}));
+      }
+      entry(one);
+    }
+    want("log", policy_.on_deny.log ? AlertLists::List{"made"} : AlertLists::List{});
+    if (!demanded) {
+      want("lines of nothing that is listed", {});
+      want("alerts", {});
+    }
+    for (const Subject& subject : asked) {
+      if (!demanded && subject.first) out.policy["alerts"].second.insert(text(subject));
+      AlertLists::List events;
+      for (const Event& event : reports(subject.second)) events.insert(text(event));
+      want(text(subject), std::move(events));
+      const auto whole = silent(subject.second);
+      const std::string gap = "not reported: " + text(subject);
+      if (whole && !demanded) {
+        out.artifact[gap];
+        out.policy[gap] = {"has", {*whole ? "all" : "some"}};
+      } else if (whole == false) {
+        out.artifact[gap];
+        out.policy[gap] = {"among", {"some"}};
+      }
+    }
+    return out;
+  }
+
  private:
+  std::set<Subject> asked_for() const {
+    std::set<Subject> asked;
+    if (policy_.on_deny.log)
+      for (const std::string& block : blocks()) asked.emplace(std::nullopt, block);
+    for (const model::Alert& alert : policy_.on_deny.alerts)
+      for (const std::string& word : alert.targets) asked.emplace(alert.severity, word);
+    return asked;
+  }
+
   /// The blocks in which this policy can refuse something by a rule of its own.
   std::vector<std::string> blocks() const {
     std::set<std::string> used;
@@ -169,7 +232,7 @@ class AlertCheck {
                         std::string statement) const {
     Verdict verdict = solver::Proved{"evaluation"};
     if (refuted) verdict = solver::Refuted<Witness>{*refuted};
-    return {layer_.artifact, "alerts", "", direction, std::move(statement), std::move(verdict)};
+    return {layer_.artifact, "alerts", "", direction, std::move(statement), std::move(verdict), "report"};
   }
 
   const model::Policy& policy_;
@@ -185,6 +248,11 @@ class AlertCheck {
 std::vector<Obligation> verify_alerts(const model::Policy& policy, const model::Target& target,
                                       const model::AlertLayer& layer) {
   return AlertCheck(policy, target, layer).run();
+}
+
+AlertLists alert_lists(const model::Policy& policy, const model::Target& target, const model::AlertLayer& layer,
+                       bool demanded) {
+  return AlertCheck(policy, target, layer).lists(demanded);
 }
 
 }  // namespace agp::verify

@@ -9,10 +9,12 @@
 
 #include "compiler/diagnostics/text.hpp"
 #include "compiler/linux/loader_needs.hpp"
+#include "compiler/model/glob_cells.hpp"
 #include "compiler/model/inode_layer.hpp"
 #include "compiler/model/path_states.hpp"
 #include "compiler/source/digest.hpp"
 #include "compiler/source/version.hpp"
+#include "compiler/verify/advisory.hpp"
 #include "compiler/verify/certificate_calls.hpp"
 #include "compiler/verify/certificate_names.hpp"
 #include "compiler/verify/certificate_packets.hpp"
@@ -46,6 +48,7 @@ std::size_t patterns_of(const model::Rule& rule) {
   if (const auto* file = std::get_if<model::FileBody>(&rule.body)) return file->patterns.size();
   if (const auto* calls = std::get_if<model::SyscallBody>(&rule.body)) return calls->patterns.size();
   if (const auto* net = std::get_if<model::NetBody>(&rule.body)) return net->endpoints.size();
+  if (const auto* words = std::get_if<model::TextBody>(&rule.body)) return words->patterns.size();
   return 0;
 }
 
@@ -68,6 +71,12 @@ std::vector<model::Rule> rules_to_add(const model::Policy& policy, const model::
     body.verbs = static_cast<model::Verbs>(model::Verb::Read);
     body.patterns.push_back({model::path_node("/control"), {}, ""});
     return {added_rule(std::move(body), "read \"/control\"")};
+  }
+  if (block == "tool") {
+    model::TextBody body;
+    body.sort = model::TextBody::Sort::Tool;
+    body.patterns.push_back({"control", {}, ""});
+    return {added_rule(std::move(body), "tool \"control\"")};
   }
   if (block == "name") {
     model::NetBody body;
@@ -170,6 +179,11 @@ class Writer {
       for (const auto& layer : reading.decoded.names)
         if (o.layer == "dns" && layer->artifact == o.artifact)
           return layer->servers ? settings(o, resolver_settings(o, in_.policy, *layer)) : names(o, *layer);
+      for (const auto& layer : reading.decoded.alerts)
+        if (o.layer == "alerts" && layer->artifact == o.artifact)
+          return settings(o, alert_settings(o, alert_lists(in_.policy, in_.target, *layer, demands(o.direction))));
+      for (const auto& layer : reading.decoded.tools)
+        if (o.layer == "approvals" && layer->artifact == o.artifact) return tools(o, *layer);
       if (const auto& container = reading.decoded.container; container && container->by_pointer && o.thing == "setting")
         return settings(o, container_settings(o, in_.policy, in_.target, in_.plan, *container));
       if (const auto& container = reading.decoded.container;
@@ -272,26 +286,33 @@ class Writer {
     return add(o, "nftables", script, std::move(control));
   }
 
-  /// Rights on paths: an inductive set of states of the automaton over all patterns of both sides.
+  using InodeLayers = std::vector<std::shared_ptr<const model::InodeLayer>>;
+  InodeLayers inode_layers(const model::Policy& policy) const {
+    InodeLayers out;
+    for (const Reading& r : in_.readings) {
+      out.insert(out.end(), r.decoded.inodes.begin(), r.decoded.inodes.end());
+      if (r.decoded.container)
+        out.push_back(
+            std::make_shared<model::InodeLayer>(container_tree(policy, in_.target, *r.decoded.container).layer));
+    }
+    return out;
+  }
+
+  /// Rights on paths: an inductive set of states of the automaton over all patterns of both sides. Of two layers what
+  /// is too much has to be granted by both; what is lost is lost to one.
   std::string paths(const Obligation& o) {
-    const auto layers_for = [&](const model::Policy& policy) {
-      std::vector<std::shared_ptr<const model::InodeLayer>> out;
-      for (const Reading& r : in_.readings) {
-        out.insert(out.end(), r.decoded.inodes.begin(), r.decoded.inodes.end());
-        if (r.decoded.container)
-          out.push_back(
-              std::make_shared<model::InodeLayer>(container_tree(policy, in_.target, *r.decoded.container).layer));
-      }
-      return out;
-    };
-    const auto layers = layers_for(in_.policy);
-    if (layers.size() != 1) return "files that several layers decide have no form as a certificate yet";
-    if (!bytes_of(o.artifact)) return "its bytes are not there";
-    const auto check = [&](const model::Policy& policy) {
-      return verify_files(policy, in_.target, in_.plan, layers_for(policy));
-    };
-    const auto control = find_control(in_.policy, in_.target, "file", o.direction == Direction::Excess,
-                                      [&](const model::Policy& p) { return refuted(check(p), o.direction); });
+    InodeLayers layers = inode_layers(in_.policy);
+    const bool excess = o.direction == Direction::Excess;
+    if (!excess) std::erase_if(layers, [&](const auto& layer) { return layer->artifact != o.artifact; });
+    for (const auto& layer : layers)
+      if (!bytes_of(layer->artifact)) return "its bytes are not there";
+    auto control = find_control(in_.policy, in_.target, "file", excess, [&](const model::Policy& policy) {
+      std::vector<Obligation> again = verify_files(policy, in_.target, in_.plan, inode_layers(policy));
+      if (!excess) std::erase_if(again, [&](const Obligation& one) { return one.artifact != o.artifact; });
+      return refuted(again, o.direction);
+    });
+    if (!control && excess)  // no rule that permits anything, or each within another one
+      control = Control{in_.policy, std::nullopt, "any file access that the policy does not allow", "EVERYTHING"};
     if (!control) return no_control;
     std::vector<model::PathPattern> cells;
     std::vector<const model::PathPattern*> patterns;
@@ -299,17 +320,21 @@ class Writer {
       if (const auto* body = std::get_if<model::FileBody>(&rule.body); body && !rule.expired)
         for (const auto* list : {&body->patterns, &body->except})
           for (const auto& p : *list) patterns.push_back(&p.pattern);
-    for (const model::InodeCell& cell : layers[0]->cells) {
-      cells.push_back(model::path_node(cell.base));
-      cells.push_back(model::path_subtree(cell.base));
-    }
+    for (const auto& layer : layers)
+      for (const model::InodeCell& cell : layer->cells) {
+        cells.push_back(model::path_node(cell.base));
+        cells.push_back(model::path_subtree(cell.base));
+      }
     for (const model::PathPattern& cell : cells) patterns.push_back(&cell);
     const auto states = model::path_states(patterns);
     if (!states) return "its patterns have more states than the limit of this form";
     for (const std::string& one : *states)
       if (diagnostics::valid_utf8(one) != one) return "paths that are not UTF-8 have no form as a certificate yet";
-    document(o, o.layer == "landlock" ? "paths" : "mounts", "inductive",
-             {{"statement", o.statement + ", changing attributes apart"}, {"states", *states}},
+    document(o,
+             layers.size() > 1       ? "files"
+             : o.layer == "landlock" ? "paths"
+                                     : "mounts",
+             "inductive", {{"statement", o.statement + ", changing attributes apart"}, {"states", *states}},
              changed(*control, "violated"));
     return {};
   }
@@ -324,6 +349,32 @@ class Writer {
     if (!control) return no_control;
     document(o, "names", "inductive", {{"statement", o.statement}, {"states", name_endings(in_.policy, layer)}},
              changed(*control, "violated"));
+    return {};
+  }
+
+  /// The same of tools, whose names are texts.
+  std::string tools(const Obligation& o, const model::ToolLayer& layer) {
+    if (!bytes_of(o.artifact)) return "its bytes are not there";
+    auto control = find_control(
+        in_.policy, in_.target, "tool", o.direction == Direction::Excess,
+        [&](const model::Policy& policy) { return refuted(verify_tools(policy, layer, options_.today), o.direction); });
+    if (!control && o.direction == Direction::Excess)
+      control = Control{in_.policy, std::nullopt, "any tool call that the policy does not allow", "EVERYTHING"};
+    if (!control) return no_control;
+    std::vector<model::Glob> globs;
+    for (const model::Rule& rule : in_.policy.rules)
+      if (const auto* body = std::get_if<model::TextBody>(&rule.body);
+          body && body->sort == model::TextBody::Sort::Tool && !rule.expired)
+        for (const auto* list : {&body->patterns, &body->except})
+          for (const auto& p : *list) globs.push_back(model::text_glob(p.pattern));
+    for (const model::ToolRule& rule : layer.rules)
+      for (const auto* list : {&rule.tools, &rule.except})
+        for (const std::string& p : *list) globs.push_back(model::text_glob(p));
+    const auto states = model::glob_states(globs);
+    if (!states) return "its patterns have more states than the limit of this form";
+    for (const std::string& one : *states)
+      if (diagnostics::valid_utf8(one) != one) return "names that are not ASCII have no form as a certificate yet";
+    document(o, "tools", "inductive", {{"statement", o.statement}, {"states", *states}}, changed(*control, "violated"));
     return {};
   }
 
@@ -450,7 +501,7 @@ class Writer {
   }
 
   void finish() {
-    out_.files.push_back({"policy.json", certified_policy(in_.policy, in_.target, in_.plan)});
+    out_.files.push_back({"policy.json", certified_policy(in_.policy, in_.target, in_.plan, options_.today)});
     Json modules = Json::array(), artifacts = Json::array(), files = Json::array({"certificate.json"});
     for (const model::ModuleRead& m : in_.policy.modules)
       modules.push_back({{"name", text(m.name)}, {"sha256", m.sha256}});

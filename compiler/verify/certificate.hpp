@@ -36,7 +36,8 @@ Certificate certify(const CertificateInput& input);
 
 /// `policy.json`: the rules as they count on this day, with names replaced by what they stand for, the tables of system
 /// calls, what loaders need, and accepted gaps. All that a checker has to know about the policy and the target.
-std::string certified_policy(const model::Policy& policy, const model::Target& target, const plan::Plan& plan);
+std::string certified_policy(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
+                             model::Day today);
 /// One rule of it, as an object in JSON; and where each rule of the policy stands in its `rules`.
 std::string certified_rule(const model::Rule& rule);
 std::map<std::size_t, std::size_t> rule_numbers(const model::Policy& policy);

@@ -123,6 +123,9 @@ void body_json(const model::Rule& rule, Json& out) {
     };
     out["patterns"] = list(words->patterns);
     out["except"] = list(words->except);
+    constexpr std::string_view risks[] = {"low", "medium", "high"};
+    if (rule.risk) out["risk"] = risks[static_cast<std::size_t>(*rule.risk)];
+    if (words->sort == model::TextBody::Sort::Tool && rule.until) out["until"] = model::day_text(*rule.until);
   }
 }
 
@@ -212,6 +215,13 @@ Json mount_json(const model::Mount& mount, bool pinned) {
           {"pinned", pinned}};
 }
 
+Json on_deny_json(const model::Policy& policy) {
+  Json alerts = Json::array();
+  for (const model::Alert& alert : policy.on_deny.alerts)
+    alerts.push_back({{"severity", fmt::format("P{}", static_cast<int>(alert.severity) + 1)}, {"on", alert.targets}});
+  return {{"log", policy.on_deny.log}, {"alerts", std::move(alerts)}};
+}
+
 Json rule_json(const model::Rule& rule) {
   Json out = {{"id", diagnostics::valid_utf8(rule.id)},
               {"effect", model::to_string(rule.effect)},
@@ -231,11 +241,16 @@ std::map<std::size_t, std::size_t> rule_numbers(const model::Policy& policy) {
 
 std::string certified_rule(const model::Rule& rule) { return rule_json(rule).dump(); }
 
-std::string certified_policy(const model::Policy& policy, const model::Target& target, const plan::Plan& plan) {
+std::string certified_policy(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
+                             model::Day today) {
   Json rules = Json::array(), needs = Json::array(), resolvers = Json::array(), audited = Json::array(),
        mounts = Json::array();
   for (const model::Rule& rule : policy.rules)
-    if (!rule.expired) rules.push_back(rule_json(rule));
+    if (!rule.expired) {
+      rules.push_back(rule_json(rule));
+      if (std::holds_alternative<model::NetBody>(rule.body))
+        rules.back()["report"] = backends::log_prefix(policy, rule.id);
+    }
   if (model::starts_container(target.stack)) {
     const linux::Version runc{static_cast<std::uint8_t>(target.runc.major),
                               static_cast<std::uint8_t>(target.runc.minor)};
@@ -263,6 +278,7 @@ std::string certified_policy(const model::Policy& policy, const model::Target& t
                       {"libseccomp_names", {target.libseccomp_names.major, target.libseccomp_names.minor}},
                       {"dnsmasq", {target.dnsmasq.major, target.dnsmasq.minor}},
                       {"dns_user", target.dns_user}}},
+                    {"day", model::day_text(today)},
                     {"audit", std::move(audited)},
                     {"user", backends::agent_user(policy).uid},
                     {"run", Json::parse(certified_run(policy, target))},
@@ -270,6 +286,8 @@ std::string certified_policy(const model::Policy& policy, const model::Target& t
                     {"table", backends::table_name(policy)},
                     {"attach", attach_json(policy, target)},
                     {"reports", packet_reports(policy)},
+                    {"report", backends::log_prefix(policy, std::nullopt)},
+                    {"on_deny", on_deny_json(policy)},
                     {"rules", std::move(rules)},
                     {"resolvers", std::move(resolvers)},
                     {"packet_needs", {{"any", packets.any}, {"ipv6", packets.ipv6}, {"resolver", packets.resolver}}},

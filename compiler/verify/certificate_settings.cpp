@@ -131,6 +131,13 @@ class Section {
       launcher.push_back("--");
       out_.artifact["launcher"] = first;
       out_.artifact["kept"] = kept;
+      Json starter = Json::array();
+      for (const std::string_view point : {plan::launcher_point, plan::ruleset_point}) {
+        const model::ContainerMount* m = model::mount_at(container_, point);
+        starter.push_back(m && m->target == point ? Json(text(m->source)) : Json(nullptr));
+      }
+      out_.artifact["starter"] = std::move(starter);
+      want("starter", "is", Json::array({"landlock-launch", "ruleset.json"}));
       want("launcher", "is", launcher);
       want("kept", "among", permitted_capabilities(policy_));
     }
@@ -313,6 +320,13 @@ Settings scope_settings(const Obligation& o, const model::PortLayer& layer) {
   out.artifact["abstract sockets of others"] = layer.outside_sockets ? "permitted" : "refused";
   out.policy["abstract sockets of others"] =
       Json::array({"is", o.direction == Direction::Loss ? "permitted" : "refused"});
+  return finished(o, out);
+}
+
+Settings alert_settings(const Obligation& o, const AlertLists& lists) {
+  Both out;
+  for (const auto& [name, list] : lists.artifact) out.artifact[text(name)] = list;
+  for (const auto& [name, wanted] : lists.policy) out.policy[text(name)] = Json::array({wanted.first, wanted.second});
   return finished(o, out);
 }
 

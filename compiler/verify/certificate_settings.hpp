@@ -4,6 +4,7 @@
 #include "compiler/model/container.hpp"
 #include "compiler/model/inode_layer.hpp"
 #include "compiler/model/name_layer.hpp"
+#include "compiler/verify/advisory.hpp"
 #include "compiler/verify/container_tree.hpp"
 #include "compiler/verify/verify.hpp"
 
@@ -26,6 +27,8 @@ Settings source_settings(const Obligation& o, const ContainerTree& tree);
 /// Of a resolv.conf; of the scopes of a Landlock ruleset.
 Settings resolver_settings(const Obligation& o, const model::Policy& policy, const model::NameLayer& layer);
 Settings scope_settings(const Obligation& o, const model::PortLayer& layer);
+/// Of alerts.json.
+Settings alert_settings(const Obligation& o, const AlertLists& lists);
 
 /// `run` of policy.json, all that settings are compared with beside the rules; and facts whose gaps are accepted: JSON.
 std::string certified_run(const model::Policy& policy, const model::Target& target);

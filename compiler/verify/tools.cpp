@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <set>
 
 #include "compiler/model/glob_cells.hpp"
@@ -37,12 +36,6 @@ std::string_view words(Answer a) {
 Answer asked(std::optional<model::Risk> risk) {
   if (!risk) return Asked;
   return *risk == model::Risk::High ? AskedHigh : *risk == model::Risk::Medium ? AskedMedium : AskedLow;
-}
-
-std::string date(Day day) {
-  const std::chrono::year_month_day ymd{std::chrono::sys_days{std::chrono::days{day}}};
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()),
-                     static_cast<unsigned>(ymd.day()));
 }
 
 struct Decision {
@@ -144,7 +137,7 @@ class ToolCheck {
   Witness witness(const std::string& name, Day day, const Decision& policy, const Decision& layer) const {
     Witness w;
     w.action = model::to_string(model::Action{model::ToolAction{name}});
-    if (day != today_) w.action += " on " + date(day);
+    if (day != today_) w.action += " on " + model::day_text(day);
     w.decision = policy.answer == Allowed  ? model::Decision::Allow
                  : policy.answer == Denied ? model::Decision::Deny
                                            : model::Decision::Ask;
@@ -161,7 +154,7 @@ class ToolCheck {
       if (!decided) return solver::Unknown{"the patterns of tools have more cells than the limit"};
       return solver::Proved{"cells of names"};
     };
-    return {layer_.artifact, "approvals", "", direction, std::move(statement), verdict()};
+    return {layer_.artifact, "approvals", "", direction, std::move(statement), verdict(), "tool call"};
   }
 
   const model::Policy& policy_;

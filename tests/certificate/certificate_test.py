@@ -522,8 +522,8 @@ def script_refutes(row, content, policy):
     if row["kind"] not in script.LAYERS:
         expect_unsat(script.Solver("z3", 60), row, script.state(row, content, policy, {}))
         return
-    layer = script.LAYERS[row["kind"]](strict_json(content, "it"), policy)
-    paths.inductive(layer, policy, demanded, reachable(paths.Check(layer, policy, demanded), lambda text, c: text + c))
+    layers = script.layers(row["kind"], [content], policy)
+    paths.inductive(layers, policy, demanded, reachable(paths.Check(layers, policy, demanded), lambda text, c: text + c))
 
 
 def expect_unsat(solver, row, own):

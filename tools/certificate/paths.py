@@ -181,19 +181,30 @@ class Nodes:
         return self.nodes.get(state[0])
 
 
+class Everything:
+    """A layer that refuses nothing: what a control demands where no rule could make a difference."""
+    nodes, moves = ("/",), set()
+
+    @staticmethod
+    def answer(_own, _above):
+        return set().union(*RIGHTS.values()), set()
+
+
 class Check:
-    def __init__(self, layer, policy, demanded):
-        self.layer, self.policy, self.demanded = layer, policy, demanded
-        self.rules, self.nodes = Rules(policy), Nodes(layer.nodes)
-        self.start = ("root", ("", None), self.rules.start)
-        self.letters = sorted({"/", "."}.union(*(p.letters() for p in self.rules.patterns), *self.nodes.nodes))
+    """Of several layers: what all of them grant is granted, and what can't be there for one is not there."""
+
+    def __init__(self, layers, policy, demanded):
+        self.layers, self.policy, self.demanded = layers, policy, demanded
+        self.rules, self.nodes = Rules(policy), [Nodes(layer.nodes) for layer in layers]
+        self.start = ("root", tuple(("", None) for _ in layers), self.rules.start)
+        self.letters = sorted({"/", "."}.union(*(p.letters() for p in self.rules.patterns), *(c for n in self.nodes for c in n.nodes)))
         self.letters.append(next(c for c in map(chr, range(0x78, 0x2000)) if c not in self.letters))  # any other one
         effects = {rule["effect"] for rule in policy["rules"] if rule["block"] == "capability" and "CAP_MKNOD" in rule["patterns"]}
         self.devices = DEVICES if effects == {"allow"} else set()                # else nobody there can make any
 
     def step(self, state, c):
         canon = canonical(state[0], c)
-        return canon and (canon, self.nodes.step(state[1], c), self.rules.step(state[2], c))
+        return canon and (canon, tuple(n.step(at, c) for n, at in zip(self.nodes, state[1])), self.rules.step(state[2], c))
 
     def after(self, text):
         state = self.start
@@ -231,14 +242,16 @@ class Check:
         if state[0] not in ("root", "name"):
             return None
         path, hits = text or "/", self.rules.hits(state[2])
-        own = self.nodes.own(state[1])
-        granted, absent = self.layer.answer(own, state[1][1])
+        nodes = [(n.own(at), at[1]) for n, at in zip(self.nodes, state[1])]
+        answers = [layer.answer(*node) for layer, node in zip(self.layers, nodes)]
+        absent = set().union(*(gone for _, gone in answers))
+        granted = set.intersection(*(rights | gone for rights, gone in answers))
         attributes = any(g.get("attributes") for g in self.policy["gaps"])
         for verb, rights in RIGHTS.items():
             if self.demanded:
-                needed = rights | (self.layer.moves if verb == "create" else set())
+                needed = rights.union(*(layer.moves for layer in self.layers if verb == "create"))
                 wrong = self.rules.allowed(hits, verb) and needed - granted - absent and (path != "/" or verb not in ("create", "delete"))
-                excused = own and self.layer.pinned(own, verb)
+                excused = any(own and layer.pinned(own, verb) for layer, (own, _) in zip(self.layers, nodes))
             else:
                 devices = self.devices & granted - absent if verb == "create" else set()
                 over = (rights & granted - absent) - ({"truncate"} if attributes and self.policy["target"]["landlock_abi"] < 3 else set())
@@ -274,8 +287,8 @@ def closed(check, texts, longer, differ):
                 raise Refuted(f"the set of states is not closed: {longer(text, c)!r} leads out of it")
 
 
-def inductive(layer, policy, demanded, texts):
-    check = Check(layer, policy, demanded)
+def inductive(layers, policy, demanded, texts):
+    check = Check(layers, policy, demanded)
 
     def differ(state, text):
         verb = check.differs(state, text)
@@ -284,9 +297,11 @@ def inductive(layer, policy, demanded, texts):
     closed(check, texts, lambda text, c: text + c, differ)
 
 
-def violated(layer, policy, demanded, texts, added):
-    """With the policy of a control there is a path on which the two differ."""
-    check = Check(layer, policy, demanded)
-    paths = list(texts) + (added["patterns"] if added else [])
+def violated(layers, policy, demanded, texts, control):
+    """With the policy of a control, or with the layer that it demands, there is a path on which the two differ."""
+    if control.get("demanded") not in (None, "EVERYTHING"):
+        raise Refuted("the control demands what no layer of files could be")
+    check = Check([Everything] if "demanded" in control else layers, policy, demanded)
+    paths = list(texts) + control.get("added", {}).get("patterns", [])
     if not any(check.differs(check.after(text), text) for text in paths):
         raise Refuted("the control is not violated: the obligation may be empty")

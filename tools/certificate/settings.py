@@ -7,7 +7,7 @@ has, and for the direction what has to be so of them. `None` is no bound, or not
 """
 import re
 
-from . import landlock, mounts
+from . import alerts, landlock, mounts
 from .documents import field, known, strict_json
 from .formulas import Refuted, Unusable
 
@@ -114,7 +114,10 @@ def process(content, policy, demanded):
         while args[:1] == ["--capability"]:
             kept, args = [*kept, *args[1:2]], args[2:]
         artifact["launcher"], args, artifact["kept"] = artifact["launcher"] + args[:1], args[1:], kept
-        wanted = {"launcher": ["is", [*LAUNCHER, "--"]], "kept": ["among", capabilities_of(policy)]}
+        tree = mounts.Tree(config, policy)
+        shown = [(tree.shows(point), point) for point in (LAUNCHER[0], LAUNCHER[2])]
+        artifact["starter"] = [m.source if m and m.target == point else None for m, point in shown]
+        wanted = {"starter": ["is", ["landlock-launch", "ruleset.json"]], "launcher": ["is", [*LAUNCHER, "--"]], "kept": ["among", capabilities_of(policy)]}
     user = known(first["user"], ("uid", "gid", "umask", "additionalGids"), "`user`")
     root = known(config["root"], ("path", "readonly"), "`root`")
     artifact.update({"args": args, "cwd": first["cwd"], "user": [user["uid"], user["gid"], *user.get("additionalGids", [])]})
@@ -213,9 +216,14 @@ def scopes(content, policy, demanded):
            {"abstract sockets of others": ["is", "permitted" if demanded else "refused"]}
 
 
+def raised(content, policy, demanded):
+    return alerts.sides(strict_json(content, "the file"), policy, demanded)
+
+
 SECTIONS = {"oci/config.json#/process/capabilities": capabilities, "oci/config.json#/process/env": environment,
             "oci/config.json#/process": process, "oci/config.json#/linux/resources": resources,
-            "oci/config.json#/linux/namespaces": namespaces, "oci/config.json#/mounts (sources)": sources, "dns/resolv.conf": resolv_conf, "landlock/ruleset.json": scopes}
+            "oci/config.json#/linux/namespaces": namespaces, "oci/config.json#/mounts (sources)": sources, "dns/resolv.conf": resolv_conf, "landlock/ruleset.json": scopes,
+            "alerts.json": raised}
 ONE_WAY = {"oci/config.json#/linux/namespaces": "no excess", "dns/resolv.conf": "no loss"}
 
 

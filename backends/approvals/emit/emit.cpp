@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
@@ -31,19 +30,13 @@ Json patterns(const std::vector<model::Placed<std::string>>& list) {
   return out;
 }
 
-std::string date(model::Day day) {
-  const std::chrono::year_month_day ymd{std::chrono::sys_days{std::chrono::days{day}}};
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()),
-                     static_cast<unsigned>(ymd.day()));
-}
-
 Json entry(const model::Rule& rule, const model::TextBody& body) {
   Json out = {{"rule", rule.id}, {"effect", to_string(rule.effect)}, {"tools", patterns(body.patterns)}};
   if (!body.except.empty()) out["except"] = patterns(body.except);
   if (rule.risk)
     out["risk"] = *rule.risk == model::Risk::Low ? "low" : *rule.risk == model::Risk::Medium ? "medium" : "high";
   if (!rule.because.empty()) out["because"] = rule.because;
-  if (rule.until) out["until"] = date(*rule.until);
+  if (rule.until) out["until"] = model::day_text(*rule.until);
   return out;
 }
 
