@@ -223,7 +223,7 @@ TEST(Meaning, UntilIsTheLastDay) {
   Analysed a(text, {}, day);
   EXPECT_EQ(a.decide("read \"/a\""), Allow);
   EXPECT_EQ(a.decide("read \"/b\""), Deny);
-  EXPECT_EQ(day_text(*to_day(2028, 2, 29)), "2028-02-29");
+  EXPECT_EQ(model::day_text(*to_day(2028, 2, 29)), "2028-02-29");
   EXPECT_FALSE(to_day(2027, 2, 29));
 }
 
