@@ -129,6 +129,15 @@ TEST(OciDecode, ADeviceWithNodevIsRefused) {
   expect_refused(added(bind_mount("/x", "/srv", {"ro"})), "without `nodev`");
 }
 
+// what stands behind it would be nobody's to look at
+TEST(OciDecode, BytesBehindANulAreRefused) {
+  using namespace std::string_literals;
+  const std::vector<backends::Artifact> artifacts{{"oci/config.json", configuration().dump() + "\0{}"s}};
+  const auto decoded = backends::oci::backend().decode(artifacts, {});
+  ASSERT_EQ(decoded.problems.size(), 1u);
+  EXPECT_EQ(decoded.problems[0].message, "`oci/config.json`: it is not JSON");
+}
+
 // 0100 is 64 to the kernel: a directory of user 64 that nobody seems to own
 TEST(OciDecode, ANumberThatBeginsWithZeroIsRefused) {
   const auto tmpfs = [](const char* option) {
