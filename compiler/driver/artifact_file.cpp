@@ -135,7 +135,8 @@ bool read_artifact(Session& session, const std::string& path, const std::string&
   return read.outcome == source::DiskRead::Outcome::Read;
 }
 
-/// Every regular file below the directory, paths relative to it, sorted. Links are not followed.
+/// Every regular file below the directory, paths relative to it, sorted. Who loads one follows a link, and what stands
+/// behind it may be another file by then: one is refused, a manifest's too, whose commands would not be looked at.
 std::vector<Artifact> read_artifacts(Session& session, const std::string& directory) {
   std::vector<Artifact> out;
   std::error_code error;
@@ -146,7 +147,14 @@ std::vector<Artifact> read_artifacts(Session& session, const std::string& direct
     return out;
   }
   for (; at != end && !error; at.increment(error)) {
-    if (!at->is_regular_file(error) || at->is_symlink(error)) continue;
+    if (at->is_symlink(error)) {
+      session.sink.emit(kind::unreadable_file, {},
+                        fmt::format("`{}` is a link, and who loads it follows it",
+                                    at->path().lexically_relative(directory).generic_string()));
+      session.unusable = true;
+      return {};
+    }
+    if (!at->is_regular_file(error)) continue;
     if (out.size() >= max_files) {
       session.sink.emit(kind::too_many_files, {}, fmt::format("`{}` holds more than {} files", directory, max_files));
       session.unusable = true;

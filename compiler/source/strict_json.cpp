@@ -8,7 +8,10 @@ namespace agp::source {
 
 std::optional<nlohmann::json> parse_strict_json(std::string_view bytes, int depth, std::string& why) {
   using Json = nlohmann::json;
-  if (bytes.starts_with("\xef\xbb\xbf")) return why = "it begins with a byte order mark, which Go's reader refuses", std::nullopt;
+  if (bytes.starts_with("\xef\xbb\xbf"))
+    return why = "it begins with a byte order mark, which Go's reader refuses", std::nullopt;
+  if (bytes.find('\0') != std::string_view::npos)
+    return why = "it is not JSON", std::nullopt;  // the library ends there
   std::vector<std::set<std::string>> open;
   std::optional<std::string> twice;
   const auto watch = [&](int at, Json::parse_event_t event, Json& value) {

@@ -203,6 +203,14 @@ class ContainerCheck {
       differs(excess_, model::to_string(model::Action{model::FileAction{model::Verb::Create, "/x"}}), "permitted",
               "/root");
     if (!container_.no_new_privileges) differs(excess_, "privileges of a setuid program", "given", "/noNewPrivileges");
+    pod_name();
+  }
+
+  /// A pod's name is that of its filter on the node: the stack puts there the one that bears the policy's.
+  void pod_name() {
+    const auto name = container_.seen_as.find("name");
+    if (name != container_.seen_as.end() && name->second != policy_.name)
+      differs(excess_, fmt::format("run as the pod \"{}\"", name->second), "with the filter of that name");
   }
 
   void bound(const char* name, std::optional<std::uint64_t> written, std::optional<std::uint64_t> observed,

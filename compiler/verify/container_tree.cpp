@@ -1,6 +1,7 @@
 #include "compiler/verify/container_tree.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -44,7 +45,9 @@ class Builder {
       bases_.insert(m.target);
       for (std::string d = m.target; d != "/"; d = model::parent_path(d)) leads_.insert(model::parent_path(d));
       check_source(m);
-      check_point(m, earlier.at(m.target));
+      const ContainerMount* around = earlier.at(m.target);
+      check_point(m, around);
+      if (m.content == Content::Tmpfs) covered_[&m] = mode_below(m, around);
       earlier.add(m);
     }
     check_resolver();
@@ -122,16 +125,33 @@ class Builder {
   }
 
   /// A6: of the host's files the permissions are not in the artifact. The mode of a tmpfs is: what its owner does not
-  /// have there it can give itself.
+  /// have there it can give itself, and what the directory below has the runtime may give it.
   InodeCell directory(const ContainerMount& m, const std::string& base) const {
     if (m.content != Content::Tmpfs) return directory(m, base, 7);
-    const std::uint32_t bits = permissions(m);
+    const std::uint32_t bits = permissions(m, m.mode.value_or(01777));
+    const std::uint32_t most = m.writable && may_chmod(m) ? 7 : bits | covered(m);
     InodeCell c = directory(m, base, bits);
-    if (bits != 7 && m.writable && may_chmod(m)) {
-      const InodeCell all = directory(m, base, 7);
+    if (bits != most) {
+      const InodeCell all = directory(m, base, most);
       c.later_at = all.at & ~c.at, c.later_beneath = all.beneath & ~c.beneath;
     }
     return c;
+  }
+  /// runc before 1.1.8 gives a tmpfs the mode of the directory that it covers, whatever its options say
+  /// (libcontainer/rootfs_linux.go, mountToRootfs). What a kubelet mounts covers none.
+  std::uint32_t covered(const ContainerMount& m) const {
+    if (container_.layer == "kubernetes" || target_.runc > model::KernelVersion{1, 1}) return 0;
+    return permissions(m, covered_.at(&m));
+  }
+  /// The most that the directory has: of the stack, or of runc's making, 0755; no mode where there is none.
+  std::uint32_t mode_below(const ContainerMount& m, const ContainerMount* around) const {
+    if (around == nullptr) return 0755;
+    if (around->content != Content::Tmpfs || around->target == m.target) return 0777;
+    for (const ContainerMount& earlier : container_.mounts) {
+      if (&earlier == &m) return 0;
+      if (model::is_beneath(earlier.target, m.target)) return 0755;
+    }
+    return 0;
   }
   /// `bits`: what the agent may do with the directory at the mount point, as the three bits of a mode.
   InodeCell directory(const ContainerMount& m, const std::string& base, std::uint32_t bits) const {
@@ -201,11 +221,11 @@ class Builder {
     if (container_.uid != 0) return in(Container::Ambient);
     return in(Container::Bounding) && (!container_.no_new_privileges || in(Container::Permitted));
   }
-  /// What the agent may do with a tmpfs as its options make it: read, write and search, as the three bits of a mode.
+  /// What the agent may do with a tmpfs of this mode: read, write and search, as the three bits of a mode.
   /// One class of bits counts, the first that the agent is of (path_resolution(7)), and a capability beside it.
-  std::uint32_t permissions(const ContainerMount& m) const {
+  std::uint32_t permissions(const ContainerMount& m, std::uint32_t mode) const {
     if (has_capability("CAP_DAC_OVERRIDE")) return 7;
-    const std::uint32_t mode = m.mode.value_or(01777), group = m.gid.value_or(0);
+    const std::uint32_t group = m.gid.value_or(0);
     const auto& groups = container_.groups;
     const bool member = group == container_.gid || std::find(groups.begin(), groups.end(), group) != groups.end();
     const std::uint32_t bits = (m.uid.value_or(0) == container_.uid ? mode >> 6 : member ? mode >> 3 : mode) & 7;
@@ -375,6 +395,7 @@ class Builder {
   const Container& container_;
   model::MountIndex mounts_;
   std::set<std::string> bases_, leads_;
+  std::map<const ContainerMount*, std::uint32_t> covered_;  ///< modes of what file systems in memory cover
   ContainerTree out_;
 };
 

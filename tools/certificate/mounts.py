@@ -12,8 +12,10 @@ BUNDLE = {"dev": "tree", "resolv.conf": "file", "empty-file": "file", "landlock-
           "denied-directory": "nothing", "denied-file": "nothing"}
 NODES = ("/dev/full", "/dev/null", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero")  # that can be opened, but for `nodev`
 # Options of a tmpfs that are numbers: their digits, and the largest that the file system takes.
-NUMBERS = {"mode": ("[0-7]+", 8, 0o7777), "uid": ("[0-9]+", 10, 0xfffffffe), "gid": ("[0-9]+", 10, 0xfffffffe),
-           "size": ("[0-9]+", 10, 2 ** 64 - 1)}
+# To the kernel `010` is 8 as an id or a size.
+DECIMAL = "0|[1-9][0-9]*"
+NUMBERS = {"mode": ("[0-7]+", 8, 0o7777), "uid": (DECIMAL, 10, 0xfffffffe), "gid": (DECIMAL, 10, 0xfffffffe),
+           "size": (DECIMAL, 10, 2 ** 64 - 1)}
 
 
 class Mount:
@@ -215,6 +217,8 @@ class Tree:
         bits = (m.mode >> 6 if m.uid == self.uid else m.mode >> 3 if m.gid in self.groups else m.mode) & 7
         if bits != 7 and (self.overrides or (m.writable and m.uid == self.uid)):
             raise Unusable(f"the mode of the tmpfs on {m.target} does not bind the agent: it owns it, or a capability passes it by")
+        if bits | (0 if m.writable else 2) != 7:                                 # before runc 1.1.8 (libcontainer, mountToRootfs)
+            raise Unusable(f"the mode of the tmpfs on {m.target} does not bind the agent: runc gives it that of the directory it covers")
         return bits
 
     def directory(self, m, base):

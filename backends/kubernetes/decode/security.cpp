@@ -25,13 +25,15 @@ std::uint32_t id(const Section& s) {
   return static_cast<std::uint32_t>(n);
 }
 
-/// Runtimes take a name in any case, with `CAP_` or without.
+/// Runtimes take a name in any case. containerd puts `CAP_` before each (internal/cri/opts, WithCapabilities), so that
+/// one which has it names nothing, and is neither given nor taken away; CRI-O takes it as it is.
 std::string capability(const Section& s) {
   std::string name = s.text();
   for (char& c : name)
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
   if (name == "ALL") return name;
-  if (!name.starts_with("CAP_")) name = "CAP_" + name;
+  if (name.starts_with("CAP_")) s.refuse("begins with `CAP_`, and names no capability to containerd");
+  name = "CAP_" + name;
   if (!linux::find_capability(name)) s.refuse("is no capability");
   return name;
 }

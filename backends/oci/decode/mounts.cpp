@@ -18,8 +18,12 @@ struct Options {
   std::optional<std::uint64_t> size, mode, uid, gid;
 };
 
+/// In the one spelling that every reader takes alike: to the kernel `010` is 8 as an id or a size (fs_param_is_u32 in
+/// fs/fs_parser.c, memparse in lib/cmdline.c).
 std::uint64_t value(const Section& option, std::string_view digits, int base, std::uint64_t most = UINT64_MAX) {
   std::uint64_t out = 0;
+  if (base == 10 && digits.size() > 1 && digits.front() == '0')
+    option.refuse("has a value that begins with 0: the kernel reads it as octal");
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out, base);
   if (error != std::errc{} || end != digits.data() + digits.size() || digits.empty())
     option.refuse("has a value that is no plain number");
@@ -172,7 +176,8 @@ bool stands(const Section& entry, const std::string& path, const model::Containe
   if (!around) return false;
   if (around->target == path || around->content == Content::Processes) return true;
   if (around->content == Content::Nothing) return false;  // an empty directory that stays so
-  entry.refuse("is in a mount: whether anything stands there is not known, and the runtime passes over what is missing");
+  entry.refuse(
+      "is in a mount: whether anything stands there is not known, and the runtime passes over what is missing");
 }
 
 std::string entry_path(const Section& entry) {

@@ -105,14 +105,21 @@ TEST(Pods, CapabilitiesUnderEverySpelling) {
   EXPECT_TRUE(container()->capabilities[Container::Bounding].empty());
   EXPECT_EQ(with("ALL"), with("all"));
   EXPECT_TRUE(with("ALL").contains("CAP_SYS_ADMIN"));
-  for (const char* name : {"net_raw", "NET_RAW", "CAP_NET_RAW"})
-    EXPECT_TRUE(with(name).contains("CAP_NET_RAW")) << name;
+  for (const char* name : {"net_raw", "NET_RAW"}) EXPECT_TRUE(with(name).contains("CAP_NET_RAW")) << name;
   EXPECT_TRUE(has(refused([&](Json& p) { set(p, at, Json::array({"NET_RAWR"})); }), "no capability"));
   // nothing is ambient, so that a user other than root loses it, and root does not
   const auto user = container([&](Json& p) { set(p, at, Json::array({"CHOWN"})); });
   EXPECT_TRUE(user->capabilities[Container::Ambient].empty());
   EXPECT_TRUE(has(changed([&](Json& p) { set(p, at, Json::array({"CHOWN"})); }, verify::Direction::Excess),
                   "capability CAP_CHOWN | given"));
+}
+
+// containerd makes CAP_CAP_CHOWN of it, and drops nothing: all that it gives by itself would stay
+TEST(Pods, ACapabilityWithItsPrefixNamesNothing) {
+  const std::string at = "/spec/containers/0/securityContext/capabilities/";
+  for (const char* list : {"add", "drop"})
+    for (const char* name : {"CAP_CHOWN", "cap_chown"})
+      EXPECT_TRUE(has(refused([&](Json& p) { set(p, at + list, Json::array({name})); }), "names no capability")) << name;
 }
 
 TEST(Pods, RootKeepsWhatIsAdded) {
@@ -313,6 +320,24 @@ TEST(Pods, AnEmptyDirStandsAtOnePath) {
   EXPECT_EQ(refused(twice("/usr")), "");  // the same directory of the node: both mounts say so
 }
 
+/// Another name has another profile, and other files of the node.
+void rename_pod(Json& p) {
+  set(p, "/metadata/name", "b");
+  set(p, "/spec/hostname", "example");
+  set(p, "/spec/securityContext/seccompProfile/localhostProfile", "agp/b.json");
+  for (Json& v : p["spec"]["volumes"])
+    if (v.contains("hostPath")) {
+      std::string path = v["hostPath"]["path"];
+      if (const auto at = path.find("/agp/example"); at != std::string::npos) path.replace(at, 12, "/agp/b");
+      v["hostPath"]["path"] = path;
+    }
+}
+
+/// The filter that it names is whatever the node has under that name.
+TEST(Pods, APodOfAnotherNameHasAnotherFilter) {
+  EXPECT_TRUE(has(changed(rename_pod, verify::Direction::Excess), "run as the pod \"b\""));
+}
+
 /// What a NetworkPolicy selects by, and others decide by, is part of what a pod is; so are its sysctls.
 TEST(Pods, ComparedWithAllThatDecides) {
   const auto differs = [](const Change& change) {
@@ -330,22 +355,7 @@ TEST(Pods, ComparedWithAllThatDecides) {
   EXPECT_EQ(differs([](Json& p) { remove(p, "/metadata/labels"); }), "the label `agp-policy`");
   EXPECT_EQ(differs([](Json& p) { remove(p, "/spec/securityContext/sysctls"); }), "sysctls");
   EXPECT_EQ(differs([](Json& p) { set(p, "/spec/securityContext/sysctls/0/value", "0 9"); }), "sysctls");
-  // another name has another profile
-  const Change renamed = [](Json& p) {
-    set(p, "/metadata/name", "b");
-    set(p, "/spec/hostname", "example");
-    set(p, "/spec/securityContext/seccompProfile/localhostProfile", "agp/b.json");
-  };
-  const auto hosts = [&](Json& p) {
-    renamed(p);
-    for (Json& v : p["spec"]["volumes"])
-      if (v.contains("hostPath")) {
-        std::string path = v["hostPath"]["path"];
-        if (const auto at = path.find("/agp/example"); at != std::string::npos) path.replace(at, 12, "/agp/b");
-        v["hostPath"]["path"] = path;
-      }
-  };
-  EXPECT_EQ(differs(hosts), "the name");
+  EXPECT_EQ(differs(rename_pod), "the name");
 }
 
 /// Where no mount is, an empty root shows nothing, and another one what it has: only there does a mask take something away.

@@ -129,6 +129,29 @@ TEST(OciDecode, ADeviceWithNodevIsRefused) {
   expect_refused(added(bind_mount("/x", "/srv", {"ro"})), "without `nodev`");
 }
 
+// what stands behind it would be nobody's to look at
+TEST(OciDecode, BytesBehindANulAreRefused) {
+  using namespace std::string_literals;
+  const std::vector<backends::Artifact> artifacts{{"oci/config.json", configuration().dump() + "\0{}"s}};
+  const auto decoded = backends::oci::backend().decode(artifacts, {});
+  ASSERT_EQ(decoded.problems.size(), 1u);
+  EXPECT_EQ(decoded.problems[0].message, "`oci/config.json`: it is not JSON");
+}
+
+// 0100 is 64 to the kernel: a directory of user 64 that nobody seems to own
+TEST(OciDecode, ANumberThatBeginsWithZeroIsRefused) {
+  const auto tmpfs = [](const char* option) {
+    return with([&](Json& c) {
+      c["mounts"].push_back(
+          {{"destination", "/tmp"}, {"type", "tmpfs"}, {"source", "tmpfs"}, {"options", {"nodev", "nosuid", option}}});
+    });
+  };
+  for (const char* option : {"uid=0100", "gid=010", "size=0100000", "size=00"})
+    expect_refused(tmpfs(option), "begins with 0: the kernel reads it as octal");
+  EXPECT_EQ(tmpfs("mode=0700").problem, "");
+  EXPECT_EQ(tmpfs("uid=0").problem, "");
+}
+
 TEST(OciDecode, WhatNobodyMayOpenIsNotMountedWritable) {
   const auto added = [](const char* source, std::vector<std::string> flags) {
     return with([&](Json& c) { c["mounts"].push_back(bind_mount("/x", source, std::move(flags))); });

@@ -45,20 +45,20 @@ Json bind(const std::string& source, const std::string& target, bool writable = 
           {"options", {"bind", writable ? "rw" : "ro", "nosuid", "nodev", "noexec"}}};
 }
 
-Refuted refuted(const FilePolicy& b, const Change& change = {}) {
+Refuted refuted(const FilePolicy& b, const Change& change = {}, const model::Target& target = debian12()) {
   const backends::Artifact profile{"seccomp/profile.json", R"({"defaultAction":"SCMP_ACT_ERRNO"})"};
-  const auto emitted = backends::oci::backend().emit(b.policy, debian12(), {&profile, 1});
+  const auto emitted = backends::oci::backend().emit(b.policy, target, {&profile, 1});
   EXPECT_TRUE(emitted.problems.empty());
   Json json = Json::parse(emitted.artifacts.at(0).bytes);
   if (change) change(json["mounts"]);
   const backends::Artifact artifact{"oci/config.json", json.dump()};
-  const verify::Reading reading{"oci", backends::oci::backend().decode({&artifact, 1}, debian12())};
+  const verify::Reading reading{"oci", backends::oci::backend().decode({&artifact, 1}, target)};
   if (!reading.decoded.problems.empty()) return {reading.decoded.problems[0].message};
   const auto facts = model::facts(b.policy);
   plan::Plan plan;
-  plan.derived = backends::oci::backend().capabilities(b.policy, facts, debian12()).derived;
+  plan.derived = backends::oci::backend().capabilities(b.policy, facts, target).derived;
   Refuted out;
-  for (const auto& o : verify::verify_stack(b.policy, debian12(), plan, {&reading, 1}))
+  for (const auto& o : verify::verify_stack(b.policy, target, plan, {&reading, 1}))
     o.verdict.match(
         [](const solver::Proved&) {},
         [&](const verify::Witness& w) {
@@ -127,6 +127,24 @@ TEST(ContainerFiles, AnOwnersModeRefusesNothing) {
   };
   EXPECT_FALSE(exceeds("uid=7"));
   EXPECT_TRUE(exceeds("uid=65534"));
+}
+
+/// runc 1.1 makes it of the directory that it covers: in the host's 0777, whoever the options say that it belongs to.
+TEST(ContainerFiles, TheModeOfATmpfsIsThatOfWhatItCovers) {
+  FilePolicy b = workspace();
+  b.mount("/srv/data", "/data").tmpfs("/data/tmp", 1 << 20);
+  model::Target later = debian12();
+  later.runc = {1, 2};
+  const auto with = [&](std::vector<std::string> options, const model::Target& target) {
+    options.insert(options.end(), {"nosuid", "nodev", "noexec", "uid=0", "gid=0"});
+    return refuted(
+        b, [&](Json& m) { at(m, "/data/tmp")["options"] = options; }, target);
+  };
+  EXPECT_EQ(with({"ro", "mode=0755"}, debian12()), Refuted{});
+  const Refuted found = with({"rw", "mode=0755", "size=1048576"}, debian12());
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found[0].rfind("no excess: modify \"/data/tmp/", 0), 0u) << found[0];
+  EXPECT_EQ(with({"rw", "mode=0755", "size=1048576"}, later), Refuted{});
 }
 
 TEST(ContainerFiles, EachChangeIsRefuted) {
