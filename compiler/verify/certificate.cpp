@@ -170,14 +170,16 @@ class Writer {
       for (const auto& layer : reading.decoded.names)
         if (o.layer == "dns" && layer->artifact == o.artifact)
           return layer->servers ? settings(o, resolver_settings(o, in_.policy, *layer)) : names(o, *layer);
-      if (const auto& container = reading.decoded.container; container && container->by_pointer && o.thing == "setting")
-        return settings(o, container_settings(o, in_.policy, in_.target, in_.plan, *container));
-      if (const auto& container = reading.decoded.container;
-          container && container->by_pointer && o.artifact == container->artifact + "#/mounts (sources)")
+      const auto& container = reading.decoded.container;
+      if (!container || file_of(o.artifact) != container->artifact) continue;
+      if (const auto* bytes = bytes_of(o.artifact); bytes && text(*bytes) != *bytes)
+        return "texts that are not UTF-8 have no form as a certificate";
+      if (o.thing == "setting") return settings(o, container_settings(o, in_.policy, in_.target, in_.plan, *container));
+      if (o.artifact.ends_with(" (sources)"))
         return settings(o, source_settings(o, container_tree(in_.policy, in_.target, *container)));
+      if (o.thing == "file access") return paths(o);
     }
-    if (o.artifact.ends_with(" (sources)")) return "what a mount shows has no form as a certificate yet";
-    if ((o.layer == "landlock" || o.artifact == "oci/config.json#/mounts") && o.thing == "file access") return paths(o);
+    if (o.layer == "landlock" && o.thing == "file access") return paths(o);
     return fmt::format("the layer `{}` has no form as a certificate yet", o.layer);
   }
 
@@ -434,8 +436,13 @@ class Writer {
     return {};
   }
 
+  /// Without the section: `#/POINTER`, or a word in parentheses.
+  static std::string_view file_of(std::string_view artifact) {
+    return artifact.substr(0, std::min(artifact.find('#'), artifact.find(" (")));
+  }
+
   const std::string* bytes_of(std::string_view artifact) {
-    const std::string_view path = artifact.substr(0, artifact.find('#'));
+    const std::string_view path = file_of(artifact);
     const auto at = std::find_if(in_.artifacts.begin(), in_.artifacts.end(),
                                  [&](const backends::Artifact& a) { return a.path == path; });
     if (at == in_.artifacts.end()) return nullptr;

@@ -28,7 +28,7 @@ Settings resolver_settings(const Obligation& o, const model::Policy& policy, con
 Settings scope_settings(const Obligation& o, const model::PortLayer& layer);
 
 /// `run` of policy.json, all that settings are compared with beside the rules; and facts whose gaps are accepted: JSON.
-std::string certified_run(const model::Policy& policy, const model::Target& target);
+std::string certified_run(const model::Policy& policy, const model::Target& target, const plan::Plan& plan);
 std::string certified_gaps_of_settings(const model::Policy& policy, const plan::Plan& plan);
 
 }  // namespace agp::verify
