@@ -163,7 +163,7 @@ class Writer {
       for (const backends::DecodedFilter& filter : reading.decoded.filters)
         if (o.layer == "seccomp" && filter.artifact == o.artifact && filter.arch == o.arch) return calls(o, filter);
       for (const auto& layer : reading.decoded.packets)
-        if (o.layer == "nftables" && layer->artifact == o.artifact) return packets(o, *layer);
+        if (layer->artifact == o.artifact && o.thing == "packet") return packets(o, *layer, reading);
       for (const auto& layer : reading.decoded.ports)
         if (layer->artifact == o.artifact && o.thing == "connection")
           return o.statement == statement_of_ports ? ports(o, *layer) : settings(o, scope_settings(o, *layer));
@@ -250,7 +250,14 @@ class Writer {
                }));
   }
 
-  std::string packets(const Obligation& o, const model::PacketLayer& layer) {
+  std::string packets(const Obligation& o, const model::PacketLayer& layer, const Reading& reading) {
+    const std::string_view kind = o.layer == "nftables" ? "nftables" : "network-policy";
+    if (kind == "network-policy") {  // whom it selects, and which sockets there are, says the pod
+      const auto& pod = reading.decoded.container;
+      if (!pod || pod->artifact == o.artifact)
+        return "without a pod and a NetworkPolicy it has no form as a certificate";
+      if (!bytes_of(pod->artifact)) return "its bytes are not there";
+    }
     if (!bytes_of(o.artifact)) return "its bytes are not there";
     const auto fills = resolver_fills(in_.readings);
     const auto script = [&](smt::Script& s, const model::Policy& policy, bool other_answer) {
@@ -264,14 +271,14 @@ class Writer {
     smt::Script probe;  // before rules are tried for nothing
     if (std::string why = script(probe, in_.policy, false); !why.empty()) return why;
     if (o.direction == Direction::Permits)  // no rule decides it
-      return add(o, "nftables", script, Control{in_.policy, std::nullopt, "any packet that is reported", "NO_REPORT"});
+      return add(o, kind, script, Control{in_.policy, std::nullopt, "any packet that is reported", "NO_REPORT"});
     auto control = find_control(in_.policy, in_.target, "net", !demands(o.direction), refute);
     // Where no rule permits anything the answers to what nobody may ask still pass.
     const bool passes = std::any_of(layer.accepted.begin(), layer.accepted.end(),
                                     [](auto hook) { return hook != model::DecisionDiagrams::no; });
     if (!control && o.direction == Direction::Excess && passes)
       control = Control{in_.policy, std::nullopt, "any packet that passes", "NOTHING"};
-    return add(o, "nftables", script, std::move(control));
+    return add(o, kind, script, std::move(control));
   }
 
   /// Rights on paths: an inductive set of states of the automaton over all patterns of both sides.

@@ -6,7 +6,7 @@ and for the direction what has to be so of them. `None` is no bound, or nothing 
 """
 import re
 
-from . import containers, engines, landlock, mounts
+from . import containers, engines, landlock, mounts, pods
 from .documents import known, strict_json
 from .formulas import Refuted, Unusable
 
@@ -144,7 +144,7 @@ def scopes(content, policy, demanded):
            {"abstract sockets of others": ["is", "permitted" if demanded else "refused"]}
 
 
-READERS = {"oci/config.json": containers.configuration, "podman/run.args": engines.podman, "docker/run.args": engines.docker}
+READERS = {"oci/config.json": containers.configuration, "podman/run.args": engines.podman, "docker/run.args": engines.docker, "kubernetes/pod.json": pods.pod}
 OF_CONTAINERS = {"capabilities": capabilities, "env": environment, "process": process, "resources": resources, "namespaces": namespaces}
 
 
