@@ -172,7 +172,7 @@ class Writer {
       for (const backends::DecodedFilter& filter : reading.decoded.filters)
         if (o.layer == "seccomp" && filter.artifact == o.artifact && filter.arch == o.arch) return calls(o, filter);
       for (const auto& layer : reading.decoded.packets)
-        if (o.layer == "nftables" && layer->artifact == o.artifact) return packets(o, *layer);
+        if (layer->artifact == o.artifact && o.thing == "packet") return packets(o, *layer, reading);
       for (const auto& layer : reading.decoded.ports)
         if (layer->artifact == o.artifact && o.thing == "connection")
           return o.statement == statement_of_ports ? ports(o, *layer) : settings(o, scope_settings(o, *layer));
@@ -184,14 +184,16 @@ class Writer {
           return settings(o, alert_settings(o, alert_lists(in_.policy, in_.target, *layer, demands(o.direction))));
       for (const auto& layer : reading.decoded.tools)
         if (o.layer == "approvals" && layer->artifact == o.artifact) return tools(o, *layer);
-      if (const auto& container = reading.decoded.container; container && container->by_pointer && o.thing == "setting")
-        return settings(o, container_settings(o, in_.policy, in_.target, in_.plan, *container));
-      if (const auto& container = reading.decoded.container;
-          container && container->by_pointer && o.artifact == container->artifact + "#/mounts (sources)")
+      const auto& container = reading.decoded.container;
+      if (!container || file_of(o.artifact) != container->artifact) continue;
+      if (const auto* bytes = bytes_of(o.artifact); bytes && text(*bytes) != *bytes)
+        return "texts that are not UTF-8 have no form as a certificate";
+      if (o.thing == "setting") return settings(o, container_settings(o, in_.policy, in_.target, in_.plan, *container));
+      if (o.artifact.ends_with(" (sources)"))
         return settings(o, source_settings(o, container_tree(in_.policy, in_.target, *container)));
+      if (o.thing == "file access") return paths(o);
     }
-    if (o.artifact.ends_with(" (sources)")) return "what a mount shows has no form as a certificate yet";
-    if ((o.layer == "landlock" || o.artifact == "oci/config.json#/mounts") && o.thing == "file access") return paths(o);
+    if (o.layer == "landlock" && o.thing == "file access") return paths(o);
     return fmt::format("the layer `{}` has no form as a certificate yet", o.layer);
   }
 
@@ -262,7 +264,14 @@ class Writer {
                }));
   }
 
-  std::string packets(const Obligation& o, const model::PacketLayer& layer) {
+  std::string packets(const Obligation& o, const model::PacketLayer& layer, const Reading& reading) {
+    const std::string_view kind = o.layer == "nftables" ? "nftables" : "network-policy";
+    if (kind == "network-policy") {  // whom it selects, and which sockets there are, says the pod
+      const auto& pod = reading.decoded.container;
+      if (!pod || pod->artifact == o.artifact)
+        return "without a pod and a NetworkPolicy it has no form as a certificate";
+      if (!bytes_of(pod->artifact)) return "its bytes are not there";
+    }
     if (!bytes_of(o.artifact)) return "its bytes are not there";
     const auto fills = resolver_fills(in_.readings);
     const auto script = [&](smt::Script& s, const model::Policy& policy, bool other_answer) {
@@ -276,14 +285,14 @@ class Writer {
     smt::Script probe;  // before rules are tried for nothing
     if (std::string why = script(probe, in_.policy, false); !why.empty()) return why;
     if (o.direction == Direction::Permits)  // no rule decides it
-      return add(o, "nftables", script, Control{in_.policy, std::nullopt, "any packet that is reported", "NO_REPORT"});
+      return add(o, kind, script, Control{in_.policy, std::nullopt, "any packet that is reported", "NO_REPORT"});
     auto control = find_control(in_.policy, in_.target, "net", !demands(o.direction), refute);
     // Where no rule permits anything the answers to what nobody may ask still pass.
     const bool passes = std::any_of(layer.accepted.begin(), layer.accepted.end(),
                                     [](auto hook) { return hook != model::DecisionDiagrams::no; });
     if (!control && o.direction == Direction::Excess && passes)
       control = Control{in_.policy, std::nullopt, "any packet that passes", "NOTHING"};
-    return add(o, "nftables", script, std::move(control));
+    return add(o, kind, script, std::move(control));
   }
 
   using InodeLayers = std::vector<std::shared_ptr<const model::InodeLayer>>;
@@ -485,8 +494,13 @@ class Writer {
     return {};
   }
 
+  /// Without the section: `#/POINTER`, or a word in parentheses.
+  static std::string_view file_of(std::string_view artifact) {
+    return artifact.substr(0, std::min(artifact.find('#'), artifact.find(" (")));
+  }
+
   const std::string* bytes_of(std::string_view artifact) {
-    const std::string_view path = artifact.substr(0, artifact.find('#'));
+    const std::string_view path = file_of(artifact);
     const auto at = std::find_if(in_.artifacts.begin(), in_.artifacts.end(),
                                  [&](const backends::Artifact& a) { return a.path == path; });
     if (at == in_.artifacts.end()) return nullptr;

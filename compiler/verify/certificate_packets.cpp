@@ -282,7 +282,7 @@ class Statement {
     return out;
   }
   Bits128 agent() const { return backends::agent_user(s_.policy).uid; }
-  bool resolves() const { return s_.needs.resolver && form_ == PacketForm::Namespace; }
+  bool resolves() const { return s_.needs.resolver && model::makes_network(s_.target.stack); }
 
   /// What may pass: the rules, the generated resolver, gaps; and what comes with a connection that was permitted.
   void permit() {
@@ -298,6 +298,12 @@ class Statement {
       sent.push_back(script_.define("resolver.asks", 0,
                                     smt::all({smt::negate(is(PacketField::User, agent())),
                                               smt::negate(is(PacketField::User, no_user)), dns(upstreams())})));
+    }
+    if (!model::makes_network(s_.target.stack) && form_ == PacketForm::Namespace) {
+      script_.remark("what no NetworkPolicy decides, and the plan names");
+      sent.push_back(is(PacketField::Out, 1));
+      received.push_back(is(PacketField::In, 1));
+      received.push_back(smt::negate(smt::any({protocol(6), protocol(17), protocol(132)})));
     }
     script_.remark("established; errors and resets about a connection; neighbour discovery");
     std::vector<Formula> some{state(PacketState::Established),

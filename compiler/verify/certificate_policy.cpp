@@ -176,6 +176,7 @@ Json gaps_json(const model::Policy& policy, const plan::Plan& plan) {
       out.push_back({{"block", "file"},
                      {"rule", at->second},
                      {"pattern", gap.pattern},
+                     {"verbs", verbs_json(gap.verbs)},
                      {"exceed", gap.wider},
                      {"lack", gap.narrower},
                      {"attributes", gap.attributes}});
@@ -281,7 +282,7 @@ std::string certified_policy(const model::Policy& policy, const model::Target& t
                     {"day", model::day_text(today)},
                     {"audit", std::move(audited)},
                     {"user", backends::agent_user(policy).uid},
-                    {"run", Json::parse(certified_run(policy, target))},
+                    {"run", Json::parse(certified_run(policy, target, plan))},
                     {"accepted", Json::parse(certified_gaps_of_settings(policy, plan))},
                     {"table", backends::table_name(policy)},
                     {"attach", attach_json(policy, target)},

@@ -18,12 +18,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 using model::Container;
 
+constexpr const char* empty_root = "empty, read-only";
+
 /// Both sides, before they are text.
 struct Both {
   Json artifact = Json::object(), policy = Json::object();
   std::string reason;
 };
-Json run_json(const model::Policy& policy, const model::Target& target);
+Json run_json(const model::Policy& policy, const model::Target& target, const plan::Plan& plan);
 Json accepted_json(const model::Policy& policy, const plan::Plan& plan);
 
 std::string text(std::string_view raw) { return diagnostics::valid_utf8(raw); }
@@ -60,18 +62,19 @@ class Section {
         policy_(policy),
         target_(target),
         container_(container),
+        run_(run_json(policy, target, plan)),
         accepted_(accepted_json(policy, plan)) {}
 
-  Both run(std::string_view pointer) {
-    if (pointer == "/process/capabilities")
+  Both run(std::string_view section) {
+    if (section == "capabilities")
       capabilities();
-    else if (pointer == "/process/env")
+    else if (section == "env")
       environment();
-    else if (pointer == "/process")
+    else if (section == "process")
       process();
-    else if (pointer == "/linux/resources")
+    else if (section == "resources")
       resources();
-    else if (pointer == "/linux/namespaces")
+    else if (section == "namespaces")
       namespaces();
     else
       out_.reason = "this section has no form as a certificate yet";
@@ -82,10 +85,10 @@ class Section {
   void want(const std::string& name, const char* relation, Json bound) {
     out_.policy[name] = Json::array({relation, std::move(bound)});
   }
-  bool accepted(const char* block, const std::string& name) const {
-    const Json& list = accepted_.at(block);
+  static bool has(const Json& list, const std::string& name) {
     return std::find(list.begin(), list.end(), name) != list.end();
   }
+  bool accepted(const char* block, const std::string& name) const { return has(accepted_.at(block), name); }
 
   void capabilities() {
     constexpr const char* names[] = {"bounding", "effective", "inheritable", "permitted", "ambient"};
@@ -110,8 +113,8 @@ class Section {
       const bool may = model::decide(policy_, model::EnvAction{at.key()}).decision == model::Decision::Allow;
       if (set != policy_.env_set.end())
         want(at.key(), "among", Json::array({text(set->second)}));
-      else if (!may)
-        want(at.key(), "among", Json::array());
+      else if (!may)  // what the runtime sets itself has no value in an artifact
+        want(at.key(), "among", has(run_["variables"], at.key()) ? Json::array({""}) : Json::array());
     }
   }
 
@@ -141,19 +144,18 @@ class Section {
       want("launcher", "is", launcher);
       want("kept", "among", permitted_capabilities(policy_));
     }
-    const Json run = run_json(policy_, target_);
     Json user = Json::array({container_.uid, container_.gid});
     for (const std::uint32_t group : container_.groups) user.push_back(group);
     out_.artifact["args"] = words;
     out_.artifact["cwd"] = container_.workdir;
     out_.artifact["user"] = std::move(user);
-    want("args", "is", run["command"]);
-    want("cwd", "is", run["workdir"]);
-    want("user", "is", run["user"]);
+    want("args", "is", run_["command"]);
+    want("cwd", "is", run_["workdir"]);
+    want("user", "is", run_["user"]);
     if (demanded_) return;
-    out_.artifact["root"] = container_.empty_root ? "rootfs readonly" : "another one";
+    out_.artifact["root"] = container_.empty_root ? empty_root : "another one";
     out_.artifact["noNewPrivileges"] = container_.no_new_privileges;
-    want("root", "is", "rootfs readonly");
+    want("root", "is", empty_root);
     want("noNewPrivileges", "is", true);
   }
 
@@ -183,6 +185,11 @@ class Section {
         others.push_back(name);
     bound("files", "files", hard, files);
     bound("files at first", "files", soft, files);
+    if (container_.holds_time)
+      bound("time", "time", container_.seconds ? Json(*container_.seconds * 1000) : Json(nullptr),
+            optional(value_of(l.time_ms)));
+    if (container_.seconds && *container_.seconds > UINT64_MAX / 1000)
+      out_.reason = "numbers of more than 64 bits have no form as a certificate";
     out_.artifact["other limits"] = std::move(others);
     if (demanded_) want("other limits", "among", Json::array());
   }
@@ -211,9 +218,19 @@ class Section {
   const model::Policy& policy_;
   const model::Target& target_;
   const Container& container_;
-  const Json accepted_;
+  const Json run_, accepted_;
   Both out_;
 };
+
+/// What the plan says that the runtime sets by itself, whatever the policy says.
+Json own_variables(const plan::Plan& plan) {
+  constexpr std::string_view before = "env \"";
+  Json out = Json::array();
+  for (const backends::DerivedGrant& d : plan.derived)
+    if (d.grant.starts_with(before))
+      out.push_back(text(d.grant.substr(before.size(), d.grant.size() - before.size() - 1)));
+  return out;
+}
 
 /// A value of the relation's other side that breaks it, or null.
 Json instead(const std::string& setting, const Json& relation, const Json& value) {
@@ -243,7 +260,7 @@ Json control_of(const Both& settings) {
   return {{"side", "policy"}, {"setting", "CONTROL"}, {"value", Json::array({"is", Json::array({"control"})})}};
 }
 
-Json run_json(const model::Policy& policy, const model::Target& target) {
+Json run_json(const model::Policy& policy, const model::Target& target, const plan::Plan& plan) {
   const model::User user = backends::agent_user(policy);
   Json command = Json::array(), set = Json::object();
   for (const std::string& word : policy.run.command) command.push_back(text(word));
@@ -253,13 +270,15 @@ Json run_json(const model::Policy& policy, const model::Target& target) {
           {"workdir", text(policy.run.workdir.value_or("/"))},
           {"user", {user.uid, user.gid}},
           {"env", std::move(set)},
+          {"variables", own_variables(plan)},
           {"network", network(policy, target)},
           {"rootfs", text(policy.run.rootfs)},
           {"limits",
            {{"cpu", optional(value_of(l.cpu_milli))},
             {"memory", optional(value_of(l.memory_bytes))},
             {"pids", optional(value_of(l.pids))},
-            {"files", optional(value_of(l.files))}}}};
+            {"files", optional(value_of(l.files))},
+            {"time", optional(value_of(l.time_ms))}}}};
 }
 
 Json accepted_json(const model::Policy& policy, const plan::Plan& plan) {
@@ -286,9 +305,10 @@ Settings finished(const Obligation& o, const Both& both) {
 
 Settings container_settings(const Obligation& o, const model::Policy& policy, const model::Target& target,
                             const plan::Plan& plan, const Container& container) {
-  const auto at = o.artifact.find('#');
+  // `/linux/resources` behind a `#`, or `resources` in parentheses
+  const std::string_view section = std::string_view(o.artifact).substr(o.artifact.find_last_of("/(") + 1);
   return finished(o, Section(o.direction == Direction::Loss, policy, target, plan, container)
-                         .run(at == o.artifact.npos ? "" : std::string_view(o.artifact).substr(at + 1)));
+                         .run(section.substr(0, section.find(')'))));
 }
 
 Settings source_settings(const Obligation& o, const ContainerTree& tree) {
@@ -330,8 +350,8 @@ Settings alert_settings(const Obligation& o, const AlertLists& lists) {
   return finished(o, out);
 }
 
-std::string certified_run(const model::Policy& policy, const model::Target& target) {
-  return run_json(policy, target).dump();
+std::string certified_run(const model::Policy& policy, const model::Target& target, const plan::Plan& plan) {
+  return run_json(policy, target, plan).dump();
 }
 std::string certified_gaps_of_settings(const model::Policy& policy, const plan::Plan& plan) {
   return accepted_json(policy, plan).dump();

@@ -31,7 +31,7 @@ Settings scope_settings(const Obligation& o, const model::PortLayer& layer);
 Settings alert_settings(const Obligation& o, const AlertLists& lists);
 
 /// `run` of policy.json, all that settings are compared with beside the rules; and facts whose gaps are accepted: JSON.
-std::string certified_run(const model::Policy& policy, const model::Target& target);
+std::string certified_run(const model::Policy& policy, const model::Target& target, const plan::Plan& plan);
 std::string certified_gaps_of_settings(const model::Policy& policy, const plan::Plan& plan);
 
 }  // namespace agp::verify

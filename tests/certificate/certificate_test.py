@@ -10,7 +10,6 @@ import unittest
 from support import AGP, CHECK, ROOT, Certified, reachable, run, script, sha256
 
 from certificate import paths, settings
-from certificate.documents import strict_json
 from certificate.formulas import Refuted, Unusable
 
 EXAMPLE = ROOT / "docs/examples/code-execution.agp"
@@ -522,7 +521,7 @@ def script_refutes(row, content, policy):
     if row["kind"] not in script.LAYERS:
         expect_unsat(script.Solver("z3", 60), row, script.state(row, content, policy, {}))
         return
-    layers = script.layers(row["kind"], [content], policy)
+    layers = script.LAYERS[row["kind"]](row, [content], policy)
     paths.inductive(layers, policy, demanded, reachable(paths.Check(layers, policy, demanded), lambda text, c: text + c))
 
 

@@ -54,8 +54,8 @@ policy both {
     def script_says(self, config, ruleset):
         policy, out = self.policy_json(), set()
         try:
-            layers = {"files": script.layers("files", [config.encode(), ruleset.encode()], policy),
-                      MOUNTS: script.layers("mounts", [config.encode()], policy), RULESET: script.layers("paths", [ruleset.encode()], policy)}
+            layers = {"files": script.LAYERS["files"](None, [config.encode(), ruleset.encode()], policy),
+                      MOUNTS: script.LAYERS["mounts"]({"artifact": MOUNTS}, [config.encode()], policy), RULESET: script.LAYERS["paths"](None, [ruleset.encode()], policy)}
         except Unusable:
             return None
         for name, demanded in (("files", False), (MOUNTS, True), (RULESET, True)):
@@ -141,7 +141,7 @@ policy both {
         row = self.rows_of_files(certificate)["files", "no excess"]
         self.assertNotEqual(self.check(certificate, built).returncode, 0)
         with self.assertRaisesRegex(Refuted, "does not load both"):
-            script.layers(row["kind"], [(built / CONFIG).read_bytes(), (built / RULESET).read_bytes()], policy)
+            script.LAYERS[row["kind"]](row, [(built / CONFIG).read_bytes(), (built / RULESET).read_bytes()], policy)
         # one layer of two can't be left out by calling it by another kind
         built, certificate = self.copies()
         self.change(certificate, lambda index: [o.update(kind="paths") for o in index["obligations"] if o["kind"] == "files"])

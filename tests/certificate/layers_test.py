@@ -4,40 +4,10 @@ import json
 import sys
 import unittest
 
-from support import AGP, Certified, reachable, run, script
+from support import AGP, ENFORCED, Changes, reachable, run, script
 
 from certificate import names, settings
 from certificate.formulas import Refuted, Unusable
-
-ENFORCED = ("no excess", "no loss")
-
-
-class Changes(Certified):
-    """`self.built` is what agp made of `policy`; an artifact is changed by replacing one text by another."""
-
-    def changed(self, artifact, before, after):
-        text = (self.built / artifact).read_text()
-        self.assertIn(before, text)
-        return text.replace(before, after)
-
-    def agp_says(self, policy, artifact, text, sections=None):
-        """The directions of each section that agp refutes, or None where it does not read them."""
-        built, _ = self.copies()
-        (built / artifact).write_text(text)
-        done = run(AGP, "verify", policy, built, "--no-config", "--format", "json")
-        rows = [o for o in json.loads(done.stdout)["obligations"] if o["artifact"] in (sections or [artifact])]
-        return {(o["artifact"], o["direction"]) for o in rows if o["verdict"] != "proved"} if rows else None
-
-    def policy_json(self):
-        return json.loads((self.certificate / "policy.json").read_text())
-
-    def assert_holds(self, *artifacts):
-        done = self.check(self.certificate, self.built, *(word for one in artifacts for word in ("--only", one)))
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-
-    def rows(self, artifact):
-        index = json.loads((self.certificate / "certificate.json").read_text())
-        return [o for o in index["obligations"] if o["artifact"] == artifact]
 
 
 class Names(Changes):
@@ -372,7 +342,7 @@ policy shown {
                 step(config["mounts"])
                 other = json.dumps(config)
                 wrong = set() if right else {(self.SECTION, d) for d in ENFORCED}
-                by_script = {(self.SECTION, d) for d in ENFORCED if settings.differs(*settings.sources(other.encode(), policy, d == "no loss"))}
+                by_script = {(self.SECTION, d) for d in ENFORCED if settings.differs(*settings.SECTIONS[self.SECTION](other.encode(), policy, d == "no loss"))}
                 self.assertEqual((self.agp_says(self.policy, place, other, [self.SECTION]), by_script), (wrong, wrong))
         for gone, said in ((ENFORCED, self.SECTION), (ENFORCED[1:], self.SECTION + ": no loss"), (ENFORCED[:1], self.SECTION + ": no excess")):
             built, certificate = self.copies()

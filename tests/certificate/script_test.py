@@ -284,10 +284,11 @@ class Mounts(unittest.TestCase):
     def test_a_socket_is_no_file(self):
         bind = lambda c: c["mounts"].append({"destination": "/run/a", "type": "bind", "source": "/run/a", "options": ["bind", "ro", "nodev"]})
         unix = {"block": "unix", "effect": "allow", "direction": "connect", "patterns": ["/run/a"], "except": [], "abstract": False}
-        for more, rights in (([unix], set()), ([{**unix, "effect": "deny"}], {"read_file", "execute"}),
-                             ([unix, {**unix, "effect": "deny", "patterns": ["/run/**"]}], {"read_file", "execute"}), ([{**unix, "except": ["/run/a"]}], {"read_file", "execute"}),
-                             ([{**unix, "patterns": ["/run/**"]}], {"read_file", "execute"}),
-                             ([{**unix, "direction": "listen"}], {"read_file", "execute"}),
+        either = {"read_file", "execute", "read_dir"}                            # a file or a directory: nobody says which
+        for more, rights in (([unix], set()), ([{**unix, "effect": "deny"}], either),
+                             ([unix, {**unix, "effect": "deny", "patterns": ["/run/**"]}], either), ([{**unix, "except": ["/run/a"]}], either),
+                             ([{**unix, "patterns": ["/run/**"]}], either),
+                             ([{**unix, "direction": "listen"}], either),
                              ([unix, {"block": "file", "effect": "allow", "verbs": ["read"], "patterns": ["/run/a"], "except": []}], {"read_file", "execute"})):
             config = json.loads(json.dumps(self.CONFIG))
             bind(config)
@@ -341,7 +342,7 @@ class Mounts(unittest.TestCase):
     def test_numbers_of_a_tmpfs(self):
         tmpfs = lambda option: lambda c: c["mounts"].append({"destination": "/t", "type": "tmpfs", "source": "tmpfs", "options": ["nodev", option]})
         for option in ("mode=7777", "mode=00755", "uid=4294967294", "gid=0", "size=18446744073709551615"):
-            self.assertIn("/t", self.tree(tmpfs(option)).nodes)
+            self.assertEqual(mounts.read_mount({"destination": "/t", "type": "tmpfs", "options": ["nodev", option]}).content, "tmpfs")
         for option in ("mode=10000", "mode=8", "mode=-1", "mode=0o7", "mode=", "mode=7_7", "mode= 7", "mode=7\n", "uid=4294967295", "uid=+1", "uid=-1",
                        "uid=1_0", "uid=\u0661", "gid=4294967295", "gid=x", "size=18446744073709551616", "size=1k", "size=50%", "size=",
                        "uid=0100", "gid=010", "size=010"):                         # octal to the kernel

@@ -13,6 +13,7 @@ import unittest
 
 AGP, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 CHECK = ROOT / "tools/check-certificate"
+ENFORCED = ("no excess", "no loss")
 sys.dont_write_bytecode = True
 os.environ.pop("SOURCE_DATE_EPOCH", None)
 # The script, as a module: what it says of bytes is asked within this process, where no file is to be looked for.
@@ -20,6 +21,8 @@ loader = importlib.machinery.SourceFileLoader("check_certificate", str(CHECK))
 script = importlib.util.module_from_spec(importlib.util.spec_from_loader("check_certificate", loader))
 sys.path.insert(0, str(CHECK.parent))
 loader.exec_module(script)
+from certificate import paths, settings  # noqa: E402
+from certificate.formulas import Refuted, Unusable  # noqa: E402
 
 
 def run(*command, **options):
@@ -117,6 +120,88 @@ class Certified(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         for text in texts:
             self.assertIn(text, done.stdout)
+
+
+class Changes(Certified):
+    """`self.built` is what agp made of `policy`; an artifact is changed by replacing one text by another."""
+
+    def changed(self, artifact, before, after):
+        text = (self.built / artifact).read_text()
+        self.assertIn(before, text)
+        return text.replace(before, after)
+
+    def agp_says(self, policy, artifact, text, sections=None):
+        """The directions of each section that agp refutes, or None where it does not read them."""
+        built, _ = self.copies()
+        (built / artifact).write_text(text)
+        done = run(AGP, "verify", policy, built, "--no-config", "--format", "json")
+        rows = [o for o in json.loads(done.stdout)["obligations"] if o["artifact"] in (sections or [artifact])]
+        return {(o["artifact"], o["direction"]) for o in rows if o["verdict"] != "proved"} if rows else None
+
+    def policy_json(self):
+        return json.loads((self.certificate / "policy.json").read_text())
+
+    def assert_holds(self, *artifacts):
+        done = self.check(self.certificate, self.built, *(word for one in artifacts for word in ("--only", one)))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def rows(self, artifact):
+        index = json.loads((self.certificate / "certificate.json").read_text())
+        return [o for o in index["obligations"] if o["artifact"] == artifact]
+
+
+class Containers(Changes):
+    """Of a class: `place`, the file of a container, `policy`, and `text`, what the file says."""
+
+    @classmethod
+    def prepare(cls, stack):
+        record = json.loads(run(AGP, "targets", "linux-6.18").stdout)
+        cls.target = cls.top / "target.json"
+        cls.target.write_text(json.dumps({**record, "name": "here", "stack": stack}))
+        cls.built, cls.certificate = cls.make(cls.policy, "container", "--target", cls.target)
+        cls.text = (cls.built / cls.place).read_text()
+        cls.rules = json.loads((cls.certificate / "policy.json").read_text())
+        cls.alone = cls.top / "alone"                                            # and nothing else to verify
+        (cls.alone / cls.place).parent.mkdir(parents=True)
+
+    def agp_verifies(self, text):
+        (self.alone / self.place).write_text(text)
+        return run(AGP, "verify", self.policy, self.alone, "--target", self.target, "--no-config", "--format", "json")
+
+    def agp_says(self, text):
+        """The sections and directions that agp refutes, or None where it does not read the file."""
+        rows = [o for o in json.loads(self.agp_verifies(text).stdout)["obligations"] if script.file_of(o["artifact"]) == self.place]
+        return {(o["artifact"].partition(" (")[2].rstrip(")"), o["direction"]) for o in rows if o["verdict"] != "proved"} if rows else None
+
+    def script_says(self, text):
+        content, out = text.encode(), set()
+        try:
+            for word in settings.OF_CONTAINERS:
+                section = settings.section(self.place, word)
+                for direction in settings.directions(section, self.rules):
+                    if settings.differs(*settings.SECTIONS[section](content, self.rules, direction == "no loss")):
+                        out.add((word, direction))
+            tree = settings.tree(self.place, content, self.rules)
+        except Unusable:
+            return None
+        for direction in ENFORCED:
+            demanded = direction == "no loss"
+            if settings.differs(*settings.SECTIONS[f"{self.place} (sources)"](content, self.rules, demanded)):
+                out.add(("sources", direction))
+            try:
+                paths.inductive(tree, self.rules, demanded, reachable(paths.Check(tree, self.rules, demanded), lambda text, c: text + c))
+            except Refuted:
+                out.add(("", direction))
+        return out
+
+    def assert_same(self, text):
+        """Where agp refutes or refuses, the script may refuse: it knows less."""
+        by_agp, by_script = self.agp_says(text), self.script_says(text)
+        if by_script is None:
+            self.assertNotEqual(by_agp, set())
+        else:
+            self.assertEqual(by_agp, by_script)
+        return by_script
 
 
 def reachable(check, longer):

@@ -108,6 +108,10 @@ class Tree:
     moves = set()                                                                # a rename that is refused loses nothing here
 
     def __init__(self, config, policy):
+        self.read(config)
+        self.decide(policy)
+
+    def read(self, config):
         known(config, ("ociVersion", "process", "root", "hostname", "mounts", "linux"), "the configuration")
         process, linux = field(config, "process", "the configuration"), known(config.get("linux", {}), (
             "namespaces", "cgroupsPath", "resources", "maskedPaths", "readonlyPaths", "seccomp", "sysctl"), "`linux`")
@@ -134,6 +138,8 @@ class Tree:
         for path in map(entry_path, linux.get("maskedPaths", [])):
             if self.stands(path):
                 self.mounts.append(Mount(path, "nothing"))
+
+    def decide(self, policy):
         self.policy, self.rules = policy, Rules(policy)
         self.sockets = [{**rule, "block": "file", "verbs": ["read"]} for rule in policy["rules"]  # decided as files are
                         if rule["block"] == "unix" and rule["direction"] == "connect"]
@@ -215,7 +221,7 @@ class Tree:
         if m.content != "tmpfs":
             return 7
         bits = (m.mode >> 6 if m.uid == self.uid else m.mode >> 3 if m.gid in self.groups else m.mode) & 7
-        if bits != 7 and (self.overrides or (m.writable and m.uid == self.uid)):
+        if bits != 7 and (m.writable or bits & 5 != 5) and (self.overrides or (m.writable and m.uid == self.uid)):
             raise Unusable(f"the mode of the tmpfs on {m.target} does not bind the agent: it owns it, or a capability passes it by")
         if bits | (0 if m.writable else 2) != 7:                                 # before runc 1.1.8 (libcontainer, mountToRootfs)
             raise Unusable(f"the mode of the tmpfs on {m.target} does not bind the agent: runc gives it that of the directory it covers")
@@ -273,10 +279,20 @@ def empty(size):
     return "an empty file system without a bound" if size is None else f"an empty file system of {size} bytes"
 
 
-def sources(config, policy):
+class Whole(Tree):
+    """The tree of a container that was read whole."""
+
+    def read(self, container):
+        sets = container.capabilities
+        self.uid, self.groups, self.mounts = container.user[0], {*container.user[1:]}, container.mounts
+        self.overrides = {"CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER"}.intersection(*[set().union(*sets.values())])
+        self.entries = ENTRIES | (DEVICES if "CAP_MKNOD" in sets["bounding"] else set())
+
+
+def sources(tree):
     """What each mount shows of which the policy says something, and all that it may show: what stands there below
     `rootfs`, or in the file system of the innermost of the policy's own mounts."""
-    tree = Tree(config, policy)
+    policy = tree.policy
     shown, may, resolver = {}, {}, policy["packet_needs"]["resolver"] and policy["run"]["network"] != ""
     for m in tree.mounts:
         allowed = may_show(tree, policy, m) if tree.shows(m.target) is m else None

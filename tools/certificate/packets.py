@@ -267,7 +267,10 @@ def may_pass(s, policy, where):
     neighbours = both(icmp(True, 135, 136), at("hops", 255))
     connects = [permitted(s, policy, "connect"), gaps(policy, "connect", "exceed")]
     listens = [permitted(s, policy, "listen"), gaps(policy, "listen", "exceed")]
-    if needs["resolver"] and form == "namespace":
+    if form == "namespace" and not policy["run"]["network"]:                     # no NetworkPolicy decides it, and the plan says so
+        connects.append(at("out", 1))
+        listens += [at("in", 1), no(either(transport(6), transport(17), transport(132)))]
+    if needs["resolver"] and policy["run"]["network"]:
         listens.append(asked)
         connects += [asked, both(no(at("user", policy["user"])), no(at("user", NO_USER)), dns(*policy["resolvers"]))]
     reset = both(transport(6), "(= (bvand tcp_flags (_ bv6 8)) (_ bv4 8))")
@@ -310,7 +313,7 @@ def has_to_pass(s, policy, where, real):
                 out.append(both(here, real[hook], ours, state_is("untracked"), icmp(True, 135, 136), at("hops", 255), groups, at("icmp_code", 0)))
             path = either(icmp(False, 3), icmp(True, 1, 2) if needs["ipv6"] else "false")
             out.append(both(here, real[hook], mine(policy, False, hook), state_is("related"), at("kind", 0), path))
-    if needs["any"] and needs["resolver"] and form == "namespace":
+    if needs["any"] and needs["resolver"] and policy["run"]["network"]:
         first = both(state_is("new"), at("tcp_flags", 2), within("sport", 1024, 65535, 16))
         asked = both(dns("127.0.0.53"), first, at("kind", 0))
         out += [both("output", real["output"], asked, agent, lo),
@@ -321,8 +324,6 @@ def has_to_pass(s, policy, where, real):
 
 def sides(s, ruleset, policy, direction, demanded_instead):
     """What the rules let pass, or let pass without a report, and what may or has to."""
-    if demanded_instead not in (None, CONTROLS.get(direction)):
-        raise Refuted(f"{demanded_instead} is no control of this statement")
     demanded, users = direction not in ("no excess", REPORTS), set()
     for (table, _), rules in ruleset.chains.items():
         for form, *rest in (statement for rule in rules for statement in rule):
@@ -333,11 +334,18 @@ def sides(s, ruleset, policy, direction, demanded_instead):
     others = sorted(users - {policy["user"]})
     if len(others) > 1:
         raise Unusable("the rules name several users")
-    policy = {**policy, "asks": others[0] if others else NO_USER}
-    where, sets = hooks(policy), set_names(policy)
+    sets = set_names(policy)
     passing, reporting = Passing(s, ruleset, policy, sets, demanded), None
     if direction in (REPORTS, QUIET) or demanded_instead == CONTROLS[PERMITS]:
         reporting = Passing(s, ruleset, policy, sets, demanded, (lambda prefix: prefix in policy["reports"]) if direction == REPORTS else (lambda _: True))
+    return compared(s, {**policy, "asks": others[0] if others else NO_USER}, direction, demanded_instead, passing, reporting)
+
+
+def compared(s, policy, direction, demanded_instead, passing, reporting=None):
+    """Whoever says what passes a hook, and what is reported there: with what may pass, or has to."""
+    if demanded_instead not in (None, CONTROLS.get(direction)):
+        raise Refuted(f"{demanded_instead} is no control of this statement")
+    demanded, where = direction not in ("no excess", REPORTS), hooks(policy)
     real = {hook: s.define(f"exists.{hook}", exists(policy, hook)) for hook in where}
     passes = {hook: both(passing.hook(hook), no(reporting.hook(hook)) if reporting else "true") for hook in where}
     ours = {hook: either(mine(policy, True, hook), mine(policy, False, hook)) for hook in where}

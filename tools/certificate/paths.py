@@ -220,7 +220,7 @@ class Check:
             if gap["block"] != "file" or not gap["lack" if self.demanded else "exceed"]:
                 continue
             rule, n = self.policy["rules"][gap["rule"]], gap["pattern"]
-            if verb not in rule["verbs"]:
+            if verb not in gap["verbs"]:
                 continue
             base, is_node = literal(rule["patterns"][n])
             allows = rule.get("was", rule["effect"]) == "allow"

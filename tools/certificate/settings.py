@@ -1,20 +1,17 @@
 """Settings: what is not a set of actions but a handful of values, and decided by comparing each with what the policy has
-there. Of the process and the control group in `config.json` (config.md, config-linux.md of the OCI runtime specification),
-of `resolv.conf`, and of the scopes of a Landlock ruleset.
+there. Of the process and the control group of a container, of `resolv.conf`, and of the scopes of a Landlock ruleset.
 
-Each of the functions below is a section's: from the artifact's bytes and the policy it makes the values that the artifact
-has, and for the direction what has to be so of them. `None` is no bound, or nothing there.
+Each of the functions below is a section's: from what was read and the policy it makes the values that the artifact has,
+and for the direction what has to be so of them. `None` is no bound, or nothing there.
 """
 import re
 
-from . import alerts, landlock, mounts
-from .documents import field, known, strict_json
+from . import alerts, containers, engines, landlock, mounts, pods
+from .documents import known, strict_json
 from .formulas import Refuted, Unusable
 
 GENERATED = "127.0.0.53"
 LAUNCHER = ["/.agp/landlock-launch", "--ruleset", "/.agp/ruleset.json", "--pass-env", "*"]
-SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
-SHARED = ("pid", "mount", "ipc", "uts", "cgroup", "network")
 NO_PING = "net.ipv4.ping_group_range=1 0"                                        # what a new network namespace has anyway
 
 
@@ -60,135 +57,67 @@ def capabilities_of(policy):
     return sorted({name for rule in policy["rules"] if rule["block"] == "capability" for name in rule["patterns"] if may_have(policy, name)})
 
 
-# ---- config.json -----------------------------------------------------------------------------------------------------
+# ---- containers ------------------------------------------------------------------------------------------------------
+# Of what one of the readers has made of its file, whoever starts it.
 
-def configuration(content):
-    config = known(strict_json(content, "the configuration"), ("ociVersion", "process", "root", "hostname", "mounts", "linux"), "the configuration")
-    process = known(field(config, "process", "the configuration"),
-                    ("terminal", "user", "args", "env", "cwd", "capabilities", "rlimits", "noNewPrivileges"), "`process`")
-    linux = known(config.get("linux", {}), ("namespaces", "cgroupsPath", "resources", "maskedPaths", "readonlyPaths", "seccomp", "sysctl"), "`linux`")
-    if process.get("terminal", False) is not False:
-        raise Unusable("the agent has a terminal of the host's")
-    return config, process, linux
-
-
-def texts(value, what):
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise Unusable(f"{what} is no list of texts")
-    return value
-
-
-def sets_of(process):
-    sets = known(process.get("capabilities", {}), SETS, "`capabilities`")
-    return {name: sorted(set(texts(sets.get(name, []), name))) for name in SETS}
-
-
-def capabilities(content, policy, demanded):
-    _, process, _ = configuration(content)
+def capabilities(container, policy, demanded):
     may = capabilities_of(policy)
     needed = [name for name in may if name not in policy["accepted"]["capability"]]
-    return sets_of(process), {name: ["has", needed] if demanded else ["among", may] for name in SETS}
+    return container.capabilities, {name: ["has", needed] if demanded else ["among", may] for name in container.capabilities}
 
 
-def environment(content, policy, demanded):
-    _, process, _ = configuration(content)
+def environment(container, policy, demanded):
     artifact, given = {}, policy["run"]["env"]
-    for one in texts(process.get("env", []), "`env`"):
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            raise Unusable(f"`{one}` is not NAME=VALUE")
+    for name, value in container.environment:
         artifact.setdefault(name, []).append(value)
     if demanded:                                                                 # of two with one name some see the first, some the last
-        wanted = {name: ["is", [value]] for name, value in given.items()}
-    else:
-        wanted = {name: ["among", [given[name]] if name in given else []] for name in artifact if name in given or not may_see(policy, name)}
-    return artifact, wanted
+        return artifact, {name: ["is", [value]] for name, value in given.items()}
+    own = dict.fromkeys(policy["run"]["variables"], [""])                        # set by the runtime: no artifact has their values
+    return artifact, {name: ["among", [given[name]] if name in given else own.get(name, [])] for name in artifact if name in given or not may_see(policy, name)}
 
 
-def process(content, policy, demanded):
-    config, first, _ = configuration(content)
-    run, stack, args = policy["run"], policy["target"]["stack"], texts(first["args"], "`args`")
+def process(container, policy, demanded):
+    run, args = policy["run"], container.args
     artifact, wanted = {}, {}
-    if stack == "oci+landlock":
+    if policy["target"]["stack"] == "oci+landlock":
         artifact["launcher"], args, kept = args[:len(LAUNCHER)], args[len(LAUNCHER):], []
         while args[:1] == ["--capability"]:
             kept, args = [*kept, *args[1:2]], args[2:]
         artifact["launcher"], args, artifact["kept"] = artifact["launcher"] + args[:1], args[1:], kept
-        tree = mounts.Tree(config, policy)
-        shown = [(tree.shows(point), point) for point in (LAUNCHER[0], LAUNCHER[2])]
-        artifact["starter"] = [m.source if m and m.target == point else None for m, point in shown]
         wanted = {"starter": ["is", ["landlock-launch", "ruleset.json"]], "launcher": ["is", [*LAUNCHER, "--"]], "kept": ["among", capabilities_of(policy)]}
-    user = known(first["user"], ("uid", "gid", "umask", "additionalGids"), "`user`")
-    root = known(config["root"], ("path", "readonly"), "`root`")
-    artifact.update({"args": args, "cwd": first["cwd"], "user": [user["uid"], user["gid"], *user.get("additionalGids", [])]})
+        artifact["starter"] = container.starter
+    artifact.update({"args": args, "cwd": container.cwd, "user": container.user})
     wanted.update({"args": ["is", run["command"]], "cwd": ["is", run["workdir"]], "user": ["is", run["user"]]})
     if not demanded:
-        artifact.update({"root": root["path"] + (" readonly" if root.get("readonly") is True else ""),
-                         "noNewPrivileges": first.get("noNewPrivileges", False)})
-        wanted.update({"root": ["is", "rootfs readonly"], "noNewPrivileges": ["is", True]})
+        artifact.update({"root": container.root, "noNewPrivileges": container.no_new_privileges})
+        wanted.update({"root": ["is", containers.EMPTY_ROOT], "noNewPrivileges": ["is", True]})
     return artifact, wanted
 
 
-def bound(group, name, keys):
-    """A number that is missing, or not above zero, is no bound."""
-    value = known(group, keys, "a control group").get(name)
-    if value is not None and type(value) is not int:
-        raise Unusable(f"`{name}` is no number")
-    return value if value is not None and value > 0 else None
-
-
-def resources(content, policy, demanded):
-    _, process, linux = configuration(content)
-    groups = known(linux.get("resources", {}), ("devices", "memory", "cpu", "pids"), "`resources`")
-    memory, cpu, limits = groups.get("memory", {}), groups.get("cpu", {}), policy["run"]["limits"]
-    quota, period = bound(cpu, "quota", ("quota", "period")), bound(cpu, "period", ("quota", "period")) or 100000
-    rlimits = {}
-    for one in process.get("rlimits", []):
-        known(one, ("type", "soft", "hard"), "a limit")
-        if one["type"] in rlimits:
-            raise Unusable("a limit stands there twice")
-        rlimits[one["type"]] = one
-    files = rlimits.pop("RLIMIT_NOFILE", {})
+def resources(container, policy, demanded):
+    limits, rlimits = policy["run"]["limits"], dict(container.rlimits)
+    soft, hard = rlimits.pop("RLIMIT_NOFILE", (None, None))
     rlimits.pop("RLIMIT_CORE", None)                                             # of a file that nobody reads
-    artifact = {"memory": bound(memory, "limit", ("limit", "swap")), "memory and swap": bound(memory, "swap", ("limit", "swap")),
-                "pids": bound(groups.get("pids", {}), "limit", ("limit",)), "cpu quota x 1000": quota and quota * 1000,
-                "files": files.get("hard"), "files at first": files.get("soft"), "other limits": sorted(rlimits)}
+    artifact = {"memory": container.memory, "memory and swap": container.memory_and_swap, "pids": container.pids,
+                "cpu quota x 1000": container.quota and container.quota * 1000, "files": hard, "files at first": soft, "other limits": sorted(rlimits)}
     milli = limits["cpu"]
     written = {"memory": limits["memory"], "memory and swap": limits["memory"], "pids": limits["pids"],
-               "cpu quota x 1000": None if milli is None else milli * period, "files": limits["files"], "files at first": limits["files"]}
+               "cpu quota x 1000": None if milli is None else milli * container.period, "files": limits["files"], "files at first": limits["files"]}
+    if container.holds_time:
+        artifact["time"], written["time"] = container.seconds and container.seconds * 1000, limits["time"]
     wanted = {name: ["at least" if demanded else "at most", value] for name, value in written.items()
               if {"memory and swap": "memory", "cpu quota x 1000": "cpu", "files at first": "files"}.get(name, name) not in policy["accepted"]["limit"]}
     return artifact, {**wanted, "other limits": ["among", []]} if demanded else wanted
 
 
-def opens_every_device(groups):
-    """The list is walked in order, and a later entry overrides an earlier one (config-linux.md, Allowed Device List)."""
-    every = True
-    for one in groups.get("devices", []):
-        known(one, ("allow", "type", "major", "minor", "access"), "a device")
-        if not {"type", "major", "minor"} & set(one):
-            every = one["allow"]
-        elif one["allow"] is not True:
-            raise Unusable("one device is taken away, which is not understood")
-    return every is not False
-
-
-def namespaces(content, policy, demanded):
-    _, process, linux = configuration(content)
-    artifact = dict.fromkeys(SHARED)
-    for one in linux.get("namespaces") or []:
-        known(one, ("type", "path"), "a namespace")
-        if one["type"] not in SHARED or artifact[one["type"]] is not None:
-            raise Unusable(f"the namespace `{one['type']}` is declared twice, or not understood")
-        artifact[one["type"]] = one.get("path", "")
-    wanted = {name: ["is", policy["run"]["network"] if name == "network" else ""] for name in SHARED}
-    artifact["sysctl"] = sorted(f"{key}={value}" for key, value in linux.get("sysctl", {}).items())
-    artifact["makes devices"] = opens_every_device(linux.get("resources", {})) and "CAP_MKNOD" in sets_of(process)["bounding"]
+def namespaces(container, policy, demanded):
+    wanted = {name: ["is", policy["run"]["network"] if name == "network" else ""] for name in containers.SHARED}
+    artifact = {**container.namespaces, "sysctl": sorted(f"{key}={value}" for key, value in container.sysctls.items()), "makes devices": container.makes_devices}
     return artifact, {**wanted, "sysctl": ["among", [NO_PING]], "makes devices": ["is", False]}
 
 
-def sources(content, policy, demanded):
-    shown, may, pointless = mounts.sources(strict_json(content, "the configuration"), policy)
+def sources(tree):
+    shown, may, pointless = mounts.sources(tree)
     return {**shown, "mount points in files": pointless}, {**{path: ["among", all_of] for path, all_of in may.items()}, "mount points in files": ["among", []]}
 
 
@@ -220,11 +149,43 @@ def raised(content, policy, demanded):
     return alerts.sides(strict_json(content, "the file"), policy, demanded)
 
 
-SECTIONS = {"oci/config.json#/process/capabilities": capabilities, "oci/config.json#/process/env": environment,
-            "oci/config.json#/process": process, "oci/config.json#/linux/resources": resources,
-            "oci/config.json#/linux/namespaces": namespaces, "oci/config.json#/mounts (sources)": sources, "dns/resolv.conf": resolv_conf, "landlock/ruleset.json": scopes,
-            "alerts.json": raised}
-ONE_WAY = {"oci/config.json#/linux/namespaces": "no excess", "dns/resolv.conf": "no loss"}
+READERS = {"oci/config.json": containers.configuration, "podman/run.args": engines.podman, "docker/run.args": engines.docker, "kubernetes/pod.json": pods.pod}
+OF_CONTAINERS = {"capabilities": capabilities, "env": environment, "process": process, "resources": resources, "namespaces": namespaces}
+
+
+def tree(artifact, content, policy):
+    """The mounts of a container. `config.json` makes some of others, which is for its own reader to say."""
+    if artifact not in READERS:
+        raise Unusable(f"there are no mounts in `{artifact}`")
+    if artifact == "oci/config.json":
+        return mounts.Tree(strict_json(content, "the configuration"), policy)
+    return mounts.Whole(READERS[artifact](content, policy), policy)
+
+
+def section(artifact, word):
+    """How a section of a container's file is called: by its JSON pointer, or by a word."""
+    pointers = {"capabilities": "#/process/capabilities", "env": "#/process/env", "process": "#/process", "resources": "#/linux/resources",
+                "namespaces": "#/linux/namespaces", "sources": "#/mounts (sources)", "mounts": "#/mounts"}
+    return artifact + (pointers[word] if artifact == "oci/config.json" else f" ({word})" if word != "mounts" else "")
+
+
+def of(artifact, step):
+    return lambda content, policy, demanded: step(READERS[artifact](content, policy), policy, demanded)
+
+
+def started(content, policy, demanded):
+    """The process of `config.json`, with what stands where its launcher and the launcher's rules are named."""
+    container, files = containers.configuration(content, policy), tree("oci/config.json", content, policy)
+    shown = [(files.shows(point), point) for point in (LAUNCHER[0], LAUNCHER[2])]
+    container.starter = [m.source if m and m.target == point else None for m, point in shown]
+    return process(container, policy, demanded)
+
+
+SECTIONS = {"dns/resolv.conf": resolv_conf, "landlock/ruleset.json": scopes, "alerts.json": raised,
+            **{section(artifact, word): of(artifact, step) for artifact in READERS for word, step in OF_CONTAINERS.items()},
+            **{section(artifact, "sources"): lambda content, policy, demanded, artifact=artifact: sources(tree(artifact, content, policy)) for artifact in READERS}}
+SECTIONS[section("oci/config.json", "process")] = started
+ONE_WAY = {"dns/resolv.conf": "no loss", **{section(artifact, "namespaces"): "no excess" for artifact in READERS}}
 
 
 def directions(section, policy):

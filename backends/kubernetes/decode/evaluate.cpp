@@ -21,17 +21,6 @@ using model::PacketSpace;
 using model::PacketState;
 using Ref = DecisionDiagrams::Ref;
 
-constexpr int transports[] = {6, 17, 132};
-
-struct Policies {
-  std::vector<NetPolicy> list;
-  bool opens_raw = false, pings = false;
-  bool isolates(bool out) const {
-    return std::any_of(list.begin(), list.end(),
-                       [&](const NetPolicy& p) { return out ? p.isolates_out : p.isolates_in; });
-  }
-};
-
 bool is_ping(const Packet& p) { return p.protocol == (p.family == model::PacketFamily::V4 ? 1 : 58); }
 
 /// An address as a block names it: IPv4 and IPv6 apart.
@@ -149,6 +138,11 @@ class Builder {
 
 }  // namespace
 
+bool Policies::isolates(bool out) const {
+  return std::any_of(list.begin(), list.end(),
+                     [&](const NetPolicy& p) { return out ? p.isolates_out : p.isolates_in; });
+}
+
 model::PacketLayer evaluate(std::string artifact, std::vector<NetPolicy> policies, bool opens_raw, bool pings,
                             std::shared_ptr<PacketSpace> space) {
   model::PacketLayer out;
@@ -164,6 +158,12 @@ model::PacketLayer evaluate(std::string artifact, std::vector<NetPolicy> policie
   if (space->exhausted()) throw Refusal{"it distinguishes more packets than the limit"};
   out.space = std::move(space);
   out.decide = [shared](const Packet& p) { return walk(*shared, p); };
+  out.state = [shared](smt::Script& script, std::span<const smt::Formula>,
+                       const std::function<bool(const std::string&)>* counts) {
+    std::array<smt::Formula, model::hooks> none;
+    none.fill("false");  // nothing is reported
+    return counts ? none : formulas(*shared, script);
+  };
   out.reported = [](const std::function<bool(const std::string&)>&) {
     return std::array<Ref, model::hooks>{DecisionDiagrams::no, DecisionDiagrams::no, DecisionDiagrams::no};
   };

@@ -63,7 +63,19 @@ struct NetPolicy {
 };
 std::vector<NetPolicy> read_policies(const Section& object);
 
-/// What the policies that select the pod let pass. `opens_raw`, `pings`: sockets whose packets no policy decides.
+/// Protocols that they decide about.
+inline constexpr int transports[] = {6, 17, 132};
+
+/// Those that select the pod. `opens_raw`, `pings`: sockets whose packets no policy decides.
+struct Policies {
+  std::vector<NetPolicy> list;
+  bool opens_raw = false, pings = false;
+  bool isolates(bool out) const;  ///< does one of them, in that direction
+};
+/// What passes each hook, with a definition in the script for each rule.
+std::array<smt::Formula, model::hooks> formulas(const Policies& policies, smt::Script& script);
+
+/// What the policies that select the pod let pass.
 model::PacketLayer evaluate(std::string artifact, std::vector<NetPolicy> policies, bool opens_raw, bool pings,
                             std::shared_ptr<model::PacketSpace> space);
 
