@@ -32,8 +32,9 @@ struct GlobCell {
 /// them have wildcards at the same place.
 std::optional<std::vector<GlobCell>> glob_cells(std::span<const Glob> globs, std::size_t limit = 1'000'000);
 
-/// The states of that construction, each by a shortest text that leads to it, "" first and apart from the others, for it
-/// is no name. Whatever character follows, the next state is among them, or nothing that begins so is matched by any.
+/// The states of that construction, each by a shortest text that leads to it, "" first and apart from the others, for
+/// it is no name. Whatever character follows, the next state is among them, or nothing that begins so is matched by
+/// any.
 std::optional<std::vector<std::string>> glob_states(std::span<const Glob> globs, std::size_t limit = 20'000);
 
 }  // namespace agp::model

@@ -9,7 +9,8 @@ namespace agp::verify {
 /// The file tree of a container as rights on paths, and where a mount shows something else than the policy says stands
 /// there. Whether the source of a mount is a file or a directory is not in its configuration: it is taken to be what
 /// the rules speak about there, which is what the stack's `prepare` makes the mount point for, so that a source of the
-/// other kind stops the start. Where they speak about nothing the runtime makes the mount point, and it may be either. O(mounts × (depth + patterns)).
+/// other kind stops the start. Where they speak about nothing the runtime makes the mount point, and it may be either.
+/// O(mounts × (depth + patterns)).
 struct ContainerTree {
   model::InodeLayer layer;
   struct Misplaced {

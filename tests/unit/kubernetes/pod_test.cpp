@@ -119,7 +119,8 @@ TEST(Pods, ACapabilityWithItsPrefixNamesNothing) {
   const std::string at = "/spec/containers/0/securityContext/capabilities/";
   for (const char* list : {"add", "drop"})
     for (const char* name : {"CAP_CHOWN", "cap_chown"})
-      EXPECT_TRUE(has(refused([&](Json& p) { set(p, at + list, Json::array({name})); }), "names no capability")) << name;
+      EXPECT_TRUE(has(refused([&](Json& p) { set(p, at + list, Json::array({name})); }), "names no capability"))
+          << name;
 }
 
 TEST(Pods, RootKeepsWhatIsAdded) {
@@ -358,7 +359,8 @@ TEST(Pods, ComparedWithAllThatDecides) {
   EXPECT_EQ(differs(rename_pod), "the name");
 }
 
-/// Where no mount is, an empty root shows nothing, and another one what it has: only there does a mask take something away.
+/// Where no mount is, an empty root shows nothing, and another one what it has: only there does a mask take something
+/// away.
 TEST(Pods, AMaskIsComparedWithTheRoot) {
   for (const bool empty : {true, false}) {
     model::Container open = *container(), masked;
@@ -372,7 +374,9 @@ TEST(Pods, AMaskIsComparedWithTheRoot) {
       std::string out;
       for (const auto& c : verify::compare_containers(a, b))
         c.verdict.match([](const solver::Proved&) {},
-                        [&](const verify::Difference& d) { out += (c.relation == verify::Relation::Within ? "first: " : "second: ") + d.action; },
+                        [&](const verify::Difference& d) {
+                          out += (c.relation == verify::Relation::Within ? "first: " : "second: ") + d.action;
+                        },
                         [&](const solver::Unknown&) { out += "unknown"; });
       return out;
     };
