@@ -1,12 +1,14 @@
 // Conflicts within a policy. In: its rules, cut into cells. For each cell: does some rule deny, ask, allow it? For each
 // unit (a pattern as written): in how many of its cells does it decide anything? Every finding is a sentence about
-// these counts; the rules it names are a smallest set that covers the cells concerned (cover.hpp).
+// these counts; the rules it names are a smallest set that covers the cells concerned (cover.hpp). What is of no use
+// for one reason in several places is one finding with all of them.
 #include "compiler/analysis/conflicts.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -121,6 +123,9 @@ class Conflicts {
     count();
     for (std::uint32_t u = 0; u < units_.size(); ++u)
       if (subject(u)) judge(u);
+    for (auto& [where, units] : idle_denies_) idle_denies(std::move(units));
+    for (auto& [rule, units] : idle_excepts_) idle_excepts(std::move(units));
+    for (auto& [why, units] : empty_) empty(why.second, std::move(units));
     redundant();
   }
 
@@ -183,48 +188,77 @@ class Conflicts {
     const Stat& s = stats_[u];
     const Rule& r = rule(u);
     if (units_[u].except) {
-      if (!useful(u)) idle_except(u);
+      if (!useful(u)) idle_excepts_[units_[u].rule].push_back(u);
       return;
     }
-    if (s.matched == 0) return empty(u);
+    if (s.matched == 0) return empty_[{units_[u].rule, exceptions_over(u)}].push_back(u);
     if (r.effect != Effect::Deny) {
       if (s.denied == s.matched) wholly_denied(u);
       return;
     }
     if (s.live == 0) {
-      if (r.included_by.empty() && !strict(r)) idle_deny(u);
+      if (r.included_by.empty() && !strict(r))
+        idle_denies_[{units_[u].span.file, model::fact_block(r.body)}].push_back(u);
       return;
     }
     if (r.because.empty() && r.included_by.empty()) partly(u);
   }
 
-  void idle_except(std::uint32_t u) {
-    sink_
-        .emit(kind::idle_except, units_[u].span,
-              fmt::format("`except {}` takes nothing away: no pattern before it has it", units_[u].text))
-        .about(policy_.name)
-        .relate(rule(u).span, "the rule")
-        .helped("delete it, or name a part of what the rule matches");
+  /// One finding for all of the units: at the first, the others related. `what` says of one of them, or of several,
+  /// what all are: `refuses nothing`, `refuse nothing`.
+  diagnostics::Diagnostic& together(const diagnostics::Kind& kind, std::vector<std::uint32_t>& list,
+                                    const std::string& before, std::string_view one, std::string_view several) {
+    std::sort(list.begin(), list.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return std::pair(units_[a].span.begin, a) < std::pair(units_[b].span.begin, b);
+    });
+    const auto name = [&](std::uint32_t u) { return fmt::format("`{}{}`", before, units_[u].text); };
+    std::string message = name(list[0]);
+    if (list.size() == 2) message += " and " + name(list[1]);
+    if (list.size() > 2) message += fmt::format(" and {} more", list.size() - 1);
+    auto& d = sink_.emit(kind, units_[list[0]].span, fmt::format("{} {}", message, list.size() == 1 ? one : several));
+    for (std::size_t i = 1; i < list.size(); ++i)
+      d.elsewhere.push_back({units_[list[i]].span, before + units_[list[i]].text});
+    return d.about(policy_.name);
+  }
+  static void relate_others(diagnostics::Diagnostic& d) {
+    for (const diagnostics::Label& place : d.elsewhere) d.relate(place.span, "nor does this one");
   }
 
-  void empty(std::uint32_t u) {
-    auto& d = sink_.emit(kind::empty_rule, units_[u].span, fmt::format("`{}` matches nothing", text(u)));
-    d.about(policy_.name);
-    if (units_.cells(u).empty()) {
-      d.note("its conditions can't all be true of one action").helped("correct a condition, or delete the rule");
-      return;
-    }
-    std::set<std::uint32_t> excepts;
+  void idle_excepts(std::vector<std::uint32_t> list) {
+    auto& d = together(kind::idle_except, list, "except ", "takes nothing away: no pattern before it has it",
+                       "take nothing away: no pattern before them has any of it");
+    d.relate(rule(list[0]).span, "the rule");
+    relate_others(d);
+    d.helped(list.size() == 1 ? "delete it, or name a part of what the rule matches"
+                              : "delete them, or name parts of what the rule matches");
+  }
+
+  /// The exceptions of the unit's rule that lie over it, where nothing is left of it.
+  std::vector<std::uint32_t> exceptions_over(std::uint32_t u) const {
+    std::set<std::uint32_t> out;
     for (const std::uint32_t c : units_.cells(u)) {
       // a rule's patterns are neighbours, its exceptions the last of them
       const auto list = space_.over(c);
       auto p = std::lower_bound(list.begin(), list.end(), space_.first_pattern(units_[u].rule + 1));
       for (; p != list.begin() && space_.patterns()[p[-1]].rule == units_[u].rule && space_.patterns()[p[-1]].except;
            --p)
-        excepts.insert(units_.of_pattern(p[-1]));
+        out.insert(units_.of_pattern(p[-1]));
     }
-    for (const std::uint32_t e : excepts) d.relate(units_[e].span, "this exception takes it away");
-    d.helped("delete the rule, or narrow its `except`");
+    return {out.begin(), out.end()};
+  }
+
+  void empty(const std::vector<std::uint32_t>& excepts, std::vector<std::uint32_t> list) {
+    auto& d = together(kind::empty_rule, list, fmt::format("{} ", to_string(rule(list[0]).effect)), "matches nothing",
+                       "match nothing");
+    for (const std::uint32_t e : excepts)
+      d.relate(units_[e].span, list.size() == 1 ? "this exception takes it away" : "this exception takes them away");
+    relate_others(d);
+    if (excepts.empty())
+      d.note(list.size() == 1 ? "its conditions can't all be true of one action"
+                              : "the conditions of each can't all be true of one action")
+          .helped("correct a condition, or delete the rule");
+    else
+      d.helped("delete the rule, or narrow its `except`");
   }
 
   /// The fewest units such that one of them stands for each of the cells. `each(cell, visit)` calls `visit(unit)` for
@@ -309,11 +343,14 @@ class Conflicts {
     if (!rule(u).included_by.empty()) d.severity = diagnostics::Severity::Note;
   }
 
-  void idle_deny(std::uint32_t u) {
-    sink_.emit(kind::idle_deny, units_[u].span, fmt::format("`{}` refuses nothing: no rule permits any of it", text(u)))
-        .about(policy_.name)
-        .note("what no rule permits is denied anyway")
-        .helped("delete it, or correct its pattern if it was meant to take away from another rule");
+  void idle_denies(std::vector<std::uint32_t> list) {
+    auto& d = together(kind::idle_deny, list, "deny ", "refuses nothing: no rule permits any of it",
+                       "refuse nothing: no rule permits any of what they deny");
+    relate_others(d);
+    d.note("what no rule permits is denied anyway")
+        .helped(list.size() == 1
+                    ? "delete it, or correct its pattern if it was meant to take away from another rule"
+                    : "delete them, or correct the pattern of one that was meant to take away from another rule");
   }
 
   /// A deny that cuts into a grant and reaches beyond what is granted in the same plane: meant, or a slip?
@@ -453,6 +490,10 @@ class Conflicts {
   std::vector<std::uint8_t> flags_;
   std::vector<Stat> stats_;
   std::vector<bool> removed_;
+  using List = std::vector<std::uint32_t>;
+  std::map<std::pair<source::FileId, std::string>, List> idle_denies_;  ///< by file and block
+  std::map<std::uint32_t, List> idle_excepts_;                          ///< by rule
+  std::map<std::pair<std::uint32_t, List>, List> empty_;                ///< by rule and what takes it away
 };
 
 /// `until` counts through its day. The last thirty days are announced.

@@ -12,7 +12,7 @@
 namespace agp::cli {
 namespace {
 
-constexpr std::string_view schemas[] = {"agp-alerts/1",      "agp-approvals/1", "agp-baseline/1",    "agp-budget/1",
+constexpr std::string_view schemas[] = {"agp-alerts/1",      "agp-approvals/1", "agp-baseline/2",    "agp-budget/1",
                                         "agp-certificate/1", "agp-certified/1", "agp-diagnostics/1", "agp-diff/1",
                                         "agp-inspect/1",     "agp-logs/1",      "agp-manifest/1",    "agp-probe/1",
                                         "agp-probed/1",      "agp-query/1",     "agp-report/1",      "agp-target/1"};

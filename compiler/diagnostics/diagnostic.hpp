@@ -53,7 +53,11 @@ struct Diagnostic {
   std::string policy;  ///< the policy concerned; empty for a whole file
   /// Findings at the same place that this one says already: who accepts it, accepts these.
   std::vector<const Kind*> stands_for;
-  std::vector<source::Span> elsewhere;  ///< other places of which the same is found; some of them may be related
+  /// Other places of which the same is found, each with what stands there; some of them may be related.
+  std::vector<Label> elsewhere;
+  /// Of what several rules do together: the others, each with what it says. Who knows the finding with one of them
+  /// does not know it with another.
+  std::vector<Label> together_with;
 
   Diagnostic() = default;
   Diagnostic(const Kind& k, source::Span span, std::string text)

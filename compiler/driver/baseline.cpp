@@ -18,34 +18,51 @@ namespace kind = diagnostics::kind;
 using diagnostics::Diagnostic;
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view schema = "agp-baseline/1";
+constexpr std::string_view schema = "agp-baseline/2";
 constexpr std::size_t largest = 64u << 20, most_named = 8, most_alike = 1'000'000;
 
 /// The line, and what the finding says stands there where the line does not: a name that is declared elsewhere stands
 /// for another set when its declaration changes.
-std::string rule_of(const source::Files& files, const Diagnostic& d) {
-  const std::string line = diagnostics::line_text(files, d.primary);
+std::string rule_of(const source::Files& files, source::Span place, const std::string& told) {
+  const std::string line = diagnostics::line_text(files, place);
+  return diagnostics::valid_utf8(line.find(told) != std::string::npos ? line : fmt::format("{} [{}]", line, told));
+}
+
+/// What the message says stands at its place: the first words in backticks.
+std::string told_first(const Diagnostic& d) {
   const std::size_t begin = d.message.find('`'), end = d.message.find('`', begin + 1);
-  if (begin == std::string::npos || end == std::string::npos) return line;
-  const std::string told = d.message.substr(begin + 1, end - begin - 1);
-  return line.find(told) != std::string::npos ? line : fmt::format("{} [{}]", line, told);
+  if (begin == std::string::npos || end == std::string::npos) return {};
+  return d.message.substr(begin + 1, end - begin - 1);
 }
 
 /// The finding, and each that it stands for: a wide grant that is known does not make known what a line that is gone
-/// took out of it, and of many places that are told together each has to be known.
+/// took out of it, and of many places that are told together each has to be known. Of what several rules do together
+/// each of the others is a finding with the first: one more is new, one less is not.
 std::set<KnownFinding> keys(const source::Files& files, const Diagnostic& d) {
   using diagnostics::valid_utf8;
-  KnownFinding one{d.primary.known() ? valid_utf8(files.get(d.primary.file).path) : std::string(), valid_utf8(d.policy),
-                   diagnostics::code_text(*d.kind), valid_utf8(rule_of(files, d))};
-  std::set<KnownFinding> out{one};
+  const auto path = [&](source::Span place) {
+    return place.known() ? valid_utf8(files.get(place.file).path) : std::string();
+  };
+  KnownFinding one{path(d.primary),
+                   valid_utf8(d.policy),
+                   diagnostics::code_text(*d.kind),
+                   rule_of(files, d.primary, told_first(d)),
+                   {}};
+  std::set<KnownFinding> out;
+  for (const diagnostics::Label& other : d.together_with) {
+    one.with = rule_of(files, other.span, other.message);
+    out.insert(one);
+  }
+  one.with.clear();
+  if (out.empty()) out.insert(one);
   for (const diagnostics::Kind* k : d.stands_for) {
     one.code = diagnostics::code_text(*k);
     out.insert(one);
   }
   one.code = diagnostics::code_text(*d.kind);
-  for (const source::Span& place : d.elsewhere) {
-    one.path = valid_utf8(files.get(place.file).path);
-    one.rule = valid_utf8(diagnostics::line_text(files, place));
+  for (const diagnostics::Label& place : d.elsewhere) {
+    one.path = path(place.span);
+    one.rule = rule_of(files, place.span, place.message);
     out.insert(one);
   }
   return out;
@@ -55,6 +72,10 @@ std::optional<Baseline> parse(const std::string& text, std::string& fault) {
   const auto document = source::parse_strict_json(text, 8, fault);
   if (!document) return std::nullopt;
   const nlohmann::json& value = *document;
+  if (value.is_object() && value.value("schema", nlohmann::json()) == "agp-baseline/1") {
+    fault = "it is `agp-baseline/1`, which has one rule alone of what several rules do together; write it anew";
+    return std::nullopt;
+  }
   if (!value.is_object() || value.value("schema", nlohmann::json()) != schema || !value.contains("findings") ||
       !value["findings"].is_array()) {
     fault = fmt::format("it is no object with `\"schema\": \"{}\"` and `\"findings\"`", schema);
@@ -68,10 +89,12 @@ std::optional<Baseline> parse(const std::string& text, std::string& fault) {
     };
     const auto path = word("path"), policy = word("policy"), code = word("code"), rule = word("rule");
     const nlohmann::json count = one.is_object() ? one.value("count", nlohmann::json(1u)) : nlohmann::json();
-    if (!path || !policy || !code || !rule || !count.is_number_unsigned() || count.get<std::uint64_t>() == 0 ||
-        count.get<std::uint64_t>() > most_alike) {
-      fault =
-          fmt::format("a finding has no `path`, `policy`, `code` or `rule`, or its `count` is not 1 to {}", most_alike);
+    const auto with = word("with");
+    if (!path || !policy || !code || !rule || (one.contains("with") && !with) || !count.is_number_unsigned() ||
+        count.get<std::uint64_t>() == 0 || count.get<std::uint64_t>() > most_alike) {
+      fault = fmt::format(
+          "a finding has no `path`, `policy`, `code` or `rule`, its `with` is no text, or its `count` is not 1 to {}",
+          most_alike);
       return std::nullopt;
     }
     const diagnostics::Kind* k = diagnostics::find_kind(*code);
@@ -79,7 +102,7 @@ std::optional<Baseline> parse(const std::string& text, std::string& fault) {
       fault = fmt::format("`{}` is no lint", *code);
       return std::nullopt;
     }
-    out[{*path, *policy, diagnostics::code_text(*k), *rule}] += count.get<std::size_t>();
+    out[{*path, *policy, diagnostics::code_text(*k), *rule, with.value_or("")}] += count.get<std::size_t>();
   }
   return out;
 }
@@ -132,6 +155,7 @@ void apply_baseline(Session& session, const std::set<std::string>& looked_at) {
     if (unmet == 0 || !looked_at.contains(known.policy.empty() ? known.path : known.policy)) continue;
     count += unmet;
     gone.push_back(fmt::format("{} of `{}` in {}: `{}`", known.code, known.policy, known.path, known.rule));
+    if (!known.with.empty()) gone.back() += fmt::format(" with `{}`", known.with);
   }
   if (gone.empty()) return;
   auto& d = session.sink.emit(
@@ -151,9 +175,11 @@ std::string take_baseline(Session& session) {
   });
   session.sink.drop_repeated();
   Json findings = Json::array();
-  for (const auto& [one, count] : known)
-    findings.push_back(
-        {{"path", one.path}, {"policy", one.policy}, {"code", one.code}, {"rule", one.rule}, {"count", count}});
+  for (const auto& [one, count] : known) {
+    findings.push_back({{"path", one.path}, {"policy", one.policy}, {"code", one.code}, {"rule", one.rule}});
+    if (!one.with.empty()) findings.back()["with"] = one.with;
+    findings.back()["count"] = count;
+  }
   return Json{{"schema", schema}, {"findings", findings}}.dump(2) + "\n";
 }
 

@@ -11,9 +11,10 @@
 /// can be; a conflict, a gap or a failed proof can't.
 namespace agp::driver {
 
-/// What a finding is recognised by, wherever its line moves: `rule` is the line, and what it stands for.
+/// What a finding is recognised by, wherever its line moves: `rule` is the line, and what it stands for. Of what
+/// several rules do together `with` is another of them, and each of the others has an entry; else it is empty.
 struct KnownFinding {
-  std::string path, policy, code, rule;
+  std::string path, policy, code, rule, with;
   auto operator<=>(const KnownFinding&) const = default;
 };
 /// How many of each.
@@ -29,7 +30,7 @@ void leave_out(const source::Files& files, std::vector<diagnostics::Diagnostic>&
 /// `looked_at`.
 void apply_baseline(Session& session, const std::set<std::string>& looked_at);
 
-/// The findings of lints as a baseline (agp-baseline/1); they are known from then on, and taken out.
+/// The findings of lints as a baseline (agp-baseline/2); they are known from then on, and taken out.
 std::string take_baseline(Session& session);
 
 }  // namespace agp::driver

@@ -248,7 +248,9 @@ void LogReader::access(const linux::LoggedAccess& a) {
   }
 }
 
-/// `beneath`: the line names the directory, and not what was made or removed in it.
+/// `beneath`: the line names the directory, and not what was made or removed in it (security/landlock/fs.c checks these
+/// rights on the parent, and the records beside it, SYSCALL and PATH, have the parent too: seen on Linux 6.18). What is
+/// granted is the least that Landlock can hold: the directory with all that is beneath it.
 void LogReader::file(model::Verb verb, const std::string& path, bool beneath) {
   std::string words = quoted(path);
   if (beneath) words.insert(words.size() - 1, "/**");
@@ -265,6 +267,10 @@ void LogReader::file(model::Verb verb, const std::string& path, bool beneath) {
     a->entry.answer = LogAnswer::Allowed;
   else
     a->entry.answer = verdict.rules.empty() ? LogAnswer::Missing : LogAnswer::Denied;
+  if (beneath && a->entry.answer == LogAnswer::Missing)
+    a->entry.reason =
+        fmt::format("the log never names what is {} in a directory, and Landlock permits that by directory",
+                    verb == model::Verb::Create ? "made" : "removed");
 }
 
 }  // namespace agp::driver

@@ -125,6 +125,7 @@ void pass(Io& io, Diagnostic& d) {
   pass(io, d.policy);
   pass(io, d.stands_for);
   pass(io, d.elsewhere);
+  pass(io, d.together_with);
 }
 
 template <class Io>
@@ -171,10 +172,11 @@ bool consistent(const FileRecord& record) {
   for (const CheckedPolicy& policy : record.policies)
     if (!within(policy.span)) return false;
   return !record.read.empty() && std::all_of(record.findings.begin(), record.findings.end(), [&](const Diagnostic& d) {
-    return within(d.primary) &&
-           std::all_of(d.related.begin(), d.related.end(), [&](const auto& l) { return within(l.span); }) &&
-           std::all_of(d.edits.begin(), d.edits.end(), [&](const auto& e) { return within(e.span); }) &&
-           std::all_of(d.elsewhere.begin(), d.elsewhere.end(), within);
+    const auto all_within = [&](const auto& list) {
+      return std::all_of(list.begin(), list.end(), [&](const auto& one) { return within(one.span); });
+    };
+    return within(d.primary) && all_within(d.related) && all_within(d.edits) && all_within(d.elsewhere) &&
+           all_within(d.together_with);
   });
 }
 

@@ -38,7 +38,8 @@ void each_span(Diagnostic& d, const Visit& visit) {
   visit(d.primary);
   for (auto& label : d.related) visit(label.span);
   for (auto& edit : d.edits) visit(edit.span);
-  for (auto& span : d.elsewhere) visit(span);
+  for (auto& label : d.elsewhere) visit(label.span);
+  for (auto& label : d.together_with) visit(label.span);
 }
 
 class Tree {

@@ -1,5 +1,5 @@
 // Grants that are harmless one by one. In: the policy. Out: AGP3017, AGP3119, AGP3176, AGP3184, AGP3295, each with the
-// grants that make it as steps.
+// grants that make it as steps, the first few of them shown, and all that a baseline has to know.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,6 +22,14 @@ namespace kind = diagnostics::kind;
 
 namespace {
 
+constexpr std::size_t most_shown = 4;
+
+bool add(std::vector<Context::Place>& places, Context::Place place) {
+  if (std::find(places.begin(), places.end(), place) != places.end()) return false;
+  places.push_back(std::move(place));
+  return true;
+}
+
 /// What may be written and then executed: dropped and run.
 void write_and_exec(Context& context) {
   if (context.off(kind::write_and_exec)) return;
@@ -43,7 +51,12 @@ void write_and_exec(Context& context) {
     const auto& p = std::get<FileBody>(rule.body).patterns[ref.pattern];
     return context.place(rule, p.span, p.text);
   };
-  std::vector<source::Span> told;
+  struct Found {
+    Context::Place run;
+    std::string witness;
+    std::vector<Context::Place> writes;
+  };
+  std::vector<Found> found;
   for (const auto& [path, cell] : cells) {
     if (cell.exec == ~std::size_t{0} || cell.write == ~std::size_t{0}) continue;
     const auto runs = files.granting(cell.exec), writes = files.granting(cell.write);
@@ -56,13 +69,21 @@ void write_and_exec(Context& context) {
       return !context.suppressed(kind::write_and_exec, run.span, run.statement);
     });
     if (!open) continue;
-    if (std::find(told.begin(), told.end(), run.span) != told.end()) continue;
-    told.push_back(run.span);
-    auto& d = context.report(kind::write_and_exec, run,
-                             fmt::format("`{}` permits executing what `{}` permits writing", run.text, write.text));
-    d.witnessed(fmt::format("exec \"{}\"", std::get<FileAction>(where->witness(cell.exec)).path));
-    d.relate(write.span, "1. a program is written here").relate(run.span, "2. and executed from here");
-    d.helped("execute from directories that may not be written");
+    auto known = std::find_if(found.begin(), found.end(), [&](const Found& f) { return f.run == run; });
+    if (known == found.end())
+      known = found.insert(found.end(), {run, std::get<FileAction>(where->witness(cell.exec)).path, {}});
+    add(known->writes, write);
+  }
+  for (const Found& f : found) {
+    auto& d = context.report(
+        kind::write_and_exec, f.run,
+        fmt::format("`{}` permits executing what `{}` permits writing", f.run.text, f.writes.front().text));
+    d.witnessed(fmt::format("exec \"{}\"", f.witness));
+    for (std::size_t i = 0; i < f.writes.size(); ++i) {
+      if (i < most_shown) d.relate(f.writes[i].span, "1. a program is written here");
+      d.together_with.push_back({f.writes[i].span, f.writes[i].text});
+    }
+    d.relate(f.run.span, "2. and executed from here").helped("execute from directories that may not be written");
   }
 }
 
@@ -104,24 +125,30 @@ void secret_and_exit(Context& context) {
       secrets.push_back({std::move(g), s.grave});
   }
   if (secrets.empty()) return;
-  const auto open = std::find_if(exits.begin(), exits.end(), [&](const Exit& e) {
-    return !context.suppressed(kind::secret_and_exit, e.place.span, e.place.statement);
-  });
-  if (open == exits.end()) return;
-  const Exit& out = *open;
+  std::erase_if(
+      exits, [&](const Exit& e) { return context.suppressed(kind::secret_and_exit, e.place.span, e.place.statement); });
+  if (exits.empty()) return;
+  const Exit& out = exits.front();
   const bool grave = std::any_of(secrets.begin(), secrets.end(), [](const Secret& s) { return s.grave; });
   auto& d = context.report(
       kind::secret_and_exit, out.place,
       fmt::format("what `{}` reads, `{}` can send anywhere", secrets.front().grant.place.text, out.place.text));
   if (!grave) d.severity = Severity::Warning;
   d.witnessed(fmt::format("{} with {}", secrets.front().grant.witness, out.witness));
-  std::vector<source::Span> told;
+  std::vector<Context::Place> told;
   for (const Secret& s : secrets) {
-    if (told.size() >= 4 || std::find(told.begin(), told.end(), s.grant.place.span) != told.end()) continue;
-    told.push_back(s.grant.place.span);
-    d.relate(s.grant.place.span, fmt::format("1. a secret is read here: {}", s.grant.witness));
+    if (!add(told, s.grant.place)) continue;
+    d.together_with.push_back({s.grant.place.span, s.grant.place.text});
+    if (told.size() <= most_shown)
+      d.relate(s.grant.place.span, fmt::format("1. a secret is read here: {}", s.grant.witness));
   }
   d.relate(out.place.span, "2. and leaves here").helped("name the destinations, or deny the secrets by a guard");
+  told = {out.place};
+  for (const Exit& e : exits) {
+    if (!add(told, e.place)) continue;
+    d.elsewhere.push_back({e.place.span, e.place.text});
+    if (told.size() <= most_shown) d.relate(e.place.span, "or here");
+  }
 }
 
 const Rule* granting(const Policy& policy, const SyscallAction& action) {
@@ -157,7 +184,10 @@ void calls(Context& context) {
         context.report(kind::memory_program, place,
                        fmt::format("`{}` and `{}` together execute bytes that are no file", place.text, second.text));
     d.note("no rule on paths sees them").relate(place.span, "1. bytes are put into memory here");
-    if (!run->implied) d.relate(second.span, "2. and executed here");
+    if (!run->implied) {
+      d.relate(second.span, "2. and executed here");
+      d.together_with.push_back({second.span, second.text});
+    }
     d.helped("deny execveat");
   }
 }
@@ -195,14 +225,15 @@ void search_path(Context& context) {
     const auto written = open_grant(context, kind::writable_search_path, write, planted);
     const auto found = open_grant(context, kind::writable_search_path, run, planted);
     if (!written || !found) continue;
-    context
-        .report(kind::writable_search_path, *written,
-                fmt::format("`{}` permits writing in `{}`, which is in `PATH`, and what is put there may be executed",
-                            written->text, directory))
-        .witnessed(fmt::format("create \"{}\" with exec \"{}\"", planted, planted))
+    auto& d = context.report(
+        kind::writable_search_path, *written,
+        fmt::format("`{}` permits writing in `{}`, which is in `PATH`, and what is put there may be executed",
+                    written->text, directory));
+    d.witnessed(fmt::format("create \"{}\" with exec \"{}\"", planted, planted))
         .relate(written->span, "1. a program is written here")
         .relate(found->span, "2. and found under another's name")
         .helped(fmt::format("leave `{}` out of `PATH`", directory));
+    d.together_with.push_back({found->span, fmt::format("{} in {} of PATH", found->text, directory)});
   }
 }
 

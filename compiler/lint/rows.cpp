@@ -352,7 +352,7 @@ void tell_trees(Context& context, const ReachRow& row, const std::vector<Reach::
                                        g.witness, trees.size() - 1, row.why));
   d.witnessed(g.witness).helped(advice(row, g));
   for (std::size_t o = 1; o < trees.size(); ++o) {
-    d.elsewhere.push_back(trees[o].place.span);
+    d.elsewhere.push_back({trees[o].place.span, trees[o].place.text});
     if (o < 4) d.relate(trees[o].place.span, "so does this one");
   }
 }

@@ -157,7 +157,7 @@ void denylist(Context& context, const Files& files) {
   d.note("a copy, another program that does the same, or an interpreter is not denied");
   d.relate(found.front().granted, "executing is permitted here");
   for (std::size_t i = 1; i < found.size(); ++i) {
-    d.elsewhere.push_back(found[i].program->span);
+    d.elsewhere.push_back({found[i].program->span, found[i].program->pattern.base()});
     if (i < 4) d.relate(found[i].program->span, "so is this one");
   }
   d.helped("allow the programs that are needed instead");

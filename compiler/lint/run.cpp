@@ -81,8 +81,12 @@ void source_of(Context& context, const Mount& m) {
       d.witnessed(fmt::format("create \"{}\"", path));
       d.note("a symbolic link put there leads the next mount wherever the agent likes");
       d.helped("mount from a directory that no policy of the agent may write");
-      for (const std::size_t r : decide(context.policy, FileAction{Verb::Create, path}).rules)
-        d.relate(context.place(context.policy.rules[r], context.policy.rules[r].span, "").span, "permitted here");
+      for (const std::size_t r : decide(context.policy, FileAction{Verb::Create, path}).rules) {
+        const Rule& rule = context.policy.rules[r];
+        const source::Span by = context.place(rule, rule.span, "").span;
+        d.relate(by, "permitted here");
+        d.together_with.push_back({by, rule.text});
+      }
       return;
     }
 }

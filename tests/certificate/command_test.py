@@ -141,7 +141,7 @@ class Commands(Certified):
             self.change(certificate, lambda index: [o.update(about=about) for o in index["obligations"] if o["artifact"] == artifact])
             self.assert_unusable(certificate, built, f"no statement of this kind is about {about!r}", "--only", place)
         built, certificate = self.copies()
-        self.change(certificate, lambda index: index["not_certified"][0].update(about="x"))
+        self.change(certificate, lambda index: index["not_certified"].append({"artifact": place, "direction": None, "reason": "x", "about": "x"}))
         self.assert_unusable(certificate, built, "nothing is about 'x'", "--only", place)
 
     def test_quiet(self):

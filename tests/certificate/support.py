@@ -189,7 +189,7 @@ class Containers(Changes):
             if settings.differs(*settings.SECTIONS[f"{self.place} (sources)"](content, self.rules, demanded)):
                 out.add(("sources", direction))
             try:
-                paths.inductive(tree, self.rules, demanded, reachable(paths.Check(tree, self.rules, demanded), lambda text, c: text + c))
+                paths.inductive([tree], self.rules, demanded, reachable(paths.Check([tree], self.rules, demanded), lambda text, c: text + c))
             except Refuted:
                 out.add(("", direction))
         return out

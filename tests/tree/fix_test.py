@@ -189,6 +189,72 @@ policy many {{
                 found = self.codes("--baseline", "base.json", "--cache", self.dir / "cache")
                 self.assertEqual([c for c in found if c in ("AGP3011", "AGP3070")], new)
 
+    def test_a_baseline_knows_each_rule_of_a_chain(self):
+        text = """agp 1
+{}
+policy one {{
+  isolation process
+  file {{
+    allow exec "/srv/**"
+    allow create "${{drop}}/*"
+    allow read "/root/${{key}}"
+{}  }}
+  net {{
+    allow connect tcp 1.0.0.0-223.255.255.255:443
+{}  }}
+  env {{
+    set "PATH" = "/usr/bin:${{path}}"
+  }}
+}}
+"""
+        lets = 'let drop = "/srv/a"\nlet key = ".ssh/id_rsa"\nlet path = "/srv/a"'
+        more = '    allow create "/srv/c/*"\n'
+        chains = ("AGP3017", "AGP3119", "AGP3295")
+
+        def told(*args, lets=lets, file="", net=""):
+            (self.root / "one.agp").write_text(text.format(lets, file, net))
+            found = [self.codes("--baseline", "base.json", "--cache", self.dir / "cache") for _ in range(2)]
+            self.assertEqual(*found)
+            return [c for c in chains if c in found[0]]
+
+        (self.root / "one.agp").write_text(text.format(lets, "", ""))
+        self.assertEqual([c for c in chains if c in self.codes()], list(chains))
+        self.agp("check", "--write-baseline", "base.json")
+        self.assertEqual(told(), [])
+        # what a rule behind the first stands for
+        self.assertEqual(told(lets=lets.replace("/srv/a", "/srv/b")), ["AGP3017", "AGP3295"])
+        self.assertEqual(told(lets=lets.replace('drop = "/srv/a"', 'drop = "/srv/b"')), ["AGP3017"])
+        self.assertEqual(told(lets=lets.replace(".ssh/id_rsa", ".aws/credentials")), ["AGP3119"])
+        # one more of a kind, and one less
+        self.assertEqual(told(file=more), ["AGP3017"])
+        self.assertEqual(told(file='    allow read "/root/.aws/credentials"\n'), ["AGP3119"])
+        self.assertEqual(told(net="    allow connect tcp 8.0.0.0/5:80, 1.0.0.0-223.255.255.255:80\n"), ["AGP3119"])
+        (self.root / "one.agp").write_text(text.format(lets, more, ""))
+        self.agp("check", "--write-baseline", "base.json")
+        self.assertEqual(told(file=more), [])
+        self.assertEqual(told(), [])
+        self.assertIn("AGP3004", self.codes("--baseline", "base.json"))
+
+    def test_a_baseline_knows_what_stands_in_each_of_many_places(self):
+        text = """agp 1
+let fourth = "{}"
+policy many {{
+  isolation process
+  file {{
+    allow write "/srv/a/**"
+    allow write "/srv/b/**"
+    allow write "/srv/c/**"
+    allow write "${{fourth}}/**"
+  }}
+}}
+"""
+        (self.root / "one.agp").write_text(text.format("/srv/d"))
+        self.assertIn("AGP3011", self.codes())
+        self.agp("check", "--write-baseline", "base.json")
+        self.assertNotIn("AGP3011", self.codes("--baseline", "base.json"))
+        (self.root / "one.agp").write_text(text.format("/srv/e"))
+        self.assertIn("AGP3011", self.codes("--baseline", "base.json"))
+
     def test_a_wide_grant_stands_for_its_own_place_only(self):
         text = """agp 1
 policy wide {{
@@ -277,7 +343,7 @@ policy one {
     def test_an_unusable_baseline_changes_no_file(self):
         self.write("one")
         text = (self.root / "one.agp").read_text()
-        (self.root / "base.json").write_text('{"schema": "agp-baseline/1", "schema": "agp-baseline/1", "findings": []}')
+        (self.root / "base.json").write_text('{"schema": "agp-baseline/2", "schema": "agp-baseline/2", "findings": []}')
         self.agp("check", "--fix", "--baseline", "base.json", status=2)
         self.assertEqual(text, (self.root / "one.agp").read_text())
 
@@ -304,12 +370,16 @@ policy one {
 
     def test_a_baseline_that_is_none(self):
         self.write("one")
-        for text in ("", "[]", '{"schema": "agp-baseline/2", "findings": []}', '{"schema": "agp-baseline/1", "findings": [1]}',
-                     '{"schema": "agp-baseline/1", "findings": [{"path": "x", "policy": "x", "code": "AGP2010", "rule": ""}]}',
-                     '{"schema": "agp-baseline/1", "findings": [{"path": "x", "policy": "x", "code": "AGP3260", "rule": "", "count": -1}]}'):
+        for text in ("", "[]", '{"schema": "agp-baseline/3", "findings": []}', '{"schema": "agp-baseline/2", "findings": [1]}',
+                     '{"schema": "agp-baseline/2", "findings": [{"path": "x", "policy": "x", "code": "AGP2010", "rule": ""}]}',
+                     '{"schema": "agp-baseline/2", "findings": [{"path": "x", "policy": "x", "code": "AGP3260", "rule": "", "count": -1}]}',
+                     '{"schema": "agp-baseline/2", "findings": [{"path": "x", "policy": "x", "code": "AGP3017", "rule": "", "with": 1}]}'):
             (self.root / "base.json").write_text(text)
             self.assertIn("AGP3005", self.agp("check", "--baseline", "base.json", status=2).stdout)
         self.assertIn("AGP3005", self.agp("check", "--baseline", "nothing.json", status=2).stdout)
+        # the first form knew one rule alone of a chain: it is not read as if it knew the others
+        (self.root / "base.json").write_text('{"schema": "agp-baseline/1", "findings": []}')
+        self.assertIn("write it anew", self.agp("check", "--baseline", "base.json", status=2).stdout)
 
     def test_a_build_knows_the_baseline(self):
         self.write("one", **{'    allow read, write "/workspace/**"\n': "", '    mount "/home/bob/work" at "/workspace" writable\n': "", '    allow read "/root/.ssh/id_rsa"\n': ""})

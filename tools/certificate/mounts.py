@@ -216,16 +216,28 @@ class Tree:
             return rights | {"read_file"} | WRITE, {"read_dir", "execute"}, set(), NOTHING_BENEATH
         return rights, {"read_dir"}, set(), NOTHING_BENEATH
 
+    def of_agent(self, m, mode):
+        """The three bits of a mode that count for the agent."""
+        return (mode >> 6 if m.uid == self.uid else mode >> 3 if m.gid in self.groups else mode) & 7
+
     def bits(self, m):
         """What the agent may do in a directory that belongs to whom its options name: as a mode's three bits."""
         if m.content != "tmpfs":
             return 7
-        bits = (m.mode >> 6 if m.uid == self.uid else m.mode >> 3 if m.gid in self.groups else m.mode) & 7
+        bits, counts = self.of_agent(m, m.mode), 7 if m.writable else 5
         if bits != 7 and (m.writable or bits & 5 != 5) and (self.overrides or (m.writable and m.uid == self.uid)):
             raise Unusable(f"the mode of the tmpfs on {m.target} does not bind the agent: it owns it, or a capability passes it by")
-        if bits | (0 if m.writable else 2) != 7:                                 # before runc 1.1.8 (libcontainer, mountToRootfs)
+        if self.of_agent(m, self.covered(m)) & ~bits & counts:                    # before runc 1.1.8 (libcontainer, mountToRootfs)
             raise Unusable(f"the mode of the tmpfs on {m.target} does not bind the agent: runc gives it that of the directory it covers")
         return bits
+
+    def covered(self, m):
+        """The most that the directory below has: of the stack, or of runc's making, 0755; no mode where there is none."""
+        earlier = self.mounts[:next(n for n, one in enumerate(self.mounts) if one is m)]
+        around = next((e for e in reversed(earlier) if e.around(m.target)), None)
+        if around and (around.content != "tmpfs" or around.target == m.target):
+            return 0o777
+        return 0o755 if not around or any(is_beneath(e.target, m.target) for e in earlier) else 0
 
     def directory(self, m, base):
         bits = self.bits(m)

@@ -175,9 +175,11 @@ def of(artifact, step):
 
 def started(content, policy, demanded):
     """The process of `config.json`, with what stands where its launcher and the launcher's rules are named."""
-    container, files = containers.configuration(content, policy), tree("oci/config.json", content, policy)
-    shown = [(files.shows(point), point) for point in (LAUNCHER[0], LAUNCHER[2])]
-    container.starter = [m.source if m and m.target == point else None for m, point in shown]
+    container = containers.configuration(content, policy)
+    if policy["target"]["stack"] == "oci+landlock":
+        files = tree("oci/config.json", content, policy)
+        shown = [(files.shows(point), point) for point in (LAUNCHER[0], LAUNCHER[2])]
+        container.starter = [m.source if m and m.target == point else None for m, point in shown]
     return process(container, policy, demanded)
 
 

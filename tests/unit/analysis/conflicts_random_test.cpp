@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "compiler/analysis/conflicts.hpp"
 #include "compiler/analysis/permissiveness.hpp"
@@ -158,9 +159,41 @@ void smallest(const Trial& t, const Trial::One& u, Effect effect, const diagnost
 
 using Found = std::map<std::uint32_t, const diagnostics::Diagnostic*>;  // by the beginning of the span
 
+/// All places of a finding: each is told once, and every format that shows related places shows it.
+Found places_of(const diagnostics::Kind& k, const diagnostics::Sink& sink) {
+  Found out;
+  for (const auto& d : sink.all()) {
+    if (d.kind != &k) continue;
+    EXPECT_TRUE(out.emplace(d.primary.begin, &d).second);
+    for (const auto& [place, text] : d.elsewhere) {
+      EXPECT_TRUE(out.emplace(place.begin, &d).second);
+      EXPECT_LT(d.primary.begin, place.begin);
+      const source::Span span = place;
+      EXPECT_TRUE(
+          std::any_of(d.related.begin(), d.related.end(), [&](const auto& label) { return label.span == span; }));
+    }
+  }
+  return out;
+}
+
+/// What is of no use for one reason is told once: for a block, for a rule.
+void told_once(const Trial& t, const diagnostics::Diagnostic& d, std::set<std::string>& told) {
+  if (d.kind != &kind::idle_deny && d.kind != &kind::idle_except) return;
+  const auto unit = std::find_if(t.units.begin(), t.units.end(),
+                                 [&](const Trial::One& u) { return u.span.begin == d.primary.begin; });
+  ASSERT_NE(unit, t.units.end());
+  const std::string where =
+      d.kind == &kind::idle_deny ? fact_block(t.policy.rules[unit->rule].body) : "rule " + std::to_string(unit->rule);
+  EXPECT_TRUE(told.insert(std::string(d.kind->name) + " " + where).second);
+}
+
 void compare(const Trial& t, const diagnostics::Sink& sink) {
   std::map<const diagnostics::Kind*, Found> found;
-  for (const auto& d : sink.all()) found[d.kind][d.primary.begin] = &d;
+  std::set<std::string> told;
+  for (const auto& d : sink.all()) {
+    if (found[d.kind].empty()) found[d.kind] = places_of(*d.kind, sink);
+    told_once(t, d, told);
+  }
   const auto said = [&](const diagnostics::Kind& k, const Trial::One& u) {
     const auto at = found[&k].find(u.span.begin);
     return at == found[&k].end() ? nullptr : at->second;
@@ -234,7 +267,7 @@ TEST(ConflictsRandom, AgreeWithTryingEveryAction) {
     diagnostics::Sink sink;
     ASSERT_TRUE(analysis::find_conflicts(policy, analysis::Space(policy), 0, sink));
     compare(Trial(policy, universe.actions()), sink);
-    for (const auto& d : sink.all()) ++kinds[std::string(d.kind->name)];
+    for (const auto& d : sink.all()) kinds[std::string(d.kind->name)] += 1 + d.elsewhere.size();
     ASSERT_FALSE(HasFailure());
   }
   for (const char* name : {"denied-grant", "hidden-ask", "idle-deny", "idle-except", "redundant-rule", "empty-rule"})

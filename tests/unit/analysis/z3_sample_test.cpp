@@ -117,8 +117,11 @@ TEST(Z3Sample, DecidesTheSame) {
     diagnostics::Sink sink;
     ASSERT_TRUE(analysis::find_conflicts(policy, analysis::Space(policy), 0, sink));
     const auto said = [&](const diagnostics::Kind& k, source::Span span) {
-      return std::any_of(sink.all().begin(), sink.all().end(),
-                         [&](const auto& d) { return d.kind == &k && d.primary == span; });
+      return std::any_of(sink.all().begin(), sink.all().end(), [&](const auto& d) {
+        return d.kind == &k &&
+               (d.primary == span || std::any_of(d.elsewhere.begin(), d.elsewhere.end(),
+                                                 [&](const auto& place) { return place.span == span; }));
+      });
     };
     for (const Rule& r : policy.rules) {
       std::vector<source::Span> spans;
