@@ -14,7 +14,8 @@ bool refused(Diagram::Ref r) { return Diagram::is_leaf(r) && Diagram::word(r) !=
 /// How often a call is taken to be made. Counts are x86_64's where x32 has the call too: what runs as x32 is rare.
 std::uint64_t weight_of(const CallDecision& c, bool rare, const Weights& weights) {
   if (rare) return weights.rare(refused(c.root));
-  return weights.of(c.call->name, refused(c.root)) * (Diagram::is_leaf(c.root) ? 1 : Weights::uncached);
+  const std::uint64_t weight = weights.of(c.call->name, refused(c.root));
+  return Diagram::is_leaf(c.root) ? weight : Weights::uncached(weight);
 }
 
 struct Weighted {

@@ -23,6 +23,7 @@ constexpr unsigned rarest = 7;
 constexpr std::size_t few_pieces = 72;
 constexpr std::int64_t by_piece = 4;    ///< one piece more is worth this part of an instruction
 constexpr std::size_t open_pieces = 4;  ///< in a segment that is not rare, at most
+constexpr std::size_t few_heavy = 3;    ///< of its single values, in the place of heavy_values
 
 /// Kept between trees of a thread: memory that the kernel has yet to give costs more than the search.
 struct Scratch {
@@ -38,7 +39,7 @@ Scratch& scratch() {
 
 class Planner {
  public:
-  Planner(const List& list, Cost instruction, const Leaf& leaf, Tree& out)
+  Planner(const List& list, Cost instruction, std::size_t most_heavy, const Leaf& leaf, Tree& out)
       : list_(list),
         pieces_(list.pieces),
         weights_(list.weights),
@@ -49,7 +50,7 @@ class Planner {
         out_(out) {
     if (n_ <= window) return;  // one window
     bounded_.clear();
-    heavy();
+    heavy(most_heavy);
     layers_ = candidates_.size() + 1;
     const std::size_t size = layers_ * n_ * n_;
     if (costs_.size() < size) {
@@ -90,7 +91,7 @@ class Planner {
   };
 
   /// The heaviest single values, heaviest first.
-  void heavy() {
+  void heavy(std::size_t most) {
     sums_.assign(1, 0);
     for (const Cost w : weights_) sums_.push_back(sums_.back() + w);
     for (std::size_t i = 0; i < n_; ++i)
@@ -99,7 +100,7 @@ class Planner {
         candidates_.push_back(i);
     std::stable_sort(candidates_.begin(), candidates_.end(),
                      [&](std::size_t a, std::size_t b) { return weights_[a] > weights_[b]; });
-    if (candidates_.size() > heavy_values) candidates_.resize(heavy_values);
+    if (candidates_.size() > most) candidates_.resize(most);
     std::vector<std::size_t> places = candidates_;
     std::sort(places.begin(), places.end());
     before_.assign(1, 0);
@@ -346,7 +347,7 @@ class Planner {
     }
   }
 
-  static constexpr std::size_t slack = 1, attempts = 3;
+  static constexpr std::size_t slack = 1, attempts = 6;
 
   const List& list_;
   const std::vector<Piece>& pieces_;
@@ -411,8 +412,8 @@ std::size_t pieces_left(const std::vector<Segment>& segments) {
 }
 
 /// In a long list, rare neighbours are one piece; how rare, that decides how few are left.
-int plan(const List& list, Cost instruction, Height most, const Leaf& leaf, Tree& out) {
-  if (list.size() <= exact_pieces) return Planner(list, instruction, leaf, out).plan(most);
+int plan(const List& list, Cost instruction, Height most, std::size_t most_heavy, const Leaf& leaf, Tree& out) {
+  if (list.size() <= exact_pieces) return Planner(list, instruction, most_heavy, leaf, out).plan(most);
   Windows::Kept kept = std::move(scratch().long_list);  // what is left may be a long list again
   Windows windows(list, instruction, kept);
   std::uint64_t total = 0;
@@ -439,7 +440,7 @@ int plan(const List& list, Cost instruction, Height most, const Leaf& leaf, Tree
     }
   }
   const Leaf inside = [&](std::size_t p, Height room) { return windows.build(stands_for[p], room, leaf, out); };
-  const int root = plan(joined, instruction, most, inside, out);
+  const int root = plan(joined, instruction, most, few_heavy, inside, out);
   scratch().long_list = std::move(kept);
   return root;
 }
@@ -463,7 +464,7 @@ Tree two_way_tree(std::span<const Piece> pieces, Bound bound) {
   out.tests.reserve(pieces.size());
   const auto most = static_cast<Height>(std::min<std::size_t>(bound.tests, any_height - 1u) + 1);
   const Leaf leaf = [](std::size_t piece, Height) { return ~static_cast<int>(piece); };
-  out.root = plan(list, whole / instruction_share, most, leaf, out);
+  out.root = plan(list, whole / instruction_share, most, heavy_values, leaf, out);
   return out;
 }
 

@@ -14,17 +14,18 @@ struct Frequency {
 
 }  // namespace
 
-// Counts become shares of about 2^30, so that any of them adds up. What is given is trusted: an uncounted call only
-// breaks ties. The built-in table stands for other programs than the policy's: any call may be one in fifteen thousand.
+// Counts become shares of about 2^30, so that any of them adds up. The built-in table stands for other programs than
+// the policy's, so any call may be one in 5,000; counts that are given are trusted more.
 Weights::Weights(const model::Target& target) {
   constexpr std::uint64_t whole = 1u << 30, million = 1'000'000;
-  smoothing_ = whole / 5'000;
   if (target.syscall_counts.empty()) {
+    smoothing_ = whole / 5'000;
     factor_ = whole / million;
     counts_.reserve(std::size(frequencies));
     for (const Frequency& f : frequencies) counts_.emplace(f.call, f.count);
     return;
   }
+  smoothing_ = whole / 20'000;
   unsigned shift = 0;
   std::uint64_t sum = 0;  // of halves, as often as it takes
   do {

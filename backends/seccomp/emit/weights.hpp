@@ -18,9 +18,9 @@ class Weights {
   std::uint64_t of(std::string_view call, bool refused) const;
   /// Of a call in a table that next to nothing uses.
   std::uint64_t rare(bool refused) const { return refused ? 0 : smoothing_ / 32; }
-  /// How many times a call that depends on its arguments counts for the order: the kernel can't keep its answer as it
+  /// What a call that depends on its arguments weighs for the order: more, for the kernel can't keep its answer as it
   /// keeps a constant allow (since 5.11).
-  static constexpr std::uint64_t uncached = 3;
+  static constexpr std::uint64_t uncached(std::uint64_t weight) { return weight * 9 / 4; }
 
  private:
   std::unordered_map<std::string_view, std::uint64_t, NameHash> counts_;
