@@ -194,12 +194,15 @@ class Pod:
         out.root = EMPTY_ROOT if typed(own, "readOnlyRootFilesystem", bool) is True else "another one"
 
     def capabilities(self, lists):
-        """Names in any case, with `CAP_` or without. None is ambient; root gets all of the bounding set at execve."""
+        """Names in any case, before which containerd puts `CAP_`: one that has it names nothing. None is ambient; root gets
+        all of the bounding set at execve."""
         def names(key):
             out = {word.upper() for word in items(lists, key) if isinstance(word, str) and re.fullmatch("[A-Za-z_]+", word, re.A)}
             if len(items(lists, key)) != sum(isinstance(word, str) and word.upper() in out for word in items(lists, key)):
                 raise Unusable("a capability is no name")
-            return {word if word == "ALL" or word.startswith("CAP_") else f"CAP_{word}" for word in out}
+            if any(word.startswith("CAP_") for word in out):
+                raise Unusable("a capability begins with `CAP_`, and names none to containerd")
+            return {word if word == "ALL" else f"CAP_{word}" for word in out}
         add, drop = names("add"), names("drop")
         if "ALL" in add:
             raise Unusable("every capability is added, and runtimes differ in what drops them again")
