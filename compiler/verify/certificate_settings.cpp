@@ -339,7 +339,7 @@ Settings scope_settings(const Obligation& o, const model::PortLayer& layer) {
   Both out;
   out.artifact["abstract sockets of others"] = layer.outside_sockets ? "permitted" : "refused";
   out.policy["abstract sockets of others"] =
-      Json::array({"is", o.direction == Direction::Loss ? "permitted" : "refused"});
+      Json::array({"is", o.direction == Direction::Excess ? "refused" : "permitted"});
   return finished(o, out);
 }
 

@@ -420,7 +420,7 @@ std::vector<Obligation> verify_ports(const model::Policy& policy, const model::T
       verify_abstract(policy, target, plan, *l, out);
       if (!l->connect_tcp && !l->listen_tcp && !l->connect_udp && !l->listen_udp) continue;
       if (policy.audits("net"))
-        out.push_back({l->artifact, l->layer, "", Direction::Permits, "every port is permitted",
+        out.push_back({l->artifact, l->layer, "", Direction::Permits, std::string(statement_of_all_ports),
                        refused_port(policy, *l), "connection"});
       else
         out.push_back({l->artifact, l->layer, "", Direction::Loss, std::string(statement_of_ports),

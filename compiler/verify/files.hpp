@@ -17,6 +17,7 @@ std::vector<Obligation> verify_files(const model::Policy& policy, const model::T
 
 /// What `verify_ports` says of ports, to be told from what it says of abstract sockets.
 inline constexpr std::string_view statement_of_ports = "every port that the policy allows is permitted";
+inline constexpr std::string_view statement_of_all_ports = "every port is permitted";  ///< of an audited `net`
 
 /// The ports of rules on addresses and names against the layers that know ports alone: no loss. Excess is not theirs to
 /// answer for, since they can't know addresses. Abstract sockets both ways, where the plan says that the layer holds

@@ -360,5 +360,38 @@ policy raised {
         self.assert_refuted(certificate, built, "the control is not violated", only=[self.PLACE])
 
 
+class Audited(Changes):
+    """Files can't be audited. What a ruleset refuses of sockets is refused, whoever reports the rest."""
+    POLICY = """agp 1
+
+policy watched {
+  isolation process
+  mode audit for net, syscall
+  syscall { allow read, openat, exit_group, execve, connect, socket(domain == AF_INET) }
+  net { allow connect tcp 10.0.1.50:443 }
+  file { allow read "/srv/data/**" allow read, exec "/usr/bin/true" }
+  run { command "/usr/bin/true" user 1000:1000 cgroup "/agents/watched" }
+}
+"""
+    PLACE = "landlock/ruleset.json"
+
+    def test_sockets(self):
+        policy = self.top / "watched.agp"
+        policy.write_text(self.POLICY)
+        self.built, self.certificate = self.make(policy, "watched", "--target", "linux-6.18")
+        self.assertNotIn("not certified", self.said)
+        self.assertEqual([(o["kind"], o["direction"]) for o in self.rows(self.PLACE) if o["about"] == "connection"], [("settings", "audit: permits all")])
+        done = self.check(self.certificate, self.built)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        built, certificate = self.copies()
+        document = json.loads((built / self.PLACE).read_text())
+        document["ruleset"][0]["scoped"] = ["abstract_unix_socket"]
+        (built / self.PLACE).write_text(json.dumps(document))
+        done = run(AGP, "verify", policy, built, "--target", "linux-6.18", "--no-config")
+        self.assertIn("AGP5090", done.stdout + done.stderr)
+        self.refresh(certificate, built)
+        self.assert_refuted(certificate, built, f"{self.PLACE}: audit: permits all", "`abstract sockets of others` is 'refused'")
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=0)

@@ -73,8 +73,10 @@ std::vector<Machine> machines(const model::Target& target) {
   return out;
 }
 
-/// What runc calls after it has switched the profile's filter on, and the launcher where it comes next.
+/// What runc calls after it has switched the profile's filter on, and the launcher where it comes next. A stack without
+/// a container has no runc: its profile is the policy.
 linux::ProfileNeeds needs_of(const model::Target& target) {
+  if (!model::starts_container(target.stack)) return {};
   return linux::profile_needs(
       target.stack, {static_cast<std::uint8_t>(target.runc.major), static_cast<std::uint8_t>(target.runc.minor)});
 }
