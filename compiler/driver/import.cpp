@@ -211,12 +211,17 @@ class Import {
     std::vector<std::string_view> calls;
     for (const linux::Arch arch : archs_)
       for (const linux::Syscall& call : linux::syscalls(arch)) calls.push_back(call.name);
-    auto& finding = session_.sink.emit(kind::import_without_call, {},
-                                       fmt::format("`{}` names what is no system call of {}, nor of another "
-                                                   "architecture that agp has a table of: `{}`",
-                                                   file_, fmt::join(target_.archs, ", "), fmt::join(unknown, "`, `")));
+    constexpr std::size_t most_named = 32;  // Podman's profile has six
+    std::vector<std::string> named(
+        unknown.begin(), std::next(unknown.begin(), static_cast<std::ptrdiff_t>(std::min(unknown.size(), most_named))));
+    auto& finding = session_.sink.emit(
+        kind::import_without_call, {},
+        fmt::format("`{}` names what is no system call of {}, nor of another architecture that agp has a table of: "
+                    "`{}`{}",
+                    file_, fmt::join(target_.archs, ", "), fmt::join(named, "`, `"),
+                    unknown.size() > named.size() ? fmt::format(" and {} more", unknown.size() - named.size()) : ""));
     finding.note("a runtime passes over a name that its library does not know, without a word");
-    for (const std::string& name : unknown)
+    for (const std::string& name : named)
       if (const auto near = diagnostics::closest(name, calls))
         finding.note(fmt::format("`{}`: did you mean `{}`", name, *near));
   }

@@ -8,6 +8,8 @@
 #include <optional>
 #include <set>
 
+#include "compiler/diagnostics/text.hpp"
+
 namespace agp::imported {
 namespace {
 
@@ -136,7 +138,7 @@ class Writer {
   PolicyText run() {
     line(0, "agp 1");
     line(0, "");
-    line(0, "// " + source_.title);
+    comment(0, source_.title);
     for (const std::string& note : source_.notes) comment(0, note);
     line(0, fmt::format("policy {} {{", source_.policy));
     line(1, "syscall {");
@@ -156,9 +158,9 @@ class Writer {
   void line(int indent, std::string_view text) {
     out_.text += fmt::format("{:{}}{}\n", "", text.empty() ? 0 : indent * 2, text);
   }
-  void comment(int indent, std::string text) {
-    for (char& c : text)
-      if (static_cast<unsigned char>(c) < 32) c = ' ';
+  /// What stands in it is the source's, and the name of its file: neither may end the comment, or not be seen in it.
+  void comment(int indent, std::string_view raw) {
+    const std::string text = diagnostics::visible(raw);
     std::size_t at = 0;
     while (at < text.size()) {
       std::size_t end = text.size();

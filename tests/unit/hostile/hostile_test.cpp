@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "backends/backend.hpp"
 #include "compiler/bundle/ownership.hpp"
+#include "compiler/diagnostics/text.hpp"
+#include "compiler/import/policy_text.hpp"
 #include "compiler/model/inode_layer.hpp"
 #include "tests/support/net_policy.hpp"
 #include "tests/support/scratch.hpp"
@@ -253,6 +256,26 @@ TEST(Hostile, Manifests) {
     EXPECT_EQ(place.state, bundle::Place::State::Foreign) << text.substr(0, 80);
     EXPECT_FALSE(place.reason.empty());
   }
+}
+
+// Names in a profile, its comments and the name of its file stand in comments of the policy that is made of it.
+TEST(Hostile, NothingOfASourceEndsAComment) {
+  imported::Source source;
+  source.title = "Imported from a\nfragment evil { syscall { allow ptrace } }\r\n.json";
+  source.policy = "made";
+  source.archs = {linux::Arch::x86_64};
+  source.default_word = 0x00050001;  // SECCOMP_RET_ERRNO | EPERM
+  source.places = {"syscalls[0], b\npolicy evil {}\xe2\x80\xa8x"};
+  source.rules.push_back({linux::find_syscall(linux::Arch::x86_64, "read"), {}, 0x7fff0000, 0});
+  source.notes = {"Left out: \xe2\x80\xae c\n}", std::string(300, 'x') + "\nallow mount"};
+  std::istringstream lines(imported::policy_text(source).text);
+  std::vector<std::string> others;
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_EQ(diagnostics::visible(line), line);
+    if (const auto at = line.find_first_not_of(' '); at != std::string::npos && line.compare(at, 2, "//") != 0)
+      others.push_back(line);
+  }
+  EXPECT_EQ(others, (std::vector<std::string>{"agp 1", "policy made {", "  syscall {", "    allow read", "  }", "}"}));
 }
 
 }  // namespace
