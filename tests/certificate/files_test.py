@@ -1,7 +1,10 @@
 """Files that mounts and Landlock decide together, and tool calls: what agp proves or refutes of a changed artifact, the
 script proves or refutes too."""
 import json
+import pathlib
+import shutil
 import sys
+import tempfile
 import unittest
 
 from layers_test import ENFORCED, Changes
@@ -32,11 +35,11 @@ policy both {
 
     @classmethod
     def setUpClass(cls):
-        super().setUpClass()
-        cls.policy, cls.target = cls.top / "both.agp", cls.top / "target.json"
-        cls.policy.write_text(cls.POLICY)
+        cls.target = pathlib.Path(tempfile.mkdtemp()) / "target.json"
         cls.target.write_text(json.dumps({**json.loads(run(AGP, "targets", "linux-6.18").stdout), "name": "both", "stack": "oci+landlock"}))
-        cls.built, cls.certificate = cls.make(cls.policy, "both", "--target", cls.target)
+        cls.addClassCleanup(shutil.rmtree, cls.target.parent)
+        cls.WORDS = ("--target", cls.target)
+        super().setUpClass()
 
     def rows_of_files(self, certificate):
         index = json.loads((certificate / "certificate.json").read_text())
@@ -151,19 +154,24 @@ policy both {
         (built / RULESET).write_text((built / RULESET).read_text() + "\n")
         self.assert_refuted(certificate, built, "landlock/ruleset.json is not what the certificate is about")
 
-    def test_no_rule_on_files(self):
-        """Where no rule permits anything the control is a layer that refuses nothing."""
-        policy = self.top / "none.agp"
-        policy.write_text(self.POLICY.replace("both", "none").replace(self.POLICY[self.POLICY.index("  file {"):self.POLICY.index("  run {")], "").replace(' mount tmpfs at "/workspace" writable size 16 MiB', "").replace('  accept narrower write "/workspace/keep/**" because "it stays where it is"\n', ""))
-        self.built, self.certificate = self.make(policy, "none")
-        index = json.loads((self.certificate / "certificate.json").read_text())
-        row = next(o for o in index["obligations"] if (o["artifact"], o["direction"]) == (MOUNTS, "no excess"))
+
+class Nothing(Changes):
+    """Where no rule permits anything the control is a layer that refuses nothing."""
+    POLICY = """agp 1
+
+policy nothing {
+  syscall { allow read, exit_group, execve }
+  run { command "/usr/bin/true" user 1000:1000 }
+}
+"""
+
+    def test_control(self):
+        row = self.obligation(self.certificate, MOUNTS, "no excess")
         self.assertEqual(row["control"]["demanded"], "EVERYTHING", self.said)
-        done = self.check(self.certificate, self.built, "--only", MOUNTS)
-        self.assertEqual(done.returncode, 0, done.stdout)
-        self.change(self.certificate, lambda i: next(o for o in i["obligations"] if o["file"] == row["file"])["control"].update(demanded="NOTHING"))
-        self.assert_refuted(self.certificate, self.built, "demands what no layer of files could be", only=[MOUNTS])
-        type(self).built, type(self).certificate = self.make(self.policy, "both", "--target", self.target)
+        self.assert_holds(MOUNTS)
+        built, certificate = self.copies()
+        self.change(certificate, lambda i: next(o for o in i["obligations"] if o["file"] == row["file"])["control"].update(demanded="NOTHING"))
+        self.assert_refuted(certificate, built, "demands what no layer of files could be", only=[MOUNTS])
 
 
 class Tools(Changes):
@@ -185,13 +193,6 @@ policy calls {
 }
 """
     PLACE = "approvals.json"
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.policy = cls.top / "calls.agp"
-        cls.policy.write_text(cls.POLICY)
-        cls.built, cls.certificate = cls.make(cls.policy, "calls")
 
     def script_says(self, text):
         policy, out = self.policy_json(), set()
@@ -294,13 +295,6 @@ policy raised {
 """
     PLACE = "alerts.json"
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.policy = cls.top / "raised.agp"
-        cls.policy.write_text(cls.POLICY)
-        cls.built, cls.certificate = cls.make(cls.policy, "raised")
-
     def script_says(self, text):
         policy = self.policy_json()
         try:
@@ -373,12 +367,9 @@ policy watched {
   run { command "/usr/bin/true" user 1000:1000 cgroup "/agents/watched" }
 }
 """
-    PLACE = "landlock/ruleset.json"
+    PLACE, WORDS = RULESET, ("--target", "linux-6.18")
 
     def test_sockets(self):
-        policy = self.top / "watched.agp"
-        policy.write_text(self.POLICY)
-        self.built, self.certificate = self.make(policy, "watched", "--target", "linux-6.18")
         self.assertNotIn("not certified", self.said)
         self.assertEqual([(o["kind"], o["direction"]) for o in self.rows(self.PLACE) if o["about"] == "connection"], [("settings", "audit: permits all")])
         done = self.check(self.certificate, self.built)
@@ -387,7 +378,7 @@ policy watched {
         document = json.loads((built / self.PLACE).read_text())
         document["ruleset"][0]["scoped"] = ["abstract_unix_socket"]
         (built / self.PLACE).write_text(json.dumps(document))
-        done = run(AGP, "verify", policy, built, "--target", "linux-6.18", "--no-config")
+        done = run(AGP, "verify", self.policy, built, *self.WORDS, "--no-config")
         self.assertIn("AGP5090", done.stdout + done.stderr)
         self.refresh(certificate, built)
         self.assert_refuted(certificate, built, f"{self.PLACE}: audit: permits all", "`abstract sockets of others` is 'refused'")

@@ -29,13 +29,6 @@ policy names {
 }
 """
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.policy = cls.top / "names.agp"
-        cls.policy.write_text(cls.POLICY)
-        cls.built, cls.certificate = cls.make(cls.policy, "names")
-
     def script_says(self, text):
         """As `agp_says`, in every state that there is: those of the certificate are of another artifact."""
         policy, out = self.policy_json(), set()
@@ -155,13 +148,6 @@ policy set {
 """
 
     SECTIONS = [s for s in settings.SECTIONS if s.startswith("oci/config.json#/") and not s.endswith(" (sources)")]
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.policy = cls.top / "set.agp"
-        cls.policy.write_text(cls.POLICY)
-        cls.built, cls.certificate = cls.make(cls.policy, "set")
 
     def script_says(self, text):
         policy, out = self.policy_json(), set()
@@ -302,9 +288,6 @@ policy shown {
     SECTION = "oci/config.json#/mounts (sources)"
 
     def test_agreement(self):
-        self.policy = self.top / "shown.agp"
-        self.policy.write_text(self.POLICY)
-        self.built, self.certificate = self.make(self.policy, "shown")
         self.assert_holds(self.SECTION)
         place, policy = "oci/config.json", self.policy_json()
         text = (self.built / place).read_text()

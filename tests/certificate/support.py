@@ -125,6 +125,16 @@ class Certified(unittest.TestCase):
 class Changes(Certified):
     """`self.built` is what agp made of `policy`; an artifact is changed by replacing one text by another."""
 
+    POLICY, WORDS = "", ()                                                       # what `self.built` is made of, and by which options
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if cls.POLICY:
+            cls.policy = cls.top / "policy.agp"
+            cls.policy.write_text(cls.POLICY)
+            cls.built, cls.certificate = cls.make(cls.policy, "policy", *cls.WORDS)
+
     def changed(self, artifact, before, after):
         text = (self.built / artifact).read_text()
         self.assertIn(before, text)
