@@ -204,8 +204,8 @@ class Conflicts {
     if (r.because.empty() && r.included_by.empty()) partly(u);
   }
 
-  /// One finding for all of the units: at the first, the others related. `what` says of one of them, or of several,
-  /// what all are: `refuses nothing`, `refuse nothing`.
+  /// One finding for all of the units: at the first, with the others as `elsewhere`. `one` is what is said of a single
+  /// one, `several` of more: "refuses nothing", "refuse nothing". The list is sorted by place.
   diagnostics::Diagnostic& together(const diagnostics::Kind& kind, std::vector<std::uint32_t>& list,
                                     const std::string& before, std::string_view one, std::string_view several) {
     std::sort(list.begin(), list.end(), [&](std::uint32_t a, std::uint32_t b) {

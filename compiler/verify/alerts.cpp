@@ -166,7 +166,7 @@ class AlertCheck {
       out.emplace(AlertLine::Log::Audit, audit_seccomp, Direction::Connect);
     const bool connects = word == "net" || word == "connect", listens = word == "net" || word == "listen";
     if (!packets_) return out;
-    if ((connects || word == "resolve") && has_names())
+    if (connects && has_names())
       out.emplace(AlertLine::Log::Resolver, not_served, Direction::Connect);
     const auto packets = [&](Direction direction) {
       out.emplace(AlertLine::Log::Kernel, backends::log_prefix(policy_, std::nullopt), direction);
@@ -186,7 +186,6 @@ class AlertCheck {
   /// Is anything of it not reported, and is that all of it? Sockets with a path are neither packets nor names.
   std::optional<bool> silent(std::string_view word) const {
     if (word == "net" || word == "connect" || word == "listen") return !packets_;
-    if (word == "resolve") return packets_ && has_names() ? std::nullopt : std::optional(true);
     if (word == "syscall") return policy_.audits("syscall") ? std::nullopt : std::optional(!kills());
     return true;
   }

@@ -46,7 +46,7 @@ class Policy:
             out.add(f"the audit record {AUDIT_SECCOMP}")
         if not self.packets:
             return out
-        if word in ("net", "connect", "resolve") and self.names:
+        if word in ("net", "connect") and self.names:
             out.add(name())
         for verb, direction in (("connect", "out"), ("listen", "in")):
             if word in ("net", verb):
@@ -59,8 +59,6 @@ class Policy:
         """Is "some" of it reported by nothing, or "all"? Sockets with a path are neither packets nor names."""
         if word in ("net", "connect", "listen"):
             return "some" if self.packets else "all"
-        if word == "resolve":
-            return None if self.packets and self.names else "all"
         if word == "syscall":
             return None if "syscall" in self.policy["audit"] else "some" if self.kills else "all"
         return "all"
