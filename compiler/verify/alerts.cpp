@@ -166,8 +166,7 @@ class AlertCheck {
       out.emplace(AlertLine::Log::Audit, audit_seccomp, Direction::Connect);
     const bool connects = word == "net" || word == "connect", listens = word == "net" || word == "listen";
     if (!packets_) return out;
-    if (connects && has_names())
-      out.emplace(AlertLine::Log::Resolver, not_served, Direction::Connect);
+    if (connects && has_names()) out.emplace(AlertLine::Log::Resolver, not_served, Direction::Connect);
     const auto packets = [&](Direction direction) {
       out.emplace(AlertLine::Log::Kernel, backends::log_prefix(policy_, std::nullopt), direction);
       for (const model::Rule& rule : policy_.rules) {
