@@ -41,7 +41,6 @@ class Dns final : public Backend {
              "dns",
              "dnsmasq forwards the query for a permitted name as it was asked; answers but A, AAAA and "
              "CNAME are emptied"});
-    out.reports.push_back("resolve");
     out.assumptions.push_back("A4");
     return out;
   }

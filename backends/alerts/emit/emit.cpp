@@ -29,9 +29,7 @@ bool is_file(std::string_view word) {
                                                    "list", "modify", "create", "delete"};
   return words.contains(word);
 }
-bool is_net(std::string_view word) {
-  return word == "net" || word == "connect" || word == "listen" || word == "resolve";
-}
+bool is_net(std::string_view word) { return word == "net" || word == "connect" || word == "listen"; }
 bool is_syscall(std::string_view word) { return word == "syscall"; }
 
 bool kills(const model::Policy& policy) {
@@ -50,9 +48,7 @@ struct Gap {
 std::optional<Gap> gap(const model::Policy& policy, const model::Target& target, std::string_view word) {
   if (is_net(word)) {
     if (!reports_packets(target)) return Gap{"the stack loads no packet rules that report"};
-    if (word != "resolve") return Gap{"refused connections to unix sockets are reported by no layer", false};
-    if (needs_resolver(policy)) return std::nullopt;
-    return Gap{"without a rule on a name there is no resolver that could report"};
+    return Gap{"refused connections to unix sockets are reported by no layer", false};
   }
   if (is_file(word)) return Gap{"the mount tree and the file permissions refuse without a report"};
   if (is_syscall(word) && policy.audits("syscall")) return std::nullopt;
@@ -70,7 +66,6 @@ void matches(const model::Policy& policy, const model::Target& target, const std
   if (!is_net(word) || !reports_packets(target)) return;
   if (needs_resolver(policy) && word != "listen")
     out.push_back({{"on", word}, {"layer", "dns"}, {"log", "dnsmasq"}, {"regex", "config .* is NXDOMAIN$"}});
-  if (word == "resolve") return;
   const auto line = [&](std::optional<std::string_view> rule, Direction direction) {
     Json entry = {{"on", word},
                   {"layer", "nftables"},
