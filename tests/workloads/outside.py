@@ -1,4 +1,5 @@
-"""The world outside a workload's sandbox: a namespace with a resolver and web servers, and a cable to it."""
+"""The world outside a workload's sandbox: a namespace with a resolver, web servers and what else a case starts there, and a
+cable to it."""
 import contextlib
 import itertools
 import json
@@ -11,15 +12,17 @@ from sandbox import ROOT, Failed, call
 
 RESOLVER = "10.0.0.53"
 INSIDE, OUTSIDE = "198.18.0.1", "198.18.0.2"  # RFC 2544's block for tests of network devices: on no real network
-WEB = pathlib.Path(__file__).resolve().parent / "web.py"
+HERE = pathlib.Path(__file__).resolve().parent
+WEB = HERE / "web.py"
 DNS = ROOT / "tests/runtime/net/dns.py"
 numbers = itertools.count()
 
 
 @contextlib.contextmanager
-def world(names, servers):
-    """Yields what joins a sandbox's namespace to it, or None when there is nothing outside."""
-    if not names and not servers:
+def world(names, servers, scripts, work):
+    """Yields what joins a sandbox's namespace to it, or None when there is nothing outside. `scripts` are [[script, address,
+    further words], …]; their working directory is `work`, and they say `ready`."""
+    if not names and not servers and not scripts:
         yield None
         return
     space = f"agpw{os.getpid()}-{next(numbers)}"
@@ -27,13 +30,14 @@ def world(names, servers):
     try:
         call("ip", "netns", "add", space)
         call("ip", "-n", space, "link", "set", "lo", "up")
-        for address in sorted({RESOLVER, *(a for a, _ in servers)}):
+        for address in sorted({RESOLVER, *(s[0] for s in servers), *(s[1] for s in scripts)}):
             call("ip", "-n", space, "address", "add", f"{address}/32", "dev", "lo")
         table = {name: [["A", address]] for name, address in names.items()}
         table["*"] = []
-        for words in ([DNS, "serve", RESOLVER, json.dumps(table)], [WEB, json.dumps(servers)]):
+        own = [[HERE / script, *words] for script, *words in scripts]
+        for words in ([DNS, "serve", RESOLVER, json.dumps(table)], [WEB, json.dumps(servers)], *own):
             child = subprocess.Popen(["ip", "netns", "exec", space, sys.executable, "-B", *map(str, words)],
-                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=work)
             children.append(child)
             if child.stdout.readline() != "ready\n":
                 raise Failed(f"{words[0]} did not start")
@@ -48,6 +52,6 @@ def world(names, servers):
         yield join
     finally:
         for child in children:
-            child.kill()
+            child.terminate()  # a script may have children of its own to end
             child.communicate()
         call("ip", "netns", "del", space, check=False)

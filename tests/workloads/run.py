@@ -9,13 +9,19 @@ one of docs/examples, of which only the host's directories are replaced:
   packages    Debian packages unpacked into a root of their own, instead of the machine's (debian_root.py)
   example     a policy of docs/examples
   mounts      {host directory of the example: directory of the work directory}
+  instead     {text of the example: what stands there here}
   setup       shell commands run in the work directory, which is `--set work=…`, before each run
-  prints      lines that the agent must print
-  rules       fragments of the library whose allow rules are taken away one by one: each time the workload must fail
+  input       a file of the case's folder, which is the agent's standard input
+  after       shell commands run in the work directory after each run
+  prints      lines that the agent, or what runs after it, must print
+  rules       fragments of the library of which each include, allow, deny, set and the limits are taken away one by one:
+              each time the workload must fail
   stays       {rule: why the workload does not need it}
   refused     {regular expression: why} for the calls that fail as if denied; anything else that does is a failure
   packets     {counter: why} for the packet rules that refuse something
-  names       {name: address} of the resolver outside, `servers` [[address, port], …] of the web outside
+  names       {name: address} of the resolver outside
+  servers     [[address, port, options of web.py], …] of the web outside
+  outside     [[script, address, further words], …] of what else is outside; a script is a file of this directory
 
 What is asserted: the build is proved; the workload succeeds; nothing is refused that the case does not name, and what
 it names is refused; without any one rule it fails, or `stays` says why not."""
@@ -42,26 +48,40 @@ SKIP = 77
 LOADER = {r"openat /etc/ld\.so\.cache ENOENT": "without its cache the loader searches the directories",
           r"(openat|newfstatat|access|faccessat2?) /lib/x86_64-linux-gnu(/\S*)? ENOENT": "searched before /usr/lib, which is the same",
           r"clone3 .* ENOSYS": "its flags can't be seen: libraries fall back to clone"}
-STATEMENT = re.compile(r"^    (?:allow|set) ", re.M)
+# Without a rule of the library, a mount that served only it and an acceptance of its gap are errors: they go with it.
+USELESS = re.compile(r"^error\[AGP(?:2033|4004)\].*\n +--> policy\.agp:(\d+):", re.M)
+GROUP = re.compile(r"^(?:  include |  limit \{|    (?:allow|deny|set) )", re.M)
 
 
 def statements(text, fragment):
-    """[(first line without its further patterns, start, end)] of the allow rules of a fragment in canonical layout."""
+    """[(name, start, end)] of what a fragment in canonical layout includes, allows, denies, sets and limits. The name is
+    the first line, without further patterns and arguments; limits are one group."""
     begin = re.search(rf"^fragment {re.escape(fragment)}\b.*\{{$", text, re.M)
     if begin is None:
         raise Failed(f"no fragment {fragment}")
-    stop = text.index("\n}\n", begin.end())
-    starts = [m.start() for m in STATEMENT.finditer(text, begin.end(), stop)]
+    stop = text.index("\n}\n", begin.end()) + 1
     found = []
-    for start in starts:
-        end = start
-        for line in text[start:stop].splitlines(keepends=True):
-            if end > start and not line.startswith("      "):
+    for start in [m.start() for m in GROUP.finditer(text, begin.end(), stop)]:
+        first, *others = text[start:stop].splitlines(keepends=True)
+        indent = len(first) - len(first.lstrip())
+        end = start + len(first)
+        for line in others:
+            if line.startswith(" " * (indent + 1)) or (first.endswith("{\n") and line.strip() == "}"):
+                end += len(line)
+            if not line.startswith(" " * (indent + 1)):
                 break
-            end += len(line)
-        words = " ".join(text[start:end].split())
-        found.append((words if words.startswith("set") else words.split('",')[0].rstrip('"') + ('"' if '"' in words else ""), start, end))
+        found.append((named(" ".join(text[start:end].split())), start, end))
     return found
+
+
+def named(words):
+    if words.startswith("limit"):
+        return "limit"
+    if words.startswith("include"):
+        return words.split("(")[0]
+    if words.startswith("set"):
+        return words
+    return re.match(r'[^"]*"[^"]*"|.*?(?= because |$)', words)[0]
 
 
 def removals(rules):
@@ -93,6 +113,10 @@ class Case:
             if f'"{host}"' not in text:
                 raise Failed(f"the example does not mount {host}")
             text = text.replace(f'"{host}"', f'"@work@/{own}"')
+        for old, new in self.get("instead", {}).items():
+            if old not in text:
+                raise Failed(f"the example has no {old}")
+            text = text.replace(old, new)
         # A parameter's default is a text of its own; what is mounted is one with the work directory inserted.
         defaults = dict(re.findall(r'^param (\w+) : path = "(@work@[^"]*)"$', text, re.M))
         for name, value in defaults.items():
@@ -127,14 +151,22 @@ class Case:
             policy = sandbox.project(top / "project", text, library)
             values = {"work": work, **({"root": self.root} if self.get("packages") else {})}
             done = sandbox.build(self.agp, policy, top / "built", values, quick)
+            if library and (lines := USELESS.findall(done.stdout + done.stderr)):
+                text = policy.read_text().splitlines(keepends=True)
+                policy.write_text("".join(l for n, l in enumerate(text, 1) if str(n) not in lines))
+                done = sandbox.build(self.agp, policy, top / "built", values, quick)
             if done.returncode != 0:
                 raise Failed(f"agp build: exit {done.returncode}\n{done.stdout}{done.stderr}")
             yield top, top / "built"
 
     def run(self, built, trace_to=None):
-        with outside.world(self.get("names", {}), self.get("servers")) as uplink:
+        work = built.parent / "work"
+        given = (self.folder / self.get("input")).read_bytes() if self.get("input") else b""
+        with outside.world(self.get("names", {}), self.get("servers"), self.get("outside"), work) as uplink:
             box = Sandbox(built, uplink)
-            status, out = box.run(trace_to)
+            status, out = box.run(trace_to, given=given)
+        for command in self.get("after"):
+            out += sandbox.call("sh", "-ec", command, cwd=work, check=False).stdout
         lines = out.splitlines()
         missing = [l for l in self.get("prints") if l not in lines]
         return status == 0 and not missing, f"exit {status}, does not print {missing}\n{out[-3000:]}", box

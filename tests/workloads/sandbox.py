@@ -80,8 +80,9 @@ class Sandbox:
         self.name = self.manifest["policy"]["name"]
         self.refusals = {}
 
-    def run(self, trace=None, patience=120):
-        """Exit status and output of the agent; the text of `trace` is strace's, of everything that was started."""
+    def run(self, trace=None, patience=120, given=b""):
+        """Exit status and output of the agent, whose standard input is `given`; the text of `trace` is strace's, of everything
+        that was started."""
         directory = pathlib.Path(tempfile.mkdtemp(prefix="agp-w-", dir="/run"))
         values = {"{dir}": str(self.built), "{run}": str(directory), "{id}": self.name}
 
@@ -101,10 +102,10 @@ class Sandbox:
             for words in first:
                 call(*filled(words))
             before = [*STRACE, str(trace)] if trace else []
-            process = subprocess.Popen([*before, *filled(last)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            process = subprocess.Popen([*before, *filled(last)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=subprocess.STDOUT, start_new_session=True)
             try:
-                out, _ = process.communicate(timeout=patience)
+                out, _ = process.communicate(given, timeout=patience)
             except subprocess.TimeoutExpired:
                 raise Failed(f"{self.name}: no end within {patience} s") from None
             self.refusals = self.counted()

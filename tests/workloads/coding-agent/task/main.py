@@ -20,6 +20,15 @@ def attempt(what, do):
         print(f"{what}: {error.strerror}")
 
 
+def files_without_end():
+    opened = []
+    try:
+        while len(opened) < 10000:
+            opened.append(open("/dev/null"))
+    except OSError:
+        print(f"descriptors: the last is {opened[-1].fileno()}")
+
+
 connection = http.client.HTTPConnection("api.anthropic.com", 443, timeout=20)
 connection.request("GET", "/advice")
 print("model", connection.getresponse().read().decode().strip())
@@ -34,3 +43,4 @@ attempt("config", lambda: pathlib.Path("/workspace/.git/config").open("a"))
 attempt("github.com", lambda: socket.create_connection(("github.com", 443), 20))
 attempt("203.0.113.8", lambda: socket.create_connection(("203.0.113.8", 443), 20))
 attempt("metadata", lambda: socket.create_connection(("169.254.169.254", 80), 20))
+files_without_end()

@@ -14,3 +14,9 @@ try:
     socket.socket(socket.AF_UNIX)
 except OSError as error:
     print(f"socket: {error.strerror}")
+opened = []
+try:
+    while len(opened) < 10000:
+        opened.append(open("/dev/null"))
+except OSError:
+    print(f"descriptors: the last is {opened[-1].fileno()}")
