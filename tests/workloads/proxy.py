@@ -40,7 +40,12 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         if name not in SITES or port != "443":
             self.send_error(403)
             return
-        with socket.create_connection((SITES[name], 443)) as site:
+        try:
+            site = socket.create_connection((SITES[name], 443))
+        except OSError:
+            self.send_error(502)
+            return
+        with site:
             self.send_response(200)
             self.end_headers()
             back = threading.Thread(target=copy, args=(site, self.connection))

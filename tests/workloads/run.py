@@ -2,7 +2,7 @@
 """`run.py AGP CASE`: a real program in the real sandbox that is built from a module of the library.
 
 A case is a folder with policy.agp, task/ (mounted at /task) and case.json; instead of a policy of its own it may name
-one of docs/examples, of which only the host's directories are replaced:
+one of docs/examples, of which only the host's directories and its root are replaced:
 
   about       one line
   needs       files of the root without which the case is skipped, with the reason printed
@@ -21,7 +21,8 @@ one of docs/examples, of which only the host's directories are replaced:
   packets     {counter: why} for the packet rules that refuse something
   names       {name: address} of the resolver outside
   servers     [[address, port, options of web.py], …] of the web outside
-  outside     [[script, address, further words], …] of what else is outside; a script is a file of this directory
+  outside     [[script, address, further words], …] of what else is outside; a script is a file of this directory, and
+              the word `@root@` the root of `packages`
 
 What is asserted: the build is proved; the workload succeeds; nothing is refused that the case does not name, and what
 it names is refused; without any one rule it fails, or `stays` says why not."""
@@ -121,7 +122,10 @@ class Case:
         defaults = dict(re.findall(r'^param (\w+) : path = "(@work@[^"]*)"$', text, re.M))
         for name, value in defaults.items():
             text = re.sub(rf"(///[^\n]*\n)*param {name} : path = [^\n]*\n", "", text).replace(f"${{{name}}}", value)
-        return re.sub(r"^policy ", "param work : path\n\npolicy ", text.replace("@work@", "${work}"), count=1, flags=re.M)
+        text = re.sub(r"^policy ", "param work : path\n\npolicy ", text.replace("@work@", "${work}"), count=1, flags=re.M)
+        if self.get("packages"):
+            text = text.replace("param work", "param root : path\nparam work", 1).replace("  run {\n", '  run {\n    rootfs "${root}"\n', 1)
+        return text
 
     def ready(self):
         if os.geteuid() != 0:
@@ -162,7 +166,8 @@ class Case:
     def run(self, built, trace_to=None):
         work = built.parent / "work"
         given = (self.folder / self.get("input")).read_bytes() if self.get("input") else b""
-        with outside.world(self.get("names", {}), self.get("servers"), self.get("outside"), work) as uplink:
+        scripts = [[w.replace("@root@", str(self.root)) for w in words] for words in self.get("outside")]
+        with outside.world(self.get("names", {}), self.get("servers"), scripts, work) as uplink:
             box = Sandbox(built, uplink)
             status, out = box.run(trace_to, given=given)
         for command in self.get("after"):
