@@ -10,6 +10,7 @@
 #include "compiler/verify/certificate_calls.hpp"
 #include "compiler/verify/gaps.hpp"
 #include "compiler/verify/packet_terms.hpp"
+#include "compiler/verify/special_addresses.hpp"
 
 // In: a policy and a layer whose rules write themselves as formulas. Out: both sides as text. What is asked is what
 // packets.cpp asks, hook by hook and direction by direction, in one statement over one packet.
@@ -28,14 +29,6 @@ using smt::Formula;
 constexpr Bits128 no_user = model::no_user;
 constexpr Bits128 interface = 2;  ///< the agent's; 0 is any that nobody mentions, 1 is `lo`
 
-AddressSet range(std::string_view first, std::string_view last) {
-  const auto parse = [](std::string_view t) {
-    return t.find(':') == t.npos ? *model::parse_v4(t) : *model::parse_v6(t);
-  };
-  return AddressSet::range(parse(first), parse(last));
-}
-AddressSet loopback() { return range("127.0.0.0", "127.255.255.255") | range("::1", "::1"); }
-AddressSet unspecified() { return range("0.0.0.0", "0.0.0.0") | range("::", "::"); }
 AddressSet multicast6() { return range("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"); }
 
 Formula is(PacketField field, Bits128 value) { return model::between(field, value, value); }
