@@ -33,7 +33,7 @@ for line in sys.stdin:
     print(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}), flush=True)
 
 for what, do in (("server", lambda: open(__file__, "a")), ("payload", lambda: subprocess.run([f"{sys.argv[1]}/payload"])),
-                 ("socket", lambda: socket.create_connection(("203.0.113.8", 443), 20))):
+                 ("socket", lambda: socket.create_connection(("203.0.113.8", 9418), 20))):
     try:
         do()
         print(f"{what}: done")
