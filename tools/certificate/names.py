@@ -214,7 +214,9 @@ class Check:
         patterns = [p.removeprefix("*.") for p in resolver.rules if p != "#"]
         self.domains = {*patterns, *resolver.fills, *self.names.domains()}
         self.endings = {d[n:] for d in self.domains for n in range(len(d) + 1)}
-        self.letters = sorted({".", "!", *"".join(self.domains)})                # `!`: any other one
+        self.before = {}
+        for ending in self.endings - {""}:
+            self.before.setdefault(ending[1:], set()).add(ending[0])
         self.places, self.known = self.names.places(), {}
         self.start = ("", True, frozenset())
 
@@ -227,6 +229,10 @@ class Check:
             above |= {text} & self.domains
         text = c + text if text is not None and c + text in self.endings else None
         return text, c == ".", above
+
+    def telling(self, state):
+        """Characters that stand for all: what is none of them leads where `!`, which no domain has, does."""
+        return sorted({".", "!"} | self.before.get(state[0], set()))
 
     def after(self, text):
         state = self.start

@@ -4,6 +4,7 @@ A certificate lists the automaton's states, each by a text that leads to it. Thi
 checks that the set has the initial state, that every state's successors are in it, and that no state at which a path can
 end is one where the two differ. So nothing is searched for: a set with these three properties holds all paths.
 """
+import functools
 import re
 
 from .formulas import Refuted
@@ -46,6 +47,7 @@ def tokens(text):
     return [m[-1] if len(m) > 1 else {"*": RUN, "?": ANY}.get(m, m) for m in re.findall(r"\\.|.", text)]
 
 
+@functools.lru_cache(maxsize=None)
 def literal(text):
     """The directory before a pattern's first wildcard, and whether there is none: then the node itself."""
     parts = components(text)
@@ -111,6 +113,11 @@ class Pattern:
     def letters(self):
         return {t for part in self.parts if part for a in part for t in a if isinstance(t, str)}
 
+    def waits_for(self, p):
+        """The character that a position reads as no other one but "/", if there is one: see `step`."""
+        token = self.parts[p[1]][p[2]][p[3]] if p[0] == "in" and p[3] < len(self.parts[p[1]][p[2]]) else None
+        return {token} if isinstance(token, str) else set()
+
 
 def canonical(state, c):
     """No component is empty, `.` or `..`. Nothing: no path begins like this."""
@@ -125,7 +132,7 @@ class Rules:
     """The policy's rules on files, as patterns side by side. A state has the positions that are left in any of them."""
 
     def __init__(self, policy):
-        self.policy, self.patterns, self.numbers = policy, [], {}
+        self.policy, self.patterns, self.numbers, self.decided = policy, [], {}, {}
         for i, rule in enumerate(policy["rules"]):
             for where in ("patterns", "except") if rule.get("verbs") else ():
                 for n, text in enumerate(rule[where]):
@@ -137,13 +144,21 @@ class Rules:
     def step(self, state, c):
         return frozenset((n, q) for n, p in state for q in self.patterns[n].step(p, c))
 
+    def telling(self, state):
+        return set().union(*(self.patterns[n].waits_for(p) for n, p in state))
+
     def hits(self, state):
-        return {n for n, p in state if p == self.patterns[n].end}
+        return frozenset(n for n, p in state if p == self.patterns[n].end)
 
     def hit(self, hits, *place):
         return self.numbers[place] in hits
 
     def allowed(self, hits, verb):
+        if (hits, verb) not in self.decided:
+            self.decided[hits, verb] = self.decide(hits, verb)
+        return self.decided[hits, verb]
+
+    def decide(self, hits, verb):
         as_list, allowed = verb == "list", False
         for i, rule in enumerate(self.policy["rules"]):
             if rule["block"] != "file" or verb not in rule["verbs"]:
@@ -170,12 +185,18 @@ class Nodes:
     def __init__(self, nodes):
         self.nodes = {"" if node == "/" else node: node for node in nodes}
         self.begin = {node[:n] for node in self.nodes for n in range(len(node) + 1)}
+        self.further = {}
+        for text in self.begin - {""}:
+            self.further.setdefault(text[:-1], set()).add(text[-1])
 
     def step(self, state, c):
         text, above = state
         if c == "/" and text in self.nodes:
             above = self.nodes[text]
         return (text + c if text is not None and text + c in self.begin else None, above)
+
+    def telling(self, state):
+        return self.further.get(state[0], set())
 
     def own(self, state):
         return self.nodes.get(state[0])
@@ -197,8 +218,9 @@ class Check:
         self.layers, self.policy, self.demanded = layers, policy, demanded
         self.rules, self.nodes = Rules(policy), [Nodes(layer.nodes) for layer in layers]
         self.start = ("root", tuple(("", None) for _ in layers), self.rules.start)
-        self.letters = sorted({"/", "."}.union(*(p.letters() for p in self.rules.patterns), *(c for n in self.nodes for c in n.nodes)))
-        self.letters.append(next(c for c in map(chr, range(0x78, 0x2000)) if c not in self.letters))  # any other one
+        self.known = {"": self.start}
+        letters = {"/", "."}.union(*(p.letters() for p in self.rules.patterns), *(c for n in self.nodes for c in n.nodes))
+        self.other = next(c for c in map(chr, range(0x78, 0x2000)) if c not in letters)  # of no pattern and no place
         effects = {rule["effect"] for rule in policy["rules"] if rule["block"] == "capability" and "CAP_MKNOD" in rule["patterns"]}
         self.devices = DEVICES if effects == {"allow"} else set()                # else nobody there can make any
 
@@ -206,12 +228,20 @@ class Check:
         canon = canonical(state[0], c)
         return canon and (canon, tuple(n.step(at, c) for n, at in zip(self.nodes, state[1])), self.rules.step(state[2], c))
 
+    def telling(self, state):
+        """Characters that stand for all: what is none of them leads where `other` does."""
+        return sorted({"/", ".", self.other} | self.rules.telling(state[2]).union(*(n.telling(at) for n, at in zip(self.nodes, state[1]))))
+
     def after(self, text):
-        state = self.start
-        for c in text:
-            state = self.step(state, c)
+        read = len(text)
+        while text[:read] not in self.known:
+            read -= 1
+        state = self.known[text[:read]]
+        for at in range(read, len(text)):
+            state = self.step(state, text[at])
             if state is None:
                 raise Refuted(f"{text!r} is nothing that a path begins with")
+            self.known[text[:at + 1]] = state
         return state
 
     def accepted(self, hits, text, verb):
@@ -281,7 +311,7 @@ def closed(check, texts, longer, differ):
         wrong = differ(state, text)
         if wrong:
             raise Refuted(f"they differ about {wrong}")
-        for c in check.letters:
+        for c in check.telling(state):
             following = check.step(state, c)
             if following and following not in states:
                 raise Refuted(f"the set of states is not closed: {longer(text, c)!r} leads out of it")

@@ -66,8 +66,8 @@ class Check:
         self.globs = [(side, i, part, glob) for side, rules in enumerate(self.sides) for i, r in enumerate(rules)
                       for part in ("patterns", "except") for glob in r[part]]
         self.start = (False, self.close((g, 0) for g in range(len(self.globs))))
-        self.letters = sorted({t for *_, glob in self.globs for t in glob if isinstance(t, str)})
-        self.letters.append(next(c for c in map(chr, range(0x78, 0x2000)) if c not in self.letters))  # any other one
+        letters = {t for *_, glob in self.globs for t in glob if isinstance(t, str)}
+        self.other = next(c for c in map(chr, range(0x78, 0x2000)) if c not in letters)  # of no pattern
         today = day(policy["day"])
         ends = {r["until"] for rules in self.sides for r in rules if r["until"] and today <= r["until"] < datetime.date.max}
         self.days = [today, *sorted(end + datetime.timedelta(1) for end in ends)]  # on others nothing changes
@@ -89,6 +89,11 @@ class Check:
             if token in (RUN, ANY, c):
                 following.add((g, k if token is RUN else k + 1))
         return (True, self.close(following)) if following else None              # else nothing that begins like this is matched
+
+    def telling(self, state):
+        """Characters that stand for all: what is none of them leads where `other` does."""
+        tokens = {self.globs[g][3][k] for g, k in state[1] if k < len(self.globs[g][3])}
+        return sorted({self.other} | {t for t in tokens if isinstance(t, str)})
 
     def after(self, text):
         state = self.start
