@@ -107,7 +107,7 @@ constexpr KindRow kinds_known[] = {
                 "\"--user-data-dir=/profile\", \"--proxy-server=<proxy-url>:3128\",\n"
                 "\"--screenshot=/pages/page.png\", \"https://www.example.com/\"",
      .blocks = "file { allow read, write \"/pages/**\" }\n"
-               "env { set \"HOME\" = \"/profile\" }\n",
+               "env { set \"HOME\" = \"/profile\" set \"TMPDIR\" = \"/profile\" }\n",
      .limits = "cpu 2\n time 10 min\n",
      .mounts = "mount tmpfs at \"/profile\" writable size 512 MiB\n"
                "mount tmpfs at \"/dev/shm\" writable size 512 MiB\n"

@@ -229,7 +229,7 @@ def reachable(check, longer):
     found, work = {check.start: ""}, [check.start]
     while work:
         state = work.pop()
-        for c in check.letters:
+        for c in check.telling(state):
             following = check.step(state, c)
             if following and following not in found:
                 found[following] = longer(found[state], c)

@@ -10,6 +10,9 @@ namespace agp::test {
 
 inline bool long_tier() { return std::getenv("AGP_LONG") != nullptr; }
 
+/// Of things in an order the short tier takes every `n`th: `i` counts from 0.
+inline bool in_tier(std::size_t i, std::size_t n) { return long_tier() || i % n == 0; }
+
 /// AGP_SEED, else `otherwise`; printed, so that a failure can be had again.
 inline std::uint64_t seed(std::uint64_t otherwise) {
   const char* given = std::getenv("AGP_SEED");

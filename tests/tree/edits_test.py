@@ -1,8 +1,9 @@
 """Every edit that any golden policy's findings carry, at most one for each policy at a time and without the check that
 `--fix` makes: the text still resolves, and `agp diff` proves that no policy permits more. Then `--fix` on the whole file:
-the same, and a second run changes nothing."""
+the same, and a second run changes nothing. The short tier takes every second file."""
 import collections
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -56,7 +57,7 @@ def no_wider(faults, before, after, what):
 
 def main():
     faults, edits, fixed = Faults(), collections.Counter(), 0
-    for path in sorted(LANGUAGE.rglob("*.agp")):
+    for path in sorted(LANGUAGE.rglob("*.agp"))[::1 if os.environ.get("AGP_LONG") else 2]:
         if path.parent.name == "parts":
             continue
         raw = path.read_bytes().decode("utf-8", "surrogateescape")

@@ -247,7 +247,8 @@ def main():
     try:
         if case.works():
             case.is_not_refused()
-            case.needs_every_rule()
+            if os.environ.get("AGP_LONG"):
+                case.needs_every_rule()
     except (Failed, subprocess.TimeoutExpired) as problem:
         case.expect(False, str(problem))
     print(f"{case.folder.name}: {len(case.faults)} not as expected")

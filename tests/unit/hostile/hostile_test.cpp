@@ -162,7 +162,7 @@ TEST(Hostile, Huge) {
     one_or_the_other(place, "[" + std::string(4'000'000, '1') + "]", "one number");
   }
   std::string list = "[0";
-  for (int i = 0; i < 1'000'000; ++i) list += ",0";
+  for (int i = 0; i < 250'000; ++i) list += ",0";
   list += "]";
   for (const char* key : {"syscalls", "nftables", "pathBeneath", "mounts", "rules", "alerts"})
     for (const std::string place : places)
