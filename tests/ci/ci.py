@@ -27,6 +27,7 @@ READ = '    allow read "/task/**", "/config/**"\n'
 WRONG = EXAMPLE.replace(READ, READ + '    deny read "/task/**"\n    allow read "/task/notes"\n')
 LAYOUT = EXAMPLE.replace("  limit {", "  limit   {")
 TESTS = len(re.findall(r"^  (?:allow|ask|deny) ", EXAMPLE[EXAMPLE.index("\ntest "):], re.M))
+UNREPORTED = EXAMPLE.replace("alert P1 for connect", "alert P1 for write, connect")
 WIDER = EXAMPLE.replace("api_gateway:443 ", "api_gateway:[443, 8443] ")
 
 
@@ -100,8 +101,8 @@ class Suite:
                 break
         return done, files["GITHUB_STEP_SUMMARY"].read_text(), files["GITHUB_OUTPUT"].read_text()
 
-    def action_on_a_clean_repository(self):
-        clone = self.clone(EXAMPLE)
+    def action_on_a_repository_with_a_warning(self):
+        clone = self.clone(UNREPORTED)
         done, summary, output = self.action(clone)
         for step in done.values():
             works(step)
@@ -217,7 +218,7 @@ def main():
     expect(EXAMPLE not in (WRONG, WIDER, LAYOUT), "the example has changed: mend the edits above")
     with tempfile.TemporaryDirectory(prefix="agp-ci-") as scratch:
         suite = Suite(scratch)
-        run_all("ci", (suite.action_on_a_clean_repository, suite.action_on_a_wrong_policy,
+        run_all("ci", (suite.action_on_a_repository_with_a_warning, suite.action_on_a_wrong_policy,
                        suite.action_on_a_file_of_another_layout, suite.action_on_a_wider_policy,
                        suite.action_reads_no_input_as_shell, suite.gitlab_on_a_clean_repository,
                        suite.gitlab_on_a_wrong_policy, suite.gitlab_on_a_failed_test, suite.hooks))

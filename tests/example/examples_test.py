@@ -1,4 +1,4 @@
-"""Every policy of docs/examples: no error and no finding that is not listed here; its tests pass; it is built and proved for
+"""Every policy of docs/examples: no finding; its tests pass; it is built and proved for
 debian-12; it says who owns it and what it satisfies, and bounds time, memory and processes; each `accept` is needed; and
 together they use every module of the library that is not a guard or a runtime of a workload."""
 import json
@@ -12,8 +12,6 @@ import unittest
 
 AGP, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 EXAMPLES = sorted((ROOT / "docs/examples").glob("*.agp"))
-# Mounts refuse without a report: a policy that wants all denials logged is told so.
-EXPECTED = {"AGP4005"}
 
 
 def agp(*arguments):
@@ -38,8 +36,7 @@ class Examples(unittest.TestCase):
                 policy = self.copy(example)
                 run = agp("check", "--format", "json", policy)
                 self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
-                codes = {d["code"] for d in json.loads(run.stdout)["diagnostics"]}
-                self.assertLessEqual(codes, EXPECTED, run.stdout)
+                self.assertEqual(json.loads(run.stdout)["diagnostics"], [], run.stdout)
                 run = agp("test", policy)
                 self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
                 out = self.dir / example.stem
