@@ -8,12 +8,12 @@
 namespace agp::model {
 namespace {
 
-struct FieldPlace {
+struct Place {
   std::uint32_t first;
   std::uint32_t width;
 };
 
-constexpr FieldPlace place(PacketField f) {
+constexpr Place place(PacketField f) {
   switch (f) {
     case PacketField::State:
       return {0, 3};

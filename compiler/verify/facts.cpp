@@ -8,7 +8,7 @@ namespace agp::verify {
 namespace {
 
 using Kind = model::FilterGraph::Node::Kind;
-using TestOp = model::ArgTest::Op;
+using Op = model::ArgTest::Op;
 
 std::optional<bool> both(std::optional<bool> a, std::optional<bool> b) {
   if (a == false || b == false) return false;
@@ -125,7 +125,7 @@ std::optional<bool> WordFacts::decide(Kind kind, std::uint32_t mask, std::uint32
 }
 
 std::optional<bool> decide(const Facts& f, const model::ArgTest& t, std::uint64_t mask) {
-  if (t.op == TestOp::In) {
+  if (t.op == Op::In) {
     bool open = false;
     for (const std::uint64_t v : t.values) {
       const auto one = equal(f, t.index, mask, v);
@@ -137,21 +137,21 @@ std::optional<bool> decide(const Facts& f, const model::ArgTest& t, std::uint64_
   if (t.values.empty()) return false;
   const std::uint64_t v = t.values.front();
   switch (t.op) {
-    case TestOp::Eq:
+    case Op::Eq:
       return equal(f, t.index, mask, v);
-    case TestOp::Ne:
+    case Op::Ne:
       return opposite(equal(f, t.index, mask, v));
-    case TestOp::Le:
+    case Op::Le:
       return at_most(f, t.index, mask, v);
-    case TestOp::Gt:
+    case Op::Gt:
       return opposite(at_most(f, t.index, mask, v));
-    case TestOp::Lt:
+    case Op::Lt:
       return v == 0 ? std::optional(false) : at_most(f, t.index, mask, v - 1);
-    case TestOp::Ge:
+    case Op::Ge:
       return v == 0 ? std::optional(true) : opposite(at_most(f, t.index, mask, v - 1));
-    case TestOp::Masked:
+    case Op::Masked:
       return equal(f, t.index, mask & t.mask, v);
-    case TestOp::In:
+    case Op::In:
       break;
   }
   return std::nullopt;
