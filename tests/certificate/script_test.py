@@ -6,8 +6,8 @@ import unittest
 
 ROOT = pathlib.Path(sys.argv[1])
 sys.path.insert(0, str(ROOT / "tools"))
-from certificate import calls, documents, landlock, mounts, names, nft, packets  # noqa: E402
-from certificate.formulas import Statement, Unusable, bits  # noqa: E402
+from certificate import calls, documents, landlock, mounts, names, nft, packets, paths, tools  # noqa: E402
+from certificate.formulas import Refuted, Statement, Unusable, bits  # noqa: E402
 
 SCRIPT = """table inet t {
   counter seen {
@@ -371,6 +371,52 @@ class Mounts(unittest.TestCase):
                 ("of a type", lambda c: c["mounts"].append({"destination": "/x", "type": "sysfs", "source": "sysfs"}))):
             with self.assertRaisesRegex(Unusable, words):
                 self.tree(change)
+
+
+class Letters(unittest.TestCase):
+    """Of the characters that a state tells apart, each is tried, and one for all others."""
+
+    def assert_told_apart(self, check, letters):
+        self.assertLessEqual(set(check.telling(check.start)), {*letters})
+        seen, work = {check.start}, [check.start]
+        while work:
+            state = work.pop()
+            telling = check.telling(state)
+            others = {check.step(state, c) for c in letters if c not in telling}
+            self.assertLessEqual(len(others), 1, f"{state}: {telling}")
+            following = {check.step(state, c) for c in letters} - {None}
+            self.assertEqual(following, {check.step(state, c) for c in telling} - {None})
+            work += following - seen
+            seen |= following
+        return len(seen)
+
+    def test_paths(self):
+        layer = paths.Everything()
+        layer.nodes = ["/", "/bin", "/bin/tool", "/bin/tools", "/.é", "/data"]
+        texts = ["/data/**", "/data/*.{log,lo?}", "/bin/t*l", "/.*", "/bin/?ool/**", "/data/a**b", "/**/x", "/data/\\*"]
+        policy = {"rules": [{"block": "file", "effect": "allow", "verbs": ["read"], "patterns": texts, "except": ["/data/secret/**", "/data/d"]}], "gaps": []}
+        self.assertGreater(self.assert_told_apart(paths.Check([layer, layer], policy, False), [*map(chr, range(128)), "é", "\u2603"]), 50)
+
+    def test_tools(self):
+        patterns = [["files.*", "f?les", "*é", "a\\*b"], ["files.delete*", "*.delete"]]
+        document = [tools.rule("allow", None, None, *patterns)]
+        policy = {"day": "2026-01-01", "rules": [{"block": "tool", "effect": "allow", "patterns": ["*"], "except": ["x"]}]}
+        self.assertGreater(self.assert_told_apart(tools.Check(document, policy, False), [chr(n) for n in range(256)]), 20)
+
+    def test_names(self):
+        resolver = names.Resolver(b"no-resolv\nserver=/a.example.com/10.0.0.53\nlocal=/*.b-1.com/\n")
+        policy = {"rules": [{"block": "net", "direction": "connect", "effect": "allow", "except": [], "endpoints": [
+            {"name": "*.example.com", "ports": [[443, 443]], "sets": {}}]}], "gaps": [], "resolvers": []}
+        self.assertGreater(self.assert_told_apart(names.Check(resolver, policy, False), "abcdelmnopx.!-1é_"), 20)
+
+    def test_a_long_text(self):
+        """Of a certificate that somebody made to be read for long."""
+        policy = {"rules": [{"block": "file", "effect": "allow", "verbs": ["read"], "patterns": ["/data/**"], "except": []}], "gaps": []}
+        check = paths.Check([paths.Everything], policy, False)
+        check.after("/data/" + "ab/" * 500_000)
+        with self.assertRaisesRegex(Refuted, "is nothing that a path begins with"):
+            check.after("/data/" + "ab/" * 10 + "/")
+        self.assertLess(len(check.known), 100)
 
 
 if __name__ == "__main__":

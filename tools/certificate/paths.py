@@ -218,30 +218,28 @@ class Check:
         self.layers, self.policy, self.demanded = layers, policy, demanded
         self.rules, self.nodes = Rules(policy), [Nodes(layer.nodes) for layer in layers]
         self.start = ("root", tuple(("", None) for _ in layers), self.rules.start)
-        self.known = {"": self.start}
+        self.known = {}
         letters = {"/", "."}.union(*(p.letters() for p in self.rules.patterns), *(c for n in self.nodes for c in n.nodes))
         self.other = next(c for c in map(chr, range(0x78, 0x2000)) if c not in letters)  # of no pattern and no place
         effects = {rule["effect"] for rule in policy["rules"] if rule["block"] == "capability" and "CAP_MKNOD" in rule["patterns"]}
         self.devices = DEVICES if effects == {"allow"} else set()                # else nobody there can make any
 
     def step(self, state, c):
-        canon = canonical(state[0], c)
-        return canon and (canon, tuple(n.step(at, c) for n, at in zip(self.nodes, state[1])), self.rules.step(state[2], c))
+        if (state, c) not in self.known:
+            canon = canonical(state[0], c)
+            self.known[state, c] = canon and (canon, tuple(n.step(at, c) for n, at in zip(self.nodes, state[1])), self.rules.step(state[2], c))
+        return self.known[state, c]
 
     def telling(self, state):
         """Characters that stand for all: what is none of them leads where `other` does."""
         return sorted({"/", ".", self.other} | self.rules.telling(state[2]).union(*(n.telling(at) for n, at in zip(self.nodes, state[1]))))
 
     def after(self, text):
-        read = len(text)
-        while text[:read] not in self.known:
-            read -= 1
-        state = self.known[text[:read]]
-        for at in range(read, len(text)):
-            state = self.step(state, text[at])
+        state = self.start
+        for c in text:
+            state = self.step(state, c)
             if state is None:
                 raise Refuted(f"{text!r} is nothing that a path begins with")
-            self.known[text[:at + 1]] = state
         return state
 
     def accepted(self, hits, text, verb):
