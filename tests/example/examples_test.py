@@ -1,6 +1,6 @@
-"""Every policy of docs/examples: no finding; its tests pass; it is built and proved for
-debian-12; it says who owns it and what it satisfies, and bounds time, memory and processes; each `accept` is needed; and with
-the workloads they use every module of the library."""
+"""Every policy of docs/examples: no finding; its tests pass; it is built and proved for debian-12; it says who owns it and what
+it satisfies, and bounds time, memory and processes; each `accept` is needed; and with the workloads they use every module of
+the library."""
 import json
 import pathlib
 import re

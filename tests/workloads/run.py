@@ -25,7 +25,7 @@ one of docs/examples, of which only the host's directories and its root are repl
               the word `@root@` the root of `packages`
 
 What is asserted: the build is proved; the workload succeeds; nothing is refused that the case does not name, and what
-it names is refused; without any one rule it fails, or `stays` says why not."""
+it names is refused; in the long tier (AGP_LONG), that without any one rule it fails, or `stays` says why not."""
 import concurrent.futures
 import contextlib
 import json

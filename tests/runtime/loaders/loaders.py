@@ -84,7 +84,9 @@ def main():
     for loader in PROGRAMS:
         if path := shutil.which(loader, path="/usr/sbin:/usr/bin:/sbin:/bin"):
             one(f"installed {loader}", path)
-    for suite in SUITES if os.environ.get("AGP_LONG") else ():
+    suites = SUITES if os.environ.get("AGP_LONG") else {}
+    todo = [row for row in todo if row[2] in suites or f"{row[0]} {row[1]}: " in said]
+    for suite in suites:
         wanted = {loader.split()[0] for loader, release, of in todo if of == suite and f"{loader} {release}: " not in said}
         try:
             where = had(suite, folder) if wanted else None

@@ -110,19 +110,20 @@ bool elsewhere_is_right(const Damage& d) {
 }
 
 TEST(Damage, OneFindingInItsItem) {
-  std::size_t tried = 0;
+  std::size_t made = 0, tried = 0;
   for (const auto& [path, text] : policies()) {
     ASSERT_EQ(Analysed(text).sink.all().size(), 0u) << path;
     for (const Damage& d : damages(text)) {
-      if (!test::in_tier(tried++, 3)) continue;
+      if (!test::in_tier(made++, 3)) continue;  // a token has two of them or five: each kind has its turn
+      ++tried;
       const std::string why = complaint(d);
       if (why.empty() || (why.compare(0, 9, "elsewhere") == 0 && elsewhere_is_right(d))) continue;
       const auto line = std::count(d.text.begin(), d.text.begin() + static_cast<std::ptrdiff_t>(d.at), '\n') + 1;
       ADD_FAILURE() << path << ":" << line << " " << d.how << " `" << d.token << "`: " << why;
     }
   }
-  EXPECT_GT(tried, 4000u);
-  test::result(std::to_string(tried) + " damaged texts, in the short tier every third");
+  EXPECT_GT(tried, 2000u);
+  test::result(std::to_string(tried) + " of " + std::to_string(made) + " damaged texts, at most one finding each");
 }
 
 }  // namespace

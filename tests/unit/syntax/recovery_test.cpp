@@ -54,10 +54,11 @@ std::vector<Damage> damages(const std::string& text) {
 }
 
 TEST(Recovery, EveryTokenOfEveryText) {
-  std::size_t count = 0;
+  std::size_t made = 0, tried = 0;
   for (const auto& [path, text] : corpus()) {
     for (const Damage& damage : damages(text)) {
-      if (!agp::test::in_tier(count++, 3)) continue;
+      if (!agp::test::in_tier(made++, 3)) continue;  // a token has two of them or five: each kind has its turn
+      ++tried;
       const Parsed p(damage.text);
       const std::size_t most = damage.brace ? 2 : 1;
       ASSERT_LE(p.sink.all().size(), most) << path << " " << damage.name << " at " << damage.at << "\n"
@@ -70,7 +71,7 @@ TEST(Recovery, EveryTokenOfEveryText) {
       }
     }
   }
-  EXPECT_GT(count, 1500u);
+  EXPECT_GT(tried, 1500u);
 }
 
 TEST(Recovery, ABraceIsNeverMissedSilently) {
