@@ -134,7 +134,9 @@ void Patterns::add_value(const Value& value, Span at, Hosts& out) {
     case Value::Type::Host:
     case Value::Type::String: {
       if (const std::string fault = host_fault(value.text); !fault.empty()) {
-        sink().emit(kind::invalid_host, at, fmt::format("the host `{}` {}", value.text, fault));
+        sink()
+            .emit(kind::invalid_host, at, fmt::format("the host `{}` {}", value.text, fault))
+            .helped(host_help(value.text));
         out.failed = true;
         return;
       }

@@ -91,7 +91,8 @@ std::optional<Value> Evaluator::evaluate(const Scope& scope, const syntax::Value
     out.text = std::move(text);
     const std::string fault = host_fault(out.text);
     if (fault.empty()) return out;
-    sink_.emit(kind::invalid_host, value.span, fmt::format("the host `{}` {}", out.text, fault));
+    sink_.emit(kind::invalid_host, value.span, fmt::format("the host `{}` {}", out.text, fault))
+        .helped(host_help(out.text));
     return std::nullopt;
   };
   if (const auto* s = std::get_if<syntax::String>(&value.node)) {
@@ -254,7 +255,7 @@ std::optional<std::string> Evaluator::path(const Scope& scope, const syntax::Str
   auto out = text(scope, s);
   if (out && *out != "/")
     if (const std::string fault = path_fault(*out); !fault.empty()) {
-      sink_.emit(kind::invalid_path, s.span, fmt::format("the path `{}` {}", *out, fault));
+      sink_.emit(kind::invalid_path, s.span, fmt::format("the path `{}` {}", *out, fault)).helped(path_help(*out));
       return std::nullopt;
     }
   return out;
@@ -294,7 +295,7 @@ std::optional<model::PathPattern> Evaluator::to_pattern(const std::vector<Char>&
   std::string plain;
   for (const Char c : chars) plain += c.c;
   const auto fail = [&](std::string why) -> std::optional<model::PathPattern> {
-    sink_.emit(kind::invalid_path, span, fmt::format("the path `{}` {}", plain, why));
+    sink_.emit(kind::invalid_path, span, fmt::format("the path `{}` {}", plain, why)).helped(path_help(plain));
     return std::nullopt;
   };
   if (plain.empty() || plain[0] != '/') return fail("is not absolute");

@@ -147,6 +147,22 @@ std::string host_fault(std::string_view text) {
   return "";
 }
 
+std::string path_help(std::string_view text) {
+  std::string meant(text);
+  if (meant.starts_with("./")) meant.erase(0, 2);
+  if (!meant.empty() && meant[0] != '/' && meant[0] != '~') meant.insert(0, "/");
+  while (meant.size() > 1 && meant.back() == '/') meant.pop_back();
+  return meant != text && path_fault(meant).empty() ? fmt::format("write `{}`", meant) : "";
+}
+
+std::string host_help(std::string_view text) {
+  std::string meant(text);
+  for (char& c : meant)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  if (meant.ends_with('.')) meant.pop_back();
+  return meant != text && host_fault(meant).empty() ? fmt::format("write `{}`", meant) : "";
+}
+
 std::optional<AddressSet> to_addresses(const syntax::Address& a, diagnostics::Sink& sink) {
   using Kind = syntax::Address::Kind;
   AddressText result;

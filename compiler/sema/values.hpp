@@ -38,6 +38,10 @@ std::optional<Value> coerce(const Value& value, Value::Type type, bool list);
 std::string path_fault(std::string_view text);
 /// Why a text is no host ("has an upper-case letter", …); empty when it is one. `*.` in front is a wildcard.
 std::string host_fault(std::string_view text);
+/// What was meant by a text that has such a fault, most likely: "write `/srv/x`" for `srv/x`; empty where nobody can
+/// say.
+std::string path_help(std::string_view text);
+std::string host_help(std::string_view text);
 
 /// Equal for two values exactly if the values are equal.
 std::string identity(const Value& value);

@@ -84,6 +84,28 @@ TEST(Values, Hosts) {
   EXPECT_NE(host_fault(sixty + sixty + sixty + sixty + std::string(10, 'b')), "");
 }
 
+TEST(Values, WhatWasMeantByAFault) {
+  // pasted, it has no fault; where nobody can say, nothing is said
+  for (const auto& [text, meant] : {std::pair<std::string, std::string>{"srv/x", "/srv/x"},
+                                    {"./srv/**", "/srv/**"},
+                                    {"/srv/x/", "/srv/x"},
+                                    {"**", "/**"},
+                                    {"", ""},
+                                    {".", ""},
+                                    {"../x", ""},
+                                    {"~/.ssh", ""},
+                                    {"/a//b", ""},
+                                    {"/a/{b", ""}})
+    EXPECT_EQ(path_help(text), meant.empty() ? "" : "write `" + meant + "`") << text;
+  for (const auto& [text, meant] : {std::pair<std::string, std::string>{"Api.Example.com", "api.example.com"},
+                                    {"*.Example.com.", "*.example.com"},
+                                    {"a..B", ""},
+                                    {"10.0.0.1", ""},
+                                    {"0X7F.1", ""},
+                                    {"", ""}})
+    EXPECT_EQ(host_help(text), meant.empty() ? "" : "write `" + meant + "`") << text;
+}
+
 TEST(Values, Ports) {
   const auto ports = [](const std::string& port) -> std::string {
     Analysed a(
