@@ -245,7 +245,7 @@ class Planner {
   }
 
   /// A tree that is no higher: the best but for the splits that are not tried. No part costs less than without a bound,
-  /// so they are tried from the least such sum on, until that alone is more than what was found.
+  /// so they are tried from the least such sum on, none beside another, until that alone is more than what was found.
   Solution within(std::size_t i, std::size_t j, std::size_t holes, Height most) {
     const Solution free = known(i, j, holes);
     if (free.choice.height <= most) return free;
@@ -283,11 +283,13 @@ class Planner {
       const Solution behind = within(k + 1, j, holes - left, room);
       if (below.cost + behind.cost < best.cost) best = split(k, below, behind);
     };
+    const auto end = least.begin() + (j - i);
     for (std::size_t n = 0; n < attempts; ++n) {
-      const auto next = std::min_element(least.begin(), least.begin() + (j - i));
+      const auto next = std::min_element(least.begin(), end);
       if (*next >= best.cost) break;
-      *next = impossible;
       attempt(i + static_cast<std::size_t>(next - least.begin()));
+      // Its neighbours cost nearly the same and are too high where it is: all attempts would be at one place.
+      std::fill(next == least.begin() ? next : next - 1, next + 1 == end ? end : next + 2, impossible);
     }
     if (best.cost >= impossible) {  // into equal halves
       std::size_t k = i;
@@ -347,7 +349,7 @@ class Planner {
     }
   }
 
-  static constexpr std::size_t slack = 1, attempts = 6;
+  static constexpr std::size_t slack = 1, attempts = 4;
 
   const List& list_;
   const std::vector<Piece>& pieces_;

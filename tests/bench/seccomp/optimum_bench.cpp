@@ -1,14 +1,18 @@
 // How near the tree over numbers is to the best one for other weights than those of seccomp-bench: the calls that a
 // policy permits, used as often as Zipf's law says, in random orders; and files of counts as `strace -c -U calls,name`
 // writes them. Each time the counts are given, as with `--syscall-counts`, and compared is x86_64's dispatch: tests of
-// the tree that is built, against dynamic programming over the same counts, where each of the sixteen most frequent
-// numbers may also stand alone; against that where no call that always runs is farther than it may be; and against that
-// where calls that depend on their arguments count as often as they do for the order of tests.
+// the tree that is built, against dynamic programming over the same counts and maximal ranges of equal outcome; against
+// that where each of the sixteen most frequent numbers may also stand alone; and against this where no call that always
+// runs is farther than it may be.
+//
+//   agp_bench_seccomp_optimum [ORDERS] [COUNTS...]     ORDERS of each kind, 20 if not given; files of counts
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 
 #include "backends/seccomp/emit/dispatch.hpp"
@@ -27,16 +31,11 @@ using Counts = std::map<std::string, std::uint64_t>;
 constexpr double fixed = 4;  ///< loads of architecture and number, its compare, the return
 constexpr std::uint32_t allowed = 0;
 
-/// What a call counts.
-struct Counted {
-  const Counts& counts;
-  bool as_searched;  ///< more where it depends on its arguments
-  std::uint64_t operator()(const backends::seccomp::CallDecision& c) const {
-    const auto it = counts.find(std::string(c.call->name));
-    if (c.call->arch == linux::Arch::x32 || it == counts.end()) return 0;
-    return as_searched && !backends::seccomp::Diagram::is_leaf(c.root) ? Weights::uncached(it->second) : it->second;
-  }
-};
+/// What a call counts: those of x32 nothing.
+std::uint64_t count_of(const backends::seccomp::CallDecision& c, const Counts& counts) {
+  const auto it = counts.find(std::string(c.call->name));
+  return c.call->arch == linux::Arch::x32 || it == counts.end() ? 0 : it->second;
+}
 
 std::size_t tests_before(const Section& s, std::uint32_t number) {
   std::size_t out = 0;
@@ -47,13 +46,14 @@ std::size_t tests_before(const Section& s, std::uint32_t number) {
   return out;
 }
 
-/// Maximal ranges, but that the most frequent numbers stand alone.
-std::vector<Piece> pieces_of(const Section& s, const Counted& count) {
+/// Maximal ranges, but that the `alone` most frequent numbers stand alone.
+std::vector<Piece> pieces_of(const Section& s, const Counts& counts, std::size_t frequent) {
   std::vector<std::uint64_t> most;
   for (const auto& r : s.ranges)
-    for (const auto* c : r.calls) most.push_back(count(*c));
+    for (const auto* c : r.calls) most.push_back(count_of(*c, counts));
   std::sort(most.rbegin(), most.rend());
-  const std::uint64_t heavy = std::max<std::uint64_t>(most[std::min<std::size_t>(15, most.size() - 1)], 1);
+  const std::uint64_t heavy =
+      frequent == 0 ? ~std::uint64_t{0} : std::max<std::uint64_t>(most[std::min(frequent, most.size()) - 1], 1);
   using backends::seccomp::Diagram;
   std::map<Diagram::Ref, std::uint32_t> outcomes{{Diagram::leaf(backends::seccomp::format::ret_allow), allowed}};
   std::vector<Piece> out;
@@ -73,7 +73,7 @@ std::vector<Piece> pieces_of(const Section& s, const Counted& count) {
     std::uint64_t next = r.first;
     for (const auto* c : r.calls) {
       if (c->call->number > next) add(static_cast<std::uint32_t>(next), c->call->number - 1, id, 0, false);
-      const std::uint64_t weight = count(*c);
+      const std::uint64_t weight = count_of(*c, counts);
       add(c->call->number, c->call->number, id, weight, weight >= heavy);
       next = std::uint64_t{c->call->number} + 1;
     }
@@ -82,10 +82,10 @@ std::vector<Piece> pieces_of(const Section& s, const Counted& count) {
   return out;
 }
 
-/// Instructions a call of the optimum's.
+/// Instructions a call.
 struct Means {
-  double ours = 0;  ///< instructions a call
-  double free = 0, bounded = 0, conditional = 0;
+  double ours = 0;
+  double ranges = 0, alone = 0, bounded = 0;  ///< as parts of the optimum's
 };
 
 Means means(const Policy& policy, const Counts& counts) {
@@ -95,55 +95,68 @@ Means means(const Policy& policy, const Counts& counts) {
       backends::seccomp::decide_calls(as_model(policy), target, {}, backends::seccomp::WordChoice::Cheapest);
   const auto sections = backends::seccomp::sections(decisions, Weights(target));
   const Section& s = sections.front();
-  const auto instructions = [&](const Counted& count, backends::seccomp::Bound bound) {
-    std::uint64_t tests = 0, total = 0;
-    for (const auto& r : s.ranges)
-      for (const auto* c : r.calls) {
-        tests += count(*c) * tests_before(s, c->call->number);
-        total += count(*c);
-      }
-    const auto whole = static_cast<double>(total);
-    return std::pair(fixed + static_cast<double>(tests) / whole,
-                     fixed + static_cast<double>(test::interval_optimum(pieces_of(s, count), 8, bound)) / whole);
+  std::uint64_t tests = 0, total = 0;
+  for (const auto& r : s.ranges)
+    for (const auto* c : r.calls) {
+      tests += count_of(*c, counts) * tests_before(s, c->call->number);
+      total += count_of(*c, counts);
+    }
+  const auto instructions = [&](std::uint64_t of_tests) {
+    return fixed + static_cast<double>(of_tests) / static_cast<double>(total);
   };
-  const auto [ours, free] = instructions({counts, false}, {});
-  const auto [same, bounded] = instructions({counts, false}, {allowed, backends::seccomp::longest_path});
-  const auto [heavier, conditional] = instructions({counts, true}, {});
-  return {ours, ours / free, same / bounded, heavier / conditional};
+  const auto optimum = [&](std::size_t frequent, backends::seccomp::Bound bound) {
+    return instructions(test::interval_optimum(pieces_of(s, counts, frequent), 8, bound));
+  };
+  const double ours = instructions(tests);
+  return {ours, ours / optimum(0, {}), ours / optimum(16, {}),
+          ours / optimum(16, {allowed, backends::seccomp::longest_path})};
 }
 
-/// Mean and worst.
+/// Mean and worst of parts of the optimum's, and how many are over 5% more.
 struct Spread {
   double sum = 0, worst = 0;
+  int many = 0, over = 0;
   void add(double value) {
     sum += value;
     worst = std::max(worst, value);
+    ++many;
+    over += value > 1.05 ? 1 : 0;
+  }
+  std::string text() const { return fmt::format("{:.3f} {:.3f} {:>3}", sum / many, worst, over); }
+};
+
+struct Spreads {
+  Spread ranges, alone, bounded;
+  void add(const Means& m) {
+    ranges.add(m.ranges);
+    alone.add(m.alone);
+    bounded.add(m.bounded);
+  }
+  void print(std::string_view policy, std::string_view what) const {
+    fmt::print("{:<13}{:<22}  {}   {}   {}\n", policy, what, ranges.text(), alone.text(), bounded.text());
+    std::fflush(stdout);
   }
 };
 
-void zipf(const Policy& policy, double exponent, std::size_t used) {
+/// `used` calls, the k-th made 1/k^exponent as often as the first.
+void zipf(const Policy& policy, double exponent, std::size_t used, int orders, Spreads& all) {
   std::vector<std::string> calls;
   for (const Line& line : policy.lines)
     if (line.allow && linux::find_syscall(linux::Arch::x86_64, line.call) != nullptr) calls.push_back(line.call);
   std::sort(calls.begin(), calls.end());
   calls.erase(std::unique(calls.begin(), calls.end()), calls.end());
   std::mt19937_64 random(1);
-  constexpr int orders = 20;
-  Spread free, bounded, conditional;
+  Spreads here;
   for (int n = 0; n < orders; ++n) {
     std::shuffle(calls.begin(), calls.end(), random);
     Counts counts;
     for (std::size_t k = 0; k < std::min(used, calls.size()); ++k)
       counts[calls[k]] = static_cast<std::uint64_t>(1e6 / std::pow(static_cast<double>(k + 1), exponent));
     const Means m = means(policy, counts);
-    free.add(m.free);
-    bounded.add(m.bounded);
-    conditional.add(m.conditional);
+    here.add(m);
+    all.add(m);
   }
-  fmt::print("{:<13}{:>4} calls, 1/k^{}: {:.3f} {:.3f}  bounded {:.3f} {:.3f}  as searched {:.3f} {:.3f}\n",
-             policy.name, std::min(used, calls.size()), exponent, free.sum / orders, free.worst, bounded.sum / orders,
-             bounded.worst, conditional.sum / orders, conditional.worst);
-  std::fflush(stdout);
+  here.print(policy.name, fmt::format("{} calls, 1/k^{}", std::min(used, calls.size()), exponent));
 }
 
 }  // namespace
@@ -151,19 +164,29 @@ void zipf(const Policy& policy, double exponent, std::size_t used) {
 
 int main(int argc, char** argv) {
   using namespace agp::bench;
-  fmt::print("instructions a call, of the optimum's: mean and worst of 20 orders\n");
+  const bool given = argc > 1 && std::isdigit(static_cast<unsigned char>(argv[1][0])) != 0;
+  const int orders = given ? std::atoi(argv[1]) : 20;
+  fmt::print(
+      "instructions a call, of the optimum's: mean, worst, and how many orders are over 1.05, of {} each\n"
+      "{:<35}  {:<17} {:<17} {}\n",
+      orders, "", "maximal ranges", "16 numbers alone", "no more than 15 instructions");
+  Spreads all;
   for (const char* name : {"docker_x64", "docker_multi", "allow60", "args64"}) {
     const auto policy = read_policy(name);
     if (!policy) {
       fmt::print("{} skipped: its data are not there\n", name);
       continue;
     }
-    for (const double exponent : {1.0, 2.0})
-      for (const std::size_t used : {std::size_t{20}, std::size_t{400}}) zipf(*policy, exponent, used);
-    for (int i = 1; i < argc; ++i) {
+    Spreads here;
+    for (const double exponent : {1.0, 1.5, 2.0})
+      for (const std::size_t used : {std::size_t{10}, std::size_t{20}, std::size_t{40}, std::size_t{400}})
+        zipf(*policy, exponent, used, orders, all);
+    for (int i = given ? 2 : 1; i < argc; ++i) {
       const Means m = means(*policy, read_counts(argv[i]));
-      fmt::print("{:<13}{}: {:.2f} instructions a call, {:.3f} of the optimum, bounded {:.3f}, as searched {:.3f}\n",
-                 name, argv[i], m.ours, m.free, m.bounded, m.conditional);
+      here.add(m);
+      here.print(name, fmt::format("{}: {:.2f}", argv[i], m.ours));
+      here = {};
     }
   }
+  all.print("all", "");
 }

@@ -1,6 +1,7 @@
 // Each policy of seccomp-bench through agp and through libseccomp, in one table: instructions, means, compile time, and
-// whether the filters decide alike. "its default" is agp's program where numbers without a call and calls that the
-// policy does not name get the policy's own default, as the others make it; by itself agp answers some of them ENOSYS.
+// whether the filters decide alike. Those policies say `default 1`, and that is what libseccomp compiles: EPERM for
+// whatever they do not name. agp answers ENOSYS for some of it by itself; "EPERM for all else" is agp's program of the
+// policy as it is written there, which the figures to reach are about.
 // An argument is a file of counts as `strace -c -U calls,name` writes it: then also the means over those calls.
 #include <fmt/format.h>
 
@@ -72,8 +73,8 @@ std::vector<Call> calls_of(const Policy& policy, const std::map<std::string, std
   return out;
 }
 
-/// The policy's default for everything that it does not name.
-test::Bpf own_default(const Policy& policy, const model::Policy& model, const model::Target& target) {
+/// The policy as it is written: its default for everything that it does not name.
+test::Bpf as_written(const Policy& policy, const model::Policy& model, const model::Target& target) {
   using backends::seccomp::Diagram;
   auto decisions = backends::seccomp::decide_calls(model, target, {}, backends::seccomp::WordChoice::Cheapest);
   const auto refusal = Diagram::leaf(0x50000u | static_cast<std::uint32_t>(policy.default_errno));
@@ -174,7 +175,7 @@ bool compare(const std::string& name, const std::map<std::string, std::uint64_t>
     const double time = microseconds([&] { program = agp_program(model, target); });
     row(name, "agp, " + weights, measure(program, uniform, trace), time);
     proofs(*policy, model, target, program);
-    row(name, "  its default", measure(own_default(*policy, model, target), uniform, trace), 0);
+    row(name, "  EPERM for all else", measure(as_written(*policy, model, target), uniform, trace), 0);
     return program;
   };
   const test::Bpf by_default = agp("by default", {});
@@ -189,7 +190,7 @@ bool compare(const std::string& name, const std::map<std::string, std::uint64_t>
   target.syscall_counts = {};
   profile(name, model, target);
   bound(name, model, target);
-  for (const test::Bpf& ours : {by_default, own_default(*policy, model, target)})
+  for (const test::Bpf& ours : {by_default, as_written(*policy, model, target)})
     for (const test::Bpf& theirs : peers) {
       const Answers a = compare_answers(*policy, ours, theirs);
       fmt::print(
