@@ -100,7 +100,7 @@ struct Breach {
   std::vector<std::size_t> rules;     ///< of a name that resolves
 };
 
-struct Asked {
+struct AskedSet {
   const ActionSet* set;
   std::uint32_t rule;  ///< index in the space; ~0 for names to resolve
 };
@@ -141,7 +141,7 @@ class Checker {
     if (rule) questions_.push_back(std::move(*rule));
   }
   std::uint32_t question(const ActionSet& set) const {
-    return std::find_if(asked_.begin(), asked_.end(), [&](const Asked& a) { return a.set == &set; })->rule;
+    return std::find_if(asked_.begin(), asked_.end(), [&](const AskedSet& a) { return a.set == &set; })->rule;
   }
 
   void permit() {
@@ -353,7 +353,7 @@ class Checker {
   const Policy& policy_;
   diagnostics::Sink& sink_;
   std::vector<Rule> questions_;
-  std::vector<Asked> asked_;
+  std::vector<AskedSet> asked_;
   std::optional<Space> space_;
   std::optional<Units> units_;
   std::vector<bool> permitted_;

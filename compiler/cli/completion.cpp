@@ -46,7 +46,7 @@ std::string joined(const Words& words, std::string_view between = " ") {
 }
 
 /// Within single quotes of bash and zsh; of fish too, where a backslash counts.
-std::string quoted(std::string_view text, bool fish = false) {
+std::string shell_quoted(std::string_view text, bool fish = false) {
   std::string out = "'";
   for (const char c : text) {
     if (c == '\'')
@@ -139,7 +139,7 @@ std::string_view bash_kind(Place::Kind kind) {
 
 std::string bash_place(const Place& place) {
   std::string out = fmt::format("kind={}", bash_kind(place.kind));
-  if (!place.words.empty()) out += fmt::format(" words={}", quoted(joined(place.words)));
+  if (!place.words.empty()) out += fmt::format(" words={}", shell_quoted(joined(place.words)));
   return out;
 }
 
@@ -152,7 +152,7 @@ std::string bash_completion() {
   out += fmt::format(
       "\n_agp_commands={}\n\n# What the value of $option can be; false where it is no option with a value.\n"
       "_agp_value() {{\n  case $option in\n",
-      quoted(joined(commands) + " --help --version"));
+      shell_quoted(joined(commands) + " --help --version"));
   for (const OptionRow& row : option_table())
     if (!row.value.empty())
       out += fmt::format("    {}) {} ;;\n", joined(names_of(row), " | "), bash_place(value_of(row)));
@@ -164,7 +164,8 @@ std::string bash_completion() {
     for (const OptionRow& option : option_table())
       if ((option.commands & row.command) != 0)
         for (std::string& name : names_of(option)) options.push_back(std::move(name));
-    out += fmt::format("    {}) options={} {} ;;\n", row.name, quoted(joined(options)), bash_place(arguments_of(row)));
+    out += fmt::format("    {}) options={} {} ;;\n", row.name, shell_quoted(joined(options)),
+                       bash_place(arguments_of(row)));
   }
   return out + "  esac\n}\n\ncomplete -F _agp agp\n";
 }
@@ -210,9 +211,10 @@ std::string zsh_option(const OptionRow& row) {
   const Words names = names_of(row);
   const std::string rest =
       fmt::format("[{}]{}", zsh_text(row.help), row.value.empty() ? "" : zsh_action(value_of(row), row.value));
-  if (names.size() == 1) return fmt::format("      {}\n", quoted(names[0] + (row.value.empty() ? "" : "=") + rest));
-  return fmt::format("      {}{{{}{},{}{}}}{}\n", quoted(fmt::format("({})", joined(names))), names[0],
-                     row.value.empty() ? "" : "+", names[1], row.value.empty() ? "" : "=", quoted(rest));
+  if (names.size() == 1)
+    return fmt::format("      {}\n", shell_quoted(names[0] + (row.value.empty() ? "" : "=") + rest));
+  return fmt::format("      {}{{{}{},{}{}}}{}\n", shell_quoted(fmt::format("({})", joined(names))), names[0],
+                     row.value.empty() ? "" : "+", names[1], row.value.empty() ? "" : "=", shell_quoted(rest));
 }
 
 }  // namespace
@@ -223,7 +225,7 @@ std::string zsh_completion() {
       "curcontext=$curcontext "
       "state line\n  local -A opt_args\n  local -a commands\n  commands=(\n";
   for (const CommandRow& row : command_table())
-    out += fmt::format("    {}\n", quoted(fmt::format("{}:{}", row.name, zsh_text(row.summary))));
+    out += fmt::format("    {}\n", shell_quoted(fmt::format("{}:{}", row.name, zsh_text(row.summary))));
   out +=
       "  )\n  if ((CURRENT == 2)); then\n    _describe command commands\n    return\n  fi\n  local command=$words[2]\n"
       "  shift words\n  ((CURRENT--))\n  local -a options\n  case $command in\n";
@@ -231,7 +233,7 @@ std::string zsh_completion() {
     out += fmt::format("    {})\n      options=(\n", row.name);
     for (const OptionRow& option : option_table())
       if ((option.commands & row.command) != 0) out += zsh_option(option);
-    out += fmt::format("      {}\n      ) ;;\n", quoted("*" + zsh_action(arguments_of(row), "argument")));
+    out += fmt::format("      {}\n      ) ;;\n", shell_quoted("*" + zsh_action(arguments_of(row), "argument")));
   }
   Words formats;
   for (const OptionRow& row : option_table())
@@ -255,7 +257,7 @@ std::string fish_place(const Place& place) {
       return " -x";
     case Place::Kind::Choice:
     case Place::Kind::List:
-      return fmt::format(" -x -a {}", quoted(joined(place.words), true));
+      return fmt::format(" -x -a {}", shell_quoted(joined(place.words), true));
     case Place::Kind::File:
       return " -r -F";
     case Place::Kind::Directory:
@@ -278,14 +280,15 @@ std::string fish_names(const OptionRow& row) {
 std::string fish_completion() {
   std::string out = "# Completion of agp for fish; written by `agp completion fish`.\n\ncomplete -c agp -f\n";
   for (const CommandRow& row : command_table())
-    out += fmt::format("complete -c agp -n __fish_use_subcommand -a {} -d {}\n", row.name, quoted(row.summary, true));
+    out += fmt::format("complete -c agp -n __fish_use_subcommand -a {} -d {}\n", row.name,
+                       shell_quoted(row.summary, true));
   for (const CommandRow& row : command_table()) {
     const std::string head = fmt::format("complete -c agp -n '__fish_seen_subcommand_from {}'", row.name);
     if (const Place place = arguments_of(row); place.kind != Place::Kind::Nothing)
       out += fmt::format("{}{}\n", head, fish_place(place));
     for (const OptionRow& option : option_table())
       if ((option.commands & row.command) != 0)
-        out += fmt::format("{}{} -d {}{}\n", head, fish_names(option), quoted(option.help, true),
+        out += fmt::format("{}{} -d {}{}\n", head, fish_names(option), shell_quoted(option.help, true),
                            option.value.empty() ? "" : fish_place(value_of(option)));
   }
   return out;

@@ -15,7 +15,7 @@ namespace {
 /// As make reads a name: `$$`, and a backslash before what would end or mean something. Backslashes that stand before
 /// such a one, or at the end, are read in pairs. `%` means something in a target only. What make 4.3 reads otherwise
 /// however it is written is nothing: an end of the line, a tab, `;`, `=`, `|`, and the members of an archive.
-std::optional<std::string> quoted(std::string_view path, bool target) {
+std::optional<std::string> escaped(std::string_view path, bool target) {
   std::string out;
   std::size_t backslashes = 0;
   for (const char c : path) {
@@ -62,11 +62,11 @@ void write_depfile(Context& context, const driver::Session& session) {
                              : !settings.reports.empty()         ? settings.reports.front().second
                              : !settings.build.directory.empty() ? settings.build.directory
                                                                  : *settings.depfile;
-  const auto name = quoted(target, true);
+  const auto name = escaped(target, true);
   std::string rule = name.value_or("") + ":", phony;
   bool good = name.has_value();
   for (const std::string& path : read_by(context, session)) {
-    const auto one = quoted(path, false);
+    const auto one = escaped(path, false);
     good = good && one;
     rule += fmt::format(" \\\n  {}", one.value_or(""));
     // ninja reads no `\%` and refuses a target that is no prerequisite: such a name has no line of its own

@@ -17,7 +17,7 @@ std::string list() {
   return out;
 }
 
-std::string upper(std::string word) {
+std::string upper_case(std::string word) {
   for (char& c : word) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return word;
 }
@@ -25,7 +25,7 @@ std::string upper(std::string word) {
 /// `AGP1001`, `agp1001`, `1001` or `syntax-error`.
 const diagnostics::Kind* find(std::string word) {
   if (const auto* kind = diagnostics::find_kind(word)) return kind;
-  word = upper(word);
+  word = upper_case(word);
   if (const auto* kind = diagnostics::find_kind(word)) return kind;
   return diagnostics::find_kind("AGP" + word);
 }
@@ -37,9 +37,10 @@ std::string near(const std::string& word) {
   for (const diagnostics::Kind* one : diagnostics::all_kinds())
     known.push_back(code ? diagnostics::code_text(*one) : std::string(one->name));
   // Codes are near each other: one character may be wrong, not a third of them.
-  if (code) std::erase_if(known, [&](const auto& one) { return diagnostics::edit_distance(one, upper(word)) > 1; });
+  if (code)
+    std::erase_if(known, [&](const auto& one) { return diagnostics::edit_distance(one, upper_case(word)) > 1; });
   const std::vector<std::string_view> views(known.begin(), known.end());
-  return diagnostics::did_you_mean(code ? upper(word) : word, views);
+  return diagnostics::did_you_mean(code ? upper_case(word) : word, views);
 }
 
 }  // namespace

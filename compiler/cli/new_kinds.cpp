@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::string_view mcp_gap = "accept unenforced tool because \"the MCP gateway loads approvals.json\"\n";
 
-constexpr KindRow rows[] = {
+constexpr KindRow kinds_known[] = {
     {.name = "coding",
      .doc = "Changes a project's code, runs its tools, commits.",
      .module = "std.agent.coding",
@@ -255,6 +255,6 @@ constexpr KindRow rows[] = {
 
 }  // namespace
 
-std::span<const KindRow> kind_rows() { return rows; }
+std::span<const KindRow> kind_rows() { return kinds_known; }
 
 }  // namespace agp::cli

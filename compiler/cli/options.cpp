@@ -217,7 +217,7 @@ std::string add_caps(Settings& s, const std::string& text) {
 
 constexpr bool about_run = true;
 
-const OptionRow rows[] = {
+const OptionRow option_rows[] = {
     {"-o,--output", "DIR", "the directory to write", Build, AGP_STORE(build.directory)},
     {"--all", "", "build every policy, each into DIR/POLICY", Build, AGP_FLAG(build.all, true)},
     {"--emit", "LIST", "only these backends, separated by commas", Build, set_emit, backend_names},
@@ -367,7 +367,7 @@ const OptionRow rows[] = {
 
 }  // namespace
 
-std::span<const OptionRow> option_table() { return rows; }
+std::span<const OptionRow> option_table() { return option_rows; }
 
 std::optional<UsageError> choose_date(Settings& settings) {
   if (settings.at) {

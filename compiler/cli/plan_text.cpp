@@ -13,7 +13,7 @@ namespace {
 using diagnostics::display_width;
 using diagnostics::visible;
 
-constexpr unsigned widest_fact = 60, line_width = 100;
+constexpr unsigned widest_fact = 60, plan_width = 100;
 
 std::string_view word(backends::Holds holds) {
   switch (holds) {
@@ -95,7 +95,7 @@ std::string derived_text(std::span<const backends::DerivedGrant> derived) {
   std::string out = groups.empty() ? "" : "needed by the stack beyond the policy\n";
   for (const auto& [why, grants] : groups) {
     out += fmt::format("  {}\n", why);
-    for (const std::string& words : diagnostics::wrap(grants, line_width - 4)) out += fmt::format("    {}\n", words);
+    for (const std::string& words : diagnostics::wrap(grants, plan_width - 4)) out += fmt::format("    {}\n", words);
   }
   return out;
 }

@@ -26,7 +26,7 @@ std::vector<std::string> names_of_targets() {
 }
 std::vector<std::string> names_of_shells() { return {"bash", "zsh", "fish"}; }
 
-const CommandRow rows[] = {
+const CommandRow command_rows[] = {
     {Check, "check", "[PATH…]", "report every finding: syntax, names, conflicts, and what the target can't hold",
      "PATH is a policy file, or a directory that is searched for *.agp; default: the project's root. Prints the plan "
      "of\n"
@@ -114,6 +114,6 @@ const CommandRow rows[] = {
 
 }  // namespace
 
-std::span<const CommandRow> command_table() { return rows; }
+std::span<const CommandRow> command_table() { return command_rows; }
 
 }  // namespace agp::cli

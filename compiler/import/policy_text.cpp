@@ -51,7 +51,7 @@ std::string value_text(std::uint64_t value, std::string_view prefix, linux::Arch
 }
 
 /// A condition as the kernel sees the argument.
-struct Condition {
+struct Clause {
   enum class Kind { Always, Never, Test, Unsayable };
   Kind kind = Kind::Always;
   std::string argument, text;          ///< Test: `domain < 38`
@@ -59,8 +59,8 @@ struct Condition {
   std::string equal_text;
 };
 
-Condition condition(const SourceTest& t, const linux::Syscall& call) {
-  using Kind = Condition::Kind;
+Clause clause(const SourceTest& t, const linux::Syscall& call) {
+  using Kind = Clause::Kind;
   using Op = SourceTest::Op;
   const linux::Argument& argument = call.arguments[t.argument];
   const std::uint64_t seen = argument.effective_mask;  // a register that means one value has no bits beyond
@@ -71,14 +71,14 @@ Condition condition(const SourceTest& t, const linux::Syscall& call) {
   const std::string name(linux::argument_name(call, static_cast<int>(t.argument)));
   const std::string value = value_text(t.value, constants_of(call.name, name), call.arch);
   const auto test = [&](std::string_view op) {
-    Condition c{Kind::Test, name, fmt::format("{} {} {}", name, op, value), {}, {}};
+    Clause c{Kind::Test, name, fmt::format("{} {} {}", name, op, value), {}, {}};
     if (op == "==") {
       c.equal = t.value;
       c.equal_text = value;
     }
     return c;
   };
-  const Condition always{Kind::Always, {}, {}, {}, {}}, never{Kind::Never, {}, {}, {}, {}};
+  const Clause always{Kind::Always, {}, {}, {}, {}}, never{Kind::Never, {}, {}, {}, {}};
   switch (t.op) {
     case Op::Eq:
       if ((t.value & ~seen) != 0) return never;
@@ -106,7 +106,7 @@ Condition condition(const SourceTest& t, const linux::Syscall& call) {
 /// One call with the alternatives of its conditions.
 struct Mention {
   bool always = false;
-  std::vector<std::vector<Condition>> alternatives;  ///< none empty
+  std::vector<std::vector<Clause>> alternatives;  ///< none empty
   bool unsayable = false;
 
   std::vector<std::string> patterns(std::string_view name) const {
@@ -123,7 +123,7 @@ struct Mention {
         if (!written.insert(all[0].argument).second) continue;
         text = fmt::format("{} in [{}]", all[0].argument, fmt::join(equal[all[0].argument], ", "));
       } else {
-        for (const Condition& c : all) text += (text.empty() ? "" : ", ") + c.text;
+        for (const Clause& c : all) text += (text.empty() ? "" : ", ") + c.text;
       }
       out.push_back(fmt::format("{}({})", name, text));
     }
@@ -252,11 +252,11 @@ class Writer {
   }
 
   void add(Mention& mention, const SourceRule& r, const std::string& place) {
-    std::vector<Condition> all;
+    std::vector<Clause> all;
     for (const SourceTest& t : r.tests) {
-      Condition c = condition(t, *r.call);
-      if (c.kind == Condition::Kind::Never) return;
-      if (c.kind == Condition::Kind::Unsayable) {
+      Clause c = clause(t, *r.call);
+      if (c.kind == Clause::Kind::Never) return;
+      if (c.kind == Clause::Kind::Unsayable) {
         out_.dropped.push_back(fmt::format("{} tests argument {} of `{}`, {}", place, t.argument, r.call->name,
                                            r.call->arguments[t.argument].pointer
                                                ? "a pointer, behind which no filter sees: the call is refused"
@@ -264,12 +264,12 @@ class Writer {
         mention.unsayable = true;
         return;
       }
-      if (c.kind == Condition::Kind::Test) all.push_back(std::move(c));
+      if (c.kind == Clause::Kind::Test) all.push_back(std::move(c));
     }
     if (all.empty()) mention.always = true;
-    const auto same = [&](const std::vector<Condition>& other) {
+    const auto same = [&](const std::vector<Clause>& other) {
       return std::equal(all.begin(), all.end(), other.begin(), other.end(),
-                        [](const Condition& a, const Condition& b) { return a.text == b.text; });
+                        [](const Clause& a, const Clause& b) { return a.text == b.text; });
     };
     if (!all.empty() && std::none_of(mention.alternatives.begin(), mention.alternatives.end(), same))
       mention.alternatives.push_back(std::move(all));

@@ -17,8 +17,8 @@ namespace kind = diagnostics::kind;
 
 namespace {
 
-bool blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-bool space(char c) { return blank(c) || c == '\n'; }
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+bool space(char c) { return is_blank(c) || c == '\n'; }
 constexpr std::string_view word_characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
 
 bool encloses(source::Span outer, source::Span inner) {
@@ -126,8 +126,8 @@ class Deleter {
     if (commented(span)) return std::nullopt;
     const std::string_view text = files_.get(span.file).text;
     std::uint32_t begin = span.begin, end = span.end;
-    while (begin > 0 && blank(text[begin - 1])) --begin;
-    while (end < text.size() && blank(text[end])) ++end;
+    while (begin > 0 && is_blank(text[begin - 1])) --begin;
+    while (end < text.size() && is_blank(text[end])) ++end;
     const bool first = begin == 0 || text[begin - 1] == '\n', last = end == text.size() || text[end] == '\n';
     if (first && last)
       return source::Span{span.file, begin, std::min(end + 1, static_cast<std::uint32_t>(text.size()))};

@@ -94,7 +94,7 @@ constexpr CallFact fast_sendto{"sendto", sendto_fast}, fast_sendmsg{"sendmsg", s
 
 constexpr Way canonical = Way::Canonical, usual = Way::Usual, around = Way::Around;
 
-constexpr Footprint table[] = {
+constexpr Footprint footprint_table[] = {
     {Act::Read, "openat to read", canonical, list<c_openat>, "read"},
     {Act::Read, "open to read", usual, list<c_open>, "read"},
     {Act::Read, "openat2 to read", usual, list<c_openat2>, "read"},
@@ -171,7 +171,7 @@ constexpr Footprint table[] = {
     {Act::ConnectUnix, "sendmmsg of a path", usual, list<unix_socket, c_sendmmsg>, "connect"},
     {Act::ListenUnix, "bind of a name", canonical, list<unix_socket, c_bind>, ""},
 };
-static_assert(std::is_sorted(std::begin(table), std::end(table),
+static_assert(std::is_sorted(std::begin(footprint_table), std::end(footprint_table),
                              [](const Footprint& a, const Footprint& b) { return a.act < b.act; }));
 
 constexpr std::string_view acts[] = {"read",       "list",       "exec",         "modify",      "modify",
@@ -182,12 +182,12 @@ constexpr std::string_view acts[] = {"read",       "list",       "exec",        
 
 std::string_view to_string(Act act) { return acts[static_cast<std::size_t>(act)]; }
 
-std::span<const Footprint> footprints() { return table; }
+std::span<const Footprint> footprints() { return footprint_table; }
 
 std::span<const Footprint> footprints(Act act) {
-  const auto [first, last] =
-      std::equal_range(std::begin(table), std::end(table), Footprint{act, "", Way::Usual, {}, "", false},
-                       [](const Footprint& a, const Footprint& b) { return a.act < b.act; });
+  const auto [first, last] = std::equal_range(std::begin(footprint_table), std::end(footprint_table),
+                                              Footprint{act, "", Way::Usual, {}, "", false},
+                                              [](const Footprint& a, const Footprint& b) { return a.act < b.act; });
   return {first, last};
 }
 

@@ -5,7 +5,7 @@
 namespace agp::linux::landlock {
 namespace {
 
-constexpr Right table[] = {
+constexpr Right right_table[] = {
     {"execute", Sort::Fs, fs_execute, 1, true},
     {"write_file", Sort::Fs, fs_write_file, 1, true},
     {"read_file", Sort::Fs, fs_read_file, 1, true},
@@ -37,37 +37,37 @@ constexpr std::uint64_t attribute_ioctl_table[] = {0x40086602, 0x401c5820};
 
 std::span<const std::uint64_t> attribute_ioctls() { return attribute_ioctl_table; }
 
-std::span<const Right> rights() { return table; }
+std::span<const Right> rights() { return right_table; }
 
 const Right* find_right(Sort sort, std::string_view name) {
-  const auto at = std::find_if(std::begin(table), std::end(table),
+  const auto at = std::find_if(std::begin(right_table), std::end(right_table),
                                [&](const Right& r) { return r.sort == sort && r.name == name; });
-  return at == std::end(table) ? nullptr : at;
+  return at == std::end(right_table) ? nullptr : at;
 }
 
 const Right* find_right(Sort sort, std::uint64_t bit) {
-  const auto at =
-      std::find_if(std::begin(table), std::end(table), [&](const Right& r) { return r.sort == sort && r.bit == bit; });
-  return at == std::end(table) ? nullptr : at;
+  const auto at = std::find_if(std::begin(right_table), std::end(right_table),
+                               [&](const Right& r) { return r.sort == sort && r.bit == bit; });
+  return at == std::end(right_table) ? nullptr : at;
 }
 
 std::uint64_t all_rights(Sort sort, int abi) {
   std::uint64_t out = 0;
-  for (const Right& r : table)
+  for (const Right& r : right_table)
     if (r.sort == sort && r.abi <= abi) out |= r.bit;
   return out;
 }
 
 std::uint64_t file_rights() {
   std::uint64_t out = 0;
-  for (const Right& r : table)
+  for (const Right& r : right_table)
     if (r.on_file) out |= r.bit;
   return out;
 }
 
 std::optional<int> abi_for(Sort sort, std::uint64_t bits) {
   int abi = 1;
-  for (const Right& r : table)
+  for (const Right& r : right_table)
     if (r.sort == sort && (bits & r.bit) != 0) abi = std::max(abi, r.abi), bits &= ~r.bit;
   if (bits != 0) return std::nullopt;
   return abi;

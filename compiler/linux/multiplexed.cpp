@@ -6,7 +6,7 @@
 namespace agp::linux {
 namespace {
 
-constexpr Multiplexed table[] = {
+constexpr Multiplexed multiplexed_table[] = {
     {"socket", "socketcall", 1},
     {"bind", "socketcall", 2},
     {"connect", "socketcall", 3},
@@ -44,9 +44,9 @@ constexpr Multiplexed table[] = {
 }  // namespace
 
 const Multiplexed* find_multiplexed(std::string_view name) {
-  const auto* at =
-      std::find_if(std::begin(table), std::end(table), [&](const Multiplexed& m) { return m.name == name; });
-  return at == std::end(table) ? nullptr : at;
+  const auto* at = std::find_if(std::begin(multiplexed_table), std::end(multiplexed_table),
+                                [&](const Multiplexed& m) { return m.name == name; });
+  return at == std::end(multiplexed_table) ? nullptr : at;
 }
 
 }  // namespace agp::linux

@@ -15,7 +15,7 @@ namespace {
 
 using Places = std::vector<std::uint32_t>;
 
-struct PlacesHash {
+struct GlobPlacesHash {
   std::size_t operator()(const Places& set) const {
     std::size_t h = set.size();
     for (const std::uint32_t p : set) h = (h ^ p) * 0x9e3779b97f4a7c15ull + (h >> 29);
@@ -23,9 +23,9 @@ struct PlacesHash {
   }
 };
 
-class Construction {
+class GlobConstruction {
  public:
-  explicit Construction(std::span<const Glob> globs, std::size_t limit) : limit_(limit) {
+  explicit GlobConstruction(std::span<const Glob> globs, std::size_t limit) : limit_(limit) {
     for (std::size_t g = 0; g < globs.size(); ++g) {
       start_.push_back(static_cast<std::uint32_t>(tokens_.size()));
       for (const GlobToken& t : globs[g]) {
@@ -137,7 +137,7 @@ class Construction {
   std::vector<std::uint32_t> start_, named_;
   std::uint32_t other_ = 'x';
   std::vector<State> states_;
-  std::unordered_map<Places, std::size_t, PlacesHash> seen_;
+  std::unordered_map<Places, std::size_t, GlobPlacesHash> seen_;
   std::map<Places, std::size_t> found_;
 };
 
@@ -160,11 +160,11 @@ Glob text_glob(std::string_view pattern) {
 }
 
 std::optional<std::vector<GlobCell>> glob_cells(std::span<const Glob> globs, std::size_t limit) {
-  return Construction(globs, limit).run();
+  return GlobConstruction(globs, limit).run();
 }
 
 std::optional<std::vector<std::string>> glob_states(std::span<const Glob> globs, std::size_t limit) {
-  return Construction(globs, limit).states();
+  return GlobConstruction(globs, limit).states();
 }
 
 }  // namespace agp::model

@@ -8,12 +8,12 @@
 namespace agp::model {
 namespace {
 
-struct Place {
+struct FieldPlace {
   std::uint32_t first;
   std::uint32_t width;
 };
 
-constexpr Place place(PacketField f) {
+constexpr FieldPlace place(PacketField f) {
   switch (f) {
     case PacketField::State:
       return {0, 3};

@@ -21,8 +21,8 @@ using automaton::CodePoint;
 /// Many patterns that overlap make few states that are large.
 constexpr std::size_t work_of_state = 200;
 
-struct Place {
-  std::map<std::string, Place> children;  ///< by name
+struct Branch {
+  std::map<std::string, Branch> children;  ///< by name
   std::vector<std::size_t> nodes, subtrees, others;
 };
 
@@ -32,7 +32,7 @@ class Cutter {
       : patterns_(patterns), as_list_(as_list), left_(state_limit), work_left_(work_of_state * state_limit) {
     for (std::size_t i = 0; i < patterns.size(); ++i) {
       const PathPattern::Shape shape = patterns[i]->shape();
-      Place& at = place(literal_directory(*patterns[i]));
+      Branch& at = place(literal_directory(*patterns[i]));
       (shape == PathPattern::Shape::Node      ? at.nodes
        : shape == PathPattern::Shape::Subtree ? at.subtrees
                                               : at.others)
@@ -48,8 +48,8 @@ class Cutter {
  private:
   bool listing(std::size_t i) const { return !as_list_.empty() && as_list_[i]; }
 
-  Place& place(const std::string& path) {
-    Place* at = &root_;
+  Branch& place(const std::string& path) {
+    Branch* at = &root_;
     for (std::size_t begin = 1; begin < path.size();) {
       const std::size_t end = std::min(path.find('/', begin), path.size());
       at = &at->children[path.substr(begin, end - begin)];
@@ -59,7 +59,7 @@ class Cutter {
   }
 
   /// `hits`: the subtrees around this place. `others`: patterns of other shapes that start above it.
-  void walk(const Place& at, const std::string& path, std::vector<bool> hits, std::vector<std::size_t> others) {
+  void walk(const Branch& at, const std::string& path, std::vector<bool> hits, std::vector<std::size_t> others) {
     others.insert(others.end(), at.others.begin(), at.others.end());
     std::vector<bool> here = hits;
     for (const std::size_t i : at.nodes) here[i] = true;
@@ -75,7 +75,7 @@ class Cutter {
   }
 
   /// What lies beneath `path`, but for its children and what lies beneath them.
-  void beneath(const Place& at, const std::string& path, const std::vector<bool>& hits,
+  void beneath(const Branch& at, const std::string& path, const std::vector<bool>& hits,
                const std::vector<std::size_t>& others) {
     std::vector<Automaton> automata;
     std::vector<CodePoint> alphabet = {'/', '.'};
@@ -96,7 +96,7 @@ class Cutter {
 
   /// A readable character that no pattern and no child names: it stands for all of them, and no name with it is a
   /// child's.
-  static CodePoint spare(const Place& at, const std::vector<CodePoint>& alphabet) {
+  static CodePoint spare(const Branch& at, const std::vector<CodePoint>& alphabet) {
     std::unordered_set<CodePoint> taken(alphabet.begin(), alphabet.end());
     for (const auto& [name, child] : at.children)
       for (const CodePoint c : automaton::decode(name)) taken.insert(c);
@@ -114,12 +114,12 @@ class Cutter {
     CodePoint by;
   };
 
-  static bool begins_child(const Place& at, const std::string& name) {
+  static bool begins_child(const Branch& at, const std::string& name) {
     const auto it = at.children.lower_bound(name);
     return it != at.children.end() && it->first.compare(0, name.size(), name) == 0;
   }
 
-  void explore(const Place& at, const std::string& path, const std::vector<bool>& hits,
+  void explore(const Branch& at, const std::string& path, const std::vector<bool>& hits,
                const std::vector<std::size_t>& others, const std::vector<Automaton>& automata,
                const std::vector<CodePoint>& alphabet, std::vector<Automaton::Set> start) {
     std::vector<State> states;
@@ -181,7 +181,7 @@ class Cutter {
   std::span<const PathPattern* const> patterns_;
   std::span<const bool> as_list_;
   std::size_t left_, work_left_;  ///< of states; of steps by one character from one place of one pattern
-  Place root_;
+  Branch root_;
   PathClasses out_;
 };
 

@@ -188,7 +188,7 @@ PathPattern path_subtree(std::string_view path) {
 
 namespace {
 
-using Accept = std::function<bool(const std::vector<bool>&)>;
+using Accepts = std::function<bool(const std::vector<bool>&)>;
 
 void sort_once(std::vector<CodePoint>& alphabet) {
   std::sort(alphabet.begin(), alphabet.end());
@@ -217,10 +217,10 @@ struct Patterns {
 };
 
 /// Many patterns that overlap make few states that are large.
-constexpr std::size_t work_of_state = 50;
+constexpr std::size_t work_of_product_state = 50;
 
 /// `needs_first`: `accept` holds only where the first pattern matches, so that what it can't match is not followed.
-PathSearch explore(const Patterns& patterns, const std::vector<CodePoint>& alphabet, const Accept& accept,
+PathSearch explore(const Patterns& patterns, const std::vector<CodePoint>& alphabet, const Accepts& accept,
                    std::size_t state_limit, bool needs_first) {
   struct Product {
     Automaton::Set set;
@@ -265,7 +265,7 @@ PathSearch explore(const Patterns& patterns, const std::vector<CodePoint>& alpha
   std::size_t work = 0;  // steps by one character from one place of one pattern
   for (std::size_t at = 0; at < states.size(); ++at) {
     work += alphabet.size() * (states[at].set.size() + 1);
-    if (states.size() > state_limit || work / work_of_state > state_limit) {
+    if (states.size() > state_limit || work / work_of_product_state > state_limit) {
       result.exhausted = true;
       return result;
     }
@@ -280,7 +280,7 @@ PathSearch explore(const Patterns& patterns, const std::vector<CodePoint>& alpha
 
 // ---- beneath a directory ----------------------------------------------------------------------------------------
 
-std::vector<std::string> names_of(std::string_view directory) {
+std::vector<std::string> components_of(std::string_view directory) {
   std::vector<std::string> out;
   if (directory.size() > 1)
     while (!directory.empty()) out.emplace_back(take(directory));
@@ -288,20 +288,20 @@ std::vector<std::string> names_of(std::string_view directory) {
 }
 
 /// What of a pattern lies at and beneath a directory, as if the directory were the root.
-struct Beneath {
+struct Remainder {
   enum class Is { Nothing, All, Pattern };
   Is is = Is::Pattern;
   PathPattern pattern;
 };
 
-Beneath beneath(const PathPattern& p, std::span<const std::string> names) {
+Remainder beneath(const PathPattern& p, std::span<const std::string> names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (i == p.components.size()) return {Beneath::Is::Nothing, {}};
+    if (i == p.components.size()) return {Remainder::Is::Nothing, {}};
     const PathComponent& c = p.components[i];
-    if (c.any_depth) return {Beneath::Is::All, {}};  // the last component: see `depth`
-    if (!component_matches(c, names[i])) return {Beneath::Is::Nothing, {}};
+    if (c.any_depth) return {Remainder::Is::All, {}};  // the last component: see `depth`
+    if (!component_matches(c, names[i])) return {Remainder::Is::Nothing, {}};
   }
-  Beneath out;
+  Remainder out;
   out.pattern.components.assign(p.components.begin() + static_cast<std::ptrdiff_t>(names.size()), p.components.end());
   return out;
 }
@@ -331,7 +331,7 @@ void literals(const PathPattern& p, std::vector<CodePoint>& out) {
 
 }  // namespace
 
-PathSearch find_path(std::span<const PathPattern* const> patterns, const Accept& accept, std::size_t state_limit,
+PathSearch find_path(std::span<const PathPattern* const> patterns, const Accepts& accept, std::size_t state_limit,
                      std::span<const bool> as_list) {
   Patterns all;
   std::vector<CodePoint> alphabet = {'/', '.'};
@@ -343,8 +343,8 @@ PathSearch find_path(std::span<const PathPattern* const> patterns, const Accept&
 }
 
 PathSearch find_path_beneath(std::string_view directory, std::span<const PathPattern* const> patterns,
-                             const Accept& accept, std::size_t state_limit, std::span<const bool> as_list) {
-  std::vector<std::string> names = names_of(directory);
+                             const Accepts& accept, std::size_t state_limit, std::span<const bool> as_list) {
+  std::vector<std::string> names = components_of(directory);
   names.resize(depth(patterns, names.size()));
   Patterns here;
   std::vector<std::size_t> followed;  // the patterns that are in it
@@ -352,9 +352,9 @@ PathSearch find_path_beneath(std::string_view directory, std::span<const PathPat
   std::vector<bool> hits(patterns.size());
   for (std::size_t i = 0; i < patterns.size(); ++i) {
     literals(*patterns[i], all);
-    const Beneath left = beneath(*patterns[i], names);
-    hits[i] = left.is == Beneath::Is::All;
-    if (left.is != Beneath::Is::Pattern) continue;
+    const Remainder left = beneath(*patterns[i], names);
+    hits[i] = left.is == Remainder::Is::All;
+    if (left.is != Remainder::Is::Pattern) continue;
     here.add(left.pattern, !as_list.empty() && as_list[i]);
     followed.push_back(i);
   }

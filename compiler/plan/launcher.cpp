@@ -14,7 +14,7 @@ namespace {
 
 using Command = std::vector<std::string>;
 
-void append(Command& command, const Command& words) { command.insert(command.end(), words.begin(), words.end()); }
+void append_words(Command& command, const Command& words) { command.insert(command.end(), words.begin(), words.end()); }
 
 std::string cgroup_directory(const model::Policy& policy) { return "/sys/fs/cgroup" + *policy.run.cgroup; }
 
@@ -85,8 +85,8 @@ std::vector<std::string> in_time(const model::Policy& policy) {
   // TERM is ignored by the first process of a pid namespace; when it is killed, the kernel kills everything in it
   // (pid_namespaces(7)).
   Command out;
-  if (policy.limits.time_ms) append(out, {"timeout", "-s", "KILL", seconds(policy.limits.time_ms->value)});
-  append(out, {"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"});
+  if (policy.limits.time_ms) append_words(out, {"timeout", "-s", "KILL", seconds(policy.limits.time_ms->value)});
+  append_words(out, {"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"});
   return out;
 }
 
@@ -95,18 +95,18 @@ std::vector<std::string> launcher_command(const model::Policy& policy, const mod
   Command out = inside
                     ? Command{std::string(launcher_point), "--ruleset", std::string(ruleset_point), "--pass-env", "*"}
                     : Command{"{launcher}", "--ruleset", "{dir}/landlock/ruleset.json"};
-  for (const std::string& name : capabilities(policy)) append(out, {"--capability", name});
+  for (const std::string& name : capabilities(policy)) append_words(out, {"--capability", name});
   if (inside) return out;
-  append(out, {"--seccomp", fmt::format("{{dir}}/seccomp/filter.{}.bpf",
-                                        target.archs.empty() ? std::string("x86_64") : target.archs.front())});
+  append_words(out, {"--seccomp", fmt::format("{{dir}}/seccomp/filter.{}.bpf",
+                                              target.archs.empty() ? std::string("x86_64") : target.archs.front())});
   const model::User user = backends::agent_user(policy);
-  append(out, {"--user", fmt::format("{}:{}", user.uid, user.gid)});
-  if (policy.run.cgroup && loads_packets(policy, target)) append(out, {"--cgroup", cgroup_directory(policy)});
-  append(out, {"--rlimit", "core=0"});
-  if (policy.limits.files) append(out, {"--rlimit", fmt::format("nofile={}", policy.limits.files->value)});
-  append(out, {"--directory", policy.run.workdir.value_or("/")});
-  for (const auto& [name, value] : policy.env_set) append(out, {"--env", name + "=" + value});
-  for (const std::string& name : passed_variables(policy)) append(out, {"--pass-env", name});
+  append_words(out, {"--user", fmt::format("{}:{}", user.uid, user.gid)});
+  if (policy.run.cgroup && loads_packets(policy, target)) append_words(out, {"--cgroup", cgroup_directory(policy)});
+  append_words(out, {"--rlimit", "core=0"});
+  if (policy.limits.files) append_words(out, {"--rlimit", fmt::format("nofile={}", policy.limits.files->value)});
+  append_words(out, {"--directory", policy.run.workdir.value_or("/")});
+  for (const auto& [name, value] : policy.env_set) append_words(out, {"--env", name + "=" + value});
+  for (const std::string& name : passed_variables(policy)) append_words(out, {"--pass-env", name});
   return out;
 }
 
@@ -119,9 +119,9 @@ StackCommands launcher_commands(const model::Policy& policy, const model::Target
     if (policy.run.cgroup) out.finally.push_back({"rmdir", "--", cgroup_directory(policy)});
   }
   Command run = in_time(policy);
-  append(run, launcher_command(policy, target));
+  append_words(run, launcher_command(policy, target));
   run.push_back("--");
-  append(run, policy.run.command);
+  append_words(run, policy.run.command);
   out.run.push_back(std::move(run));
   return out;
 }

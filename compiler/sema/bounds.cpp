@@ -13,7 +13,7 @@ namespace kind = diagnostics::kind;
 
 namespace {
 
-constexpr std::string_view names[] = {"cpu", "memory", "pids", "time", "files"};
+constexpr std::string_view limit_names[] = {"cpu", "memory", "pids", "time", "files"};
 
 /// `2`, `0.5`: thousandths of a core.
 std::optional<std::uint64_t> milli(const std::string& text) {
@@ -50,8 +50,8 @@ std::optional<std::uint64_t> number(const std::string& name, const Value& v) {
 }  // namespace
 
 bool is_limit(const syntax::Name& name, diagnostics::Sink& sink) {
-  if (std::find(std::begin(names), std::end(names), name.text) != std::end(names)) return true;
-  std::string help = diagnostics::did_you_mean(name.text, names);
+  if (std::find(std::begin(limit_names), std::end(limit_names), name.text) != std::end(limit_names)) return true;
+  std::string help = diagnostics::did_you_mean(name.text, limit_names);
   if (help.empty()) help = "limits are cpu, memory, pids, time and files";
   sink.emit(kind::unknown_limit, name.span, fmt::format("`{}` is no limit", name.text)).helped(help);
   return false;

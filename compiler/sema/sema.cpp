@@ -90,7 +90,7 @@ void check_unused_fragments(Modules& modules, const Module& root, Evaluator& eva
   }
 }
 
-model::Decision to_model(syntax::Effect e) {
+model::Decision to_decision(syntax::Effect e) {
   return e == syntax::Effect::Deny  ? model::Decision::Deny
          : e == syntax::Effect::Ask ? model::Decision::Ask
                                     : model::Decision::Allow;
@@ -138,7 +138,7 @@ void add_test(Modules& modules, const Module& root, const syntax::Test& test, co
   for (const auto& line : test.lines)
     if (auto resolved = actions(patterns, {&root, nullptr}, line.action))
       out.lines.push_back(
-          {to_model(line.expected), std::move(resolved->actions), std::move(resolved->text), line.span});
+          {to_decision(line.expected), std::move(resolved->actions), std::move(resolved->text), line.span});
   unit.tests.push_back(std::move(out));
 }
 

@@ -38,7 +38,7 @@ struct Fix {
   std::uint32_t third;  ///< Open: the `}` that showed it
 };
 
-bool block_word(T type) { return type >= T::FILE && type <= T::RUN; }
+bool opens_block(T type) { return type >= T::FILE && type <= T::RUN; }
 bool item_word(T type) {
   return type == T::USE || type == T::PARAM || type == T::LET || type == T::FRAGMENT || type == T::POLICY ||
          type == T::INVARIANT || type == T::TEST;
@@ -150,7 +150,7 @@ class Matcher {
   std::uint32_t header_end(std::uint32_t i) const {
     const T type = t_[i].type;
     std::uint32_t end = none;
-    if (block_word(type)) end = i + 1;
+    if (opens_block(type)) end = i + 1;
     if (type == T::ON) end = i + 1 < last_token() && t_[i + 1].type == T::DENY ? i + 2 : i + 1;
     if (type == T::POLICY || type == T::FRAGMENT || type == T::TEST || type == T::INVARIANT) {
       end = i + 2;

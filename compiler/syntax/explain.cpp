@@ -320,7 +320,7 @@ std::vector<std::string> wanted(const Failure& f) {
   return required.empty() ? optional : required;
 }
 
-bool effect(T type) { return type == T::ALLOW || type == T::ASK || type == T::DENY; }
+bool effect_word(T type) { return type == T::ALLOW || type == T::ASK || type == T::DENY; }
 
 /// A help line for places where people write something particular.
 std::string particular(const Failure& f) {
@@ -335,9 +335,10 @@ std::string particular(const Failure& f) {
   if (f.viability.at > 0) return {};
   const bool statement = (here >= T::FILE && here <= T::ISOLATION) || here == T::MODE || here == T::ACCEPT;
   if (f.rule == R::item && statement) return "it stands in a policy or a fragment: `policy code-execution { … }`";
-  if (f.rule == R::item && effect(here))
+  if (f.rule == R::item && effect_word(here))
     return "a rule stands in a block of a policy: `policy code-execution { file { … } }`";
-  if (f.rule == R::statement && effect(here)) return "a rule stands in a block: `file { allow read \"/task/**\" }`";
+  if (f.rule == R::statement && effect_word(here))
+    return "a rule stands in a block: `file { allow read \"/task/**\" }`";
   if (f.rule == R::statement && here >= T::AGP && here <= T::TEST)
     return "it stands outside of policies and fragments: move it before this one";
   return {};

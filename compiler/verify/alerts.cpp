@@ -16,14 +16,13 @@ namespace agp::verify {
 namespace {
 
 using model::AlertLine;
-using model::Direction;
 using model::Effect;
 
 constexpr std::string_view not_served = "config .* is NXDOMAIN$", audit_seccomp = "1326";
 
 /// A severity (none: `log`) and a verb or block.
 using Subject = std::pair<std::optional<model::Severity>, std::string>;
-using Event = std::tuple<AlertLine::Log, std::string, Direction>;
+using Event = std::tuple<AlertLine::Log, std::string, model::Direction>;
 
 std::string text(const Subject& subject) {
   if (!subject.first) return fmt::format("log of a refused {}", subject.second);
@@ -33,7 +32,8 @@ std::string text(const Event& event) {
   const auto& [log, line, direction] = event;
   if (log == AlertLine::Log::Audit) return fmt::format("the audit record {}", line);
   if (log == AlertLine::Log::Resolver) return fmt::format("the resolver's line `{}`", line);
-  return fmt::format("the kernel's line `{}` for a packet {}", line, direction == Direction::Connect ? "out" : "in");
+  return fmt::format("the kernel's line `{}` for a packet {}", line,
+                     direction == model::Direction::Connect ? "out" : "in");
 }
 
 class AlertCheck {
@@ -147,7 +147,7 @@ class AlertCheck {
   bool has_names() const {
     return std::any_of(policy_.rules.begin(), policy_.rules.end(), [](const model::Rule& rule) {
       const auto* body = std::get_if<model::NetBody>(&rule.body);
-      return body && !rule.expired && rule.effect == Effect::Allow && body->direction == Direction::Connect &&
+      return body && !rule.expired && rule.effect == Effect::Allow && body->direction == model::Direction::Connect &&
              std::any_of(body->endpoints.begin(), body->endpoints.end(),
                          [](const auto& e) { return e.pattern.name.has_value(); });
     });
@@ -163,11 +163,11 @@ class AlertCheck {
   std::set<Event> reports(std::string_view word) const {
     std::set<Event> out;
     if (word == "syscall" && (kills() || policy_.audits("syscall")))
-      out.emplace(AlertLine::Log::Audit, audit_seccomp, Direction::Connect);
+      out.emplace(AlertLine::Log::Audit, audit_seccomp, model::Direction::Connect);
     const bool connects = word == "net" || word == "connect", listens = word == "net" || word == "listen";
     if (!packets_) return out;
-    if (connects && has_names()) out.emplace(AlertLine::Log::Resolver, not_served, Direction::Connect);
-    const auto packets = [&](Direction direction) {
+    if (connects && has_names()) out.emplace(AlertLine::Log::Resolver, not_served, model::Direction::Connect);
+    const auto packets = [&](model::Direction direction) {
       out.emplace(AlertLine::Log::Kernel, backends::log_prefix(policy_, std::nullopt), direction);
       for (const model::Rule& rule : policy_.rules) {
         const auto* body = std::get_if<model::NetBody>(&rule.body);
@@ -178,8 +178,8 @@ class AlertCheck {
           out.emplace(AlertLine::Log::Kernel, backends::log_prefix(policy_, rule.id), direction);
       }
     };
-    if (connects) packets(Direction::Connect);
-    if (listens) packets(Direction::Listen);
+    if (connects) packets(model::Direction::Connect);
+    if (listens) packets(model::Direction::Listen);
     return out;
   }
   /// Is anything of it not reported, and is that all of it? Sockets with a path are neither packets nor names.

@@ -23,18 +23,18 @@ std::set<std::string> domains_of(const model::Policy& policy, const model::NameL
 }
 
 /// Stands for every character that no domain has.
-constexpr const char* other = "!";
+constexpr const char* other_name = "!";
 
 }  // namespace
 
 std::vector<std::string> name_endings(const model::Policy& policy, const model::NameLayer& layer) {
   const auto domains = domains_of(policy, layer);
-  std::set<std::string> out{"", other, std::string(".") + other};
+  std::set<std::string> out{"", other_name, std::string(".") + other_name};
   for (const std::string& d : domains) {
     const std::string beneath = "." + d;
     for (std::size_t n = 0; n < beneath.size(); ++n) {
       const std::string end = beneath.substr(n);
-      out.insert({end, other + end, "." + (other + end)});
+      out.insert({end, other_name + end, "." + (other_name + end)});
       if (end.front() != '.') out.insert("." + end);
     }
   }

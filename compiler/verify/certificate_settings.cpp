@@ -28,7 +28,7 @@ struct Both {
 Json run_json(const model::Policy& policy, const model::Target& target, const plan::Plan& plan);
 Json accepted_json(const model::Policy& policy, const plan::Plan& plan);
 
-std::string text(std::string_view raw) { return diagnostics::valid_utf8(raw); }
+std::string utf8(std::string_view raw) { return diagnostics::valid_utf8(raw); }
 template <class T>
 Json optional(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -105,14 +105,14 @@ class Section {
   void environment() {
     for (const auto& [name, value] : container_.environment) out_.artifact[name].push_back(value);
     if (demanded_) {
-      for (const auto& [name, value] : policy_.env_set) want(text(name), "is", Json::array({text(value)}));
+      for (const auto& [name, value] : policy_.env_set) want(utf8(name), "is", Json::array({utf8(value)}));
       return;
     }
     for (auto at = out_.artifact.begin(); at != out_.artifact.end(); ++at) {
       const auto set = policy_.env_set.find(at.key());
       const bool may = model::decide(policy_, model::EnvAction{at.key()}).decision == model::Decision::Allow;
       if (set != policy_.env_set.end())
-        want(at.key(), "among", Json::array({text(set->second)}));
+        want(at.key(), "among", Json::array({utf8(set->second)}));
       else if (!may)  // what the runtime sets itself has no value in an artifact
         want(at.key(), "among", has(run_["variables"], at.key()) ? Json::array({""}) : Json::array());
     }
@@ -137,7 +137,7 @@ class Section {
       Json starter = Json::array();
       for (const std::string_view point : {plan::launcher_point, plan::ruleset_point}) {
         const model::ContainerMount* m = model::mount_at(container_, point);
-        starter.push_back(m && m->target == point ? Json(text(m->source)) : Json(nullptr));
+        starter.push_back(m && m->target == point ? Json(utf8(m->source)) : Json(nullptr));
       }
       out_.artifact["starter"] = std::move(starter);
       want("starter", "is", Json::array({"landlock-launch", "ruleset.json"}));
@@ -228,7 +228,7 @@ Json own_variables(const plan::Plan& plan) {
   Json out = Json::array();
   for (const backends::DerivedGrant& d : plan.derived)
     if (d.grant.starts_with(before))
-      out.push_back(text(d.grant.substr(before.size(), d.grant.size() - before.size() - 1)));
+      out.push_back(utf8(d.grant.substr(before.size(), d.grant.size() - before.size() - 1)));
   return out;
 }
 
@@ -263,16 +263,16 @@ Json control_of(const Both& settings) {
 Json run_json(const model::Policy& policy, const model::Target& target, const plan::Plan& plan) {
   const model::User user = backends::agent_user(policy);
   Json command = Json::array(), set = Json::object();
-  for (const std::string& word : policy.run.command) command.push_back(text(word));
-  for (const auto& [name, value] : policy.env_set) set[text(name)] = text(value);
+  for (const std::string& word : policy.run.command) command.push_back(utf8(word));
+  for (const auto& [name, value] : policy.env_set) set[utf8(name)] = utf8(value);
   const model::Limits& l = policy.limits;
   return {{"command", std::move(command)},
-          {"workdir", text(policy.run.workdir.value_or("/"))},
+          {"workdir", utf8(policy.run.workdir.value_or("/"))},
           {"user", {user.uid, user.gid}},
           {"env", std::move(set)},
           {"variables", own_variables(plan)},
           {"network", network(policy, target)},
-          {"rootfs", text(policy.run.rootfs)},
+          {"rootfs", utf8(policy.run.rootfs)},
           {"limits",
            {{"cpu", optional(value_of(l.cpu_milli))},
             {"memory", optional(value_of(l.memory_bytes))},
@@ -314,10 +314,10 @@ Settings container_settings(const Obligation& o, const model::Policy& policy, co
 Settings source_settings(const Obligation& o, const ContainerTree& tree) {
   Both out;
   for (const ContainerTree::Source& s : tree.sources) {
-    out.artifact[text(s.path)] = Json::array({text(s.observed)});
+    out.artifact[utf8(s.path)] = Json::array({utf8(s.observed)});
     Json may = Json::array();
-    for (const std::string& one : s.may) may.push_back(text(one));
-    out.policy[text(s.path)] = Json::array({"among", std::move(may)});
+    for (const std::string& one : s.may) may.push_back(utf8(one));
+    out.policy[utf8(s.path)] = Json::array({"among", std::move(may)});
   }
   out.artifact["mount points in files"] = Json::array();
   out.policy["mount points in files"] = Json::array({"among", Json::array()});
@@ -345,8 +345,8 @@ Settings scope_settings(const Obligation& o, const model::PortLayer& layer) {
 
 Settings alert_settings(const Obligation& o, const AlertLists& lists) {
   Both out;
-  for (const auto& [name, list] : lists.artifact) out.artifact[text(name)] = list;
-  for (const auto& [name, wanted] : lists.policy) out.policy[text(name)] = Json::array({wanted.first, wanted.second});
+  for (const auto& [name, list] : lists.artifact) out.artifact[utf8(name)] = list;
+  for (const auto& [name, wanted] : lists.policy) out.policy[utf8(name)] = Json::array({wanted.first, wanted.second});
   return finished(o, out);
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 using Graph = model::FilterGraph;
 using Kind = Graph::Node::Kind;
-using Op = Graph::Expr::Op;
+using GraphOp = Graph::Expr::Op;
 using solver::Term;
 
 /// The words that seccomp_data.arch can have on a machine (include/uapi/linux/audit.h; arch/*/include/asm/syscall.h).
@@ -55,17 +55,17 @@ std::uint32_t plain(std::uint32_t word) {
 }
 
 /// A test of one graph on a word or some of its bits against a constant.
-struct WordTest {
+struct MaskedTest {
   std::size_t word;
   std::uint32_t mask, value;
 };
-std::optional<WordTest> word_test(const Graph& g, const Graph::Node& n) {
-  const auto constant = [&](std::uint32_t e) { return g.exprs[e].op == Op::Const; };
+std::optional<MaskedTest> masked_test(const Graph& g, const Graph::Node& n) {
+  const auto constant = [&](std::uint32_t e) { return g.exprs[e].op == GraphOp::Const; };
   if (n.kind == Kind::Leaf || !constant(n.rhs)) return std::nullopt;
   const auto& lhs = g.exprs[n.lhs];
-  if (lhs.op == Op::Load) return WordTest{lhs.value / 4, 0xffffffff, g.exprs[n.rhs].value};
-  if (lhs.op == Op::And && g.exprs[lhs.a].op == Op::Load && constant(lhs.b))
-    return WordTest{g.exprs[lhs.a].value / 4, g.exprs[lhs.b].value, g.exprs[n.rhs].value};
+  if (lhs.op == GraphOp::Load) return MaskedTest{lhs.value / 4, 0xffffffff, g.exprs[n.rhs].value};
+  if (lhs.op == GraphOp::And && g.exprs[lhs.a].op == GraphOp::Load && constant(lhs.b))
+    return MaskedTest{g.exprs[lhs.a].value / 4, g.exprs[lhs.b].value, g.exprs[n.rhs].value};
   return std::nullopt;
 }
 
@@ -76,10 +76,10 @@ bool breakpoints(const Graph& g, std::set<std::uint32_t>& out) {
     while (!open.empty()) {
       const auto& x = g.exprs[open.back()];
       open.pop_back();
-      if (x.op == Op::Load && x.value == 0) return true;
-      if (x.op == Op::Load || x.op == Op::Const) continue;
+      if (x.op == GraphOp::Load && x.value == 0) return true;
+      if (x.op == GraphOp::Load || x.op == GraphOp::Const) continue;
       open.push_back(x.a);
-      if (x.op != Op::Neg) open.push_back(x.b);
+      if (x.op != GraphOp::Neg) open.push_back(x.b);
     }
     return false;
   };
@@ -89,7 +89,7 @@ bool breakpoints(const Graph& g, std::set<std::uint32_t>& out) {
     return true;
   };
   for (const Graph::Node& n : g.nodes) {
-    const auto test = word_test(g, n);
+    const auto test = masked_test(g, n);
     if (test && test->word != 0) continue;
     if (!test) {
       if (looks(n.lhs) || (n.kind != Kind::Leaf && looks(n.rhs))) return false;
@@ -183,7 +183,7 @@ class FilterComparison {
     const Term stop = terms_.either(expressions[side].stops(n.lhs), expressions[side].stops(n.rhs));
     if (!terms_.is_false(stop)) return all_unknown("a division without a test before it");
     const Term condition = test_term(terms_, n.kind, lhs, rhs);
-    const auto test = word_test(graph, n);
+    const auto test = masked_test(graph, n);
     const auto decided = test ? at.facts[test->word].decide(n.kind, test->mask, test->value) : std::nullopt;
     for (const bool outcome : {true, false}) {
       if (decided && *decided != outcome) continue;

@@ -8,7 +8,7 @@ namespace agp::verify {
 namespace {
 
 using Kind = model::FilterGraph::Node::Kind;
-using Op = model::ArgTest::Op;
+using TestOp = model::ArgTest::Op;
 
 std::optional<bool> both(std::optional<bool> a, std::optional<bool> b) {
   if (a == false || b == false) return false;
@@ -125,7 +125,7 @@ std::optional<bool> WordFacts::decide(Kind kind, std::uint32_t mask, std::uint32
 }
 
 std::optional<bool> decide(const Facts& f, const model::ArgTest& t, std::uint64_t mask) {
-  if (t.op == Op::In) {
+  if (t.op == TestOp::In) {
     bool open = false;
     for (const std::uint64_t v : t.values) {
       const auto one = equal(f, t.index, mask, v);
@@ -137,21 +137,21 @@ std::optional<bool> decide(const Facts& f, const model::ArgTest& t, std::uint64_
   if (t.values.empty()) return false;
   const std::uint64_t v = t.values.front();
   switch (t.op) {
-    case Op::Eq:
+    case TestOp::Eq:
       return equal(f, t.index, mask, v);
-    case Op::Ne:
+    case TestOp::Ne:
       return opposite(equal(f, t.index, mask, v));
-    case Op::Le:
+    case TestOp::Le:
       return at_most(f, t.index, mask, v);
-    case Op::Gt:
+    case TestOp::Gt:
       return opposite(at_most(f, t.index, mask, v));
-    case Op::Lt:
+    case TestOp::Lt:
       return v == 0 ? std::optional(false) : at_most(f, t.index, mask, v - 1);
-    case Op::Ge:
+    case TestOp::Ge:
       return v == 0 ? std::optional(true) : opposite(at_most(f, t.index, mask, v - 1));
-    case Op::Masked:
+    case TestOp::Masked:
       return equal(f, t.index, mask & t.mask, v);
-    case Op::In:
+    case TestOp::In:
       break;
   }
   return std::nullopt;

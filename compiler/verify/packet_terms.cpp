@@ -6,7 +6,6 @@
 namespace agp::verify {
 namespace {
 
-using model::Direction;
 using model::Effect;
 using model::PacketFamily;
 using model::PacketField;
@@ -83,12 +82,12 @@ PacketTerms::Ref PacketTerms::region(const model::NetBody& body, std::size_t rul
     out =
         d_.both(out, d_.choose(v6, member(rule, endpoint, PacketFamily::V6), member(rule, endpoint, PacketFamily::V4)));
   }
-  if (body.direction == Direction::Listen && body.from)
+  if (body.direction == model::Direction::Listen && body.from)
     out = d_.both(out, space_.addresses(way == Way::There, *body.from));
   return out;
 }
 
-PacketTerms::Ref PacketTerms::permitted(Direction direction, Way way) {
+PacketTerms::Ref PacketTerms::permitted(model::Direction direction, Way way) {
   std::vector<Ref> allowed, refused;
   for (std::size_t r = 0; r < policy_.rules.size(); ++r) {
     const auto& rule = policy_.rules[r];
@@ -97,19 +96,20 @@ PacketTerms::Ref PacketTerms::permitted(Direction direction, Way way) {
     const bool allows = rule.effect == Effect::Allow;
     for (std::size_t e = 0; e < body->endpoints.size(); ++e) {
       const bool named = body->endpoints[e].pattern.name.has_value();
-      if (named && (!allows || direction == Direction::Listen)) continue;  // what packets do not show: the plan's gap
+      if (named && (!allows || direction == model::Direction::Listen))
+        continue;  // what packets do not show: the plan's gap
       (allows ? allowed : refused).push_back(region(*body, r, e, way));
     }
   }
   return d_.minus(d_.any(std::move(allowed)), d_.any(std::move(refused)));
 }
 
-PacketTerms::Ref PacketTerms::connects(Way way) { return permitted(Direction::Connect, way); }
-PacketTerms::Ref PacketTerms::listens(Way way) { return permitted(Direction::Listen, way); }
-PacketTerms::Ref PacketTerms::may_exceed(Direction direction) { return gaps(direction, true); }
-PacketTerms::Ref PacketTerms::may_lack(Direction direction) { return gaps(direction, false); }
+PacketTerms::Ref PacketTerms::connects(Way way) { return permitted(model::Direction::Connect, way); }
+PacketTerms::Ref PacketTerms::listens(Way way) { return permitted(model::Direction::Listen, way); }
+PacketTerms::Ref PacketTerms::may_exceed(model::Direction direction) { return gaps(direction, true); }
+PacketTerms::Ref PacketTerms::may_lack(model::Direction direction) { return gaps(direction, false); }
 
-PacketTerms::Ref PacketTerms::gaps(Direction direction, bool exceeds) {
+PacketTerms::Ref PacketTerms::gaps(model::Direction direction, bool exceeds) {
   std::vector<Ref> out;
   for (const EndpointGap& gap : endpoint_gaps(policy_, plan_)) {
     const auto& body = std::get<model::NetBody>(policy_.rules[gap.rule].body);

@@ -23,7 +23,6 @@ namespace agp::verify {
 namespace {
 
 using model::DecisionDiagrams;
-using model::Direction;
 using model::Hook;
 using model::Packet;
 using model::PacketFamily;
@@ -203,8 +202,8 @@ class LayerCheck {
     return d_.either(space_.in_cgroup(path), is(PacketField::Cgroup, space_.cgroup_of(path)));
   }
   /// The agent's packets of one direction at a hook, as the form tells them from others.
-  Ref mine(Direction direction, Hook hook) {
-    const bool sends = direction == Direction::Connect;
+  Ref mine(model::Direction direction, Hook hook) {
+    const bool sends = direction == model::Direction::Connect;
     switch (form_) {
       case Form::Namespace:
         return hook == (sends ? Hook::Output : Hook::Input) ? DecisionDiagrams::yes : DecisionDiagrams::no;
@@ -237,10 +236,10 @@ class LayerCheck {
     return out;
   }
   /// The generated resolver: asked by all, and asking as a user of its own.
-  Ref resolver(Direction direction) {
+  Ref resolver(model::Direction direction) {
     if (!resolves()) return DecisionDiagrams::no;
     const Ref asked = dns(generated());
-    if (direction == Direction::Listen) return asked;
+    if (direction == model::Direction::Listen) return asked;
     const Ref another = d_.minus(DecisionDiagrams::yes,
                                  d_.either(is(PacketField::User, agent_), is(PacketField::User, model::no_user)));
     return d_.either(asked, d_.both(another, dns(upstreams())));
@@ -248,15 +247,15 @@ class LayerCheck {
 
   /// What no NetworkPolicy decides, and the plan names: what a pod sends to itself, and what comes in by other
   /// protocols than it knows.
-  Ref undecided(Direction direction) {
+  Ref undecided(model::Direction direction) {
     if (model::makes_network(target_.stack) || form_ != Form::Namespace) return DecisionDiagrams::no;
-    if (direction == Direction::Connect) return is(PacketField::Out, 1);
+    if (direction == model::Direction::Connect) return is(PacketField::Out, 1);
     const Ref known = d_.either(d_.either(protocol(6), protocol(17)), protocol(132));
     return d_.either(is(PacketField::In, 1), d_.negate(known));
   }
 
   void passes() {
-    for (const Direction direction : {Direction::Connect, Direction::Listen})
+    for (const model::Direction direction : {model::Direction::Connect, model::Direction::Listen})
       for (const Hook hook : every_hook)
         ask(loss_, direction, hook,
             d_.minus(d_.both(real(hook), mine(direction, hook)), accepted_[static_cast<std::size_t>(hook)]),
@@ -267,9 +266,10 @@ class LayerCheck {
   // what passes beyond the policy ------------------------------------------------------------------------------------
 
   void excess() {
-    for (const Direction direction : {Direction::Connect, Direction::Listen}) {
-      if (direction == Direction::Listen && form_ == Form::User) continue;  // left open, and named in the plan
-      const Ref allowed = direction == Direction::Connect ? terms_.connects(Way::There) : terms_.listens(Way::There);
+    for (const model::Direction direction : {model::Direction::Connect, model::Direction::Listen}) {
+      if (direction == model::Direction::Listen && form_ == Form::User) continue;  // left open, and named in the plan
+      const Ref allowed =
+          direction == model::Direction::Connect ? terms_.connects(Way::There) : terms_.listens(Way::There);
       const Ref permitted = all_of({allowed, resolver(direction), terms_.may_exceed(direction), undecided(direction)});
       for (const Hook hook : every_hook) {
         const Ref who = mine(direction, hook);
@@ -290,7 +290,7 @@ class LayerCheck {
   // what does not pass ------------------------------------------------------------------------------------------------
 
   /// An ordinary packet: what a socket sends that is told nothing else.
-  Ref ordinary(Direction direction, Hook hook) {
+  Ref ordinary(model::Direction direction, Hook hook) {
     Ref out = all({is(PacketField::Kind, 0), space_.between(PacketField::Hops, 63, 64),
                    space_.between(PacketField::SourcePort, 1024, 65535)});
     const Ref echo = d_.both(d_.either(type(PacketFamily::V4, {8}), type(PacketFamily::V6, {128})),
@@ -298,16 +298,17 @@ class LayerCheck {
     out = d_.both(out, all_of({d_.both(protocol(6), is(PacketField::TcpFlags, 2)), protocol(17), echo}));
     out = d_.both(out, from(model::AddressSet::all() - unspecified() - range("224.0.0.0", "255.255.255.255") -
                             range("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")));
-    if (direction == Direction::Connect && hook == Hook::Output)
+    if (direction == model::Direction::Connect && hook == Hook::Output)
       out = d_.both(out, d_.choose(to(loopback()), is(PacketField::Out, 1), d_.negate(is(PacketField::Out, 1))));
-    if (form_ == Form::Namespace && direction == Direction::Connect) out = d_.both(out, is(PacketField::User, agent_));
+    if (form_ == Form::Namespace && direction == model::Direction::Connect)
+      out = d_.both(out, is(PacketField::User, agent_));
     return out;
   }
 
   void loss() {
     bool any = false;
-    for (const Direction direction : {Direction::Connect, Direction::Listen}) {
-      const bool connect = direction == Direction::Connect;
+    for (const model::Direction direction : {model::Direction::Connect, model::Direction::Listen}) {
+      const bool connect = direction == model::Direction::Connect;
       if (!connect && form_ == Form::User) continue;
       const Ref there =
           d_.minus(connect ? terms_.connects(Way::There) : terms_.listens(Way::There), terms_.may_lack(direction));
@@ -321,10 +322,10 @@ class LayerCheck {
         ask(loss_, direction, hook, all({usual, state(PacketState::New), there}), verify::Direction::Loss);
         ask(loss_, direction, hook, all({usual, state(PacketState::Established), there}), verify::Direction::Loss);
       }
-      const Direction other = connect ? Direction::Listen : Direction::Connect;
+      const model::Direction other = connect ? model::Direction::Listen : model::Direction::Connect;
       for (const Hook hook : every_hook) {  // the answers come by the other way
         const Ref who = mine(other, hook);
-        if (who == DecisionDiagrams::no || (form_ == Form::Cgroup && other == Direction::Listen)) continue;
+        if (who == DecisionDiagrams::no || (form_ == Form::Cgroup && other == model::Direction::Listen)) continue;
         const Ref refused = d_.minus(d_.both(real(hook), who), lasting_[static_cast<std::size_t>(hook)]);
         const Ref answers =
             all({refused, is(PacketField::Kind, 0), back, state(PacketState::Established),
@@ -348,7 +349,7 @@ class LayerCheck {
     const model::AddressSet unicast = model::AddressSet::all_v6() -
                                       range("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff") - unspecified() -
                                       loopback();
-    for (const Direction direction : {Direction::Connect, Direction::Listen})
+    for (const model::Direction direction : {model::Direction::Connect, model::Direction::Listen})
       for (const Hook hook : every_hook) {
         if (hook == Hook::Forward) continue;
         const Ref who = mine(direction, hook);
@@ -359,7 +360,7 @@ class LayerCheck {
               all({refused, state(PacketState::Untracked), neighbours(), to(unicast | neighbour_groups),
                    is(PacketField::IcmpCode, 0)}),
               verify::Direction::Loss);
-        if (direction == Direction::Listen)
+        if (direction == model::Direction::Listen)
           ask(loss_, direction, hook,
               all({refused, state(PacketState::Related), is(PacketField::Kind, 0),
                    d_.either(type(PacketFamily::V4, {3}),
@@ -372,11 +373,11 @@ class LayerCheck {
   void resolver_needs() {
     const Ref asked = all({dns(generated()), state(PacketState::New), is(PacketField::Kind, 0),
                            is(PacketField::TcpFlags, 2), space_.between(PacketField::SourcePort, 1024, 65535)});
-    ask(loss_, Direction::Connect, Hook::Output,
+    ask(loss_, model::Direction::Connect, Hook::Output,
         d_.minus(all({asked, real(Hook::Output), is(PacketField::User, agent_), is(PacketField::Out, 1)}),
                  lasting_[static_cast<std::size_t>(Hook::Output)]),
         verify::Direction::Loss);
-    ask(loss_, Direction::Listen, Hook::Input,
+    ask(loss_, model::Direction::Listen, Hook::Input,
         d_.minus(all({asked, real(Hook::Input), from(loopback()), is(PacketField::In, 1)}),
                  lasting_[static_cast<std::size_t>(Hook::Input)]),
         verify::Direction::Loss);
@@ -394,15 +395,15 @@ class LayerCheck {
       const Ref lost = d_.minus(upstream, lasting_[static_cast<std::size_t>(Hook::Output)]);
       if (least == DecisionDiagrams::yes || lost == DecisionDiagrams::no) least = lost;
     }
-    ask(loss_, Direction::Connect, Hook::Output, least, verify::Direction::Loss);
+    ask(loss_, model::Direction::Connect, Hook::Output, least, verify::Direction::Loss);
   }
 
   /// Among the host's packets everybody else's pass.
   void others() {
     if (form_ == Form::Namespace) return;
     for (const Hook hook : every_hook) {
-      const Ref agents = d_.either(mine(Direction::Connect, hook), mine(Direction::Listen, hook));
-      ask(loss_, hook == Hook::Input ? Direction::Listen : Direction::Connect, hook,
+      const Ref agents = d_.either(mine(model::Direction::Connect, hook), mine(model::Direction::Listen, hook));
+      ask(loss_, hook == Hook::Input ? model::Direction::Listen : model::Direction::Connect, hook,
           d_.minus(d_.minus(real(hook), agents), accepted_[static_cast<std::size_t>(hook)]), verify::Direction::Loss,
           true);
     }
@@ -447,7 +448,7 @@ class LayerCheck {
     return std::nullopt;
   }
 
-  std::optional<model::NetAction> action_of(const Packet& p, Direction direction) const {
+  std::optional<model::NetAction> action_of(const Packet& p, model::Direction direction) const {
     const auto transport = protocol_of(p);
     if (!transport) return std::nullopt;
     model::NetAction a{direction,
@@ -456,7 +457,7 @@ class LayerCheck {
                        *transport == model::Protocol::Icmp ? std::uint16_t{0} : p.port,
                        {},
                        {}};
-    if (direction == Direction::Listen) a.peer = address(p.family, p.source);
+    if (direction == model::Direction::Listen) a.peer = address(p.family, p.source);
     for (std::size_t i = 0; i < p.members.size(); ++i)
       if (const auto rule = p.members[i] ? terms_.meaning(i) : std::nullopt) {
         const auto& body = std::get<model::NetBody>(policy_.rules[rule->first].body);
@@ -487,7 +488,7 @@ class LayerCheck {
     return out;
   }
 
-  void ask(Finding& finding, Direction direction, Hook hook, Ref difference, verify::Direction way,
+  void ask(Finding& finding, model::Direction direction, Hook hook, Ref difference, verify::Direction way,
            bool other = false) {
     if (finding.refuted || difference == DecisionDiagrams::no || space_.exhausted()) return;
     Packet p = packet_of(difference, hook);
@@ -549,9 +550,10 @@ class LayerCheck {
 std::vector<Obligation> verify_packets(const model::Policy& policy, const model::Target& target, const plan::Plan& plan,
                                        const model::PacketLayer& layer, const Fills& resolver_fills) {
   using verify::Direction;
-  if (!policy.audits("net")) return LayerCheck(policy, target, plan, layer, resolver_fills, Direction::Excess).run();
+  if (!policy.audits("net"))
+    return LayerCheck(policy, target, plan, layer, resolver_fills, verify::Direction::Excess).run();
   std::vector<Obligation> out;
-  for (const Direction d : {Direction::Permits, Direction::Reports, Direction::Quiet})
+  for (const verify::Direction d : {verify::Direction::Permits, verify::Direction::Reports, verify::Direction::Quiet})
     out.push_back(LayerCheck(policy, target, plan, layer, resolver_fills, d).audited());
   return out;
 }

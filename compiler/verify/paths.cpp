@@ -9,7 +9,7 @@ namespace {
 
 using Graph = model::FilterGraph;
 using Kind = Graph::Node::Kind;
-using Op = Graph::Expr::Op;
+using GraphOp = Graph::Expr::Op;
 using solver::Term;
 
 /// A test on a word, or on some bits of it, against a constant: what facts can speak about.
@@ -19,12 +19,12 @@ struct WordTest {
 };
 
 std::optional<WordTest> word_test(const Graph& g, const Graph::Node& n) {
-  const auto constant = [&](std::uint32_t e) { return g.exprs[e].op == Op::Const; };
+  const auto constant = [&](std::uint32_t e) { return g.exprs[e].op == GraphOp::Const; };
   if (!constant(n.rhs)) return std::nullopt;
   const std::uint32_t value = g.exprs[n.rhs].value;
   const auto& lhs = g.exprs[n.lhs];
-  if (lhs.op == Op::Load) return WordTest{lhs.value / 4, 0xffffffff, value};
-  if (lhs.op == Op::And && g.exprs[lhs.a].op == Op::Load && constant(lhs.b))
+  if (lhs.op == GraphOp::Load) return WordTest{lhs.value / 4, 0xffffffff, value};
+  if (lhs.op == GraphOp::And && g.exprs[lhs.a].op == GraphOp::Load && constant(lhs.b))
     return WordTest{g.exprs[lhs.a].value / 4, g.exprs[lhs.b].value, value};
   return std::nullopt;
 }

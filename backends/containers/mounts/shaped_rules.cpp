@@ -11,9 +11,9 @@ using model::PathPattern;
 using model::Verb;
 using model::Verbs;
 
-class Collector {
+class AreaCollector {
  public:
-  Collector(std::vector<Area>& out, const std::vector<Cause>& widened) : out_(out), widened_(widened) {}
+  AreaCollector(std::vector<Area>& out, const std::vector<Cause>& widened) : out_(out), widened_(widened) {}
 
   void add(const model::Rule& rule, std::size_t index, Verbs verbs,
            const std::vector<model::Placed<PathPattern>>& patterns,
@@ -41,7 +41,7 @@ class Collector {
 
 std::vector<Area> collect(const model::Policy& policy, const std::vector<Cause>& widened) {
   std::vector<Area> out;
-  Collector collector(out, widened);
+  AreaCollector collector(out, widened);
   for (std::size_t i = 0; i < policy.rules.size(); ++i) {
     const model::Rule& rule = policy.rules[i];
     if (rule.expired) continue;

@@ -85,7 +85,7 @@ Json match(const Expr& left, std::string_view op, Json right) {
   return {{"match", {{"op", op}, {"left", json(left)}, {"right", std::move(right)}}}};
 }
 
-struct Writer {
+struct JsonWriter {
   Json operator()(const Match& s) const { return match(s.left, s.op, json(s.right)); }
   Json operator()(const MatchAny& s) const { return match(s.left, "==", {{"set", array(s.values)}}); }
   Json operator()(const MatchSet& s) const { return match(s.left, "==", "@" + s.set); }
@@ -154,7 +154,7 @@ class Document {
     Json body = {{"family", "inet"}, {"table", table_.name}, {"chain", chain.name}};
     if (!rule.comment.empty()) body["comment"] = rule.comment;
     Json expr = Json::array();
-    for (const auto& s : rule.statements) expr.push_back(std::visit(Writer{}, s));
+    for (const auto& s : rule.statements) expr.push_back(std::visit(JsonWriter{}, s));
     body["expr"] = std::move(expr);
     command("add", "rule", std::move(body));
   }

@@ -74,7 +74,7 @@ std::string text(const Element& e) {
   return out;
 }
 
-struct Writer {
+struct TextWriter {
   std::string operator()(const Match& s) const {
     return text(s.left) + (s.op == "==" && s.left.kind != Expr::Kind::Flags ? " " : " " + s.op + " ") + text(s.right);
   }
@@ -111,7 +111,7 @@ std::string text(const Chain& chain) {
   if (!chain.hook.empty())
     out += fmt::format("    type filter hook {} priority 0; policy {};\n", chain.hook, chain.policy);
   for (const auto& rule : chain.rules) {
-    out += "    " + list(rule.statements, " ", [](const Statement& s) { return std::visit(Writer{}, s); });
+    out += "    " + list(rule.statements, " ", [](const Statement& s) { return std::visit(TextWriter{}, s); });
     if (!rule.comment.empty()) out += " comment \"" + rule.comment + '"';
     out += '\n';
   }
