@@ -22,12 +22,12 @@ std::string_view name(verify::Relation relation) {
   return names[static_cast<std::size_t>(relation)];
 }
 
-std::string text(const Comparison& c) {
+std::string comparison_text(const Comparison& c) {
   return fmt::format("{:<12}  {}{}: {}\n", c.verdict.word(), c.layer, c.arch.empty() ? "" : " (" + c.arch + ")",
                      name(c.relation));
 }
 
-Json json(const Comparison& c) {
+Json comparison_json(const Comparison& c) {
   const auto utf8 = [](const std::string& raw) { return Json(diagnostics::valid_utf8(raw)); };
   Json out = {{"layer", c.layer},
               {"arch", c.arch},
@@ -58,8 +58,8 @@ int run_compare(Context& context) {
   std::string lines;
   std::size_t proved = 0;
   for (const Comparison& c : report.comparisons) {
-    list.push_back(json(c));
-    lines += text(c);
+    list.push_back(comparison_json(c));
+    lines += comparison_text(c);
     proved += c.verdict.proved() ? 1 : 0;
   }
   if (context.text_format()) context.out(lines);

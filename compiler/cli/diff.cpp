@@ -44,7 +44,7 @@ std::string region_text(const Sides& sides, const Region& region, char sign) {
   return out;
 }
 
-std::string counts_text(const analysis::Difference& d) {
+std::string changed_counts(const analysis::Difference& d) {
   std::string out;
   const auto before = d.before.rows(), after = d.after.rows();
   const auto find = [](const auto& rows, const std::string& name) {
@@ -67,7 +67,7 @@ std::string title(const driver::PolicyDiff& p) {
   return fmt::format("policy {}{}", visible(p.name), p.added ? " (new)" : p.removed ? " (removed)" : "");
 }
 
-std::string text(const Sides& sides, const driver::DiffReport& report) {
+std::string diff_text(const Sides& sides, const driver::DiffReport& report) {
   std::string out;
   for (const driver::PolicyDiff& p : report.policies) {
     const auto& d = p.difference;
@@ -81,7 +81,7 @@ std::string text(const Sides& sides, const driver::DiffReport& report) {
     for (const auto& o : d.others) out += fmt::format("{} {}\n", o.wider ? '+' : '-', visible(o.text));
     for (const auto& [sort, why] : d.undecided)
       out += fmt::format("? {} rules are not decided: {}\n", analysis::to_string(sort), why);
-    out += counts_text(d);
+    out += changed_counts(d);
   }
   return out;
 }
@@ -142,7 +142,7 @@ Json region_json(const Sides& sides, const Region& region) {
           {"rules", rules}};
 }
 
-Json json(const Sides& sides, const driver::DiffReport& report) {
+Json diff_json(const Sides& sides, const driver::DiffReport& report) {
   Json policies = Json::array();
   for (const driver::PolicyDiff& p : report.policies) {
     const auto& d = p.difference;
@@ -198,7 +198,7 @@ int run_diff(Context& context) {
     narrower += p.difference.narrower.size();
   }
   if (settings.format == Format::Json)
-    context.out(diagnostics::json_text(json(sides, report)));
+    context.out(diagnostics::json_text(diff_json(sides, report)));
   else if (settings.format == Format::Markdown)
     context.out(markdown(sides, report));
   else if (settings.format == Format::Concise)
@@ -207,7 +207,7 @@ int run_diff(Context& context) {
                                     : narrower > 0            ? "narrower"
                                                               : "same"));
   else
-    context.out(text(sides, report));
+    context.out(diff_text(sides, report));
   if (report.wider() && !settings.allow_widening) context.outcome.finding();
   context.err(fmt::format("agp diff: {} newly permitted, {} no longer permitted\n", counted(wider, "region", "regions"),
                           counted(narrower, "region", "regions")));

@@ -15,12 +15,12 @@ namespace {
 
 using model::Policy;
 
-std::string place(const source::Files& files, source::Span span) {
+std::string where_text(const source::Files& files, source::Span span) {
   if (!span.known()) return {};
   return fmt::format("{}:{}", files.get(span.file).path, files.position(span.file, span.begin).line);
 }
 
-std::string day(model::Day day) { return fmt::format("counts until {}", model::day_text(day)); }
+std::string until_text(model::Day day) { return fmt::format("counts until {}", model::day_text(day)); }
 
 /// Why a rule is there, and how it came into the policy.
 std::vector<std::string> notes(const source::Files& files, const model::Rule& rule) {
@@ -31,15 +31,15 @@ std::vector<std::string> notes(const source::Files& files, const model::Rule& ru
     out.push_back(fmt::format("risk {}", *rule.risk == model::Risk::Low      ? "low"
                                          : *rule.risk == model::Risk::Medium ? "medium"
                                                                              : "high"));
-  if (rule.until) out.push_back(rule.expired ? "expired: " + day(*rule.until) : day(*rule.until));
+  if (rule.until) out.push_back(rule.expired ? "expired: " + until_text(*rule.until) : until_text(*rule.until));
   if (rule.implied) {
     out.push_back("not written: what holds where there is no `syscall` block");
     return out;
   }
-  std::string from =
-      rule.module.empty() ? place(files, rule.span) : fmt::format("`{}` ({})", rule.module, place(files, rule.span));
+  std::string from = rule.module.empty() ? where_text(files, rule.span)
+                                         : fmt::format("`{}` ({})", rule.module, where_text(files, rule.span));
   for (auto include = rule.included_by.rbegin(); include != rule.included_by.rend(); ++include)
-    from += fmt::format(", included by {}", place(files, *include));
+    from += fmt::format(", included by {}", where_text(files, *include));
   out.push_back(from);
   return out;
 }
@@ -81,7 +81,7 @@ void rules(Page& page, const Policy& policy, const source::Files& files) {
     if (block == "net" && !policy.resolvers.empty()) {
       std::string list;
       for (const model::Address& one : policy.resolvers) list += (list.empty() ? "" : ", ") + model::to_string(one);
-      page.item("resolver " + list, {place(files, policy.resolver_span)});
+      page.item("resolver " + list, {where_text(files, policy.resolver_span)});
     }
   }
 }
@@ -99,7 +99,7 @@ void limits(Page& page, const Policy& policy) {
   one("files", all.files);
 }
 
-void run(Page& page, const model::Run& run) {
+void run_section(Page& page, const model::Run& run) {
   page.heading("run");
   std::string command;
   for (const std::string& word : run.command) command += fmt::format("{}\"{}\"", command.empty() ? "" : ", ", word);
@@ -128,8 +128,9 @@ void gaps(Page& page, const Policy& policy, const plan::Plan& plan, const source
   if (!policy.accepts.empty()) page.heading("accepted gaps: what the target does not hold exactly");
   for (const model::Accept& accept : policy.accepts) {
     std::vector<std::string> why = {"because " + accept.because};
-    if (accept.until) why.push_back(accept.expired ? "expired: " + day(*accept.until) : day(*accept.until));
-    why.push_back(place(files, accept.span));
+    if (accept.until)
+      why.push_back(accept.expired ? "expired: " + until_text(*accept.until) : until_text(*accept.until));
+    why.push_back(where_text(files, accept.span));
     page.item(fmt::format("{} {}", words[static_cast<int>(accept.kind)], accept.fact), why);
   }
   bool open = false;
@@ -162,7 +163,7 @@ void held_against(Page& page, const driver::DocReport& report, const source::Fil
   for (const model::Invariant& invariant : report.invariants) {
     if (!invariant.doc.empty()) page.prose(invariant.doc);
     for (const model::InvariantLine& line : invariant.lines)
-      page.item(line.text, {fmt::format("invariant `{}`, {}", invariant.name, place(files, line.span))});
+      page.item(line.text, {fmt::format("invariant `{}`, {}", invariant.name, where_text(files, line.span))});
   }
   if (report.invariants.empty()) page.prose("no invariant");
   page.prose(counted(report.expectations, "expectation in a `test` block", "expectations in `test` blocks"));
@@ -196,7 +197,7 @@ int run_doc(Context& context) {
   head(page, policy, report->target, report->file);
   rules(page, policy, session.files);
   limits(page, policy);
-  run(page, policy.run);
+  run_section(page, policy.run);
   reports(page, policy.on_deny);
   gaps(page, policy, report->policy.plan, session.files);
   derived(page, report->policy.plan);

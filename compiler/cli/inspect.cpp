@@ -45,7 +45,7 @@ std::string uncached(const driver::InspectedArch& arch) {
   return words.empty() ? "" : out;
 }
 
-std::string text(const InspectReport& report) {
+std::string inspection_text(const InspectReport& report) {
   std::string out = listing(report);
   out += fmt::format("\n{}: {}, longest path {}\n", visible(report.file),
                      counted(report.listing.size(), "instruction", "instructions"), report.longest);
@@ -65,7 +65,7 @@ std::string text(const InspectReport& report) {
   return out;
 }
 
-nlohmann::ordered_json json(const InspectReport& report) {
+nlohmann::ordered_json inspection_json(const InspectReport& report) {
   using Json = nlohmann::ordered_json;
   const auto utf8 = [](std::string_view raw) { return diagnostics::valid_utf8(raw); };
   Json archs = Json::array();
@@ -114,9 +114,9 @@ int run_inspect(Context& context) {
   if (!report)
     context.findings(session.files, session.sink, stdout);
   else if (settings.format == Format::Json)
-    context.out(diagnostics::json_text(json(*report)));
+    context.out(diagnostics::json_text(inspection_json(*report)));
   else
-    context.out(text(*report));
+    context.out(inspection_text(*report));
   return settle(context, session);
 }
 

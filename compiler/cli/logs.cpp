@@ -22,7 +22,7 @@ std::string patch(const driver::LogsReport& report) {
   return unified_diff(diagnostics::line_start(report.path), report.before, report.after);
 }
 
-std::string text(const source::Files& files, const driver::LogsReport& report, bool all) {
+std::string logs_text(const source::Files& files, const driver::LogsReport& report, bool all) {
   std::string out;
   for (const driver::LogEntry& one : report.entries) {
     out += fmt::format("{:<9}  {}  ({})\n", driver::to_string(one.answer), visible(one.attempt),
@@ -42,7 +42,7 @@ std::string text(const source::Files& files, const driver::LogsReport& report, b
   return out;
 }
 
-nlohmann::ordered_json json(const source::Files& files, const driver::LogsReport& report) {
+nlohmann::ordered_json logs_json(const source::Files& files, const driver::LogsReport& report) {
   using Json = nlohmann::ordered_json;
   const auto utf8 = [](std::string_view raw) { return diagnostics::valid_utf8(raw); };
   const auto maybe = [&](const std::string& raw) { return raw.empty() ? Json(nullptr) : Json(utf8(raw)); };
@@ -121,9 +121,9 @@ int run_logs(Context& context) {
   if (settings.logs_patch)
     context.out(patch(*report));
   else if (settings.format == Format::Json)
-    context.out(diagnostics::json_text(json(session.files, *report)));
+    context.out(diagnostics::json_text(logs_json(session.files, *report)));
   else
-    context.out(text(session.files, *report, settings.format == Format::Text));
+    context.out(logs_text(session.files, *report, settings.format == Format::Text));
   context.closing(summary(*report));
   return settle(context, session);
 }

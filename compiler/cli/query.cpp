@@ -46,7 +46,7 @@ std::string layer_text(const driver::LayerAnswer& layer) {
                      layer.place.empty() ? "" : ", at " + visible(layer.place));
 }
 
-std::string text(Context& context, const source::Files& files, const driver::QueryReport& report) {
+std::string query_text(Context& context, const source::Files& files, const driver::QueryReport& report) {
   std::string out =
       fmt::format("{}  {}\n", model::to_string(report.by_artifacts.value_or(report.decision)), visible(report.action));
   for (std::size_t i = 0; i < report.layers.size(); ++i) {
@@ -72,7 +72,7 @@ std::string text(Context& context, const source::Files& files, const driver::Que
   return out + derived_text(report.derived);
 }
 
-nlohmann::ordered_json json(const source::Files& files, const driver::QueryReport& report) {
+nlohmann::ordered_json query_json(const source::Files& files, const driver::QueryReport& report) {
   using Json = nlohmann::ordered_json;
   const auto utf8 = [](std::string_view raw) { return diagnostics::valid_utf8(raw); };
   Json parts = Json::array(), layers = Json::array();
@@ -140,11 +140,11 @@ int run_query(Context& context) {
   }
   const model::Decision decision = report->by_artifacts.value_or(report->decision);
   if (settings.format == Format::Json)
-    context.out(diagnostics::json_text(json(session.files, *report)));
+    context.out(diagnostics::json_text(query_json(session.files, *report)));
   else if (settings.format == Format::Concise)
     context.out(fmt::format("{}\n", model::to_string(decision)));
   else
-    context.out(text(context, session.files, *report));
+    context.out(query_text(context, session.files, *report));
   if (settings.expect && *settings.expect != decision) {
     context.err(fmt::format("agp query: expected {}, and it is {}\n", model::to_string(*settings.expect),
                             model::to_string(decision)));

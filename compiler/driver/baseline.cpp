@@ -16,10 +16,10 @@ namespace {
 
 namespace kind = diagnostics::kind;
 using diagnostics::Diagnostic;
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-constexpr std::string_view schema = "agp-baseline/2";
-constexpr std::size_t largest = 64u << 20, most_named = 8, most_alike = 1'000'000;
+constexpr std::string_view baseline_schema = "agp-baseline/2";
+constexpr std::size_t largest_baseline = 64u << 20, most_named = 8, most_alike = 1'000'000;
 
 /// The line, and what the finding says stands there where the line does not: a name that is declared elsewhere stands
 /// for another set when its declaration changes.
@@ -68,7 +68,7 @@ std::set<KnownFinding> keys(const source::Files& files, const Diagnostic& d) {
   return out;
 }
 
-std::optional<Baseline> parse(const std::string& text, std::string& fault) {
+std::optional<Baseline> parse_baseline(const std::string& text, std::string& fault) {
   const auto document = source::parse_strict_json(text, 8, fault);
   if (!document) return std::nullopt;
   const nlohmann::json& value = *document;
@@ -76,9 +76,9 @@ std::optional<Baseline> parse(const std::string& text, std::string& fault) {
     fault = "it is `agp-baseline/1`, which has one rule alone of what several rules do together; write it anew";
     return std::nullopt;
   }
-  if (!value.is_object() || value.value("schema", nlohmann::json()) != schema || !value.contains("findings") ||
+  if (!value.is_object() || value.value("schema", nlohmann::json()) != baseline_schema || !value.contains("findings") ||
       !value["findings"].is_array()) {
-    fault = fmt::format("it is no object with `\"schema\": \"{}\"` and `\"findings\"`", schema);
+    fault = fmt::format("it is no object with `\"schema\": \"{}\"` and `\"findings\"`", baseline_schema);
     return std::nullopt;
   }
   Baseline out;
@@ -113,14 +113,14 @@ std::optional<Baseline> read_baseline(Session& session) {
   if (!session.options.baseline) return std::nullopt;
   const std::string& path = *session.options.baseline;
   const source::Resolved real = source::resolve(path);
-  const source::DiskRead file = real.path ? source::read_disk(*real.path, largest)
+  const source::DiskRead file = real.path ? source::read_disk(*real.path, largest_baseline)
                                           : source::DiskRead{source::DiskRead::Outcome::Failed, {}, real.reason};
   std::string fault;
   std::optional<Baseline> out;
   if (file.outcome != source::DiskRead::Outcome::Read)
     fault = file.reason.empty() ? "it is larger than 64 MiB" : file.reason;
   else
-    out = parse(file.text, fault);
+    out = parse_baseline(file.text, fault);
   if (out)
     session.inputs.emplace_back(*real.path, source::sha256(file.text));
   else
@@ -174,13 +174,13 @@ std::string take_baseline(Session& session) {
     return true;
   });
   session.sink.drop_repeated();
-  Json findings = Json::array();
+  OrderedJson findings = OrderedJson::array();
   for (const auto& [one, count] : known) {
     findings.push_back({{"path", one.path}, {"policy", one.policy}, {"code", one.code}, {"rule", one.rule}});
     if (!one.with.empty()) findings.back()["with"] = one.with;
     findings.back()["count"] = count;
   }
-  return Json{{"schema", schema}, {"findings", findings}}.dump(2) + "\n";
+  return OrderedJson{{"schema", baseline_schema}, {"findings", findings}}.dump(2) + "\n";
 }
 
 }  // namespace agp::driver

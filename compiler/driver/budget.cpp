@@ -24,17 +24,18 @@ using Json = nlohmann::json;
 using Counts = std::map<std::string, Count>;
 using Budget = std::map<std::string, Counts>;
 
-constexpr std::string_view schema = "agp-budget/1";
-constexpr std::size_t largest = 16u << 20, most_digits = 400;  ///< all arguments of all calls have some 120 digits
+constexpr std::string_view budget_schema = "agp-budget/1";
+constexpr std::size_t largest_budget = 16u << 20,
+                      most_digits = 400;  ///< all arguments of all calls have some 120 digits
 
 /// The budget, or what is wrong with the text: one clause.
-std::optional<Budget> parse(const std::string& text, std::string& fault) {
+std::optional<Budget> parse_budget(const std::string& text, std::string& fault) {
   const auto parsed = source::parse_strict_json(text, 8, fault);
   if (!parsed) return std::nullopt;
   const nlohmann::json& value = *parsed;
-  if (!value.is_object() || !value.contains("schema") || value["schema"] != schema || !value.contains("policies") ||
-      !value["policies"].is_object()) {
-    fault = fmt::format("it is no object with `\"schema\": \"{}\"` and `\"policies\"`", schema);
+  if (!value.is_object() || !value.contains("schema") || value["schema"] != budget_schema ||
+      !value.contains("policies") || !value["policies"].is_object()) {
+    fault = fmt::format("it is no object with `\"schema\": \"{}\"` and `\"policies\"`", budget_schema);
     return std::nullopt;
   }
   Budget out;
@@ -55,9 +56,9 @@ std::optional<Budget> parse(const std::string& text, std::string& fault) {
   return out;
 }
 
-std::optional<Budget> read(Session& session, const std::string& path) {
+std::optional<Budget> read_budget(Session& session, const std::string& path) {
   const source::Resolved real = source::resolve(path);
-  const source::DiskRead file = real.path ? source::read_disk(*real.path, largest)
+  const source::DiskRead file = real.path ? source::read_disk(*real.path, largest_budget)
                                           : source::DiskRead{source::DiskRead::Outcome::Failed, {}, real.reason};
   std::optional<Budget> out;
   if (file.outcome != source::DiskRead::Outcome::Read) {
@@ -67,7 +68,7 @@ std::optional<Budget> read(Session& session, const std::string& path) {
   } else {
     session.inputs.emplace_back(*real.path, source::sha256(file.text));
     std::string fault;
-    out = parse(file.text, fault);
+    out = parse_budget(file.text, fault);
     if (!out)
       session.sink.emit(kind::invalid_budget, {}, fmt::format("`{}` is no budget: {}", path, fault))
           .helped(fmt::format("`agp check --write-budget {}` writes one", path));
@@ -76,7 +77,7 @@ std::optional<Budget> read(Session& session, const std::string& path) {
   return out;
 }
 
-void compare(Session& session, const CheckedPolicy& policy, const Counts& budget) {
+void compare_with(Session& session, const CheckedPolicy& policy, const Counts& budget) {
   std::vector<std::string> above;
   for (const auto& [name, count] : policy.counts) {
     const auto at = budget.find(name);
@@ -96,11 +97,11 @@ void compare(Session& session, const CheckedPolicy& policy, const Counts& budget
 
 void check_budget(Session& session, std::span<const CheckedPolicy> policies) {
   if (!session.options.budget) return;
-  const auto budget = read(session, *session.options.budget);
+  const auto budget = read_budget(session, *session.options.budget);
   if (!budget) return;
   for (const CheckedPolicy& policy : policies) {
     if (const auto own = budget->find(policy.name); own != budget->end()) {
-      compare(session, policy, own->second);
+      compare_with(session, policy, own->second);
       continue;
     }
     session.sink.emit(kind::unbudgeted_policy, policy.span, fmt::format("`{}` has no budget", policy.name))
@@ -116,7 +117,7 @@ std::string budget_text(std::span<const CheckedPolicy> policies) {
     for (const auto& [name, count] : policy.counts)
       if (!count.zero()) own[name] = std::max(own[name], count);
   }
-  nlohmann::ordered_json out = {{"schema", schema}, {"policies", nlohmann::ordered_json::object()}};
+  nlohmann::ordered_json out = {{"schema", budget_schema}, {"policies", nlohmann::ordered_json::object()}};
   for (const auto& [policy, counts] : all) {
     auto& own = out["policies"][diagnostics::valid_utf8(policy)] = nlohmann::ordered_json::object();
     for (const auto& [name, count] : counts) own[name] = count.decimal();

@@ -24,7 +24,7 @@ struct Input {
   ArtifactKind kind = ArtifactKind::Oci;
 };
 
-std::optional<Input> read(Session& session, const std::string& path) {
+std::optional<Input> read_input(Session& session, const std::string& path) {
   std::vector<Artifact> one;
   if (!read_artifact(session, path, path, one)) return std::nullopt;
   const auto known = kind_of(one[0].bytes);
@@ -164,7 +164,7 @@ void say(Session& session, const std::array<Input, 2>& inputs, const Comparison&
 CompareReport compare(Session& session, const std::string& first, const std::string& second, bool subset) {
   CompareReport report;
   if (!open(session, {})) return report;
-  auto a = read(session, first), b = read(session, second);
+  auto a = read_input(session, first), b = read_input(session, second);
   if (!a || !b) {
     session.unusable = true;
     return report;

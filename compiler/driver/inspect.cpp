@@ -107,7 +107,7 @@ void read_rules(const std::string& file, const std::string& bytes, const std::ve
   }
 }
 
-std::optional<std::string> read(Session& session, const std::string& file, std::size_t limit) {
+std::optional<std::string> read_filter(Session& session, const std::string& file, std::size_t limit) {
   auto disk = source::read_disk(file, limit);
   if (disk.outcome == source::DiskRead::Outcome::Read) return std::move(disk.text);
   if (disk.outcome == source::DiskRead::Outcome::TooLarge)
@@ -121,7 +121,7 @@ std::optional<std::string> read(Session& session, const std::string& file, std::
 }  // namespace
 
 std::optional<InspectReport> inspect(Session& session, const std::string& file) {
-  const auto bytes = read(session, file, largest_filter);
+  const auto bytes = read_filter(session, file, largest_filter);
   if (!bytes) return std::nullopt;
   model::Target target;
   if (!read_counts(session, target)) return std::nullopt;

@@ -12,7 +12,7 @@
 namespace agp::driver {
 namespace {
 
-std::vector<std::string_view> words_of(std::string_view line) {
+std::vector<std::string_view> words_in(std::string_view line) {
   std::vector<std::string_view> out;
   while (true) {
     const std::size_t begin = line.find_first_not_of(" \t\r");
@@ -62,7 +62,7 @@ SyscallCounts parse_syscall_counts(std::string_view text) {
   SyscallCounts out;
   for (std::size_t line = 1; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    const auto words = words_of(text.substr(0, end));
+    const auto words = words_in(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     if (decoration(words)) continue;
     const auto row = counted(words);

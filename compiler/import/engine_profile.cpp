@@ -56,7 +56,7 @@ std::vector<std::string> texts(const Json& object, const char* key, const std::s
   return out;
 }
 
-linux::Version version(const std::string& text, const std::string& at) {
+linux::Version kernel_version(const std::string& text, const std::string& at) {
   linux::Version out;
   const auto dot = text.find('.');
   const char *first = text.data(), *last = first + text.size();
@@ -101,7 +101,7 @@ Condition condition(const Json& entry, const char* key, const std::string& where
     if (out.kernel->empty())
       out.kernel.reset();
     else
-      out.at_least = version(*out.kernel, at + "/minKernel");
+      out.at_least = kernel_version(*out.kernel, at + "/minKernel");
   }
   return out;
 }

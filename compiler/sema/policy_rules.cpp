@@ -15,7 +15,7 @@ namespace kind = diagnostics::kind;
 
 namespace {
 
-model::Effect to_model(syntax::Effect e) {
+model::Effect model_effect(syntax::Effect e) {
   return e == syntax::Effect::Deny  ? model::Effect::Deny
          : e == syntax::Effect::Ask ? model::Effect::Ask
                                     : model::Effect::Allow;
@@ -102,7 +102,7 @@ PolicyBuilder::Modifiers PolicyBuilder::modifiers(const syntax::RuleHead& head, 
 void PolicyBuilder::add(const syntax::RuleHead& head, const Place& place, Modifiers mods, model::RuleBody body,
                         std::string text) {
   model::Rule rule;
-  rule.effect = to_model(head.effect);
+  rule.effect = model_effect(head.effect);
   rule.body = std::move(body);
   rule.label = std::move(mods.label);
   rule.because = std::move(mods.because);

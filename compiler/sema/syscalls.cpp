@@ -54,7 +54,7 @@ std::string condition_text(const syntax::Condition& c) {
   return fmt::format("{} {} {}", left, op_text(c.op), c.values.empty() ? "" : constant_text(c.values[0]));
 }
 
-model::ArgTest::Op to_model(Op op) {
+model::ArgTest::Op model_op(Op op) {
   using M = model::ArgTest::Op;
   switch (op) {
     case Op::Ne:
@@ -201,7 +201,7 @@ std::optional<model::ArgTest> Patterns::test(const Scope& scope, const linux::Sy
   }
   model::ArgTest out;
   out.index = *index;
-  out.op = to_model(c.op);
+  out.op = model_op(c.op);
   for (const auto& v : c.values) {
     const auto value = constant(scope, v, call.arch);
     if (!value) return std::nullopt;

@@ -62,7 +62,7 @@ AddressText prefix_set(std::string_view text, bool v6) {
   return {set, ""};
 }
 
-AddressText address_text(std::string_view text, bool v6) {
+AddressText parse_address(std::string_view text, bool v6) {
   if (text.find('/') != std::string_view::npos) return prefix_set(text, v6);
   const auto a = v6 ? model::parse_v6(text) : model::parse_v4(text);
   if (!a) return {std::nullopt, fmt::format("`{}` is not an {} address", text, v6 ? "IPv6" : "IPv4")};
@@ -169,11 +169,11 @@ std::optional<AddressSet> to_addresses(const syntax::Address& a, diagnostics::Si
   switch (a.kind) {
     case Kind::V4:
     case Kind::V4Prefix:
-      result = address_text(a.text, false);
+      result = parse_address(a.text, false);
       break;
     case Kind::V6:
     case Kind::V6Prefix:
-      result = address_text(a.text, true);
+      result = parse_address(a.text, true);
       break;
     case Kind::V4Range:
       result = range_set(a.text, a.text2, false);
@@ -235,7 +235,7 @@ std::optional<Value> parse_one(std::string_view text, Value::Type type) {
       if (end.size() > 2 && end.front() == '[') end.remove_prefix(1);
       std::string_view begin = bare.substr(0, dash);
       if (begin.size() > 2 && begin.back() == ']') begin.remove_suffix(1);
-      const auto result = dash == std::string_view::npos ? address_text(bare, v6) : range_set(begin, end, v6);
+      const auto result = dash == std::string_view::npos ? parse_address(bare, v6) : range_set(begin, end, v6);
       if (!result.set) return std::nullopt;
       out.addresses = *result.set;
       out.spelling = text;

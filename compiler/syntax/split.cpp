@@ -12,8 +12,8 @@ namespace agp::syntax::detail {
 namespace {
 
 bool effect(T type) { return type == T::ALLOW || type == T::ASK || type == T::DENY; }
-bool word(T type) { return type == T::IDENT || (type >= T::ALLOW && type <= T::UNIT); }
-bool named(T type) { return word(type) || type == T::DOTTED; }
+bool word_token(T type) { return type == T::IDENT || (type >= T::ALLOW && type <= T::UNIT); }
+bool named(T type) { return word_token(type) || type == T::DOTTED; }
 bool number(T type) { return type == T::NUMBER || type == T::QUANTITY || type == T::DECIMAL; }
 bool block_word(T type) { return type >= T::FILE && type <= T::RUN; }
 
@@ -102,7 +102,7 @@ class Splitter {
         return effect(type) || (type == T::SET && next == T::STRING);
       case Pieces::LimitEntries:
         if (type == T::UNIT && before == T::NUMBER) return false;
-        return word(type) && before != T::COMMA && (number(next) || (i + 1 < end_ && same_text(i, i + 1)));
+        return word_token(type) && before != T::COMMA && (number(next) || (i + 1 < end_ && same_text(i, i + 1)));
       case Pieces::RunEntries:
         switch (type) {
           case T::COMMAND:
@@ -120,9 +120,9 @@ class Splitter {
             return false;
         }
       case Pieces::OnDenyEntries:
-        return (type == T::ALERT && word(next)) || (type == T::LOG && before != T::COMMA && before != T::FOR);
+        return (type == T::ALERT && word_token(next)) || (type == T::LOG && before != T::COMMA && before != T::FOR);
       case Pieces::InvariantLines:
-        return (type == T::NEVER || type == T::ONLY || type == T::REQUIRE) && word(next) && before != T::COMMA;
+        return (type == T::NEVER || type == T::ONLY || type == T::REQUIRE) && word_token(next) && before != T::COMMA;
     }
     return false;
   }
@@ -135,16 +135,16 @@ class Splitter {
       case T::USE:
         return next == T::DOTTED || next == T::STRING;
       case T::LET:
-        return word(next) && then == T::ASSIGN;
+        return word_token(next) && then == T::ASSIGN;
       case T::PARAM:
-        return word(next) && then == T::COLON;
+        return word_token(next) && then == T::COLON;
       case T::POLICY:
-        return word(next) && then == T::LBRACE;
+        return word_token(next) && then == T::LBRACE;
       case T::FRAGMENT:
       case T::TEST:
         return named(next) && (then == T::LBRACE || then == T::LPAREN);
       case T::INVARIANT:
-        return word(next) && (then == T::LBRACE || then == T::FOR);
+        return word_token(next) && (then == T::LBRACE || then == T::FOR);
       default:
         return false;
     }

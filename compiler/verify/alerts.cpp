@@ -24,11 +24,11 @@ constexpr std::string_view not_served = "config .* is NXDOMAIN$", audit_seccomp 
 using Subject = std::pair<std::optional<model::Severity>, std::string>;
 using Event = std::tuple<AlertLine::Log, std::string, model::Direction>;
 
-std::string text(const Subject& subject) {
+std::string subject_text(const Subject& subject) {
   if (!subject.first) return fmt::format("log of a refused {}", subject.second);
   return fmt::format("alert P{} for {}", static_cast<int>(*subject.first) + 1, subject.second);
 }
-std::string text(const Event& event) {
+std::string event_text(const Event& event) {
   const auto& [log, line, direction] = event;
   if (log == AlertLine::Log::Audit) return fmt::format("the audit record {}", line);
   if (log == AlertLine::Log::Resolver) return fmt::format("the resolver's line `{}`", line);
@@ -55,7 +55,7 @@ class AlertCheck {
       for (const std::string& word : one.on) {
         stated.emplace(one.severity, word);
         if (!asked.contains({one.severity, word}))
-          refute(verify::Direction::Excess, text(Subject{one.severity, word}), "raised", one.place);
+          refute(verify::Direction::Excess, subject_text(Subject{one.severity, word}), "raised", one.place);
       }
       entry(one, asked, stated);
     }
@@ -77,13 +77,13 @@ class AlertCheck {
     const auto entry = [&](const model::AlertEntry& one) {
       for (const AlertLine& line : one.lines) {
         const Subject subject{one.severity, line.on};
-        const std::string event = text(Event{line.log, line.text, line.direction});
-        put(text(subject), event);
-        if (!asked.contains(subject) && !demanded) want(text(subject), {});
-        if (!stated.contains(subject)) put("lines of nothing that is listed", text(subject) + ": " + event);
+        const std::string event = event_text(Event{line.log, line.text, line.direction});
+        put(subject_text(subject), event);
+        if (!asked.contains(subject) && !demanded) want(subject_text(subject), {});
+        if (!stated.contains(subject)) put("lines of nothing that is listed", subject_text(subject) + ": " + event);
       }
       for (const model::AlertGap& gap : one.gaps) {
-        const std::string name = "not reported: " + text(Subject{one.severity, gap.on});
+        const std::string name = "not reported: " + subject_text(Subject{one.severity, gap.on});
         put(name, "some");
         if (gap.all) put(name, "all");
       }
@@ -96,7 +96,7 @@ class AlertCheck {
     for (const model::AlertEntry& one : layer_.alerts) {
       for (const std::string& word : one.on) {
         stated.emplace(one.severity, word);
-        put("alerts", text(Subject{one.severity, word}));
+        put("alerts", subject_text(Subject{one.severity, word}));
       }
       entry(one);
     }
@@ -106,12 +106,12 @@ class AlertCheck {
       want("alerts", {});
     }
     for (const Subject& subject : asked) {
-      if (!demanded && subject.first) out.policy["alerts"].second.insert(text(subject));
+      if (!demanded && subject.first) out.policy["alerts"].second.insert(subject_text(subject));
       AlertLists::List events;
-      for (const Event& event : reports(subject.second)) events.insert(text(event));
-      want(text(subject), std::move(events));
+      for (const Event& event : reports(subject.second)) events.insert(event_text(event));
+      want(subject_text(subject), std::move(events));
       const auto whole = silent(subject.second);
-      const std::string gap = "not reported: " + text(subject);
+      const std::string gap = "not reported: " + subject_text(subject);
       if (whole && !demanded) {
         out.artifact[gap];
         out.policy[gap] = {"has", {*whole ? "all" : "some"}};
@@ -194,26 +194,27 @@ class AlertCheck {
       const Subject subject{one.severity, line.on};
       const Event event{line.log, line.text, line.direction};
       if (!stated.contains(subject) || !asked.contains(subject) || !reports(line.on).contains(event))
-        refute(verify::Direction::Excess, text(subject), "raised by " + text(event), line.place);
+        refute(verify::Direction::Excess, subject_text(subject), "raised by " + event_text(event), line.place);
       seen_.emplace(subject, event);
     }
     for (const model::AlertGap& gap : one.gaps) {
       const Subject subject{one.severity, gap.on};
       gaps_.emplace(subject, gap.all);
       if (gap.all && asked.contains(subject) && silent(gap.on) == false)
-        refute(verify::Direction::Loss, text(subject), "said to be reported by nothing", gap.place);
+        refute(verify::Direction::Loss, subject_text(subject), "said to be reported by nothing", gap.place);
     }
   }
 
   void missing(const Subject& subject) {
     for (const Event& event : reports(subject.second))
       if (!seen_.contains({subject, event}))
-        refute(verify::Direction::Loss, text(subject), "not raised by " + text(event), "no entry");
+        refute(verify::Direction::Loss, subject_text(subject), "not raised by " + event_text(event), "no entry");
     const auto whole = silent(subject.second);
     if (!whole) return;
     const bool partly = gaps_.contains({subject, false}), wholly = gaps_.contains({subject, true});
     if (*whole ? !wholly : !partly && !wholly)
-      refute(verify::Direction::Excess, text(subject), "said to be reported, and is not", "no entry of `unreported`");
+      refute(verify::Direction::Excess, subject_text(subject), "said to be reported, and is not",
+             "no entry of `unreported`");
   }
 
   void refute(verify::Direction direction, std::string what, std::string observed, std::string place) {

@@ -27,7 +27,7 @@ model::Evaluated run(const model::FilterGraph& graph, const CallInput& input) {
   return model::evaluate_at(graph, words);
 }
 
-model::Verdict decide(const Question& q, const CallInput& input) {
+model::Verdict policy_verdict(const Question& q, const CallInput& input) {
   const linux::Syscall* call = entry(input, q.archs);
   if (!call) return {};
   return model::decide(q.policy, model::SyscallAction{std::string(call->name), input.arguments, call->arch});
@@ -53,7 +53,7 @@ bool accepted(const Question& q, Direction direction, const CallInput& input, co
 
 bool differs(const Question& q, Direction direction, const CallInput& input) {
   const std::uint32_t word = run(q.graph, input).word;
-  const model::Verdict verdict = decide(q, input);
+  const model::Verdict verdict = policy_verdict(q, input);
   const bool runs = reaction(word) == Reaction::Runs, permitted = runs || reaction(word) == Reaction::Supervised;
   const linux::Syscall* call = entry(input, q.archs);
   if (direction == Direction::Permits) return call && !runs;
@@ -113,7 +113,7 @@ std::optional<Witness> confirm(const Question& question, Direction direction, co
   if (!still(input)) return std::nullopt;
   const CallInput small = smallest(input, still);
   const model::Evaluated answer = run(question.graph, small);
-  const model::Verdict verdict = decide(question, small);
+  const model::Verdict verdict = policy_verdict(question, small);
   Witness w;
   w.arch = small.arch;
   w.number = small.number;

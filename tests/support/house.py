@@ -3,6 +3,8 @@
 
   house.py arrows     includes follow the drawing; emit and decode share nothing but the format's constants; which outside
                       headers may be included where; the length of files
+  house.py names      no function of a file alone has the name of one of another file of its folder, or of one that a
+                      header declares around it: whole builds compile such files together, where one would hide the other
   house.py pages      each diagnostic has its page in docs/reference/diagnostics, and each page its diagnostic
   house.py links      every link of the documentation leads somewhere, every page can be reached, every command, option and
                       script that it names exists
@@ -12,8 +14,11 @@
   house.py coverage   each diagnostic is produced by a golden file, but those of tests/diagnostics_exempt.txt, which may
                       only lose lines
 """
+import collections
+import json
 import pathlib
 import re
+import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -133,6 +138,37 @@ def codes():
     return {f"AGP{int(n):04}" for n in re.findall(r"^AGP_DIAGNOSTIC\((\d+),", text, re.M)}
 
 
+def functions(*tops):
+    """Each function that stands in a namespace: its path, the namespaces around it, and its name."""
+    files = [str(path) for path, _ in sources(*tops) if path.suffix in (".cpp", ".hpp")]
+    listed = subprocess.run(["ctags", "--languages=C++", "--kinds-C++=fp", "--fields=+sZ", "--output-format=json",
+                             "-L", "-", "-f", "-"], input="\n".join(files), text=True, check=True, cwd=ROOT,
+                            stdout=subprocess.PIPE).stdout
+    for tag in map(json.loads, listed.splitlines()):
+        if tag["_type"] == "tag" and tag.get("scopeKind", "namespace") == "namespace":
+            yield pathlib.PurePosixPath(tag["path"]), tag.get("scope", "").split("::"), tag["name"]
+
+
+def names():
+    alone, declared = collections.defaultdict(set), {}  # by folder and name; by namespace and name
+    for path, scope, name in functions("compiler", "backends"):
+        if scope[-1].startswith("__anon"):
+            alone[path.parent, "::".join(scope[:-1]), name].add(path)
+        elif path.suffix == ".hpp":
+            declared["::".join(scope), name] = path
+    faults = []
+    for (_, scope, name), paths in sorted(alone.items(), key=str):
+        if len(paths) > 1:
+            faults.append(f"{name}: is a function of {' and of '.join(map(str, sorted(paths)))}")
+        around = scope.split("::")
+        for header in (declared.get(("::".join(around[:n]), name)) for n in range(len(around) + 1)):
+            if header:
+                faults.append(f"{min(paths)}: {name} hides that of {header}")
+    if not alone or not declared:
+        faults.append("ctags found no functions")
+    return faults
+
+
 def pages():
     have = {p.stem for p in (ROOT / "docs/reference/diagnostics").glob("AGP*.md")}
     faults = [f"docs/reference/diagnostics/{code}.md is missing" for code in sorted(codes() - have)]
@@ -220,7 +256,7 @@ def coverage():
 
 
 def main():
-    rules = {"arrows": arrows, "pages": pages, "links": links, "lints": lints, "coverage": coverage}
+    rules = {"arrows": arrows, "names": names, "pages": pages, "links": links, "lints": lints, "coverage": coverage}
     if len(sys.argv) != 2 or sys.argv[1] not in rules:
         sys.exit(__doc__)
     faults = rules[sys.argv[1]]()

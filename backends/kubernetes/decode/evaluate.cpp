@@ -24,7 +24,7 @@ using Ref = DecisionDiagrams::Ref;
 bool is_ping(const Packet& p) { return p.protocol == (p.family == model::PacketFamily::V4 ? 1 : 58); }
 
 /// An address as a block names it: IPv4 and IPv6 apart.
-bool holds(const NetRule& rule, const Packet& p, bool out) {
+bool rule_takes(const NetRule& rule, const Packet& p, bool out) {
   if (rule.peers) {
     const model::Bits128 bits = out ? p.destination : p.source;
     const bool v4 = p.family == model::PacketFamily::V4;
@@ -39,7 +39,7 @@ bool holds(const NetRule& rule, const Packet& p, bool out) {
 PacketAnswer yes(std::string place) { return {true, std::move(place), "accepted", {}}; }
 PacketAnswer no(std::string place) { return {false, std::move(place), "refused", {}}; }
 
-PacketAnswer opens(const Policies& policies, const Packet& p, bool out) {
+PacketAnswer opening(const Policies& policies, const Packet& p, bool out) {
   if ((out ? p.out : p.in) == 1) return yes("the pod itself");
   if (std::find(std::begin(transports), std::end(transports), p.protocol) == std::end(transports)) {
     if (!out) return yes("no NetworkPolicy says anything about it");
@@ -49,7 +49,7 @@ PacketAnswer opens(const Policies& policies, const Packet& p, bool out) {
   if (!policies.isolates(out)) return yes("no NetworkPolicy isolates the pod");
   for (const NetPolicy& policy : policies.list)
     for (const NetRule& rule : out ? policy.out : policy.in)
-      if (holds(rule, p, out)) return yes(policy.named.name + "#" + rule.place);
+      if (rule_takes(rule, p, out)) return yes(policy.named.name + "#" + rule.place);
   return no("no rule names it");
 }
 
@@ -71,7 +71,7 @@ PacketAnswer walk(const Policies& policies, const Packet& p) {
   if (p.hook == Hook::Forward) return yes("a pod forwards nothing");
   switch (p.state) {
     case PacketState::New:
-      return opens(policies, p, p.hook == Hook::Output);
+      return opening(policies, p, p.hook == Hook::Output);
     case PacketState::Established:
       return yes("an answer");
     case PacketState::Related:

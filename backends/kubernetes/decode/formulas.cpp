@@ -46,7 +46,7 @@ Formula rule_of(const NetRule& rule, bool out) {
   return smt::all({rule.peers ? addresses(*rule.peers, out) : "true", rule.ports.empty() ? "true" : smt::any(ports)});
 }
 
-Formula opens(const Policies& policies, bool out, smt::Script& script) {
+Formula opened(const Policies& policies, bool out, smt::Script& script) {
   std::vector<Formula> transport, named;
   for (const int t : transports) transport.push_back(is(PacketField::Protocol, static_cast<unsigned>(t)));
   for (const NetPolicy& policy : policies.list) {
@@ -71,7 +71,7 @@ std::array<Formula, model::hooks> formulas(const Policies& policies, smt::Script
   all.fill("true");  // a pod forwards nothing
   for (const Hook hook : {Hook::Input, Hook::Output})
     all[static_cast<std::size_t>(hook)] =
-        smt::any({smt::all({state(PacketState::New), opens(policies, hook == Hook::Output, script)}),
+        smt::any({smt::all({state(PacketState::New), opened(policies, hook == Hook::Output, script)}),
                   state(PacketState::Established), smt::all({state(PacketState::Related), errors()}),
                   smt::all({state(PacketState::Untracked), types(true, {135, 136}), is(PacketField::Hops, 255)})});
   return all;

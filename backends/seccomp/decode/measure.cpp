@@ -16,7 +16,7 @@ namespace {
 
 using Known = std::optional<std::uint32_t>;
 
-bool conditional(const CheckedInstruction& i) { return (i.code & 7) == 5 && i.code != format::ja; }
+bool is_branch(const CheckedInstruction& i) { return (i.code & 7) == 5 && i.code != format::ja; }
 bool returns(const CheckedInstruction& i) { return i.code == format::ret_k || i.code == format::ret_a; }
 
 /// What a conditional jump with a constant does; nothing where it is not known.
@@ -126,7 +126,7 @@ class Follower {
       returned(i, s.a);
     } else if (i.code == format::ja) {
       go({s.pc + 1 + i.k, s.a}, true);
-    } else if (conditional(i)) {
+    } else if (is_branch(i)) {
       const auto yes = taken(i, s.a);
       if (yes.value_or(true)) go({s.pc + 1u + i.jt, s.a}, true);
       if (!yes.value_or(false)) go({s.pc + 1u + i.jf, s.a}, yes.has_value());
@@ -183,7 +183,7 @@ std::size_t longest_of(const std::vector<CheckedInstruction>& code) {
     if (returns(i)) continue;
     if (i.code == format::ja)
       from[pc] = 1 + from[pc + 1 + i.k];
-    else if (conditional(i))
+    else if (is_branch(i))
       from[pc] = 1 + std::max(from[pc + 1u + i.jt], from[pc + 1u + i.jf]);
     else
       from[pc] = 1 + from[pc + 1];

@@ -39,7 +39,7 @@ const linux::Syscall* find_call(const model::SyscallPattern& pattern, const mode
 }
 
 /// Is every call of this name refused on i386, so that no rule is made for it?
-bool refused(const model::Policy& policy, const model::SyscallPattern& pattern) {
+bool policy_refuses(const model::Policy& policy, const model::SyscallPattern& pattern) {
   return std::any_of(policy.rules.begin(), policy.rules.end(), [&](const model::Rule& rule) {
     const auto* body = std::get_if<model::SyscallBody>(&rule.body);
     if (!body || rule.expired || rule.effect == Effect::Allow || !body->except.empty()) return false;
@@ -56,7 +56,7 @@ const linux::Multiplexed* permitted_behind(const model::SyscallPattern& pattern,
   const bool i386 = std::find(target.archs.begin(), target.archs.end(), "i386") != target.archs.end();
   if (effect != Effect::Allow || !oci(target) || !i386 || !pattern.archs.has(linux::Arch::i386)) return nullptr;
   const linux::Multiplexed* shared = linux::find_multiplexed(pattern.name);
-  if (!shared || refused(policy, pattern)) return nullptr;
+  if (!shared || policy_refuses(policy, pattern)) return nullptr;
   const model::Action action = model::SyscallAction{std::string(shared->call), {shared->first}, linux::Arch::i386};
   return model::decide(policy, action).decision == model::Decision::Allow ? nullptr : shared;
 }

@@ -13,7 +13,7 @@ namespace {
 
 using Line = fmt::memory_buffer;
 
-void operation(const Instruction& i, std::size_t at, Line& out) {
+void add_operation(const Instruction& i, std::size_t at, Line& out) {
   const auto to = fmt::appender(out);
   const auto jump = [&](const char* name) {
     fmt::format_to(to, FMT_COMPILE("{:<4} #{:#x}, {}, {}"), name, i.k, at + 1 + i.yes, at + 1 + i.no);
@@ -50,7 +50,7 @@ std::string listing(const Program& program, const model::Policy& policy, const s
     const Note& note = program.notes[i.note];
     Line line;
     fmt::format_to(fmt::appender(line), FMT_COMPILE("{:4}  "), at);
-    operation(i, at, line);
+    add_operation(i, at, line);
     const bool noted = !note.text.empty() || !note.rules.empty();
     out.append(line.data(), line.size());
     if (noted && line.size() < notes) out.append(notes - line.size(), ' ');
