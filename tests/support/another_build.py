@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Builds the checkout another way, in a folder of its own, and runs what that way is for: by clang, with the sanitizers of
-addresses and undefined behaviour and with libFuzzer's counters. What was found stands in lines `result: …`.
+"""Builds the checkout another way, in a folder of its own, and runs what that way is for: by clang, each file by itself, with
+the sanitizers of addresses and undefined behaviour and with libFuzzer's counters. What was found stands in lines `result: …`.
 
   another_build.py fuzz FOLDER         the fuzz targets from their seeds, and the edges of the front end that are reached
   another_build.py sanitizers FOLDER   everything; every unit test and every golden file
@@ -17,7 +17,7 @@ SECONDS = 300  # of fuzzing
 
 def built(folder, *targets, options=()):
     subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DAGP_TESTS=ON", "-DAGP_FUZZ=ON",
-                    "-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++", *options], check=True, stdout=subprocess.DEVNULL)
+                    "-DCMAKE_UNITY_BUILD=OFF", "-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++", *options], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["ninja", "-C", folder, "--quiet", *targets], check=True)
 
 

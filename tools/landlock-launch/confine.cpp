@@ -23,6 +23,10 @@ namespace ll = linux::landlock;
 
 // include/uapi/linux/landlock.h and asm-generic/unistd.h: Debian 12's headers stop before the later members.
 constexpr long sys_create_ruleset = 444, sys_add_rule = 445, sys_restrict_self = 446;
+// landlock_restrict_self(2), from ABI 7 (Linux 6.15) on: the kernel's log has what is refused behind an execve too.
+// What is launched is always behind one, and without this its refusals leave no line for `agp logs`.
+constexpr int logging_abi = 7;
+constexpr unsigned long log_new_exec_on = 1u << 1;
 constexpr unsigned create_ruleset_version = 1;
 constexpr int rule_path_beneath = 1, rule_net_port = 2;
 struct ruleset_attr {
@@ -238,7 +242,8 @@ void confine(const Arguments& arguments, const std::vector<Ruleset>& rulesets, c
   if (arguments.directory && ::chdir(arguments.directory->c_str()) != 0) die(failed, *arguments.directory, errno);
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) die(failed, "no_new_privs", errno);
   for (const int layer : layers)
-    if (::syscall(sys_restrict_self, layer, 0) != 0) die(failed, "landlock_restrict_self", errno);
+    if (::syscall(sys_restrict_self, layer, abi >= logging_abi ? log_new_exec_on : 0) != 0)
+      die(failed, "landlock_restrict_self", errno);
   if (!filter.empty()) load_filter(filter);
 }
 

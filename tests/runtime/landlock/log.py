@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""log.py AGP: what the running kernel writes about refusals of Landlock, and what `agp logs` makes of it.
+"""log.py AGP LAUNCHER: what the running kernel writes about refusals of Landlock, and what `agp logs` makes of it.
 
 A process under a layer that permits nothing tries to read, list, write, make, remove and rename; audit is on, with a rule
 for its user, so that the kernel writes its SYSCALL, CWD and PATH records beside each refusal. What the log names is
-granted as it is named; what is made or removed no record names. Exits 77, with the reason, where audit can't be used."""
+granted as it is named; what is made or removed no record names. Then the launcher starts a program that reads what it may
+not: the kernel by itself logs nothing behind an execve. Exits 77, with the reason, where audit can't be used."""
 import ctypes
 import json
 import os
@@ -91,6 +92,20 @@ def tried(tree):
     return json.loads(text)
 
 
+def launched(tree, launcher):
+    """The lines about a file that a program behind the launcher's execve was refused."""
+    ruleset = pathlib.Path(tree, "known/ruleset.json")
+    ruleset.write_text(json.dumps({"abi": 7, "ruleset": [{"handledAccessFs": ["read_file"]}],
+                                   "pathBeneath": [{"allowedAccess": ["read_file"], "parent": ["/usr/", "/etc/"]}]}))
+    with KernelLog() as log, Audit(USER):
+        done = subprocess.run([launcher, "--ruleset", ruleset, "--user", f"{USER}:{USER}", "--", "/usr/bin/cat", "/etc/debian_version",
+                               f"{tree}/file"], capture_output=True, text=True)
+        lines = log.lines("audit: type=")
+    if not done.stdout or "Permission denied" not in done.stderr:
+        sys.exit(f"the program was to read one file and be refused another: {done}")
+    return [line for line in lines if "type=1423" in line and f"{tree}/file" in line]
+
+
 def skip(why):
     print(f"skipped: {why}")
     sys.exit(77)
@@ -112,7 +127,7 @@ def records(tree):
     return [line for line in lines if serial(line) in about]
 
 
-def main(agp):
+def main(agp, launcher):
     if os.getuid() != 0:
         skip("audit records need root")
     if LIBC.syscall(444, None, ctypes.c_size_t(0), 1) < 7:
@@ -122,7 +137,8 @@ def main(agp):
         tree = f"{scratch}/tree"
         prepare(tree)
         lines = records(tree)
-        faults = [f"no record of type {kind}" for kind in (1423, 1300, 1302) if not any(f"type={kind} " in l for l in lines)]
+        faults = [] if launched(tree, launcher) else ["what the launched program was refused is not in the log"]
+        faults += [f"no record of type {kind}" for kind in (1423, 1300, 1302) if not any(f"type={kind} " in l for l in lines)]
         faults += [f"the log names what is made or removed: {l}" for l in lines if "made-" in l or "removed-" in l]
         policy = pathlib.Path(scratch, "logged.agp")
         policy.write_text(POLICY.format(tree=tree, user=USER))
@@ -146,4 +162,4 @@ def main(agp):
 
 
 if __name__ == "__main__":
-    main(os.path.abspath(sys.argv[1]))
+    main(*map(os.path.abspath, sys.argv[1:]))
