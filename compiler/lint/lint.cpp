@@ -57,9 +57,9 @@ struct Wide {
   const Kind* kind;
   int first, last;  ///< the numbers that it stands for
 };
-constexpr Wide wide[] = {{&kind::broad_write, 3010, 3026},          {&kind::broad_write, 3039, 3039},
-                         {&kind::broad_write, 3231, 3231},          {&kind::broad_read, 3030, 3037},
-                         {&kind::unrestricted_network, 3090, 3116}, {&kind::inherited_environment, 3291, 3293}};
+constexpr Wide wide_kinds[] = {{&kind::broad_write, 3010, 3026},          {&kind::broad_write, 3039, 3039},
+                               {&kind::broad_write, 3231, 3231},          {&kind::broad_read, 3030, 3037},
+                               {&kind::unrestricted_network, 3090, 3116}, {&kind::inherited_environment, 3291, 3293}};
 
 bool same_place(const Finding& a, const Finding& b) { return a.diagnostic.primary == b.diagnostic.primary; }
 
@@ -68,7 +68,7 @@ void absorb(std::vector<Finding>& findings) {
   for (std::size_t w = 0; w < findings.size(); ++w) {
     Diagnostic& whole = findings[w].diagnostic;
     std::set<std::string_view> names;
-    for (const Wide& row : wide) {
+    for (const Wide& row : wide_kinds) {
       if (row.kind != whole.kind) continue;
       for (std::size_t f = 0; f < findings.size(); ++f) {
         const Diagnostic& d = findings[f].diagnostic;

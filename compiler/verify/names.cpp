@@ -22,7 +22,7 @@ using model::Protocol;
 using Ref = DecisionDiagrams::Ref;
 
 /// A label that no rule and no configuration mentions.
-constexpr std::string_view fresh = "agp-other";
+constexpr std::string_view fresh_name = "agp-other";
 
 class NameCheck {
  public:
@@ -170,11 +170,11 @@ class NameCheck {
     for (const Refusal& r : refused_) mention(r.pattern);
     for (const NameRule& r : layer_.rules) domains.insert(r.suffix.starts_with('.') ? r.suffix.substr(1) : r.suffix);
     for (const auto& f : layer_.fills) domains.insert(f.domain);
-    std::set<std::string> out{std::string(fresh), std::string(fresh) + ".invalid"};
+    std::set<std::string> out{std::string(fresh_name), std::string(fresh_name) + ".invalid"};
     for (const std::string& d : domains) {
       if (d.empty()) continue;
       out.insert(d);
-      for (const std::string& more : {std::string(fresh) + "." + d, std::string(fresh) + d})
+      for (const std::string& more : {std::string(fresh_name) + "." + d, std::string(fresh_name) + d})
         if (more.size() <= 253) out.insert(more);
     }
     return {out.begin(), out.end()};
