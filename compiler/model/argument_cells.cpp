@@ -66,7 +66,7 @@ std::optional<std::vector<ArgumentCell>> by_intervals(std::span<const ArgumentUs
 // ---- with masks: bit by bit ---------------------------------------------------------------------------------------
 
 using Status = std::uint32_t;
-constexpr Status equal = 0, less = 1, greater = 2, failed = 0xffffffff;
+constexpr Status same = 0, less = 1, greater = 2, failed = 0xffffffff;
 
 /// One comparison of (value & seen) from the highest bit down, and what is known of it so far: for a set of values, the
 /// range of its elements that begin with the bits read, as two halves of the status.
@@ -76,7 +76,7 @@ struct Atom {
 
   Status start() const {
     if (test->values.empty()) return failed;
-    return test->op == ArgTest::Op::In ? static_cast<Status>(test->values.size()) : equal;
+    return test->op == ArgTest::Op::In ? static_cast<Status>(test->values.size()) : same;
   }
 
   Status step(Status now, unsigned bit, bool one) const {
@@ -90,15 +90,15 @@ struct Atom {
       return first == last ? failed : first << 16 | last;
     }
     const bool wanted = (test->values.front() & at) != 0;
-    if (test->op == ArgTest::Op::Masked) return (one && (test->mask & at) != 0) == wanted ? equal : failed;
-    return now != equal || one == wanted ? now : one ? greater : less;
+    if (test->op == ArgTest::Op::Masked) return (one && (test->mask & at) != 0) == wanted ? same : failed;
+    return now != same || one == wanted ? now : one ? greater : less;
   }
 
   bool holds(Status end) const {
     if (end == failed) return false;
     switch (test->op) {
       case ArgTest::Op::Ne:
-        return end != equal;
+        return end != same;
       case ArgTest::Op::Lt:
         return end == less;
       case ArgTest::Op::Le:
@@ -108,7 +108,7 @@ struct Atom {
       case ArgTest::Op::Ge:
         return end != less;
       case ArgTest::Op::Eq:
-        return end == equal;
+        return end == same;
       default:
         return true;
     }

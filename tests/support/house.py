@@ -3,8 +3,9 @@
 
   house.py arrows     includes follow the drawing; emit and decode share nothing but the format's constants; which outside
                       headers may be included where; the length of files
-  house.py names      no function of a file alone has the name of one of another file of its folder, or of one that a
-                      header declares around it: whole builds compile such files together, where one would hide the other
+  house.py names      nothing that a file has for itself has the name of what a header declares around it, and no function
+                      that of another file of its library: whole builds compile such files together, where one would hide
+                      the other
   house.py pages      each diagnostic has its page in docs/reference/diagnostics, and each page its diagnostic
   house.py links      every link of the documentation leads somewhere, every page can be reached, every command, option and
                       script that it names exists
@@ -138,34 +139,40 @@ def codes():
     return {f"AGP{int(n):04}" for n in re.findall(r"^AGP_DIAGNOSTIC\((\d+),", text, re.M)}
 
 
-def functions(*tops):
-    """Each function that stands in a namespace: its path, the namespaces around it, and its name."""
+def declared_names(*tops):
+    """What stands in a namespace, but namespaces: its path, the namespaces around it, its name, whether it is a function."""
     files = [str(path) for path, _ in sources(*tops) if path.suffix in (".cpp", ".hpp")]
-    listed = subprocess.run(["ctags", "--languages=C++", "--kinds-C++=fp", "--fields=+sZ", "--output-format=json",
+    listed = subprocess.run(["ctags", "--languages=C++", "--kinds-C++=fpvtscgue", "--fields=+sZ", "--output-format=json",
                              "-L", "-", "-f", "-"], input="\n".join(files), text=True, check=True, cwd=ROOT,
                             stdout=subprocess.PIPE).stdout
     for tag in map(json.loads, listed.splitlines()):
-        if tag["_type"] == "tag" and tag.get("scopeKind", "namespace") == "namespace":
-            yield pathlib.PurePosixPath(tag["path"]), tag.get("scope", "").split("::"), tag["name"]
+        if tag["_type"] == "tag" and tag.get("scopeKind", "namespace") == "namespace" and not tag["name"].startswith("__anon"):
+            yield (pathlib.PurePosixPath(tag["path"]), tag.get("scope", "").split("::"), tag["name"],
+                   tag["kind"] in ("function", "prototype"))
+
+
+def library(path):
+    """The folder whose files may be compiled together: of backends emit and decode are two."""
+    return path.parts[:3] if len(path.parts) > 3 and path.parts[2] in ("emit", "decode") else path.parts[:2]
 
 
 def names():
-    alone, declared = collections.defaultdict(set), {}  # by folder and name; by namespace and name
-    for path, scope, name in functions("compiler", "backends"):
+    alone, declared = collections.defaultdict(set), {}  # by library, namespace, name and whether it is a function; by the middle two
+    for path, scope, name, function in declared_names("compiler", "backends", "tools/landlock-launch"):
         if scope[-1].startswith("__anon"):
-            alone[path.parent, "::".join(scope[:-1]), name].add(path)
+            alone[library(path), "::".join(scope[:-1]), name, function].add(path)
         elif path.suffix == ".hpp":
             declared["::".join(scope), name] = path
     faults = []
-    for (_, scope, name), paths in sorted(alone.items(), key=str):
-        if len(paths) > 1:
+    for (_, scope, name, function), paths in sorted(alone.items(), key=str):
+        if function and len(paths) > 1:
             faults.append(f"{name}: is a function of {' and of '.join(map(str, sorted(paths)))}")
         around = scope.split("::")
-        for header in (declared.get(("::".join(around[:n]), name)) for n in range(len(around) + 1)):
+        for header in (declared.get(("::".join(around[:n]), name)) for n in range(1, len(around) + 1)):
             if header:
                 faults.append(f"{min(paths)}: {name} hides that of {header}")
     if not alone or not declared:
-        faults.append("ctags found no functions")
+        faults.append("ctags found nothing")
     return faults
 
 

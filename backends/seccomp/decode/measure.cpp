@@ -114,7 +114,8 @@ class Follower {
     if (const auto it = known_.find(key); it != known_.end()) return it->second;
     const CheckedInstruction& i = code_[s.pc];
     Ways out{1, 1, std::nullopt};
-    const auto go = [&](const State& next, bool first) {
+    const auto go = [&](State next, bool first) {
+      if (known_.size() > most_states_) next.a = std::nullopt;
       const Ways& w = solve(next);
       out.shortest = first ? w.shortest + 1 : std::min(out.shortest, w.shortest + 1);
       if (first || w.longest + 1 > out.longest) {
@@ -171,6 +172,8 @@ class Follower {
 
   const std::vector<CheckedInstruction>& code_;
   std::uint32_t arch_, number_;
+  /// Jumps that depend on other than number and architecture can lead to one instruction with 2^n accumulators.
+  std::size_t most_states_ = code_.size() + 256;
   std::map<std::pair<std::uint32_t, Known>, Ways> known_;
   Known answer_;
   bool several_ = false, may_run_ = false;

@@ -34,7 +34,8 @@ struct Paths {
   std::vector<ArchPaths> archs;
 };
 
-/// O(calls * instructions).
+/// O(calls * instructions): where one call reaches the instructions with many more values of the accumulator than there
+/// are instructions, the rest are taken for unknown, and what is said to be the longest way may be too long.
 Paths measure(const CheckedProgram& program);
 
 /// One instruction in the notation of the kernel's bpf_asm, targets as numbers of instructions.

@@ -63,7 +63,8 @@ class Ranges {
   std::vector<NumberRange>& out_;
 };
 
-/// The weight from which on a number is asked about by itself: that of the heaviest few.
+/// The weight from which on a number is asked about by itself: that of the heaviest few, of which there may be fewer
+/// where several weigh the same.
 std::uint64_t heavy_from(const std::vector<Weighted>& calls) {
   std::uint64_t total = 0;
   std::array<std::uint64_t, heavy_values> most{};  // descending
@@ -73,7 +74,9 @@ std::uint64_t heavy_from(const std::vector<Weighted>& calls) {
     most.back() = w.weight;
     for (std::size_t i = most.size() - 1; i > 0 && most[i] > most[i - 1]; --i) std::swap(most[i], most[i - 1]);
   }
-  return std::max(total / heavy_share + 1, most.back());
+  const std::uint64_t from = std::max(total / heavy_share + 1, most.back());
+  const auto as_heavy = std::count_if(calls.begin(), calls.end(), [&](const Weighted& w) { return w.weight >= from; });
+  return static_cast<std::size_t>(as_heavy) > heavy_values ? from + 1 : from;
 }
 
 /// The best tree, but that no call which always runs has more than `most_tests` before it.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 
 #include "backends/seccomp/emit/listing.hpp"
 #include "backends/seccomp/emit/profile.hpp"
@@ -29,26 +28,57 @@ std::string bytes_of(const std::vector<Instruction>& program) {
   return out;
 }
 
-/// More instructions than the kernel takes: name the rules that take most of them.
-void too_long(const Program& program, std::vector<Problem>& problems) {
-  std::map<std::size_t, std::size_t> cost;
-  for (const Instruction& i : program.instructions)
-    for (const std::size_t rule : program.notes[i.note].rules) ++cost[rule];
-  std::vector<std::pair<std::size_t, std::size_t>> worst;  // instructions, rule
-  for (const auto& [rule, n] : cost) worst.emplace_back(n, rule);
-  std::sort(worst.begin(), worst.end(),
-            [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
-  worst.resize(std::min<std::size_t>(worst.size(), 3));
+/// Values that a rule compares with: about as much as it adds to a filter.
+std::size_t compared(const model::Rule& rule) {
+  const auto* body = std::get_if<model::SyscallBody>(&rule.body);
+  std::size_t out = 0;
+  if (body == nullptr || rule.expired) return out;
+  for (const auto* patterns : {&body->patterns, &body->except})
+    for (const auto& p : *patterns)
+      for (const model::ArgTest& t : p.pattern.tests) out += std::max<std::size_t>(t.values.size(), 1);
+  return out;
+}
+
+/// More instructions than the kernel takes: name the rules that take most of them. What one takes is what the filter
+/// is shorter without it: the rules about one call share its instructions.
+void too_long(const Program& program, const model::Policy& policy, const model::Target& target,
+              std::vector<Problem>& problems) {
+  constexpr std::size_t tried = 3;  // each is a filter anew
+  const std::size_t all = program.instructions.size();
+  std::vector<std::pair<std::size_t, std::size_t>> rules;  // what they compare with, then what they take; the rule
+  for (std::size_t i = 0; i < policy.rules.size(); ++i)
+    if (const std::size_t n = compared(policy.rules[i]); n > 0) rules.emplace_back(n, i);
+  const auto larger = [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  };
+  std::sort(rules.begin(), rules.end(), larger);
+  rules.resize(std::min(rules.size(), tried));
+  model::Policy without = policy;
+  for (auto& [n, rule] : rules) {
+    without.rules[rule].expired = true;
+    const std::size_t left =
+        assemble(decide_calls(without, target, {}, WordChoice::Cheapest), target).instructions.size();
+    without.rules[rule].expired = policy.rules[rule].expired;
+    n = all - std::min(left, all);
+  }
+  std::sort(rules.begin(), rules.end(), larger);
   // A rule that takes next to nothing beside the first is not what is too much.
-  std::erase_if(worst, [most = worst.empty() ? 0 : worst.front().first](const auto& w) { return w.first * 16 < most; });
-  if (worst.empty()) worst.emplace_back(program.instructions.size(), ~std::size_t{0});
-  for (const auto& [n, rule] : worst)
-    problems.push_back(
-        {fmt::format(
-             "the filter needs {} instructions, more than the {} that the kernel takes; {} of them are for this rule",
-             program.instructions.size(), format::max_instructions, n),
-         rule == ~std::size_t{0} ? std::nullopt : std::optional(rule),
-         "use fewer values, or ranges instead of single values"});
+  std::erase_if(rules, [most = rules.empty() ? 0 : rules.front().first](const auto& r) { return r.first * 16 < most; });
+  const std::string needs = fmt::format("the filter needs {} instructions, more than the {} that the kernel takes", all,
+                                        format::max_instructions);
+  const char* const help = "use fewer values, or ranges instead of single values";
+  if (rules.empty()) problems.push_back({needs, std::nullopt, help});
+  for (const auto& [n, rule] : rules) {
+    std::string text = fmt::format("{}; without this rule it needs {}", needs, all - n);
+    // Many rules, each of which takes little.
+    const auto shared = std::count_if(program.instructions.begin(), program.instructions.end(), [&](const auto& i) {
+      const auto& of = program.notes[i.note].rules;
+      return std::binary_search(of.begin(), of.end(), rule);
+    });
+    if (static_cast<std::size_t>(shared) > 2 * n)
+      text += fmt::format("; {} of them decide the calls that it is about", shared);
+    problems.push_back({std::move(text), rule, help});
+  }
 }
 
 /// One kernel and the architectures whose calls it takes: a filter of its own.
@@ -97,7 +127,7 @@ Emitted emit_filter(const model::Policy& policy, const model::Target& target) {
     if (!out.problems.empty()) return out;
     const Program program = assemble(raw, machine.target);
     if (program.instructions.size() > format::max_instructions) {
-      too_long(program, out.problems);
+      too_long(program, policy, machine.target, out.problems);
       return out;
     }
     const std::string path = fmt::format("seccomp/filter.{}.bpf", machine.name);

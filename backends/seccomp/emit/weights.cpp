@@ -35,7 +35,7 @@ Weights::Weights(const model::Target& target) {
   } while (sum > all_shares);
   factor_ = sum > 0 ? all_shares / sum : 0;
   counts_.reserve(target.syscall_counts.size());
-  for (const auto& [name, count] : target.syscall_counts) counts_.emplace(name, count >> shift);
+  for (const auto& [name, count] : target.syscall_counts) counts_.emplace(name, std::min(count >> shift, all_shares));
 }
 
 std::uint64_t Weights::of(std::string_view call, bool refused) const {

@@ -21,6 +21,7 @@
 namespace agp::bench {
 namespace {
 
+constexpr std::size_t rounds = 20;
 constexpr int calls = 2'000, turns = 100;  // a turn is shorter than a time slice
 
 struct Kind {
@@ -123,11 +124,14 @@ void compare(const Policy& policy, const std::vector<Kind>& kinds) {
       {"libseccomp, optimize 2", libseccomp_program(policy, 2)}};
   std::vector<std::vector<double>> loads(programs.size());
   std::vector<std::vector<std::vector<double>>> times(programs.size(), std::vector<std::vector<double>>(kinds.size()));
-  for (int round = 0; round < 5; ++round) {
-    std::vector<std::unique_ptr<Runner>> runners;
-    for (const auto& [name, program] : programs) runners.push_back(std::make_unique<Runner>(name, program));
+  for (std::size_t round = 0; round < rounds; ++round) {
+    std::vector<std::unique_ptr<Runner>> runners(programs.size());
+    for (std::size_t n = 0; n < programs.size(); ++n) {  // each is loaded first, second, … as often as the others
+      const std::size_t r = (round + n) % programs.size();
+      runners[r] = std::make_unique<Runner>(programs[r].first, programs[r].second);
+    }
     for (std::size_t r = 0; r < runners.size(); ++r) loads[r].push_back(runners[r]->load_time());
-    for (int turn = 0; turn < turns / 5; ++turn)
+    for (int turn = 0; turn < turns / static_cast<int>(rounds); ++turn)
       for (std::size_t k = 0; k < kinds.size(); ++k)
         for (std::size_t r = 0; r < runners.size(); ++r) times[r][k].push_back(runners[r]->measure(kinds[k]));
   }

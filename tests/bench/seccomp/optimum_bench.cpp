@@ -138,7 +138,7 @@ struct Spreads {
   }
 };
 
-/// `used` calls, the k-th made 1/k^exponent as often as the first.
+/// `used` calls, the k-th made 1/k^exponent as often as the first; with 0 all alike.
 void zipf(const Policy& policy, double exponent, std::size_t used, int orders, Spreads& all) {
   std::vector<std::string> calls;
   for (const Line& line : policy.lines)
@@ -178,7 +178,7 @@ int main(int argc, char** argv) {
       continue;
     }
     Spreads here;
-    for (const double exponent : {1.0, 1.5, 2.0})
+    for (const double exponent : {0.0, 1.0, 1.5, 2.0})
       for (const std::size_t used : {std::size_t{10}, std::size_t{20}, std::size_t{40}, std::size_t{400}})
         zipf(*policy, exponent, used, orders, all);
     for (int i = given ? 2 : 1; i < argc; ++i) {

@@ -46,5 +46,36 @@ TEST(Dispatch, ACallThatTheKernelCantCacheIsAskedFirstUpToTwiceAsRare) {
   }
 }
 
+// Numbers that are asked about by themselves make the search harder: a few, and none where they weigh the same.
+TEST(Dispatch, EqualCountsLeaveARangeWhole) {
+  model::Policy policy;
+  add_rule(policy, model::Effect::Allow,
+           {call("read"), call("write"), call("open"), call("close"), call("stat"), call("fstat"), call("lstat"),
+            call("poll"), call("getpid")});
+  model::Target target = debian12();
+  for (const char* name : {"read", "write", "open", "close", "stat", "fstat", "lstat", "poll"})
+    target.syscall_counts[name] = 1000;
+  const auto first = [&] {
+    const auto decisions = backends::seccomp::decide_calls(policy, target, {}, backends::seccomp::WordChoice::Cheapest);
+    const auto all = backends::seccomp::sections(decisions, backends::seccomp::Weights(target));
+    return all.front().ranges.front();
+  };
+  EXPECT_EQ(first().last, 7u);
+  target.syscall_counts["read"] = 1001;
+  EXPECT_EQ(first().last, 0u) << "the heaviest is alone";
+}
+
+// Counts beside which others are next to nothing, up to the largest there is.
+TEST(Dispatch, CountsAreSharesHoweverLarge) {
+  for (const std::uint64_t often : {std::uint64_t{1} << 31, std::uint64_t{1} << 42, ~std::uint64_t{0}}) {
+    model::Target target = debian12();
+    target.syscall_counts = {{"openat", often}, {"read", 1000}};
+    const backends::seccomp::Weights weights(target);
+    EXPECT_GT(weights.of("openat", false), 1000 * weights.of("read", false)) << often;
+    EXPECT_LE(weights.of("openat", false), std::uint64_t{1} << 31) << often;
+    EXPECT_GT(weights.of("read", false), 0u) << often;
+  }
+}
+
 }  // namespace
 }  // namespace agp::test

@@ -105,5 +105,17 @@ TEST(Measure, AnyBytes) {
   }
 }
 
+// Thirty jumps that depend on an argument, of which each clears a bit on one way only: 2^30 accumulators.
+TEST(Measure, WaysThatAllDifferAreNotFollowedOneByOne) {
+  Bpf program = {{0x20, 0, 0, 16}, {0x07, 0, 0, 0}, {0x00, 0, 0, 0xffffffff}};  // ld [16]; tax; ld #0xffffffff
+  for (unsigned bit = 0; bit < 30; ++bit) {
+    program.push_back({0x1d, 0, 1, 0});             // jeq x
+    program.push_back({0x54, 0, 0, ~(1u << bit)});  // and
+  }
+  program.push_back({0x06, 0, 0, allow});
+  std::mt19937_64 random(5);
+  same_as_running(program, random);
+}
+
 }  // namespace
 }  // namespace agp::test
