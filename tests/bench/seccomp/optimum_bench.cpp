@@ -54,6 +54,11 @@ std::vector<Piece> pieces_of(const Section& s, const Counts& counts, std::size_t
   std::sort(most.rbegin(), most.rend());
   const std::uint64_t heavy =
       frequent == 0 ? ~std::uint64_t{0} : std::max<std::uint64_t>(most[std::min(frequent, most.size()) - 1], 1);
+  auto as_heavy = static_cast<std::ptrdiff_t>(frequent) -
+                  std::count_if(most.begin(), most.end(), [heavy](std::uint64_t w) { return w > heavy; });
+  const auto stands_alone = [&](std::uint64_t weight) {
+    return weight > heavy || (weight == heavy && as_heavy-- > 0);  // of those that weigh the same the first
+  };
   using backends::seccomp::Diagram;
   std::map<Diagram::Ref, std::uint32_t> outcomes{{Diagram::leaf(backends::seccomp::format::ret_allow), allowed}};
   std::vector<Piece> out;
@@ -74,7 +79,7 @@ std::vector<Piece> pieces_of(const Section& s, const Counts& counts, std::size_t
     for (const auto* c : r.calls) {
       if (c->call->number > next) add(static_cast<std::uint32_t>(next), c->call->number - 1, id, 0, false);
       const std::uint64_t weight = count_of(*c, counts);
-      add(c->call->number, c->call->number, id, weight, weight >= heavy);
+      add(c->call->number, c->call->number, id, weight, stands_alone(weight));
       next = std::uint64_t{c->call->number} + 1;
     }
     if (next <= r.last) add(static_cast<std::uint32_t>(next), r.last, id, 0, false);
