@@ -61,12 +61,12 @@ class Decider {
       for (const linux::Syscall& call : linux::syscalls(*arch)) {  // by number: clone before clone3
         const auto need =
             std::find_if(needs.begin(), needs.end(), [&](const linux::LoaderNeed& n) { return n.call == call.name; });
-        out_.archs.back().calls.push_back(decide(call, need == needs.end() ? nullptr : &*need));
+        const bool before = out_.diagram.exhausted();
+        CallDecision decision = decide(call, need == needs.end() ? nullptr : &*need);
+        if (!before && out_.diagram.exhausted()) exhausted(decision);
+        out_.archs.back().calls.push_back(std::move(decision));
       }
     }
-    if (out_.diagram.exhausted())
-      out_.problems.push_back({"the conditions on system calls combine to more cases than a filter can hold",
-                               std::nullopt, "use fewer different masks on one argument, or split the policy"});
     return std::move(out_);
   }
 
@@ -184,6 +184,14 @@ class Decider {
   }
 
   Ref refusal(std::uint32_t word) const { return Diagram::leaf(out_.audit ? format::ret_log : word); }
+
+  void exhausted(const CallDecision& c) {
+    out_.problems.push_back(
+        {fmt::format("the conditions on system calls combine to more cases than a filter can hold, with those on `{}`",
+                     c.call->name),
+         c.rules.empty() ? std::nullopt : std::optional(c.rules.front()),
+         "use fewer different masks on one argument, or split the policy"});
+  }
 
   void need_denied(const linux::Syscall& call, const std::vector<std::size_t>& rules) {
     for (const std::size_t i : rules)

@@ -78,15 +78,22 @@ class Writer {
         it->calls.push_back(&c);
     }
     for (const Group& g : constant) entry(g, {{}, {}, Diagram::word(g.root), {}});
+    const Group* costliest = nullptr;
+    std::size_t most = 0;
     for (const Group& g : conditional) {
+      const std::size_t before = cost_;
       const auto all = cubes(in_.diagram, g.root, path_limit);
       const auto list = all ? smallest(*all) : std::vector<Cube>();
       if (!all || list.size() > cube_limit) return too_large(g);
       paths_.clear();
       for (const Cube& cube : list) entry(g, cube);
+      if (cost_ - before > most) {
+        most = cost_ - before;
+        costliest = &g;
+      }
     }
     if (!out_.problems.empty()) return;
-    if (cost_ > format::max_instructions) return too_large({});
+    if (cost_ > format::max_instructions) return too_large(costliest != nullptr ? *costliest : constant.front(), most);
     Json profile;
     if (in_.audit) {  // runc makes no ENOSYS of its own where the default lets calls run
       profile["defaultAction"] = "SCMP_ACT_LOG";
@@ -237,7 +244,8 @@ class Writer {
     }
   }
 
-  void too_large(const Group& group) {
+  /// `instructions`: of all that the profile needs, where these calls are not too much by themselves.
+  void too_large(const Group& group, std::size_t instructions = 0) {
     std::string names;
     std::optional<std::size_t> rule;
     for (const CallDecision* c : group.calls) {
@@ -245,17 +253,17 @@ class Writer {
       for (const std::size_t r : c->rules)
         if (!rule || policy_.rules[r].effect != model::Effect::Allow) rule = r;
     }
-    if (!names.empty())
-      out_.problems.push_back({fmt::format("the conditions on {} need more than {} entries in an OCI profile, which "
-                                           "can only compare bits for equality",
-                                           names, cube_limit),
-                               rule, "compare with `==` or with masks instead of ranges"});
-    else
-      out_.problems.push_back(
-          {fmt::format(
-               "the OCI profile's conditions need up to {} instructions, more than the {} that the kernel takes", cost_,
-               format::max_instructions),
-           std::nullopt, "compare with `==` or with masks instead of ranges"});
+    const std::string what =
+        instructions == 0
+            ? fmt::format(
+                  "the conditions on {} need more than {} entries in an OCI profile, which can only compare "
+                  "bits for equality",
+                  names, cube_limit)
+            : fmt::format(
+                  "the OCI profile's conditions need up to {} instructions, more than the {} that the kernel "
+                  "takes; {} of them are for {}",
+                  cost_, format::max_instructions, instructions, names);
+    out_.problems.push_back({what, rule, "compare with `==` or with masks instead of ranges"});
   }
 
   static constexpr std::size_t cube_limit = 2000, path_limit = 20'000;
