@@ -11,7 +11,7 @@ namespace {
 
 using Result = std::optional<std::string>;  // what is wrong
 
-bool knows_branch(std::uint16_t code) {
+bool is_branch_code(std::uint16_t code) {
   switch (code) {
     case format::jeq_k:
     case format::jeq_x:
@@ -109,7 +109,7 @@ Result check_scratch(const std::vector<CheckedInstruction>& program, std::size_t
     } else if (i.code == format::ja) {
       incoming[where + 1 + i.k] &= written;
       written = 0xffff;
-    } else if (knows_branch(i.code)) {
+    } else if (is_branch_code(i.code)) {
       incoming[where + 1 + i.jt] &= written;
       incoming[where + 1 + i.jf] &= written;
       written = 0xffff;

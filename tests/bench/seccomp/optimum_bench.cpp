@@ -46,7 +46,7 @@ std::size_t tests_before(const Section& s, std::uint32_t number) {
   return out;
 }
 
-/// Maximal ranges, but that the `alone` most frequent numbers stand alone.
+/// Maximal ranges, but that the `frequent` most frequent numbers stand alone.
 std::vector<Piece> pieces_of(const Section& s, const Counts& counts, std::size_t frequent) {
   std::vector<std::uint64_t> most;
   for (const auto& r : s.ranges)
