@@ -158,13 +158,28 @@ class Decider {
         best.offer(decide_in_order(call, need).root);
       }
       result.root = without_implied_tests(out_.diagram, best.root());
+      if (result.rules.size() > 1) result.words = words_of_rules(call);
     }
     return result;
   }
 
+  std::vector<ComparedWord> words_of_rules(const linux::Syscall& call) const {
+    std::vector<ComparedWord> out;
+    for (std::size_t at = by_name_.at(call.name).first; at != Mention::none; at = mentions_[at].next) {
+      if (!mentions_[at].pattern->archs.has(call.arch)) continue;
+      for (const model::ArgTest& t : mentions_[at].pattern->tests)
+        for (const std::uint64_t value : t.values)
+          for (const bool low : {false, true})
+            out.push_back({static_cast<unsigned>(t.index), low, static_cast<std::uint32_t>(value >> (low ? 0 : 32)),
+                           mentions_[at].rule});
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
   CallDecision decide_in_order(const linux::Syscall& call, const linux::LoaderNeed* need) {
     Diagram& d = out_.diagram;
-    CallDecision result{&call, Diagram::no, {}, false};
+    CallDecision result{&call, Diagram::no, {}, {}, false};
     Matches m = matches(call);
     result.rules = std::move(m.rules);
     const Ref with_need = need ? d.either(m.allow, calls_of(*need, call)) : m.allow;

@@ -11,11 +11,21 @@
 
 namespace agp::backends::seccomp {
 
+/// Half of a value that a rule compares an argument with.
+struct ComparedWord {
+  unsigned argument = 0;
+  bool low = false;
+  std::uint32_t word = 0;
+  std::size_t rule = 0;  ///< index into policy.rules
+  friend auto operator<=>(const ComparedWord&, const ComparedWord&) = default;
+};
+
 /// What the filter answers to one system call of the table.
 struct CallDecision {
   const linux::Syscall* call = nullptr;
   Diagram::Ref root = Diagram::no;  ///< leaves are SECCOMP_RET_* words
   std::vector<std::size_t> rules;   ///< that mention the call, indices into policy.rules, ascending
+  std::vector<ComparedWord> words;  ///< ascending; where several rules mention it, to tell what instruction is whose
   bool derived = false;             ///< permitted because the loader needs it
 };
 

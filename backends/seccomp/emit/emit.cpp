@@ -39,6 +39,15 @@ std::size_t compared(const model::Rule& rule) {
   return out;
 }
 
+/// Whether one call is mentioned by both.
+bool same_call(const model::Policy& policy, std::size_t a, std::size_t b) {
+  const auto& patterns = std::get<model::SyscallBody>(policy.rules[a].body).patterns;
+  const auto& others = std::get<model::SyscallBody>(policy.rules[b].body).patterns;
+  return std::any_of(patterns.begin(), patterns.end(), [&](const auto& p) {
+    return std::any_of(others.begin(), others.end(), [&](const auto& o) { return o.pattern.name == p.pattern.name; });
+  });
+}
+
 /// More instructions than the kernel takes: name the rules that take most of them. What one takes is what the filter
 /// is shorter without it: the rules about one call share its instructions.
 void too_long(const Program& program, const model::Policy& policy, const model::Target& target,
@@ -73,7 +82,7 @@ void too_long(const Program& program, const model::Policy& policy, const model::
     // Many rules, each of which takes little.
     const auto shared = std::count_if(program.instructions.begin(), program.instructions.end(), [&](const auto& i) {
       const auto& of = program.notes[i.note].rules;
-      return std::binary_search(of.begin(), of.end(), rule);
+      return std::any_of(of.begin(), of.end(), [&, r = rule](std::size_t o) { return same_call(policy, r, o); });
     });
     if (static_cast<std::size_t>(shared) > 2 * n)
       text += fmt::format("; {} of them decide the calls that it is about", shared);

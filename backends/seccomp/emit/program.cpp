@@ -189,7 +189,23 @@ class Builder {
     if (at < 0) return target(in_.diagram.node(r).edges[static_cast<std::size_t>(~at)].to, after(r));
     const Test& t = tree.tests[static_cast<std::size_t>(at)];
     const Label yes = word(r, tree, t.yes, about), no = word(r, tree, t.no, about);
-    return asm_.branch(code_of(t), t.k, yes, no, about);
+    return asm_.branch(code_of(t), t.k, yes, no, test_note(r, t, about));
+  }
+
+  /// The note of one test of a word: of the rules that the node is `about` those whose values it parts.
+  std::uint32_t test_note(Ref r, const Test& t, std::uint32_t about) {
+    if (t.kind == Test::Kind::Set || out_.notes[about].rules.size() < 2) return about;
+    const View& v = in_.diagram.node(r).view;
+    Note own{out_.notes[about].text, {}};
+    for (const CallDecision* c : nodes_.at(r).owners) {
+      if (c->words.empty()) return about;  // one rule alone is about this call, or a loader's need
+      const auto first = std::lower_bound(c->words.begin(), c->words.end(), ComparedWord{v.argument, v.low, 0, 0});
+      for (auto w = first; w != c->words.end() && w->argument == v.argument && w->low == v.low; ++w) {
+        const std::uint32_t word = w->word & v.mask;
+        if (word == t.k || (t.kind == Test::Kind::Ge && word + 1 == t.k)) own.rules.push_back(w->rule);
+      }
+    }
+    return own.rules.empty() ? about : add(std::move(own));
   }
 
   /// The ranges that end at each side of each test of a tree, by `side`.
