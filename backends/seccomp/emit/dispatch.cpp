@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "backends/seccomp/emit/gates.hpp"
 #include "backends/seccomp/format.hpp"
 
 namespace agp::backends::seccomp {
@@ -80,14 +81,20 @@ std::uint64_t heavy_from(const std::vector<Weighted>& calls) {
 }
 
 /// The best tree, but that no call which always runs has more than `most_tests` before it.
-Tree tree_of(const std::vector<NumberRange>& ranges, std::size_t most_tests) {
+Tree tree_of(const std::vector<NumberRange>& ranges, const std::vector<Weighted>& calls, std::size_t most_tests) {
   std::map<Diagram::Ref, std::uint32_t> outcomes{{Diagram::leaf(format::ret_allow), 0}};
   std::vector<Piece> pieces;
   for (const NumberRange& r : ranges) {
     const auto id = outcomes.try_emplace(r.to, static_cast<std::uint32_t>(outcomes.size())).first->second;
     pieces.push_back({r.first, r.last, id, r.weight});
   }
-  return two_way_tree(pieces, {0, most_tests});
+  std::vector<std::uint64_t> weights;  // of numbers
+  for (const Weighted& w : calls) {
+    if (w.number >= gated_values) break;
+    weights.resize(w.number, 0);
+    weights.push_back(w.weight);
+  }
+  return gated_tree(pieces, weights, {0, most_tests, 0, {}});
 }
 
 }  // namespace
@@ -118,7 +125,7 @@ std::vector<Section> sections(const Decisions& decisions, const Weights& weights
     Ranges ranges(heavy_from(calls[i]), decisions.no_call, out[i]);
     for (const Weighted& w : calls[i]) ranges.call(w);
     ranges.finish();
-    out[i].tree = tree_of(out[i].ranges, longest_path - std::min(i, longest_path));
+    out[i].tree = tree_of(out[i].ranges, calls[i], longest_path - std::min(i, longest_path));
   }
   return out;
 }

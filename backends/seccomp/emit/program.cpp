@@ -39,7 +39,9 @@ enum class Layout {
 
 class Builder {
  public:
-  Builder(const Decisions& decisions, std::vector<Section> sections) : in_(decisions), sections_(std::move(sections)) {}
+  Builder(const Decisions& decisions, std::vector<Section> sections) : in_(decisions), sections_(std::move(sections)) {
+    for (const Section& s : sections_) ends_.emplace_back(s);
+  }
 
   Program run() {
     owners();
@@ -58,6 +60,53 @@ class Builder {
   }
 
  private:
+  /// The numbers that each side of each test of a tree sends to a range, or on to a gate.
+  struct Ends {
+    std::vector<std::uint32_t> first;  ///< of a side, in `runs`; and the end of the last one
+    std::vector<Run> runs;
+    static std::size_t side(int test, bool yes) { return 2 * static_cast<std::size_t>(test) + (yes ? 1 : 0); }
+    std::span<const Run> of(std::size_t side) const {
+      return std::span(runs).subspan(first[side], first[side + 1] - first[side]);
+    }
+
+    explicit Ends(const Section& s) : first(2 * std::max<std::size_t>(s.tree.tests.size(), 1) + 1, 0) {
+      struct Reached {
+        std::size_t side;
+        Run run;
+      };
+      std::vector<Reached> reached;
+      reached.reserve(2 * s.ranges.size());
+      for (const NumberRange& r : s.ranges)
+        for (std::uint64_t next = r.first; next <= r.last;) {  // numbers that go the same way
+          const std::size_t begin = reached.size();
+          Run run{static_cast<std::uint32_t>(next), r.last};
+          if (s.tree.root < 0) reached.push_back({0, run});
+          for (int at = s.tree.root; at >= 0;) {
+            const Test& t = s.tree.tests[static_cast<std::size_t>(at)];
+            run.last = alike_until(t, run);
+            const bool yes = holds(t, run.first);
+            const int to = yes ? t.yes : t.no;
+            if (to < 0 || s.tree.is_gate(to)) reached.push_back({side(at, yes), run});
+            at = to;
+          }
+          for (std::size_t i = begin; i < reached.size(); ++i) reached[i].run.last = run.last;
+          next = std::uint64_t{run.last} + 1;
+        }
+      for (const Reached& r : reached) ++first[r.side + 1];
+      for (std::size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
+      runs.resize(reached.size());
+      std::vector<std::uint32_t> next(first);
+      for (const Reached& r : reached) runs[next[r.side]++] = r.run;
+    }
+    /// The last value of a run up to which the test holds as for the first one, or does not.
+    static std::uint32_t alike_until(const Test& t, const Run& r) {
+      if (t.kind == Test::Kind::Set)
+        return static_cast<std::uint32_t>(std::min<std::uint64_t>(next_other(t.k, r.first) - 1, r.last));
+      if (t.kind == Test::Kind::Eq && t.k == r.first) return r.first;
+      return r.first < t.k && t.k <= r.last ? t.k - 1 : r.last;
+    }
+  };
+
   void lay(Layout layout) {
     asm_ = {};
     sharing_ = {};
@@ -68,18 +117,19 @@ class Builder {
       for (const Ref r : roots_) block(r);
     const std::uint32_t foreign = in_.audit ? format::ret_log : format::ret_kill_process;
     Label next = result(foreign);
-    std::size_t ranges = 0;
-    for (const Section& s : sections_) ranges += s.ranges.size();
-    runs_.reserve(ranges);  // each of them once; Values stay where they are
-    for (std::size_t i = sections_.size(); i-- > 0;) next = section(sections_[i], next);
+    std::size_t runs = 0;
+    for (const Ends& e : ends_) runs += e.runs.size();
+    runs_.reserve(runs);  // each of them once; Values stay where they are
+    for (std::size_t i = sections_.size(); i-- > 0;) next = section(sections_[i], ends_[i], next);
     require_next(next);
     asm_.plain(format::ld_abs, format::offset_arch, note("architecture"));
   }
 
   /// One architecture: its compare, the number, the tree; `otherwise` is the next architecture's compare.
-  Label section(const Section& s, Label otherwise) {
-    const Ends ends(s);
-    const Label tree = number(s, ends, s.tree.root, 0).at;
+  Label section(const Section& s, const Ends& ends, Label otherwise) {
+    gates_.clear();
+    for (std::size_t g = 0; g < s.tree.gates; ++g) gates_.push_back(test(s, ends, static_cast<int>(g)).at);
+    const Label tree = s.tree.is_gate(s.tree.root) ? gates_.back() : number(s, ends, s.tree.root, 0).at;
     require_next(tree);
     const Label load = asm_.plain(format::ld_abs, format::offset_nr, note("system-call number"));
     return asm_.branch(format::jeq_k, s.audit_arch, load, otherwise,
@@ -208,28 +258,6 @@ class Builder {
     return own.rules.empty() ? about : add(std::move(own));
   }
 
-  /// The ranges that end at each side of each test of a tree, by `side`.
-  struct Ends {
-    std::vector<std::uint32_t> first;  ///< of a side, in `ranges`; and the end of the last one
-    std::vector<std::uint32_t> ranges;
-    static std::size_t side(int test, bool yes) { return 2 * static_cast<std::size_t>(test) + (yes ? 1 : 0); }
-
-    explicit Ends(const Section& s) : first(2 * s.tree.tests.size() + 2, 0), ranges(s.ranges.size()) {
-      std::vector<std::size_t> end_of(s.ranges.size(), 0);
-      for (std::size_t r = 0; r < s.ranges.size(); ++r) {
-        for (int at = s.tree.root; at >= 0;) {
-          const Test& t = s.tree.tests[static_cast<std::size_t>(at)];
-          const bool yes = holds(t, s.ranges[r].first);
-          end_of[r] = side(at, yes);
-          at = yes ? t.yes : t.no;
-        }
-        ++first[end_of[r] + 1];
-      }
-      for (std::size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
-      std::vector<std::uint32_t> next(first);
-      for (std::uint32_t r = 0; r < s.ranges.size(); ++r) ranges[next[end_of[r]]++] = r;
-    }
-  };
   /// A part of a tree over numbers, and the numbers that reach it: those of runs_ from the first to the latest.
   struct Part {
     Label at = 0;
@@ -242,31 +270,34 @@ class Builder {
 
   /// `side`: where the part is reached from.
   Part number(const Section& s, const Ends& ends, int at, std::size_t side) {
+    if (at >= 0 && !s.tree.is_gate(at)) return test(s, ends, at);
     const std::size_t first_run = runs_.size();
-    if (at < 0) {
-      const Ref to = s.ranges[static_cast<std::size_t>(~at)].to;
-      block(to);
-      std::uint32_t bits = 0;
-      for (std::uint32_t i = ends.first[side]; i < ends.first[side + 1]; ++i) {
-        runs_.push_back({s.ranges[ends.ranges[i]].first, s.ranges[ends.ranges[i]].last});
-        bits |= bits_of(runs_.back());
-      }
-      return {target(to, {}), first_run, bits};
+    std::uint32_t bits = 0;
+    for (const Run& r : ends.of(side)) {
+      runs_.push_back(r);
+      bits |= bits_of(r);
     }
+    if (at >= 0) return {gates_[static_cast<std::size_t>(at)], first_run, bits};
+    const Ref to = s.ranges[static_cast<std::size_t>(~at)].to;
+    block(to);
+    return {target(to, {}), first_run, bits};
+  }
+  Part test(const Section& s, const Ends& ends, int at) {
+    const std::size_t first_run = runs_.size();
     const Test& t = s.tree.tests[static_cast<std::size_t>(at)];
     const Part yes = number(s, ends, t.yes, Ends::side(at, true)), no = number(s, ends, t.no, Ends::side(at, false));
-    const Sharing::Test test{yes.at, no.at, yes.values(runs_, no.first_run), no.values(runs_, runs_.size())};
+    const Sharing::Test between{yes.at, no.at, yes.values(runs_, no.first_run), no.values(runs_, runs_.size())};
     const auto end = static_cast<Label>(asm_.size());
     if (at != s.tree.root)  // code falls through to it
-      if (const auto joined = sharing_.join(test, end > near ? end - near : 0)) {
-        asked_.push_back({joined->test, &s, &t});
+      if (const auto joined = sharing_.join(between, end > near ? end - near : 0)) {
+        asked_.push_back({joined->test, &s, &ends, at});
         asm_.ask_bits(joined->at, joined->mask, joined->turned, range_note(joined->test, 0));
         return {joined->at, first_run, yes.bits | no.bits};
       }
     const std::size_t here = sharing_.size();
-    asked_.push_back({here, &s, &t});
+    asked_.push_back({here, &s, &ends, at});
     const Label label = asm_.branch(code_of(t), t.k, yes.at, no.at, range_note(here, asked_.size() - 1));
-    sharing_.add(label, test);
+    sharing_.add(label, between);
     return {label, first_run, yes.bits | no.bits};
   }
   static std::uint16_t code_of(const Test& t) {
@@ -312,7 +343,8 @@ class Builder {
   struct Asked {
     std::size_t written;  ///< as sharing_ numbers them
     const Section* section;
-    const Test* test;
+    const Ends* ends;
+    int test;  ///< of the section's tree
   };
 
   /// The calls that a test of numbers decides: those of ranges it leads to directly.
@@ -321,22 +353,39 @@ class Builder {
     Note out;
     for (std::size_t i = from; i < asked_.size(); ++i) {
       if (asked_[i].written != written) continue;
-      for (const int side : {asked_[i].test->no, asked_[i].test->yes}) {
-        if (side >= 0) continue;
-        const NumberRange& range = asked_[i].section->ranges[static_cast<std::size_t>(~side)];
-        std::size_t rules = out.rules.size();
-        for (const CallDecision* c : range.calls) rules += c->rules.size();
-        out.rules.reserve(rules);
-        for (const CallDecision* c : range.calls) out.rules.insert(out.rules.end(), c->rules.begin(), c->rules.end());
-        if (!out.text.empty()) out.text += "; ";
-        if (range.calls.empty())
-          out.text += "no such call";
-        else
-          out.text += range.calls.front()->call->name;
-        if (range.calls.size() > 1) out.text.append(" .. ").append(range.calls.back()->call->name);
+      const Section& s = *asked_[i].section;
+      const Test& t = s.tree.tests[static_cast<std::size_t>(asked_[i].test)];
+      for (const bool yes : {false, true}) {
+        const int to = yes ? t.yes : t.no;
+        if (to >= 0) continue;
+        if (!s.tree.is_gate(asked_[i].test)) {
+          decides(s.ranges[static_cast<std::size_t>(~to)].calls, out);
+          continue;
+        }
+        for (const Run& r : asked_[i].ends->of(Ends::side(asked_[i].test, yes))) {
+          const auto first =
+              std::lower_bound(s.calls.begin(), s.calls.end(), r.first,
+                               [](const CallDecision* c, std::uint32_t n) { return c->call->number < n; });
+          auto last = first;
+          while (last != s.calls.end() && (*last)->call->number <= r.last) ++last;
+          decides({first, last}, out);
+        }
       }
     }
     return add(std::move(out));
+  }
+  /// Notes calls that stand beside each other.
+  static void decides(std::span<const CallDecision* const> calls, Note& out) {
+    std::size_t rules = out.rules.size();
+    for (const CallDecision* c : calls) rules += c->rules.size();
+    out.rules.reserve(rules);
+    for (const CallDecision* c : calls) out.rules.insert(out.rules.end(), c->rules.begin(), c->rules.end());
+    if (!out.text.empty()) out.text += "; ";
+    if (calls.empty())
+      out.text += "no such call";
+    else
+      out.text += calls.front()->call->name;
+    if (calls.size() > 1) out.text.append(" .. ").append(calls.back()->call->name);
   }
 
   static std::string outcome(std::uint32_t word) {
@@ -353,13 +402,15 @@ class Builder {
 
   const Decisions& in_;
   const std::vector<Section> sections_;
+  std::vector<Ends> ends_;  ///< of each section's tree
   Assembler asm_;
   Program out_;
   std::vector<Ref> roots_;
   std::unordered_map<Ref, Node> nodes_;
   std::map<std::uint32_t, std::uint32_t> answers_;  ///< notes of returns, by word
   Sharing sharing_;
-  std::vector<Run> runs_;  ///< of numbers, as the trees lead to them
+  std::vector<Run> runs_;     ///< of numbers, as the trees lead to them
+  std::vector<Label> gates_;  ///< of the architecture that is being written
   std::vector<Asked> asked_;
   std::vector<std::uint32_t> plain_;  ///< notes without rules
 };

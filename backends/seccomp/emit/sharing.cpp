@@ -7,22 +7,29 @@
 namespace agp::backends::seccomp {
 namespace {
 
-/// Has every value of the run a bit of the mask? The least value from `first` on that has none is beyond `last`.
-bool have(const Run& r, std::uint32_t mask) {
-  std::uint64_t v = r.first;
-  while (v <= r.last && (v & mask) != 0) {
-    // The highest bit of those must go: a carry into the bits above it, and those below become 0.
-    const auto highest = std::uint64_t{std::bit_floor(static_cast<std::uint32_t>(v & mask))};
-    v = (v | (2 * highest - 1)) + 1;
-  }
-  return v > r.last;
-}
+/// Has every value of the run a bit of the mask?
+bool have(const Run& r, std::uint32_t mask) { return (r.first & mask) != 0 && next_other(mask, r.first) > r.last; }
 
 bool have(std::span<const Run> runs, std::uint32_t mask) {
   return std::all_of(runs.begin(), runs.end(), [mask](const Run& r) { return have(r, mask); });
 }
 
 }  // namespace
+
+std::uint64_t next_other(std::uint32_t mask, std::uint32_t value) {
+  if (mask == 0) return std::uint64_t{1} << 32;
+  std::uint64_t v = value;
+  if ((v & mask) == 0) {
+    const std::uint64_t lowest = mask & (~mask + 1);
+    return (v | (lowest - 1)) + 1;  // a carry into that bit
+  }
+  while (v <= 0xffffffff && (v & mask) != 0) {
+    // The highest bit of those must go: a carry into the bits above it, and those below become 0.
+    const auto highest = std::uint64_t{std::bit_floor(static_cast<std::uint32_t>(v & mask))};
+    v = (v | (2 * highest - 1)) + 1;
+  }
+  return v;
+}
 
 std::uint32_t bits_of(const Run& r) {
   const std::uint32_t differ = r.first ^ r.last;

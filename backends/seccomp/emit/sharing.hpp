@@ -22,6 +22,10 @@ struct Values {
 };
 std::uint32_t bits_of(const Run& r);
 
+/// The next value that has a bit of the mask where this one has none, or none where this one has some; 2^32 or more
+/// where no 32-bit value does.
+std::uint64_t next_other(std::uint32_t mask, std::uint32_t value);
+
 /// Tests of one word that lead to the same two places. Where one mask parts all values that reach either of them, one
 /// test serves both: an instruction less, and no way becomes longer.
 class Sharing {

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <limits>
+#include <optional>
 
 #include "backends/seccomp/emit/memo.hpp"
 #include "backends/seccomp/emit/windows.hpp"
@@ -71,6 +72,8 @@ class Planner {
   }
 
  private:
+  static constexpr std::size_t most_teeth = 10;
+
   Few whole_window() const { return {0, (1u << n_) - 1}; }
   /// Pieces that were taken out of an interval, ascending, and the one that would be next (n_ where there is none).
   struct Holes {
@@ -120,6 +123,44 @@ class Planner {
     changes_.assign(n_, 0);
     for (std::size_t i = 1; i < n_; ++i)
       changes_[i] = changes_[i - 1] + (pieces_[i].outcome != pieces_[i - 1].outcome ? 1 : 0);
+    comb_end_.clear();
+    for (std::size_t i = 0, j = 0; i < n_; comb_end_.push_back(j), j = ++i)
+      while (j + 1 < n_ &&
+             (pieces_[j + 1].first == pieces_[j + 1].last || pieces_[j + 1].outcome == pieces_[i].outcome))
+        ++j;
+  }
+  /// An interval whose ends have one outcome, and each piece with another is a single value: as many equalities,
+  /// heaviest first, however many pieces there are. (Splits would take a test besides wherever they part its outcome.)
+  struct Comb {
+    std::array<std::size_t, most_teeth> teeth;  ///< what is asked about
+    std::size_t count = 0;
+    Cost cost = 0;
+    Height height = 0;
+  };
+  std::optional<Comb> comb(std::size_t i, std::size_t j, const Holes& gone) const {
+    if (comb_end_[i] < j || pieces_[i].outcome != pieces_[j].outcome) return std::nullopt;
+    Comb out;
+    for (std::size_t p = i + 1; p < j; ++p) {
+      if (pieces_[p].outcome == pieces_[i].outcome || gone.has(p)) continue;
+      if (out.count == most_teeth) return std::nullopt;
+      std::size_t to = out.count++;
+      for (; to > 0 && weights_[out.teeth[to - 1]] < weights_[p]; --to) out.teeth[to] = out.teeth[to - 1];
+      out.teeth[to] = p;
+    }
+    Cost weight = sums_[j + 1] - sums_[i] - gone.weight;
+    for (std::size_t t = 0; t < out.count; ++t) {
+      out.cost += weight + instruction_;
+      weight -= weights_[out.teeth[t]];
+    }
+    out.height = list_.heights[i];
+    for (std::size_t t = out.count; t-- > 0;) out.height = one_over(out.height, list_.heights[out.teeth[t]]);
+    return out;
+  }
+  /// Solved by that where it costs less. Precondition: no candidate is left in the interval.
+  Solution or_comb(const Solution& s, std::size_t i, std::size_t j, const Holes& gone) const {
+    if (comb_end_[i] < j) return s;
+    const auto c = comb(i, j, gone);
+    return c && c->cost < s.cost ? Solution{c->cost, {Choice::Kind::Comb, c->height, 0}} : s;
   }
   std::size_t at(std::size_t i, std::size_t j, std::size_t holes) const { return (j * layers_ + holes) * n_ + i; }
 
@@ -193,6 +234,7 @@ class Planner {
     const auto k = static_cast<std::uint16_t>(best);
     choices[here] = {Choice::Kind::Split, one_over(choices[k * column + i].height, choices[j * column + k + 1].height),
                      k};
+    keep(here, or_comb({costs[here], choices[here]}, i, j, {}));
   }
 
   Solution search(std::size_t i, std::size_t j, const Holes& gone) {
@@ -226,7 +268,7 @@ class Planner {
       best = split(k, known(i, k, left), known(k + 1, j, holes - left));
     }
     best.cost += weight + instruction_;
-    return best;
+    return gone.next == n_ ? or_comb(best, i, j, gone) : best;
   }
   static Solution trim(std::uint16_t end, const Solution& rest) {
     return {rest.cost, {Choice::Kind::Trim, rest.choice.height, end}};
@@ -339,6 +381,15 @@ class Planner {
         const int no = build(i, c.at, left, room), yes = build(c.at + 1u, j, holes - left, room);
         return push(out_, {Test::Kind::Ge, pieces_[c.at + 1u].first, yes, no});
       }
+      case Choice::Kind::Comb: {
+        const Comb found = *comb(i, j, gone);
+        std::array<Height, most_teeth + 1> rooms{most};
+        for (std::size_t t = 0; t < found.count; ++t) rooms[t + 1] = below(rooms[t]);
+        int no = leaf_(i, rooms[found.count]);
+        for (std::size_t t = found.count; t-- > 0;)
+          no = push(out_, {Test::Kind::Eq, pieces_[found.teeth[t]].first, leaf_(found.teeth[t], rooms[t + 1]), no});
+        return no;
+      }
       case Choice::Kind::Trim:
         return c.at == 0 ? build(i + 1, j, holes - 1, most) : build(i, j - 1, holes - 1, most);
       default: {  // every piece that is left
@@ -363,6 +414,7 @@ class Planner {
   std::vector<Cost> sums_;
   std::vector<std::uint64_t> slots_, needed_;         ///< leaves of a full tree that pieces, that bounded ones take
   std::vector<std::uint32_t> changes_;                ///< of outcome, up to each piece
+  std::vector<std::size_t> comb_end_;                 ///< of the longest comb that may begin with each piece
   std::vector<Cost>& costs_ = scratch().costs;        ///< by last piece, holes, first piece
   std::vector<Choice>& choices_ = scratch().choices;  ///< the same; of those with a cost
   Memo<Solution>& bounded_ = scratch().bounded;       ///< by place in choices_, and height
@@ -449,7 +501,7 @@ int plan(const List& list, Cost instruction, Height most, std::size_t most_heavy
 
 }  // namespace
 
-Tree two_way_tree(std::span<const Piece> pieces, Bound bound) {
+Tree two_way_tree(std::span<const Piece> pieces, const Bound& bound) {
   // Most words of arguments.
   if (pieces.size() == 2 && pieces[0].outcome != pieces[1].outcome)
     return {{{Test::Kind::Ge, pieces[1].first, ~1, ~0}}, 0};
@@ -458,10 +510,15 @@ Tree two_way_tree(std::span<const Piece> pieces, Bound bound) {
     return {{{Test::Kind::Eq, pieces[1].first, ~1, ~0}}, 0};
   std::uint64_t total = 0;
   for (const Piece& p : pieces) total += p.weight;
+  const auto height = [&bound](std::uint32_t outcome) -> Height {
+    if (bound.tests >= any_height - 1u) return 0;
+    if (outcome >= bound.first_gate && outcome - bound.first_gate < bound.behind.size())
+      return bound.behind[outcome - bound.first_gate];
+    return outcome == bound.outcome ? 1 : 0;
+  };
   List list;
   for (const Piece& p : pieces)
-    list.add(p, p.weight == 0 ? 0 : static_cast<Cost>(p.weight * whole / total) + 1,
-             bound.tests < any_height - 1u && p.outcome == bound.outcome ? 1 : 0);
+    list.add(p, p.weight == 0 ? 0 : static_cast<Cost>(p.weight * whole / total) + 1, height(p.outcome));
   Tree out;
   out.tests.reserve(pieces.size());
   const auto most = static_cast<Height>(std::min<std::size_t>(bound.tests, any_height - 1u) + 1);

@@ -27,13 +27,20 @@ inline bool holds(const Test& t, std::uint32_t value) {
 /// Tests after those they lead to: the root, where there is one, is the last.
 struct Tree {
   std::vector<Test> tests;
-  int root = ~0;  ///< as Test::yes
+  int root = ~0;          ///< as Test::yes
+  std::size_t gates = 0;  ///< so many of the first tests may be led to by several others (gates.hpp)
+
+  bool is_gate(int test) const { return test >= 0 && static_cast<std::size_t>(test) < gates; }
 };
 
 /// No piece of `outcome` has more than `tests` before it, where that is possible.
 struct Bound {
   std::uint32_t outcome = 0;
   std::size_t tests = ~std::size_t{0};
+  /// Pieces of the outcome first_gate + g stand for tests behind the tree: so many before the last piece of `outcome`,
+  /// and one; 0 where there is none.
+  std::uint32_t first_gate = ~std::uint32_t{0};
+  std::span<const std::uint8_t> behind = {};
 };
 
 /// The tree with the least weighted number of tests, where an instruction is worth 1/instruction_share of asking a test
@@ -42,7 +49,7 @@ struct Bound {
 /// bits) only where at most `window` pieces are left; of a longer list than `exact_pieces`, rare neighbours are a
 /// window first and one piece then, and the heaviest are one fewer; not every split is tried where the bound makes a
 /// difference. O(n^2) for n pieces, about 0.1 ms for 100.
-Tree two_way_tree(std::span<const Piece> pieces, Bound bound = {});
+Tree two_way_tree(std::span<const Piece> pieces, const Bound& bound = {});
 
 /// The values that `two_way_tree` can ask about first: at most `heavy_values` of them, each with a 1/heavy_share of the
 /// weight at least. A caller that joins values into pieces keeps these apart.

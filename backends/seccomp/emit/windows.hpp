@@ -27,9 +27,10 @@ inline Height one_over(Height a, Height b) {
 }
 
 /// What is asked first. `at`: of a split in a window the pieces before it, else the last of them; the piece of an
-/// equality; the bits. Trim: the first (0) or last (1) piece is a hole, so this is the interval without it.
+/// equality; the bits. Trim: the first (0) or last (1) piece is a hole, so this is the interval without it. Comb: single
+/// values are asked about one by one until the rest is alike.
 struct Choice {
-  enum class Kind : std::uint8_t { Leaf, Split, Equal, Bits, Trim } kind = Kind::Leaf;
+  enum class Kind : std::uint8_t { Leaf, Split, Equal, Bits, Trim, Comb } kind = Kind::Leaf;
   Height height = 0;
   std::uint16_t at = 0;
 };

@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "backends/seccomp/emit/gates.hpp"
+
+namespace agp::backends::seccomp {
+namespace {
+
+constexpr std::uint64_t other_instructions = 4;  ///< of a call: loads, the architecture's compare, the return
+/// Gates are worth it where calls take a 32nd more instructions than they must at least; or for each instruction that
+/// the program is shorter a 256th more than without.
+constexpr std::uint64_t near_enough = 32, per_instruction = 256;
+constexpr unsigned fraction = 16;  ///< bits of a logarithm behind the point
+
+/// log2 of a ratio, rounded down; the same everywhere. Precondition: 0 < b <= a < 2^63.
+std::uint64_t log2_of_ratio(std::uint64_t a, std::uint64_t b) {
+  // As a number from 1 to 2 with 31 bits behind the point, and a power of two.
+  const auto scale = [](std::uint64_t x) {
+    const int shift = 63 - std::countl_zero(x);
+    return std::pair(shift >= 31 ? x >> (shift - 31) : x << (31 - shift), shift);
+  };
+  const auto log = [&](std::uint64_t x) {
+    auto [m, whole] = scale(x);
+    std::uint64_t out = static_cast<std::uint64_t>(whole);
+    for (unsigned i = 0; i < fraction; ++i) {
+      m = m * m >> 31;
+      const bool bit = m >> 32 != 0;
+      out = out << 1 | (bit ? 1 : 0);
+      m >>= bit ? 1 : 0;
+    }
+    return out;
+  };
+  return log(a) - std::min(log(a), log(b));
+}
+
+Tree with_gates(const Gated& g, std::span<const Piece> pieces, const Bound& bound) {
+  std::vector<std::uint8_t> behind;
+  const auto height = [&](std::uint32_t outcome) -> std::uint8_t {
+    return outcome >= g.first ? behind[outcome - g.first] : outcome == bound.outcome ? 1 : 0;
+  };
+  for (const Gate& gate : g.gates) {
+    const std::uint8_t most = std::max(height(gate.yes), height(gate.no));
+    behind.push_back(most == 0 ? most : static_cast<std::uint8_t>(most + 1));
+  }
+  Tree out;
+  out.gates = g.gates.size();
+  const auto piece_with = [&](std::uint32_t outcome) {
+    return std::find_if(pieces.begin(), pieces.end(), [&](const Piece& p) { return p.outcome == outcome; }) -
+           pieces.begin();
+  };
+  const auto place = [&](std::uint32_t outcome) {
+    return outcome >= g.first ? static_cast<int>(outcome - g.first) : ~static_cast<int>(piece_with(outcome));
+  };
+  for (const Gate& gate : g.gates) out.tests.push_back({Test::Kind::Set, gate.mask, place(gate.yes), place(gate.no)});
+
+  const Tree tree = two_way_tree(g.pieces, {bound.outcome, bound.tests, g.first, behind});
+  const auto moved = [&](int to) {
+    if (to >= 0) return to + static_cast<int>(out.gates);
+    const auto p = static_cast<std::size_t>(~to);
+    return g.pieces[p].outcome >= g.first ? place(g.pieces[p].outcome) : ~static_cast<int>(g.within[p]);
+  };
+  for (const Test& t : tree.tests) out.tests.push_back({t.kind, t.k, moved(t.yes), moved(t.no)});
+  out.root = moved(tree.root);
+  return out;
+}
+
+/// What the tests before each value cost together.
+std::uint64_t cost(const Tree& tree, std::span<const std::uint64_t> weights) {
+  std::uint64_t out = 0;
+  for (std::uint32_t v = 0; v < weights.size(); ++v)
+    if (weights[v] > 0)
+      for (int at = tree.root; at >= 0; out += weights[v]) {
+        const Test& t = tree.tests[static_cast<std::size_t>(at)];
+        at = holds(t, v) ? t.yes : t.no;
+      }
+  return out;
+}
+
+/// What tests cost at least that tell every maximal piece from its neighbours: its weight says how many. (Not quite:
+/// one leaf may stand for several pieces where what is between them is taken out before.)
+std::uint64_t least_cost(std::span<const Piece> pieces) {
+  std::vector<std::uint64_t> maximal;
+  std::uint64_t total = 0, out = 0;
+  for (std::size_t p = 0; p < pieces.size(); ++p) {
+    if (p == 0 || pieces[p].outcome != pieces[p - 1].outcome) maximal.push_back(0);
+    maximal.back() += pieces[p].weight;
+    total += pieces[p].weight;
+  }
+  for (const std::uint64_t w : maximal)
+    if (w > 0) out += w * log2_of_ratio(total, w) >> fraction;  // below 2^41 times 2^22
+  return out;
+}
+
+}  // namespace
+
+Tree gated_tree(std::span<const Piece> pieces, std::span<const std::uint64_t> weights, const Bound& bound) {
+  if (pieces.size() > exact_pieces) return two_way_tree(pieces, bound);
+  const Gated g = find_gates(pieces, weights);
+  if (g.gates.empty()) return two_way_tree(pieces, bound);
+  Tree with = with_gates(g, pieces, bound);
+  std::uint64_t besides = 0;
+  for (const std::uint64_t w : weights) besides += other_instructions * w;
+  const std::uint64_t takes = besides + cost(with, weights), least = besides + least_cost(pieces);
+  if (takes <= least + least / near_enough) return with;
+  Tree without = two_way_tree(pieces, bound);
+  const std::uint64_t otherwise = besides + cost(without, weights);
+  const std::uint64_t saved = without.tests.size() - std::min(with.tests.size(), without.tests.size());
+  return saved > 0 && takes <= otherwise + otherwise / per_instruction * saved ? with : without;
+}
+
+}  // namespace agp::backends::seccomp

@@ -1,0 +1,39 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "backends/seccomp/emit/two_way.hpp"
+
+namespace agp::backends::seccomp {
+
+/// A test of bits that several intervals of values lead to, or another gate: what intervals have in common is written
+/// once.
+struct Gate {
+  std::uint32_t mask = 0;
+  std::uint32_t yes = 0, no = 0;  ///< an outcome of the list, or Gated::first + an earlier gate
+
+  bool operator==(const Gate&) const = default;
+};
+
+/// A list of pieces that begins at 0, some of its values behind a gate.
+struct Gated {
+  std::vector<Gate> gates;
+  std::uint32_t first = 0;          ///< no outcome of the list; a piece behind the gate g has first + g
+  std::vector<Piece> pieces;        ///< the same values
+  std::vector<std::size_t> within;  ///< for each piece the one of the list that its first value is in
+};
+
+/// Values from here on are behind no gate.
+inline constexpr std::uint32_t gated_values = 512;
+
+/// Gates with which `<` and `==` tests need fewer instructions, the gates counted too; none where there are none.
+/// `weights`: of single values, from 0 on, in the unit of Piece::weight; none where it ends. About 0.15 ms.
+Gated find_gates(std::span<const Piece> pieces, std::span<const std::uint64_t> weights);
+
+/// As two_way_tree, with gates: Tree::gates of them. Without, where calls would take more instructions for it: over 1/256
+/// more for each that the program is shorter, and over 1/32 more than calls take at least, in the mean by `weights` (as
+/// find_gates).
+Tree gated_tree(std::span<const Piece> pieces, std::span<const std::uint64_t> weights, const Bound& bound);
+
+}  // namespace agp::backends::seccomp
