@@ -8,9 +8,9 @@ namespace agp::backends::seccomp {
 namespace {
 
 constexpr std::uint64_t other_instructions = 4;  ///< of a call: loads, the architecture's compare, the return
-/// Gates are worth it where calls take a 32nd more instructions than they must at least; or for each instruction that
+/// Gates are worth it where calls take a 30th more instructions than they must at least; or for each instruction that
 /// the program is shorter a 256th more than without.
-constexpr std::uint64_t near_enough = 32, per_instruction = 256;
+constexpr std::uint64_t near_enough = 30, per_instruction = 256;
 constexpr unsigned fraction = 16;  ///< bits of a logarithm behind the point
 
 /// log2 of a ratio, rounded down; the same everywhere. Precondition: 0 < b <= a < 2^63.

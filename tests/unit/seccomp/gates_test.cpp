@@ -109,7 +109,7 @@ TEST(Gates, EveryValueEndsAtItsOutcome) {
       if (const auto w = static_cast<double>(p.weight); w > 0) least += w * (4 + std::log2(total / w));
     const auto shorter = static_cast<double>(without.tests.size() - tree.tests.size());
     EXPECT_LE(static_cast<double>(cost(tree, weights, 4)),
-              std::max(otherwise * (1 + shorter / 256), 33 * least / 32) + 1)
+              std::max(otherwise * (1 + shorter / 256), 31 * least / 30) + 1)
         << "tree " << n;
     gated += tree.gates > 0;
     saved += tree.tests.size() < without.tests.size();
