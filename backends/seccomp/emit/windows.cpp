@@ -99,14 +99,16 @@ Solution Windows::solve(std::size_t first, unsigned left, Height most, const Beh
   for (unsigned rest = inner & piece->single; rest != 0; rest &= rest - 1) {  // at an end it is a split
     const auto p = static_cast<std::size_t>(std::countr_zero(rest));
     // Where it joins nothing and is rare, two splits are as good; two single values side by side may join together.
-    const auto outcome = [&](unsigned of) { return piece[std::countr_zero(of)].outcome; };
-    const unsigned ahead = left & ((1u << p) - 1), after = left >> (p + 1) << (p + 1);
-    const unsigned below = std::bit_floor(ahead), above = after & (~after + 1),
-                   two_below = std::bit_floor(ahead & ~below), two_above = (after & ~above) & (~(after & ~above) + 1);
-    const bool joins = outcome(below) == outcome(above) ||
-                       ((above & piece->single) != 0 && two_above != 0 && outcome(below) == outcome(two_above)) ||
-                       ((below & piece->single) != 0 && two_below != 0 && outcome(two_below) == outcome(above));
-    if (!joins && piece[p].weight <= weight / 3) continue;
+    const auto outcome = [piece](unsigned of) { return piece[std::countr_zero(of)].outcome; };
+    const unsigned ahead = left & ((1u << p) - 1), below = std::bit_floor(ahead), after = left >> (p + 1) << (p + 1),
+                   above = after & (~after + 1);
+    if (outcome(below) != outcome(above) && piece[p].weight <= weight / 3) {
+      const unsigned two_below = (below & piece->single) != 0 ? std::bit_floor(ahead & ~below) : 0,
+                     rest_above = (above & piece->single) != 0 ? after & ~above : 0;
+      if ((two_below == 0 || outcome(two_below) != outcome(above)) &&
+          (rest_above == 0 || outcome(rest_above) != outcome(below)))
+        continue;
+    }
     offer(behind(first, left & ~(1u << p)), {0, {Choice::Kind::Leaf, piece[p].height, 0}}, Choice::Kind::Equal, p);
   }
   const auto which = static_cast<std::uint32_t>(best);
