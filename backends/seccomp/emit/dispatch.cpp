@@ -94,7 +94,7 @@ Tree tree_of(const std::vector<NumberRange>& ranges, const std::vector<Weighted>
     weights.resize(w.number, 0);
     weights.push_back(w.weight);
   }
-  return gated_tree(pieces, weights, {0, most_tests, 0, {}});
+  return gated_tree(pieces, weights, {0, most_tests});
 }
 
 }  // namespace

@@ -11,6 +11,9 @@ constexpr std::uint64_t other_instructions = 4;  ///< of a call: loads, the arch
 /// Gates are worth it where calls take a 30th more instructions than they must at least; or for each instruction that
 /// the program is shorter a 256th more than without.
 constexpr std::uint64_t near_enough = 30, per_instruction = 256;
+/// Calls with other outcomes than the bounded one, which the kernel's bitmap does not answer, come before instructions:
+/// where they are more than a 16th as frequent, no gate is to make their ways longer.
+constexpr std::uint64_t share_of_others = 16;
 constexpr unsigned fraction = 16;  ///< bits of a logarithm behind the point
 
 /// log2 of a ratio, rounded down; the same everywhere. Precondition: 0 < b <= a < 2^63.
@@ -35,14 +38,23 @@ std::uint64_t log2_of_ratio(std::uint64_t a, std::uint64_t b) {
 }
 
 Tree with_gates(const Gated& g, std::span<const Piece> pieces, const Bound& bound) {
-  std::vector<std::uint8_t> behind;
-  const auto height = [&](std::uint32_t outcome) -> std::uint8_t {
-    return outcome >= g.first ? behind[outcome - g.first] : outcome == bound.outcome ? 1 : 0;
-  };
-  for (const Gate& gate : g.gates) {
-    const std::uint8_t most = std::max(height(gate.yes), height(gate.no));
-    behind.push_back(most == 0 ? most : static_cast<std::uint8_t>(most + 1));
-  }
+  // Pieces behind one gate may be one leaf, and so are as high as the highest of them.
+  std::vector<std::uint8_t> behind(g.gates.size(), 0), heights;
+  for (const Piece& p : g.pieces)
+    if (p.outcome >= g.first)
+      for (std::uint32_t v = p.first; v <= p.last; ++v) {
+        std::size_t height = 1;
+        std::uint32_t at = p.outcome;
+        while (at >= g.first) {
+          const Gate& gate = g.gates[at - g.first];
+          height += gate.instructions();
+          at = gate.holds(v) ? gate.yes : gate.no;
+        }
+        std::uint8_t& most = behind[p.outcome - g.first];
+        if (at == bound.outcome) most = std::max(most, static_cast<std::uint8_t>(height));
+      }
+  for (const Piece& p : g.pieces)
+    heights.push_back(p.outcome >= g.first ? behind[p.outcome - g.first] : p.outcome == bound.outcome ? 1 : 0);
   Tree out;
   out.gates = g.gates.size();
   const auto piece_with = [&](std::uint32_t outcome) {
@@ -52,28 +64,39 @@ Tree with_gates(const Gated& g, std::span<const Piece> pieces, const Bound& boun
   const auto place = [&](std::uint32_t outcome) {
     return outcome >= g.first ? static_cast<int>(outcome - g.first) : ~static_cast<int>(piece_with(outcome));
   };
-  for (const Gate& gate : g.gates) out.tests.push_back({Test::Kind::Set, gate.mask, place(gate.yes), place(gate.no)});
+  for (const Gate& gate : g.gates) {
+    const int yes = place(gate.yes), no = place(gate.no);
+    out.tests.push_back(gate.equal ? Test{Test::Kind::Masked, *gate.equal, yes, no, gate.mask}
+                                   : Test{Test::Kind::Set, gate.mask, yes, no});
+  }
 
-  const Tree tree = two_way_tree(g.pieces, {bound.outcome, bound.tests, g.first, behind});
+  const Tree tree = two_way_tree(g.pieces, {bound.outcome, bound.tests, heights});
   const auto moved = [&](int to) {
     if (to >= 0) return to + static_cast<int>(out.gates);
     const auto p = static_cast<std::size_t>(~to);
     return g.pieces[p].outcome >= g.first ? place(g.pieces[p].outcome) : ~static_cast<int>(g.within[p]);
   };
-  for (const Test& t : tree.tests) out.tests.push_back({t.kind, t.k, moved(t.yes), moved(t.no)});
+  for (const Test& t : tree.tests) out.tests.push_back({t.kind, t.k, moved(t.yes), moved(t.no), t.mask});
   out.root = moved(tree.root);
   return out;
 }
 
-/// What the tests before each value cost together.
+/// What the instructions before each value cost together.
 std::uint64_t cost(const Tree& tree, std::span<const std::uint64_t> weights) {
   std::uint64_t out = 0;
   for (std::uint32_t v = 0; v < weights.size(); ++v)
     if (weights[v] > 0)
-      for (int at = tree.root; at >= 0; out += weights[v]) {
+      for (int at = tree.root; at >= 0;) {
         const Test& t = tree.tests[static_cast<std::size_t>(at)];
+        out += weights[v] * t.instructions();
         at = holds(t, v) ? t.yes : t.no;
       }
+  return out;
+}
+
+std::size_t instructions(const Tree& tree) {
+  std::size_t out = 0;
+  for (const Test& t : tree.tests) out += t.instructions();
   return out;
 }
 
@@ -95,7 +118,9 @@ std::uint64_t least_cost(std::span<const Piece> pieces) {
 }  // namespace
 
 Tree gated_tree(std::span<const Piece> pieces, std::span<const std::uint64_t> weights, const Bound& bound) {
-  if (pieces.size() > exact_pieces) return two_way_tree(pieces, bound);
+  std::uint64_t weight = 0, others = 0;
+  for (const Piece& p : pieces) (p.outcome == bound.outcome ? weight : others) += p.weight;
+  if (pieces.size() > exact_pieces || others > weight / share_of_others) return two_way_tree(pieces, bound);
   const Gated g = find_gates(pieces, weights);
   if (g.gates.empty()) return two_way_tree(pieces, bound);
   Tree with = with_gates(g, pieces, bound);
@@ -105,7 +130,8 @@ Tree gated_tree(std::span<const Piece> pieces, std::span<const std::uint64_t> we
   if (takes <= least + least / near_enough) return with;
   Tree without = two_way_tree(pieces, bound);
   const std::uint64_t otherwise = besides + cost(without, weights);
-  const std::uint64_t saved = without.tests.size() - std::min(with.tests.size(), without.tests.size());
+  const std::size_t otherwise_long = instructions(without),
+                    saved = otherwise_long - std::min(instructions(with), otherwise_long);
   return saved > 0 && takes <= otherwise + otherwise / per_instruction * saved ? with : without;
 }
 

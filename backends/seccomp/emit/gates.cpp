@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <optional>
+#include <utility>
 
 // What `<` and `==` tests cost, gates given, is the cost of a way along the values: at each of them one is in an
 // interval that leads to an outcome or to a gate; a change of the interval is a `<`, and a value that its interval
@@ -93,17 +95,90 @@ class Search {
     walk();
   }
 
-  Gated run() {
-    std::vector<Byte> best = ways();
-    std::size_t gates = 0;
-    for (std::uint32_t cost = cost_; gates_.size() < most_gates && add_gate(); cost = cost_) {
+  /// Adds gates while that pays. `other`: another search for the same list; this one ends where it costs an
+  /// instruction more after as many gates.
+  void run(const Search* other = nullptr) {
+    best_ = ways();
+    while (gates_.size() < most_gates) {
+      const std::uint32_t cost = cost_;
+      if (!add_gate()) return;
       walk();
-      if (cost_ >= cost) break;
-      gates = gates_.size();
-      best = ways();
+      if (cost_ >= cost) {
+        pop();
+        cost_ = cost;
+        return;
+      }
+      best_ = ways();
+      std::fill(costs_.begin() + static_cast<std::ptrdiff_t>(gates_.size()) - 1, costs_.end(), cost_);
+      if (other != nullptr && cost_ > other->costs_[gates_.size() - 1] + per_test) return;
     }
-    gates_.resize(gates);
-    return result(best);
+  }
+  std::uint32_t cost() const { return cost_; }
+
+  /// Single values among those of another outcome that are alike in some bits, as none between them is: where there are
+  /// three or more of them, the gate that asks for these bits. The one with which the way is cheapest, if any.
+  bool add_equality() {
+    std::uint32_t cost = cost_;
+    std::optional<std::pair<Gate, std::size_t>> best;
+    for (const std::size_t among : {0, 1}) {
+      const std::size_t alone = 1 - among;
+      const auto single = [&](std::size_t p) {
+        return pieces_[p].outcome == outcomes_[alone] && pieces_[p].first == pieces_[p].last;
+      };
+      for (std::size_t first = 0; first < pieces_.size() && pieces_[first].last < gated_values; ++first) {
+        if (!single(first)) continue;
+        const std::uint32_t value = pieces_[first].first;
+        std::uint32_t mask = ~std::uint32_t{0};
+        for (std::size_t p = first + 1, alike = 1; p < pieces_.size() && pieces_[p].last < gated_values; ++p) {
+          if (pieces_[p].outcome == outcomes_[among]) continue;
+          if (!single(p)) break;
+          mask &= ~(value ^ pieces_[p].first);
+          if (!apart(value, mask, first, p, among)) break;
+          if (++alike < 3) continue;
+          push({mask, outcomes_[alone], outcomes_[among], value & mask}, alone, among);
+          walk();
+          if (cost_ < cost) {
+            cost = cost_;
+            best = {gates_.back(), among};
+          }
+          pop();
+        }
+      }
+    }
+    if (best) push(best->first, 1 - best->second, best->second);
+    walk();
+    return best.has_value();
+  }
+
+  Gated result() const {
+    Gated out{gates_, first_gate_, {}, {}};
+    const auto add = [&](std::size_t p, std::uint32_t first, std::uint32_t last, std::uint32_t to) {
+      std::uint64_t weight = pieces_[p].weight;
+      if (first != pieces_[p].first || last != pieces_[p].last) {
+        weight = 0;
+        for (std::size_t v = first; v <= last && v < weights_.size(); ++v) weight += weights_[v];
+      }
+      if (!out.pieces.empty() && to >= out.first && out.pieces.back().outcome == to) {
+        out.pieces.back().last = last;
+        out.pieces.back().weight += weight;
+      } else {
+        out.pieces.push_back({first, last, to, weight});
+        out.within.push_back(p);
+      }
+    };
+    const auto leads_to = [&](std::size_t v) {
+      const std::size_t place = best_[v];
+      return place == own || place < 2 || values_[v].taken_out(place) ? outcome_of(v) : outcome(place);
+    };
+    std::size_t next = 0;  // piece
+    for (std::size_t v = 0; v < values_.size();) {
+      const std::size_t first = v;
+      while (v < values_.size() && values_[v].piece == values_[first].piece && leads_to(v) == leads_to(first)) ++v;
+      add(values_[first].piece, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(v - 1), leads_to(first));
+      next = values_[first].piece + 1u;
+    }
+    for (; next < pieces_.size(); ++next) add(next, pieces_[next].first, pieces_[next].last, pieces_[next].outcome);
+    return out;
   }
 
  private:
@@ -156,7 +231,8 @@ class Search {
     std::size_t at = own;
     for (std::size_t p = 0; p < places_; ++p)
       if (cost[p] < cost[at]) at = p;
-    cost_ = cost[at] + static_cast<std::uint32_t>(gates_.size()) * per_test;
+    cost_ = cost[at];
+    for (const Gate& g : gates_) cost_ += static_cast<std::uint32_t>(g.instructions()) * per_test;
     for (std::size_t i = values_.size(); i-- > 0;) {
       values_[i].way = static_cast<Byte>(at);
       at = values_[i].from[at];
@@ -192,10 +268,28 @@ class Search {
           if (yes != no && (yes < 2 || no < 2) && before == (yes < newest && no < newest))
             try_masks(yes, no, before, found);
     if (found.gain <= units(per_test)) return false;
-    gates_.push_back({found.mask, outcome(found.yes), outcome(found.no)});
-    for (std::size_t v = 0; v < values_.size(); ++v)
-      values_[v].set(places_, behind(values_[v].tests[(v & found.mask) != 0 ? found.yes : found.no]));
+    push({found.mask, outcome(found.yes), outcome(found.no), {}}, found.yes, found.no);
+    return true;
+  }
+  void push(const Gate& g, std::size_t yes, std::size_t no) {
+    for (std::size_t v = 0; v < values_.size(); ++v) {
+      const Byte next = behind(values_[v].tests[g.holds(static_cast<std::uint32_t>(v)) ? yes : no]);
+      values_[v].set(places_, g.equal ? behind(next) : next);
+    }
+    gates_.push_back(g);
     ++places_;
+  }
+  void pop() {
+    gates_.pop_back();
+    --places_;
+    for (Value& v : values_) v.right &= static_cast<Byte>(~(1u << places_));
+  }
+
+  /// Is no value of an outcome between two pieces like this one under the mask?
+  bool apart(std::uint32_t value, std::uint32_t mask, std::size_t first, std::size_t last, std::size_t place) const {
+    for (std::size_t p = first; p <= last; ++p)
+      for (std::uint32_t v = pieces_[p].first; pieces_[p].outcome == outcomes_[place] && v <= pieces_[p].last; ++v)
+        if (((v ^ value) & mask) == 0) return false;
     return true;
   }
   static Byte behind(Byte tests) { return tests == wrong ? wrong : static_cast<Byte>(tests + 1); }
@@ -293,37 +387,6 @@ class Search {
     }
   }
 
-  Gated result(const std::vector<Byte>& ways) const {
-    Gated out{gates_, first_gate_, {}, {}};
-    const auto add = [&](std::size_t p, std::uint32_t first, std::uint32_t last, std::uint32_t to) {
-      std::uint64_t weight = pieces_[p].weight;
-      if (first != pieces_[p].first || last != pieces_[p].last) {
-        weight = 0;
-        for (std::size_t v = first; v <= last && v < weights_.size(); ++v) weight += weights_[v];
-      }
-      if (!out.pieces.empty() && to >= out.first && out.pieces.back().outcome == to) {
-        out.pieces.back().last = last;
-        out.pieces.back().weight += weight;
-      } else {
-        out.pieces.push_back({first, last, to, weight});
-        out.within.push_back(p);
-      }
-    };
-    const auto leads_to = [&](std::size_t v) {
-      const std::size_t place = ways[v];
-      return place == own || place < 2 || values_[v].taken_out(place) ? outcome_of(v) : outcome(place);
-    };
-    std::size_t next = 0;  // piece
-    for (std::size_t v = 0; v < values_.size();) {
-      const std::size_t first = v;
-      while (v < values_.size() && values_[v].piece == values_[first].piece && leads_to(v) == leads_to(first)) ++v;
-      add(values_[first].piece, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(v - 1), leads_to(first));
-      next = values_[first].piece + 1u;
-    }
-    for (; next < pieces_.size(); ++next) add(next, pieces_[next].first, pieces_[next].last, pieces_[next].outcome);
-    return out;
-  }
-
   std::span<const Piece> pieces_;
   std::span<const std::uint64_t> weights_;
   std::array<std::uint32_t, 2> outcomes_{};
@@ -331,6 +394,8 @@ class Search {
   std::vector<Value> values_;
   std::size_t places_ = 2;
   std::vector<Gate> gates_;
+  std::vector<Byte> best_;                         ///< the ways with them
+  std::array<std::uint32_t, most_gates> costs_{};  ///< after each of them
   std::vector<Step> steps_;
   std::vector<Stretch> stretches_;
   std::array<std::array<std::array<std::uint32_t, high_parts.size() / beside>, most_places>, most_places> gains_{};
@@ -339,7 +404,11 @@ class Search {
 }  // namespace
 
 Gated find_gates(std::span<const Piece> pieces, std::span<const std::uint64_t> weights) {
-  return Search(pieces, weights).run();
+  Search search(pieces, weights), with_equality(search);
+  search.run();
+  if (!with_equality.add_equality()) return search.result();
+  with_equality.run(&search);
+  return with_equality.cost() < search.cost() ? with_equality.result() : search.result();
 }
 
 }  // namespace agp::backends::seccomp

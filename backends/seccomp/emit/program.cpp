@@ -100,6 +100,11 @@ class Builder {
     }
     /// The last value of a run up to which the test holds as for the first one, or does not.
     static std::uint32_t alike_until(const Test& t, const Run& r) {
+      if (t.kind == Test::Kind::Masked) {
+        std::uint32_t v = r.first;
+        while (v < r.last && holds(t, v + 1) == holds(t, r.first)) ++v;
+        return v;
+      }
       if (t.kind == Test::Kind::Set)
         return static_cast<std::uint32_t>(std::min<std::uint64_t>(next_other(t.k, r.first) - 1, r.last));
       if (t.kind == Test::Kind::Eq && t.k == r.first) return r.first;
@@ -286,6 +291,12 @@ class Builder {
     const std::size_t first_run = runs_.size();
     const Test& t = s.tree.tests[static_cast<std::size_t>(at)];
     const Part yes = number(s, ends, t.yes, Ends::side(at, true)), no = number(s, ends, t.no, Ends::side(at, false));
+    if (t.kind == Test::Kind::Masked) {
+      asked_.push_back({not_shared, &s, &ends, at});
+      const std::uint32_t about = range_note(not_shared, asked_.size() - 1);
+      asm_.branch(format::jeq_k, t.k, yes.at, no.at, about);
+      return {asm_.plain(format::and_k, t.mask, about), first_run, yes.bits | no.bits};
+    }
     const Sharing::Test between{yes.at, no.at, yes.values(runs_, no.first_run), no.values(runs_, runs_.size())};
     const auto end = static_cast<Label>(asm_.size());
     if (at != s.tree.root)  // code falls through to it
@@ -340,8 +351,9 @@ class Builder {
   }
 
   /// What a written test stands for.
+  static constexpr std::size_t not_shared = ~std::size_t{0};
   struct Asked {
-    std::size_t written;  ///< as sharing_ numbers them
+    std::size_t written;  ///< as sharing_ numbers them; of one that no other joins, `not_shared`
     const Section* section;
     const Ends* ends;
     int test;  ///< of the section's tree

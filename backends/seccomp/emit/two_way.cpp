@@ -510,15 +510,15 @@ Tree two_way_tree(std::span<const Piece> pieces, const Bound& bound) {
     return {{{Test::Kind::Eq, pieces[1].first, ~1, ~0}}, 0};
   std::uint64_t total = 0;
   for (const Piece& p : pieces) total += p.weight;
-  const auto height = [&bound](std::uint32_t outcome) -> Height {
+  const auto height = [&](std::size_t piece) -> Height {
     if (bound.tests >= any_height - 1u) return 0;
-    if (outcome >= bound.first_gate && outcome - bound.first_gate < bound.behind.size())
-      return bound.behind[outcome - bound.first_gate];
-    return outcome == bound.outcome ? 1 : 0;
+    return bound.heights.empty() ? (pieces[piece].outcome == bound.outcome ? 1 : 0) : bound.heights[piece];
   };
   List list;
-  for (const Piece& p : pieces)
-    list.add(p, p.weight == 0 ? 0 : static_cast<Cost>(p.weight * whole / total) + 1, height(p.outcome));
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const Piece& p = pieces[i];
+    list.add(p, p.weight == 0 ? 0 : static_cast<Cost>(p.weight * whole / total) + 1, height(i));
+  }
   Tree out;
   out.tests.reserve(pieces.size());
   const auto most = static_cast<Height>(std::min<std::size_t>(bound.tests, any_height - 1u) + 1);

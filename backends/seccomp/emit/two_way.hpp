@@ -13,15 +13,26 @@ struct Piece {
   std::uint64_t weight = 0;   ///< how often a value of it is expected; the sum of all is below 2^41
 };
 
-/// `value >= k`, `value == k` or `value & k`.
+/// `value >= k`, `value == k`, `value & k` or `(value & mask) == k`. The last one takes two instructions and leads to
+/// pieces only: the value is gone.
 struct Test {
-  enum class Kind : std::uint8_t { Ge, Eq, Set } kind = Kind::Ge;
+  enum class Kind : std::uint8_t { Ge, Eq, Set, Masked } kind = Kind::Ge;
   std::uint32_t k = 0;
   int yes = 0, no = 0;  ///< another test's index, or ~index of a piece
+  std::uint32_t mask = ~std::uint32_t{0};
+
+  std::size_t instructions() const { return kind == Kind::Masked ? 2 : 1; }
 };
 
 inline bool holds(const Test& t, std::uint32_t value) {
-  return t.kind == Test::Kind::Ge ? value >= t.k : t.kind == Test::Kind::Eq ? value == t.k : (value & t.k) != 0;
+  switch (t.kind) {
+    case Test::Kind::Ge:
+      return value >= t.k;
+    case Test::Kind::Set:
+      return (value & t.k) != 0;
+    default:
+      return (value & t.mask) == t.k;
+  }
 }
 
 /// Tests after those they lead to: the root, where there is one, is the last.
@@ -37,10 +48,9 @@ struct Tree {
 struct Bound {
   std::uint32_t outcome = 0;
   std::size_t tests = ~std::size_t{0};
-  /// Pieces of the outcome first_gate + g stand for tests behind the tree: so many before the last piece of `outcome`,
-  /// and one; 0 where there is none.
-  std::uint32_t first_gate = ~std::uint32_t{0};
-  std::span<const std::uint8_t> behind = {};
+  /// Where pieces stand for tests behind the tree: for each piece their instructions before its last value of
+  /// `outcome`, and one; 0 where it has none. The same for pieces of one outcome.
+  std::span<const std::uint8_t> heights = {};
 };
 
 /// The tree with the least weighted number of tests, where an instruction is worth 1/instruction_share of asking a test

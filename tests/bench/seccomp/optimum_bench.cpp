@@ -39,8 +39,9 @@ std::uint64_t count_of(const backends::seccomp::CallDecision& c, const Counts& c
 
 std::size_t tests_before(const Section& s, std::uint32_t number) {
   std::size_t out = 0;
-  for (int at = s.tree.root; at >= 0; ++out) {
+  for (int at = s.tree.root; at >= 0;) {
     const auto& t = s.tree.tests[static_cast<std::size_t>(at)];
+    out += t.instructions();
     at = holds(t, number) ? t.yes : t.no;
   }
   return out;

@@ -13,8 +13,9 @@ using backends::seccomp::Section;
 std::size_t tests_before(const Section& s, std::string_view name) {
   const std::uint32_t number = linux::find_syscall(s.arch, name)->number;
   std::size_t out = 0;
-  for (int at = s.tree.root; at >= 0; ++out) {
+  for (int at = s.tree.root; at >= 0;) {
     const auto& t = s.tree.tests[static_cast<std::size_t>(at)];
+    out += t.instructions();
     at = holds(t, number) ? t.yes : t.no;
   }
   return out;
