@@ -127,22 +127,25 @@ class Search {
       };
       for (std::size_t first = 0; first < pieces_.size() && pieces_[first].last < gated_values; ++first) {
         if (!single(first)) continue;
+        // As many as can be: with each of them the mask has fewer bits, which more values have.
         const std::uint32_t value = pieces_[first].first;
         std::uint32_t mask = ~std::uint32_t{0};
-        for (std::size_t p = first + 1, alike = 1; p < pieces_.size() && pieces_[p].last < gated_values; ++p) {
+        std::size_t alike = 1;
+        for (std::size_t p = first + 1; p < pieces_.size() && pieces_[p].last < gated_values; ++p) {
           if (pieces_[p].outcome == outcomes_[among]) continue;
-          if (!single(p)) break;
-          mask &= ~(value ^ pieces_[p].first);
-          if (!apart(value, mask, first, p, among)) break;
-          if (++alike < 3) continue;
-          push({mask, outcomes_[alone], outcomes_[among], value & mask}, alone, among);
-          walk();
-          if (cost_ < cost) {
-            cost = cost_;
-            best = {gates_.back(), among};
-          }
-          pop();
+          const std::uint32_t less = mask & ~(value ^ pieces_[p].first);
+          if (!single(p) || !apart(value, less, first, p, among)) break;
+          mask = less;
+          ++alike;
         }
+        if (alike < 3) continue;
+        push({mask, outcomes_[alone], outcomes_[among], value & mask}, alone, among);
+        walk();
+        if (cost_ < cost) {
+          cost = cost_;
+          best = {gates_.back(), among};
+        }
+        pop();
       }
     }
     if (best) push(best->first, 1 - best->second, best->second);
