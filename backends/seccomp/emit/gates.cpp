@@ -92,6 +92,8 @@ class Search {
     for (Value& v : values_)
       for (std::size_t place = 0; place < places_; ++place)
         v.set(place, pieces[v.piece].outcome == outcomes_[place] ? 0 : wrong);
+    for (auto& between : gains_)
+      for (auto& gains : between) gains.fill(~std::uint32_t{0});  // none is known
     walk();
   }
 
