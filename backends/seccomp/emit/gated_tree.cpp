@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <bit>
-#include <utility>
 
 #include "backends/seccomp/emit/gates.hpp"
 
@@ -8,33 +7,27 @@ namespace agp::backends::seccomp {
 namespace {
 
 constexpr std::uint64_t other_instructions = 4;  ///< of a call: loads, the architecture's compare, the return
-/// Gates are worth it where calls take a 30th more instructions than they must at least; or for each instruction that
+/// Gates are worth it where calls take a 20th more instructions than they must at least; or for each instruction that
 /// the program is shorter a 256th more than without.
-constexpr std::uint64_t near_enough = 30, per_instruction = 256;
+constexpr std::uint64_t near_enough = 20, per_instruction = 256;
 /// Calls with other outcomes than the bounded one, which the kernel's bitmap does not answer, come before instructions:
 /// where they are more than a 16th as frequent, no gate is to make their ways longer.
 constexpr std::uint64_t share_of_others = 16;
 constexpr unsigned fraction = 16;  ///< bits of a logarithm behind the point
 
-/// log2 of a ratio, rounded down; the same everywhere. Precondition: 0 < b <= a < 2^63.
-std::uint64_t log2_of_ratio(std::uint64_t a, std::uint64_t b) {
-  // As a number from 1 to 2 with 31 bits behind the point, and a power of two.
-  const auto scale = [](std::uint64_t x) {
-    const int shift = 63 - std::countl_zero(x);
-    return std::pair(shift >= 31 ? x >> (shift - 31) : x << (31 - shift), shift);
-  };
-  const auto log = [&](std::uint64_t x) {
-    auto [m, whole] = scale(x);
-    std::uint64_t out = static_cast<std::uint64_t>(whole);
-    for (unsigned i = 0; i < fraction; ++i) {
-      m = m * m >> 31;
-      const bool bit = m >> 32 != 0;
-      out = out << 1 | (bit ? 1 : 0);
-      m >>= bit ? 1 : 0;
-    }
-    return out;
-  };
-  return log(a) - std::min(log(a), log(b));
+/// log2 of a number above 0 with `fraction` bits behind the point, rounded down: the same on every machine, as what is
+/// built is to be.
+std::uint64_t log2_of(std::uint64_t x) {
+  const auto whole = static_cast<unsigned>(std::bit_width(x)) - 1;
+  std::uint64_t m = whole >= 31 ? x >> (whole - 31) : x << (31 - whole);  // from 1 to 2, with 31 bits behind the point
+  std::uint64_t out = whole;
+  for (unsigned i = 0; i < fraction; ++i) {
+    m = m * m >> 31;
+    const std::uint64_t bit = m >> 32;
+    out = out << 1 | bit;
+    m >>= bit;
+  }
+  return out;
 }
 
 Tree with_gates(const Gated& g, std::span<const Piece> pieces, const Bound& bound) {
@@ -94,12 +87,6 @@ std::uint64_t cost(const Tree& tree, std::span<const std::uint64_t> weights) {
   return out;
 }
 
-std::size_t instructions(const Tree& tree) {
-  std::size_t out = 0;
-  for (const Test& t : tree.tests) out += t.instructions();
-  return out;
-}
-
 /// What tests cost at least that tell every maximal piece from its neighbours: its weight says how many. (Not quite:
 /// one leaf may stand for several pieces where what is between them is taken out before.)
 std::uint64_t least_cost(std::span<const Piece> pieces) {
@@ -111,7 +98,7 @@ std::uint64_t least_cost(std::span<const Piece> pieces) {
     total += pieces[p].weight;
   }
   for (const std::uint64_t w : maximal)
-    if (w > 0) out += w * log2_of_ratio(total, w) >> fraction;  // below 2^41 times 2^22
+    if (w > 0) out += w * (log2_of(total) - log2_of(w)) >> fraction;  // below 2^41 times 2^22
   return out;
 }
 
@@ -130,8 +117,7 @@ Tree gated_tree(std::span<const Piece> pieces, std::span<const std::uint64_t> we
   if (takes <= least + least / near_enough) return with;
   Tree without = two_way_tree(pieces, bound);
   const std::uint64_t otherwise = besides + cost(without, weights);
-  const std::size_t otherwise_long = instructions(without),
-                    saved = otherwise_long - std::min(instructions(with), otherwise_long);
+  const std::size_t longer = without.instructions(), saved = longer - std::min(with.instructions(), longer);
   return saved > 0 && takes <= otherwise + otherwise / per_instruction * saved ? with : without;
 }
 

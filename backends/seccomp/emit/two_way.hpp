@@ -42,6 +42,11 @@ struct Tree {
   std::size_t gates = 0;  ///< so many of the first tests may be led to by several others (gates.hpp)
 
   bool is_gate(int test) const { return test >= 0 && static_cast<std::size_t>(test) < gates; }
+  std::size_t instructions() const {
+    std::size_t out = 0;
+    for (const Test& t : tests) out += t.instructions();
+    return out;
+  }
 };
 
 /// No piece of `outcome` has more than `tests` before it, where that is possible.
@@ -56,9 +61,9 @@ struct Bound {
 /// The tree with the least weighted number of tests, where an instruction is worth 1/instruction_share of asking a test
 /// for every value; a little less where it is a test of bits with nothing behind it, which others may use
 /// (sharing.hpp). Exact up to: an equality is asked about the few heaviest single values anywhere, about others (and
-/// bits) only where at most `window` pieces are left; of a longer list than `exact_pieces`, rare neighbours are a
-/// window first and one piece then, and the heaviest are one fewer; not every split is tried where the bound makes a
-/// difference. O(n^2) for n pieces, about 0.1 ms for 100.
+/// bits) only where at most `window` pieces are left, or where they alone are in an interval of one outcome; of a
+/// longer list than `exact_pieces`, rare neighbours are a window first and one piece then, and the heaviest are one
+/// fewer; not every split is tried where the bound makes a difference. O(n^2) for n pieces, about 0.1 ms for 100.
 Tree two_way_tree(std::span<const Piece> pieces, const Bound& bound = {});
 
 /// The values that `two_way_tree` can ask about first: at most `heavy_values` of them, each with a 1/heavy_share of the

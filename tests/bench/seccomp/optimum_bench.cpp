@@ -19,6 +19,7 @@
 #include "compiler/linux/syscalls.hpp"
 #include "tests/bench/seccomp/policies.hpp"
 #include "tests/unit/seccomp/optimum.hpp"
+#include "tests/unit/seccomp/way.hpp"
 
 namespace agp::bench {
 namespace {
@@ -35,16 +36,6 @@ constexpr std::uint32_t allowed = 0;
 std::uint64_t count_of(const backends::seccomp::CallDecision& c, const Counts& counts) {
   const auto it = counts.find(std::string(c.call->name));
   return c.call->arch == linux::Arch::x32 || it == counts.end() ? 0 : it->second;
-}
-
-std::size_t tests_before(const Section& s, std::uint32_t number) {
-  std::size_t out = 0;
-  for (int at = s.tree.root; at >= 0;) {
-    const auto& t = s.tree.tests[static_cast<std::size_t>(at)];
-    out += t.instructions();
-    at = holds(t, number) ? t.yes : t.no;
-  }
-  return out;
 }
 
 /// Maximal ranges, but that the `frequent` most frequent numbers stand alone.
@@ -104,7 +95,7 @@ Means means(const Policy& policy, const Counts& counts) {
   std::uint64_t tests = 0, total = 0;
   for (const auto& r : s.ranges)
     for (const auto* c : r.calls) {
-      tests += count_of(*c, counts) * tests_before(s, c->call->number);
+      tests += count_of(*c, counts) * test::way(s.tree, c->call->number).instructions;
       total += count_of(*c, counts);
     }
   const auto instructions = [&](std::uint64_t of_tests) {

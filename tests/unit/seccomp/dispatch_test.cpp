@@ -4,6 +4,7 @@
 
 #include "compiler/linux/syscalls.hpp"
 #include "tests/support/policies.hpp"
+#include "tests/unit/seccomp/way.hpp"
 
 namespace agp::test {
 namespace {
@@ -11,14 +12,7 @@ namespace {
 using backends::seccomp::Section;
 
 std::size_t tests_before(const Section& s, std::string_view name) {
-  const std::uint32_t number = linux::find_syscall(s.arch, name)->number;
-  std::size_t out = 0;
-  for (int at = s.tree.root; at >= 0;) {
-    const auto& t = s.tree.tests[static_cast<std::size_t>(at)];
-    out += t.instructions();
-    at = holds(t, number) ? t.yes : t.no;
-  }
-  return out;
+  return way(s.tree, linux::find_syscall(s.arch, name)->number).instructions;
 }
 
 /// Two calls with a refused one on each side, so that neither is in a range with another: one that always runs, and

@@ -2,10 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+#include <set>
+
 #include "backends/seccomp/backend.hpp"
+#include "backends/seccomp/emit/dispatch.hpp"
 #include "compiler/linux/syscalls.hpp"
 #include "tests/support/bpf.hpp"
 #include "tests/support/policies.hpp"
+#include "tests/support/tier.hpp"
 
 // The raw filter's decisions, by the tests' own interpreter, against the policy's meaning.
 namespace agp::test {
@@ -297,6 +303,52 @@ TEST(Layout, TheNumberIsDecidedBeforeAnythingElseIsLoaded) {
       }
     }
   }
+}
+
+bool has(const model::Target& target, const linux::Syscall& c) {
+  return model::KernelVersion{c.since.major, c.since.minor} <= target.kernel;
+}
+
+/// Each number decided as the rule says, those without a call and those of x32 among them.
+void decides(const Filter& f, const std::set<std::uint32_t>& allowed, const model::Target& target) {
+  for (std::uint32_t n = 0; n < 700; ++n) {
+    const auto* known = linux::find_syscall(linux::Arch::x86_64, n);
+    const bool denied =
+        known != nullptr && has(target, *known) && known->name != "openat2" && known->name != "fchmodat2";
+    ASSERT_EQ(f.number(n), allowed.count(n) != 0 ? allow : denied ? eperm : enosys) << n;
+    ASSERT_EQ(f.number(n | linux::x32_bit), enosys) << n;
+    ASSERT_EQ(constant_allow(f.program, x86_64_arch, n), allowed.count(n) != 0) << n;
+  }
+}
+
+// Bit tests that several intervals of numbers lead to (gates.hpp), and values that are alike under a mask.
+TEST(Layout, TestsWithSeveralWaysInDecideEveryNumber) {
+  model::Target target = debian12();
+  std::mt19937_64 random(31);
+  const auto& all = linux::syscalls(linux::Arch::x86_64);
+  int shared = 0, masked = 0;
+  for (int n = 0; n < (long_tier() ? 3000 : 120); ++n) {
+    std::vector<model::SyscallPattern> patterns;
+    std::set<std::uint32_t> allowed;
+    target.syscall_counts.clear();
+    const std::uint64_t share = random() % 9 + 2;
+    for (const auto& c : all)
+      if (has(target, c) && random() % share == 0) {
+        patterns.push_back(call(std::string(c.name)));
+        allowed.insert(c.number);
+        target.syscall_counts[std::string(c.name)] = random() % 8 == 0 ? 1000 : 10;
+      }
+    const model::Policy policy = allows(patterns);
+    const Filter f(policy, target);
+    decides(f, allowed, target);
+    if (HasFatalFailure()) return;
+    const auto decisions = backends::seccomp::decide_calls(policy, target, {}, backends::seccomp::WordChoice::Cheapest);
+    const auto sections = backends::seccomp::sections(decisions, backends::seccomp::Weights(target));
+    shared += sections.front().tree.gates > 0;
+    masked += std::any_of(f.program.begin(), f.program.end(), [](const Insn& i) { return i.code == 0x54; });  // and
+  }
+  EXPECT_GE(shared, 30);
+  EXPECT_GE(masked, 3);
 }
 
 TEST(Listing, NamesTheRuleBesideItsInstructions) {

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "tests/unit/seccomp/optimum.hpp"
+#include "tests/unit/seccomp/way.hpp"
 
 // The tree over numbers: what it answers, and how near it is to the best one.
 namespace agp::test {
@@ -16,21 +17,6 @@ namespace {
 using backends::seccomp::Piece;
 using backends::seccomp::Tree;
 using Kind = backends::seccomp::Test::Kind;
-
-struct Way {
-  std::size_t piece = 0, tests = 0;
-};
-Way way(const Tree& tree, std::uint32_t value) {
-  Way out;
-  int at = tree.root;
-  for (; at >= 0; ++out.tests) {
-    const auto& t = tree.tests[static_cast<std::size_t>(at)];
-    const bool yes = t.kind == Kind::Ge ? value >= t.k : t.kind == Kind::Eq ? value == t.k : (value & t.k) != 0;
-    at = yes ? t.yes : t.no;
-  }
-  out.piece = static_cast<std::size_t>(~at);
-  return out;
-}
 
 /// Mostly short pieces, as a table of system calls has them; the last one is everything else.
 std::vector<Piece> random_pieces(std::mt19937_64& random, std::size_t n, unsigned outcomes) {
@@ -92,7 +78,7 @@ class Optimum {
 
 std::uint64_t weighted_tests(const std::vector<Piece>& pieces, const Tree& tree) {
   std::uint64_t cost = 0;
-  for (const Piece& p : pieces) cost += p.weight * way(tree, p.first).tests;
+  for (const Piece& p : pieces) cost += p.weight * way(tree, p.first).instructions;
   return cost;
 }
 
@@ -169,7 +155,7 @@ TEST(TwoWay, ABoundCostsLittleMoreThanItMust) {
     const Tree tree = backends::seccomp::two_way_tree(pieces, bound);
     for (const Piece& p : pieces) {
       if (p.outcome == bound.outcome) {
-        EXPECT_LE(way(tree, p.first).tests, bound.tests) << p.first << " of list " << n;
+        EXPECT_LE(way(tree, p.first).instructions, bound.tests) << p.first << " of list " << n;
       }
     }
     EXPECT_GT(interval_optimum(pieces, 8, bound), interval_optimum(pieces, 8)) << "list " << n << " is no case";
@@ -190,7 +176,7 @@ TEST(TwoWay, NoWantedPieceIsFartherThanAsked) {
         const Way w = way(tree, value);
         ASSERT_EQ(pieces[w.piece].outcome, p.outcome) << value << " of tree " << n;
         if (p.outcome == 1) {
-          EXPECT_LE(w.tests, 10u) << value << " of tree " << n;
+          EXPECT_LE(w.instructions, 10u) << value << " of tree " << n;
         }
       }
   }
@@ -199,7 +185,24 @@ TEST(TwoWay, NoWantedPieceIsFartherThanAsked) {
 TEST(TwoWay, AHeavyValueIsAskedFirst) {
   const std::vector<Piece> pieces = {{0, 41, 0, 10},   {42, 42, 0, 1000}, {43, 99, 0, 10},
                                      {100, 120, 1, 5}, {121, 200, 0, 5},  {201, 0xffffffff, 1, 0}};
-  EXPECT_EQ(way(backends::seccomp::two_way_tree(pieces), 42).tests, 1u);
+  EXPECT_EQ(way(backends::seccomp::two_way_tree(pieces), 42).instructions, 1u);
+}
+
+TEST(TwoWay, SingleValuesOfALongIntervalTakeATestEach) {
+  // Nine of them: a split between two would be a test more, and windows have seven pieces.
+  std::vector<Piece> pieces;
+  for (std::uint32_t i = 0; i < 9; ++i) {
+    pieces.push_back({20 * i, 20 * i + 9, 1, 0});
+    pieces.push_back({20 * i + 10, 20 * i + 10, 0, 0});
+    pieces.push_back({20 * i + 11, 20 * i + 19, 1, 0});
+  }
+  pieces.back().last = 0xffffffff;
+  EXPECT_EQ(backends::seccomp::two_way_tree(pieces).tests.size(), 9u);
+}
+
+TEST(TwoWay, TwoValuesSideBySideAreTakenOutOneByOne) {
+  const std::vector<Piece> pieces{{0, 9, 0, 0}, {10, 10, 2, 0}, {11, 11, 1, 0}, {12, 0xffffffff, 0, 0}};
+  EXPECT_EQ(backends::seccomp::two_way_tree(pieces).tests.size(), 2u);
 }
 
 }  // namespace
