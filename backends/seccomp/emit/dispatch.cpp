@@ -94,7 +94,22 @@ Tree tree_of(const std::vector<NumberRange>& ranges, const std::vector<Weighted>
     weights.resize(w.number, 0);
     weights.push_back(w.weight);
   }
-  return gated_tree(pieces, weights, {0, most_tests});
+  const Bound bound{0, most_tests};
+  Tree tree = gated_tree(pieces, weights, bound);
+  const auto conditional = [](const NumberRange& r) { return !Diagram::is_leaf(r.to); };
+  if (!others_are_frequent(pieces, bound.outcome) || std::none_of(ranges.begin(), ranges.end(), conditional))
+    return tree;
+  // Calls that depend on arguments count more than once, but not whatever that costs: who counts each call once may
+  // find a 50th more instructions than need be.
+  for (std::size_t i = 0; i < ranges.size(); ++i)
+    if (conditional(ranges[i])) pieces[i].weight = Weights::once(pieces[i].weight);
+  for (const Weighted& w : calls)
+    if (w.number < weights.size() && !Diagram::is_leaf(w.call->root)) weights[w.number] = Weights::once(w.weight);
+  const std::uint64_t least = least_cost(pieces), takes = cost(tree, weights);
+  if (takes <= least + least / 20) return tree;
+  Tree once = gated_tree(pieces, weights, bound);
+  const std::uint64_t might = cost(once, weights);
+  return takes > might + might / 50 ? once : tree;
 }
 
 }  // namespace

@@ -74,21 +74,22 @@ Tree with_gates(const Gated& g, std::span<const Piece> pieces, const Bound& boun
   return out;
 }
 
-/// What the instructions before each value cost together.
+}  // namespace
+
 std::uint64_t cost(const Tree& tree, std::span<const std::uint64_t> weights) {
   std::uint64_t out = 0;
   for (std::uint32_t v = 0; v < weights.size(); ++v)
-    if (weights[v] > 0)
+    if (weights[v] > 0) {
+      out += other_instructions * weights[v];
       for (int at = tree.root; at >= 0;) {
         const Test& t = tree.tests[static_cast<std::size_t>(at)];
         out += weights[v] * t.instructions();
         at = holds(t, v) ? t.yes : t.no;
       }
+    }
   return out;
 }
 
-/// What tests cost at least that tell every maximal piece from its neighbours: its weight says how many. (Not quite:
-/// one leaf may stand for several pieces where what is between them is taken out before.)
 std::uint64_t least_cost(std::span<const Piece> pieces) {
   std::vector<std::uint64_t> maximal;
   std::uint64_t total = 0, out = 0;
@@ -98,25 +99,26 @@ std::uint64_t least_cost(std::span<const Piece> pieces) {
     total += pieces[p].weight;
   }
   for (const std::uint64_t w : maximal)
-    if (w > 0) out += w * (log2_of(total) - log2_of(w)) >> fraction;  // below 2^41 times 2^22
+    if (w > 0)
+      out += other_instructions * w + (w * (log2_of(total) - log2_of(w)) >> fraction);  // below 2^41 times 2^22
   return out;
 }
 
-}  // namespace
+bool others_are_frequent(std::span<const Piece> pieces, std::uint32_t outcome) {
+  std::uint64_t weight = 0, others = 0;
+  for (const Piece& p : pieces) (p.outcome == outcome ? weight : others) += p.weight;
+  return others > weight / share_of_others;
+}
 
 Tree gated_tree(std::span<const Piece> pieces, std::span<const std::uint64_t> weights, const Bound& bound) {
-  std::uint64_t weight = 0, others = 0;
-  for (const Piece& p : pieces) (p.outcome == bound.outcome ? weight : others) += p.weight;
-  if (pieces.size() > exact_pieces || others > weight / share_of_others) return two_way_tree(pieces, bound);
+  if (pieces.size() > exact_pieces || others_are_frequent(pieces, bound.outcome)) return two_way_tree(pieces, bound);
   const Gated g = find_gates(pieces, weights);
   if (g.gates.empty()) return two_way_tree(pieces, bound);
   Tree with = with_gates(g, pieces, bound);
-  std::uint64_t besides = 0;
-  for (const std::uint64_t w : weights) besides += other_instructions * w;
-  const std::uint64_t takes = besides + cost(with, weights), least = besides + least_cost(pieces);
+  const std::uint64_t takes = cost(with, weights), least = least_cost(pieces);
   if (takes <= least + least / near_enough) return with;
   Tree without = two_way_tree(pieces, bound);
-  const std::uint64_t otherwise = besides + cost(without, weights);
+  const std::uint64_t otherwise = cost(without, weights);
   const std::size_t longer = without.instructions(), saved = longer - std::min(with.instructions(), longer);
   return saved > 0 && takes <= otherwise + otherwise / per_instruction * saved ? with : without;
 }

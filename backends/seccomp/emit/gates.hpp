@@ -42,4 +42,15 @@ Gated find_gates(std::span<const Piece> pieces, std::span<const std::uint64_t> w
 /// `weights` (as find_gates); and where other outcomes than the bounded one have over a 16th of its weight.
 Tree gated_tree(std::span<const Piece> pieces, std::span<const std::uint64_t> weights, const Bound& bound);
 
+/// What calls take with a tree, loads, the architecture's compare and the return among it, by `weights` (as
+/// find_gates).
+std::uint64_t cost(const Tree& tree, std::span<const std::uint64_t> weights);
+
+/// The least that they can take where tests tell every maximal piece from its neighbours: its weight says how many.
+/// (Not quite: one leaf may stand for several pieces where what is between them is taken out before.)
+std::uint64_t least_cost(std::span<const Piece> pieces);
+
+/// Is it over a 16th of the weight of `outcome` that pieces with other outcomes have?
+bool others_are_frequent(std::span<const Piece> pieces, std::uint32_t outcome);
+
 }  // namespace agp::backends::seccomp

@@ -21,6 +21,8 @@ class Weights {
   /// What a call that depends on its arguments weighs for the order: more, for the kernel can't keep its answer as it
   /// keeps a constant allow (since 5.11).
   static constexpr std::uint64_t uncached(std::uint64_t weight) { return weight * 9 / 4; }
+  /// The other way round.
+  static constexpr std::uint64_t once(std::uint64_t uncached) { return uncached * 4 / 9; }
 
  private:
   std::unordered_map<std::string_view, std::uint64_t, NameHash> counts_;
